@@ -1,0 +1,87 @@
+/*
+ * scan.h - looking for a line of mail data that begins with a dot.
+ *
+ * scan_lf_dot() returns the first LF in [p, end) that a dot follows, or NULL.
+ * It compares two rows of octets, one shifted by one, so that short lines cost
+ * no more than long ones and no input is a bad case.  All forms are compiled
+ * where they can be, so that the tests can hold one against the other.
+ */
+#ifndef SCAN_H
+#define SCAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#elif defined(__ARM_NEON) && defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+/* Octet by octet: for what is left at the end. */
+static inline const char *scan_lf_dot_octets(const char *p, const char *end)
+{
+    for (; end - p >= 2; p++) {
+        if (p[0] == '\n' && p[1] == '.')
+            return p;
+    }
+    return NULL;
+}
+
+/* Eight octets at a time, in portable C: the first word that may hold a pair is looked at closely. */
+static inline const char *scan_lf_dot_words(const char *p, const char *end)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    for (; end - p >= 9; p += 8) {
+        uint64_t here, next;
+        memcpy(&here, p, 8);
+        memcpy(&next, p + 1, 8);
+        uint64_t x = (here ^ ones * '\n') | (next ^ ones * '.');
+        if (((x - ones) & ~x & ones << 7) == 0)
+            continue;
+        const char *hit = scan_lf_dot_octets(p, p + 9);
+        if (hit != NULL)
+            return hit;
+    }
+    return scan_lf_dot_octets(p, end);
+}
+
+#if defined(__SSE2__)
+static inline const char *scan_lf_dot_sse2(const char *p, const char *end)
+{
+    const __m128i lf = _mm_set1_epi8('\n'), dot = _mm_set1_epi8('.');
+    for (; end - p >= 17; p += 16) {
+        __m128i here = _mm_loadu_si128((const __m128i *)(const void *)p);
+        __m128i next = _mm_loadu_si128((const __m128i *)(const void *)(p + 1));
+        int mask = _mm_movemask_epi8(_mm_and_si128(_mm_cmpeq_epi8(here, lf), _mm_cmpeq_epi8(next, dot)));
+        if (mask != 0)
+            return scan_lf_dot_octets(p, p + 17);
+    }
+    return scan_lf_dot_octets(p, end);
+}
+#elif defined(__ARM_NEON) && defined(__aarch64__)
+static inline const char *scan_lf_dot_neon(const char *p, const char *end)
+{
+    const uint8x16_t lf = vdupq_n_u8('\n'), dot = vdupq_n_u8('.');
+    for (; end - p >= 17; p += 16) {
+        uint8x16_t here = vld1q_u8((const uint8_t *)p), next = vld1q_u8((const uint8_t *)p + 1);
+        if (vmaxvq_u8(vandq_u8(vceqq_u8(here, lf), vceqq_u8(next, dot))) != 0)
+            return scan_lf_dot_octets(p, p + 17);
+    }
+    return scan_lf_dot_octets(p, end);
+}
+#endif
+
+static inline const char *scan_lf_dot(const char *p, const char *end)
+{
+#if defined(__SSE2__)
+    return scan_lf_dot_sse2(p, end);
+#elif defined(__ARM_NEON) && defined(__aarch64__)
+    return scan_lf_dot_neon(p, end);
+#else
+    return scan_lf_dot_words(p, end);
+#endif
+}
+
+#endif

@@ -1,0 +1,78 @@
+/*
+ * span.h - text from the network: a pointer and a length, never a C string,
+ * and ASCII whatever the locale.
+ */
+#ifndef SPAN_H
+#define SPAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+/* Octets that somebody else owns.  p may be NULL when there is no such text at all. */
+struct span {
+    const char *p;
+    size_t n;
+};
+
+static inline bool ascii_is_upper(char c) { return c >= 'A' && c <= 'Z'; }
+static inline bool ascii_is_digit(char c) { return c >= '0' && c <= '9'; }
+static inline bool ascii_is_8bit(char c) { return ((unsigned char)c & 0x80) != 0; }
+static inline bool ascii_is_control(char c) { return (unsigned char)c < ' ' || c == 0x7f; }
+static inline char ascii_lower(char c) { return ascii_is_upper(c) ? (char)(c | 0x20) : c; }
+static inline bool ascii_is_letter(char c) { return ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z'; }
+
+static inline bool ascii_is_hex(char c)
+{
+    return ascii_is_digit(c) || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'f');
+}
+
+/* The octets from p up to end. */
+static inline struct span span_between(const char *p, const char *end) { return (struct span){p, (size_t)(end - p)}; }
+
+/* Takes n octets, at most t->n, off the front. */
+static inline void span_skip(struct span *t, size_t n)
+{
+    t->p += n;
+    t->n -= n;
+}
+
+static inline void span_skip_spaces(struct span *t)
+{
+    while (t->n > 0 && *t->p == ' ')
+        span_skip(t, 1);
+}
+
+/* Whether t begins with word, in any case. */
+static inline bool span_starts(struct span t, const char *word)
+{
+    size_t n = strlen(word);
+    if (t.n < n)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        if (ascii_lower(t.p[i]) != ascii_lower(word[i]))
+            return false;
+    }
+    return true;
+}
+
+/* Whether t is word, in any case. */
+static inline bool span_is(struct span t, const char *word) { return t.n == strlen(word) && span_starts(t, word); }
+
+/* Whether t ends with tail, to the letter. */
+static inline bool span_ends(struct span t, const char *tail)
+{
+    size_t n = strlen(tail);
+    return t.n >= n && memcmp(t.p + t.n - n, tail, n) == 0;
+}
+
+static inline bool span_has_8bit(struct span t)
+{
+    for (size_t i = 0; i < t.n; i++) {
+        if (ascii_is_8bit(t.p[i]))
+            return true;
+    }
+    return false;
+}
+
+#endif
