@@ -1,43 +1,139 @@
-# Makes with any POSIX make that knows != (GNU make 4, bmake, POSIX 2024).
-#
-#   make check      all tests
+# Needs a make that knows != : GNU make 4, bmake, any of POSIX 2024.
+# Lines that begin with #: are what make help prints.
+#:  make            the program, fakesmtp
+#:  make demo       the same, shown taking a mail
+#:  make static     fakesmtp-static, without shared libraries (musl)
+#:  make install    to DESTDIR and PREFIX (/usr/local); make uninstall
+#:  make deps       installs what the tests need, with the system's package manager
+#:  make check      all tests
+#:  make check-posix check-static check-asan check-valgrind
+#:                  the same without what Linux has beyond POSIX, with musl, with
+#:                  sanitizers, under valgrind
+#:  make lint       compilers' warnings, the structure, the manual, the scripts
+#:  make fuzz       FUZZ_SECONDS=60 of random input for each target
+#:  make coverage   lines and branches that the tests reach
+#:  make bench      a message of 10 GB in 64 MiB of memory
+#:  make format dist clean
 
 VERSION = 0.1.0
 CC = cc
 CFLAGS = -O2 -g
-
-FLAGS = -O2 -g
+PREFIX = /usr/local
+MANDIR = $(PREFIX)/share/man
+CLANG = clang
+MUSL_CC = musl-gcc
+FUZZ_SECONDS = 60
 
 # os_linux or os_posix: what the program gets from the system beyond POSIX
 OS != test "$$(uname -s)" = Linux && echo os_linux || echo os_posix
 
 FLAGS = -std=c17 -D_XOPEN_SOURCE=700 -DVERSION='"$(VERSION)"' -Wall -Wextra -Wpedantic -Wconversion -Wshadow
 PURE = smtp.o path.o
-HEADERS = smtp.h path.h span.h utf8.h scan.h
-TESTS = tests/test_dialogue tests/test_smtp tests/test_path
+OBJECTS = fakesmtp.o options.o server.o save.o io.o show.o wrap.o $(PURE)
+SOURCES = fakesmtp.c options.c server.c save.c io.c show.c wrap.c smtp.c path.c
+HEADERS = options.h server.h save.h io.h show.h wrap.h smtp.h path.h os.h span.h utf8.h scan.h
+TESTS = tests/test_dialogue tests/test_smtp tests/test_path tests/test_show tests/test_save
+REPLAYS = tests/replay_smtp
 COMPILE = $(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS)
 
-all: $(PURE)
+all: fakesmtp
 
 .SUFFIXES:
 .SUFFIXES: .c .o
 .c.o:
 	$(COMPILE) -c -o $@ $<
 
-$(PURE): $(HEADERS) Makefile
+fakesmtp: $(OBJECTS) $(OS).o .linked
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJECTS) $(OS).o $(LDLIBS)
+
+$(OBJECTS) os_linux.o os_posix.o: $(HEADERS) Makefile
+
+# what was linked last, so that another choice links anew
+.linked: always
+	@echo '$(OS)' | cmp -s - $@ || echo '$(OS)' >$@
+always:
+
+# a real mail, captured
+demo: fakesmtp
+	@sh tests/demo ./fakesmtp
+
+static:
+	$(MUSL_CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) -static $(LDFLAGS) -o fakesmtp-static $(SOURCES) $(OS).c
+	./fakesmtp-static --version
 
 # ---- tests ----
 
-$(TESTS): $(HEADERS) $(PURE)
-	$(COMPILE) $(LDFLAGS) -o $@ $@.c $(PURE) -lcmocka
+$(TESTS): $(HEADERS) $(PURE) show.o save.o $(OS).o
+	$(COMPILE) $(LDFLAGS) -o $@ $@.c $(PURE) show.o save.o $(OS).o -lcmocka
 tests/test_dialogue: tests/test_dialogue.c
 tests/test_smtp: tests/test_smtp.c
 tests/test_path: tests/test_path.c
+tests/test_show: tests/test_show.c
+tests/test_save: tests/test_save.c
 
-check: check-unit
+# the fuzzer's targets, given the inputs in tests/corpus
+tests/replay_smtp: tests/fuzz_smtp.c $(HEADERS) $(PURE)
+	$(COMPILE) -DREPLAY $(LDFLAGS) -o $@ tests/fuzz_smtp.c $(PURE)
 
-check-unit: $(TESTS)
-	sh tests/unit $(TESTS)
+check: check-unit check-cli
+
+check-unit: $(TESTS) $(REPLAYS)
+	sh tests/unit $(TESTS) $(REPLAYS)
+
+check-cli: fakesmtp
+	sh tests/cli/run ./fakesmtp
+
+check-static: static
+	sh tests/cli/run ./fakesmtp-static
+
+# the same with what POSIX alone has
+check-posix:
+	sh tests/variant os_posix $(MAKE) OS=os_posix CC='$(CC)' check
+
+check-asan:
+	sh tests/variant asan $(MAKE) CC=$(CLANG) LDFLAGS='-fsanitize=address,undefined' \
+	    CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer' check
+
+check-valgrind: fakesmtp $(TESTS) $(REPLAYS)
+	sh tests/unit valgrind $(TESTS) $(REPLAYS)
+	FAKESMTP_WRAPPER='valgrind -q --error-exitcode=99 --leak-check=full' sh tests/cli/run ./fakesmtp run storage
+
+fuzz:
+	sh tests/fuzz $(CLANG) $(FUZZ_SECONDS)
+
+coverage:
+	sh tests/variant coverage $(MAKE) CC=gcc CFLAGS='-O0 -g --coverage' check coverage-report
+coverage-report:
+	gcov -n $(SOURCES) | grep -A1 "^File '[a-z]" | grep -v '^--'
+
+bench: fakesmtp
+	sh tests/bench/large ./fakesmtp
+
+help:
+	@sed -n 's/^#://p' Makefile
+
+lint:
+	sh tests/lint $(CC) $(CLANG)
+
+format:
+	clang-format -i *.c *.h tests/*.c
+
+deps:
+	sh tests/deps
+
+# ---- the rest ----
+
+install: fakesmtp
+	mkdir -p $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(MANDIR)/man1
+	cp fakesmtp $(DESTDIR)$(PREFIX)/bin/fakesmtp
+	cp man/fakesmtp.1 $(DESTDIR)$(MANDIR)/man1/fakesmtp.1
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/fakesmtp $(DESTDIR)$(MANDIR)/man1/fakesmtp.1
+
+dist:
+	git archive --prefix=fakesmtp-$(VERSION)/ -o fakesmtp-$(VERSION).tar.gz HEAD
 
 clean:
-	rm -f *.o $(TESTS)
+	rm -f fakesmtp fakesmtp-static *.o .linked $(TESTS) $(REPLAYS) fakesmtp-*.tar.gz
+	rm -rf build

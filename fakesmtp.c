@@ -1,0 +1,804 @@
+/*
+ * fakesmtp.c - a run: what is awaited, what ends it, and what status that makes.
+ *
+ *     start   options, where mail goes, the sockets, then the command
+ *     watch   step the server; after each step look at what has come about:
+ *             a signal, the command's end, a limit, enough messages
+ *     stop    once one of these ends the run, let the clients go
+ *     judge   compare what came with what was expected
+ *
+ * Only this file prints and exits.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "io.h"
+#include "options.h"
+#include "os.h"
+#include "save.h"
+#include "server.h"
+#include "show.h"
+#include "smtp.h"
+#include "wrap.h"
+
+#ifndef VERSION
+#define VERSION "unknown"
+#endif
+
+enum status {
+    AS_EXPECTED,
+    NOT_AS_EXPECTED,
+    USAGE,
+    NOT_STARTED,
+    NOT_WRITTEN,
+    TIMED_OUT = 124,
+    NOT_RUN = 126,
+    NOT_FOUND
+};
+
+enum {
+    DEFAULT_PORT = 1025,
+    KILL_AFTER = 1000,   /* milliseconds from SIGTERM to SIGKILL for a command at its limit */
+    FIFO_RETRY = 10,     /* milliseconds between looks for a reader of the port file */
+    STATUS_AFTER = 1000, /* milliseconds of waiting before a status line, and between two */
+    FROM_TERMINAL = 128, /* added to a signal's number that the terminal has sent to all of us */
+};
+
+/* What ended a run. */
+enum cause { NOTHING, ENOUGH, CONNECTIONS, LIMIT, SIGNALLED, COMMAND_ENDED, OUTPUT_FAILED };
+
+struct app {
+    struct options o;
+    struct show show;
+    struct smtp_config smtp;
+    struct save save;
+    struct server_options server_options;
+    struct server server;
+    struct io_listener listeners[OPTIONS_ENDPOINTS_MAX];
+    size_t n_listeners;
+    struct wrap wrap;
+    bool wrapped;
+    char *temporary;                      /* our own directory for a command's mail, NULL if there is none */
+    const char *directory;                /* where messages appear, as the command is told */
+    int stream;                           /* -1: none */
+    bool port_file_made, port_file_waits; /* it waits for the reader of a FIFO */
+    int signals[2];                       /* a pipe: the handler writes, the loop reads */
+    unsigned char came[64];               /* what was read there, and is not acted on yet: */
+    size_t n_came;
+    int64_t start;
+    int64_t limit, kill_at, linger_until, status_at; /* INT64_MAX: never */
+    bool limit_hit, settled; /* settled: all that came before the command's end has been served */
+    enum cause cause;
+    int signal; /* that ended the run, 0 if none did */
+};
+
+/* ---- signals ---- */
+
+static int signal_pipe = -1; /* the handler has nothing else to go by */
+
+static void on_signal(int number, siginfo_t *info, void *context)
+{
+    (void)context;
+    int saved = errno;
+    bool sent = info->si_code == SI_USER || info->si_code == SI_QUEUE;
+    unsigned char octet = (unsigned char)(number | (sent ? 0 : FROM_TERMINAL));
+    (void)!write(signal_pipe, &octet, 1);
+    errno = saved;
+}
+
+/* One that is ignored, as nohup(1) has it, stays ignored. */
+static int handle_signal(int number)
+{
+    struct sigaction action;
+    if (sigaction(number, NULL, &action) < 0)
+        return -1;
+    if (number != SIGCHLD && action.sa_handler == SIG_IGN)
+        return 0;
+    memset(&action, 0, sizeof action);
+    action.sa_sigaction = on_signal;
+    action.sa_flags = SA_SIGINFO;
+    sigemptyset(&action.sa_mask);
+    return sigaction(number, &action, NULL);
+}
+
+static int set_flags(int fd)
+{
+    return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0 ? -1 : 0;
+}
+
+static int open_signals(struct app *a)
+{
+    static const int numbers[] = {SIGTERM, SIGHUP, SIGINT, SIGCHLD};
+    if (pipe(a->signals) < 0 || set_flags(a->signals[0]) < 0 || set_flags(a->signals[1]) < 0)
+        return -1;
+    signal_pipe = a->signals[1];
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        if (handle_signal(numbers[i]) < 0)
+            return -1;
+    }
+    (void)signal(SIGPIPE, SIG_IGN); /* a peer or reader that goes away is an error of write(2) */
+#ifdef SIGXFSZ
+    (void)signal(SIGXFSZ, SIG_IGN);
+#endif
+    return 0;
+}
+
+static const char *signal_name(int number)
+{
+    return number == SIGTERM ? "SIGTERM" : number == SIGHUP ? "SIGHUP" : number == SIGINT ? "SIGINT" : "a signal";
+}
+
+/* Dies of the signal, so that a shell sees it. */
+static void die_of(int number)
+{
+    sigset_t set;
+    (void)signal(number, SIG_DFL);
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, number);
+    (void)sigprocmask(SIG_UNBLOCK, &set, NULL);
+    (void)raise(number);
+    _exit(128 + number);
+}
+
+/* ---- text ---- */
+
+/* "10 s", "200 ms", "5 min" */
+static const char *time_text(int64_t milliseconds, char text[32])
+{
+    static const struct {
+        int64_t unit;
+        const char *name;
+    } units[] = {{3600000, "h"}, {60000, "min"}, {1000, "s"}, {1, "ms"}};
+    size_t i = 0;
+    while (units[i].unit > 1 && (milliseconds == 0 || milliseconds % units[i].unit != 0))
+        i++;
+    (void)snprintf(text, 32, "%jd %s", (intmax_t)(milliseconds / units[i].unit), units[i].name);
+    return text;
+}
+
+static const char *plural(uint64_t n) { return n == 1 ? "" : "s"; }
+
+static enum status cannot_start(struct app *a, const char *doing, const char *what, const char *reason)
+{
+    show_line(&a->show, "cannot %s %s: %s", doing, what, reason);
+    return NOT_STARTED;
+}
+
+/* ---- starting ---- */
+
+/*
+ * A standard descriptor that is closed must not be taken by a socket.  One
+ * opened the wrong way round takes its place: using it fails as before.
+ */
+static void fill_standard_descriptors(void)
+{
+    for (int fd = 0; fd <= 2; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+            (void)open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+    }
+}
+
+/* What is expected, where the user did not say. */
+static void set_defaults(struct app *a)
+{
+    struct options *o = &a->o;
+    a->wrapped = o->command[0] != NULL;
+    if (!o->counted) {
+        bool by_time = o->time >= 0, other = a->wrapped || o->keep || o->connections > 0;
+        o->min = other ? 0 : 1;
+        o->max = other || by_time ? UINT64_MAX : 1;
+    }
+    if (o->n_endpoints == 0)
+        o->endpoints[o->n_endpoints++] = (struct io_endpoint){IO_LOOPBACK, "", a->wrapped ? 0 : DEFAULT_PORT};
+    a->limit = a->kill_at = a->linger_until = a->status_at = INT64_MAX;
+    a->stream = a->server.poll.fd = a->save.temporary = a->save.final = -1; /* nothing to be closed yet */
+    a->start = io_now();
+    if (o->time >= 0)
+        a->limit = a->start + o->time;
+}
+
+/* Whether the run ends by itself when enough messages have come. */
+static bool ends_by_count(const struct app *a)
+{
+    return !a->wrapped && !a->o.keep && a->o.connections == 0 && a->o.max != UINT64_MAX;
+}
+
+static enum status open_stream(struct app *a)
+{
+    const struct options *o = &a->o;
+    bool wanted = o->stream || (!a->wrapped && o->directory == NULL && o->maildir == NULL);
+    if (!wanted || o->none)
+        return 0;
+    a->stream = STDOUT_FILENO;
+    if (o->output == NULL || strcmp(o->output, "-") == 0)
+        return 0;
+    a->stream = open(o->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    return a->stream < 0 ? cannot_start(a, "write to", o->output, strerror(errno)) : 0;
+}
+
+static enum status make_temporary(struct app *a)
+{
+    const char *top = getenv("TMPDIR");
+    char path[PATH_MAX];
+    if (top == NULL || *top == '\0')
+        top = "/tmp";
+    int n = snprintf(path, sizeof path, "%s/fakesmtp-XXXXXX", top);
+    if (n < 0 || (size_t)n >= sizeof path || mkdtemp(path) == NULL)
+        return cannot_start(a, "make a directory in", top, strerror(errno));
+    a->temporary = realpath(path, NULL);
+    if (a->temporary == NULL) {
+        (void)rmdir(path);
+        return cannot_start(a, "use", path, strerror(errno));
+    }
+    return 0;
+}
+
+/* Waits until a stream takes octets; gives up when the run must end. */
+static bool wait_for_reader(void *context, int fd);
+
+static enum status open_save(struct app *a)
+{
+    const struct options *o = &a->o;
+    enum status status = open_stream(a);
+    if (status == 0 && a->wrapped && o->directory == NULL && o->maildir == NULL)
+        status = make_temporary(a);
+    if (status != 0)
+        return status;
+    const char *directory = o->directory != NULL ? o->directory : o->maildir != NULL ? o->maildir : a->temporary;
+    struct save_options save = {
+        .directory = directory,
+        .maildir = o->maildir != NULL,
+        .stream = a->stream,
+        .stream_name = o->output != NULL ? o->output : "standard output",
+        .crlf = o->crlf,
+        .fsync = o->fsync,
+        .wait = wait_for_reader,
+        .context = a,
+    };
+    const char *culprit;
+    if (save_open(&a->save, &save, &culprit) < 0)
+        return cannot_start(a, "use directory", culprit, strerror(errno));
+    a->directory = a->temporary;
+    if (a->temporary == NULL && directory != NULL && (a->directory = realpath(directory, NULL)) == NULL)
+        return cannot_start(a, "use directory", directory, strerror(errno));
+    return 0;
+}
+
+static enum status open_listeners(struct app *a)
+{
+    for (size_t i = 0; i < a->o.n_endpoints; i++) {
+        struct io_listener *l = &a->listeners[i];
+        const char *reason;
+        if (io_listen(&a->o.endpoints[i], l, &reason) < 0) {
+            bool taken = reason == NULL && errno == EADDRINUSE;
+            show_line(&a->show, "cannot listen on %s: %s%s", l->text, reason != NULL ? reason : strerror(errno),
+                      taken ? " (port 0 takes a free one)" : "");
+            return NOT_STARTED;
+        }
+        a->n_listeners++;
+        if (server_listen(&a->server, l) < 0)
+            return cannot_start(a, "listen on", l->text, strerror(errno));
+    }
+    return 0;
+}
+
+static enum status open_server(struct app *a)
+{
+    const struct options *o = &a->o;
+    a->smtp = (struct smtp_config){o->hostname, o->max_size, o->max_recipients};
+    a->server_options = (struct server_options){
+        .smtp = &a->smtp,
+        .save = &a->save,
+        .show = &a->show,
+        .idle = o->idle,
+        .max_connections = o->max_connections,
+        .max_sessions = o->connections,
+        .max_messages = !ends_by_count(a) ? 0
+                        : o->max > 0      ? o->max
+                                          : 1,
+        .headers = o->headers,
+    };
+    if (open_signals(a) < 0 || server_open(&a->server, &a->server_options) < 0 ||
+        server_watch(&a->server, a->signals[0]) < 0)
+        return cannot_start(a, "set up", "the server", strerror(errno));
+    return open_listeners(a);
+}
+
+/* ---- the port file ---- */
+
+/* Whether it is there after all; a FIFO without a reader is not ready. */
+static bool write_fifo(struct app *a, const char *text)
+{
+    int fd = open(a->o.port_file, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return errno != ENXIO;
+    (void)!write(fd, text, strlen(text)); /* to a reader who is gone again, or else it fits */
+    (void)close(fd);
+    return true;
+}
+
+/* Under another name first, so that nobody reads half of it. */
+static int write_whole(const char *file, const char *text)
+{
+    char path[PATH_MAX];
+    int n = snprintf(path, sizeof path, "%s.XXXXXX", file);
+    if (n < 0 || (size_t)n >= sizeof path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    int fd = mkstemp(path);
+    if (fd < 0)
+        return -1;
+    mode_t mask = umask(0);
+    (void)umask(mask);
+    size_t length = strlen(text);
+    bool good = write(fd, text, length) == (ssize_t)length && fchmod(fd, 0666 & ~mask) == 0;
+    good = close(fd) == 0 && good && rename(path, file) == 0;
+    if (!good) {
+        int saved = errno;
+        (void)unlink(path);
+        errno = saved;
+    }
+    return good ? 0 : -1;
+}
+
+static void port_text(const struct app *a, char text[16])
+{
+    (void)snprintf(text, 16, "%u\n", (unsigned)a->listeners[0].port);
+}
+
+static enum status write_port_file(struct app *a)
+{
+    const char *file = a->o.port_file;
+    struct stat st;
+    char text[16];
+    if (file == NULL)
+        return 0;
+    port_text(a, text);
+    bool there = stat(file, &st) == 0;
+    if (there && S_ISFIFO(st.st_mode)) {
+        a->port_file_waits = !write_fifo(a, text);
+        return 0;
+    }
+    if (!there || S_ISREG(st.st_mode)) {
+        a->port_file_made = write_whole(file, text) == 0;
+        return a->port_file_made ? 0 : cannot_start(a, "write", file, strerror(errno));
+    }
+    int fd = open(file, O_WRONLY | O_CLOEXEC);
+    bool good = fd >= 0 && write(fd, text, strlen(text)) > 0;
+    if (fd >= 0)
+        (void)close(fd);
+    return good ? 0 : cannot_start(a, "write", file, strerror(errno));
+}
+
+/* ---- the command ---- */
+
+static enum status start_command(struct app *a)
+{
+    const struct io_listener *l = &a->listeners[0];
+    char port[16], url[IO_TEXT_MAX + 16];
+    (void)snprintf(port, sizeof port, "%u", (unsigned)l->port);
+    (void)snprintf(url, sizeof url, strchr(l->host, ':') != NULL ? "smtp://[%s]:%s" : "smtp://%s:%s", l->host, port);
+    struct wrap_place place = {l->host, port, url, a->directory};
+    if (wrap_start(&a->wrap, a->o.command, &place, a->o.env, a->o.n_env) == 0)
+        return 0;
+    int error = errno;
+    show_line(&a->show, "cannot run %s: %s", a->o.command[0], strerror(error));
+    return error == ENOENT ? NOT_FOUND : NOT_RUN;
+}
+
+/* Many clients are many descriptors; the command has been started with the limit as it was. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static void show_listening(struct app *a)
+{
+    if (a->show.quiet)
+        return;
+    char all[OPTIONS_ENDPOINTS_MAX * (IO_TEXT_MAX + 2)] = "";
+    size_t n = 0;
+    for (size_t i = 0; i < a->n_listeners; i++)
+        n += (size_t)snprintf(all + n, sizeof all - n, "%s%s", i > 0 ? ", " : "", a->listeners[i].text);
+    show_line(&a->show, "listening on %s", all);
+}
+
+static enum status start(struct app *a)
+{
+    set_defaults(a);
+    enum status status = open_save(a);
+    if (status == 0)
+        status = open_server(a);
+    if (status == 0)
+        status = write_port_file(a);
+    if (status != 0)
+        return status;
+    show_listening(a);
+    if (a->wrapped)
+        status = start_command(a);
+    raise_descriptor_limit();
+    if (a->show.terminal && !a->wrapped && !a->o.verbose && !a->o.quiet)
+        a->status_at = a->start + STATUS_AFTER;
+    return status;
+}
+
+/* ---- watching ---- */
+
+static void stop(struct app *a, enum cause cause)
+{
+    if (a->cause != NOTHING)
+        return;
+    a->cause = cause;
+    a->status_at = INT64_MAX;
+    show_status(&a->show, "");
+    server_stop(&a->server, cause != ENOUGH);
+}
+
+static void clean_up(struct app *a);
+
+/* The first one stops the run, or the command; another ends all at once. */
+static void take_signal(struct app *a, int number, bool from_terminal)
+{
+    if (a->wrapped && (a->wrap.group || !from_terminal))
+        wrap_signal(&a->wrap, number);
+    if (a->signal != 0) {
+        clean_up(a);
+        die_of(number);
+    }
+    a->signal = number;
+    if (!a->wrapped || a->wrap.ended)
+        stop(a, SIGNALLED);
+}
+
+/* Reads which signals came.  Whether one of them asks for the end. */
+static bool read_signals(struct app *a)
+{
+    ssize_t n = read(a->signals[0], a->came + a->n_came, sizeof a->came - a->n_came);
+    a->n_came += n > 0 ? (size_t)n : 0;
+    bool asked = false;
+    for (size_t i = 0; i < a->n_came; i++)
+        asked = asked || (a->came[i] & ~FROM_TERMINAL) != SIGCHLD;
+    return asked;
+}
+
+static void take_signals(struct app *a)
+{
+    (void)read_signals(a);
+    for (size_t i = 0; i < a->n_came; i++) {
+        int number = a->came[i] & ~FROM_TERMINAL;
+        if (number != SIGCHLD)
+            take_signal(a, number, (a->came[i] & FROM_TERMINAL) != 0);
+        else if (a->wrapped)
+            wrap_reap(&a->wrap);
+    }
+    a->n_came = 0;
+}
+
+/* The server waits meanwhile: a reader who is slow slows the clients down, and no memory fills. */
+static bool wait_for_reader(void *context, int fd)
+{
+    struct app *a = context;
+    struct pollfd fds[2] = {{.fd = fd, .events = POLLOUT}, {.fd = a->signals[0], .events = POLLIN}};
+    while (!(fds[0].revents & (POLLOUT | POLLERR | POLLHUP | POLLNVAL))) {
+        int64_t wait = a->limit == INT64_MAX ? -1 : a->limit - io_now();
+        if (a->limit != INT64_MAX && wait <= 0)
+            return false;
+        if (poll(fds, 2, wait > INT_MAX ? INT_MAX : (int)wait) < 0 && errno != EINTR)
+            return false;
+        if (fds[1].revents != 0 && read_signals(a))
+            return false;
+    }
+    return true;
+}
+
+/* With -n 0 the time after the command is for watching that nothing comes. */
+static bool is_missing(const struct app *a)
+{
+    return a->o.max == 0 ? a->server.taken == 0 : a->server.taken < a->o.min;
+}
+
+static void look_at_command(struct app *a, bool idle)
+{
+    if (!a->wrap.ended || a->cause != NOTHING)
+        return;
+    a->settled = a->settled || idle;
+    if (a->linger_until == INT64_MAX)
+        a->linger_until = a->server.now + a->o.linger;
+    bool waiting = is_missing(a) && !a->limit_hit && a->signal == 0 && a->server.now < a->linger_until;
+    bool settling = !a->settled && a->server.now < a->linger_until + SERVER_GRACE;
+    if (!waiting && !settling)
+        stop(a, COMMAND_ENDED);
+}
+
+static void look_at_time(struct app *a)
+{
+    int64_t now = a->server.now;
+    if (now >= a->limit) {
+        a->limit = INT64_MAX;
+        if (!a->wrapped || a->wrap.ended) {
+            stop(a, LIMIT);
+        } else {
+            a->limit_hit = true;
+            a->kill_at = now + KILL_AFTER;
+            wrap_signal(&a->wrap, SIGTERM);
+        }
+    }
+    if (now >= a->kill_at) {
+        a->kill_at = INT64_MAX;
+        wrap_signal(&a->wrap, SIGKILL);
+    }
+}
+
+static void look_at_counts(struct app *a)
+{
+    const struct server *v = &a->server;
+    if (a->wrapped)
+        return;
+    if (ends_by_count(a) && v->taken >= a->server_options.max_messages)
+        stop(a, ENOUGH);
+    else if (a->o.connections > 0 && v->spoken >= a->o.connections && v->open == 0)
+        stop(a, CONNECTIONS);
+    else if (v->failed > 0 && (!a->o.keep || v->error == EPIPE))
+        stop(a, OUTPUT_FAILED);
+}
+
+/* "waiting: 1 of 3 messages, 12 s left" */
+static void look_at_status_line(struct app *a)
+{
+    const struct options *o = &a->o;
+    int64_t now = a->server.now;
+    if (now < a->status_at)
+        return;
+    a->status_at = now + STATUS_AFTER;
+    char text[96], left[48] = "";
+    if (a->limit != INT64_MAX)
+        (void)snprintf(left, sizeof left, ", %jd s left", (intmax_t)((a->limit - now + 999) / 1000));
+    if (o->connections > 0)
+        (void)snprintf(text, sizeof text, "waiting: %ju of %ju connection%s%s", (uintmax_t)a->server.spoken,
+                       (uintmax_t)o->connections, plural(o->connections), left);
+    else if (o->max == UINT64_MAX || o->max == 0)
+        (void)snprintf(text, sizeof text, "waiting: %ju message%s so far%s", (uintmax_t)a->server.taken,
+                       plural(a->server.taken), left);
+    else
+        (void)snprintf(text, sizeof text, "waiting: %ju of %ju message%s%s", (uintmax_t)a->server.taken,
+                       (uintmax_t)o->max, plural(o->max), left);
+    show_status(&a->show, text);
+}
+
+static void look_at_port_file(struct app *a)
+{
+    char text[16];
+    port_text(a, text);
+    if (a->port_file_waits)
+        a->port_file_waits = !write_fifo(a, text);
+}
+
+static int64_t least(int64_t x, int64_t y) { return x < y ? x : y; }
+
+static int64_t next_look(const struct app *a)
+{
+    int64_t next = least(least(a->limit, a->kill_at), a->status_at);
+    if (a->port_file_waits)
+        next = least(next, a->server.now + FIFO_RETRY);
+    if (a->wrapped && a->wrap.ended && a->cause == NOTHING)
+        next = a->settled ? least(next, a->linger_until) : 0;
+    return next;
+}
+
+static enum status watch(struct app *a)
+{
+    while (a->cause == NOTHING || a->server.open > 0) {
+        int n = server_step(&a->server, next_look(a));
+        if (n < 0) {
+            show_line(&a->show, "cannot wait for clients: %s", strerror(errno));
+            return NOT_WRITTEN;
+        }
+        if (a->server.watched || a->n_came > 0)
+            take_signals(a);
+        look_at_port_file(a);
+        look_at_time(a);
+        look_at_counts(a);
+        look_at_command(a, n == 0);
+        look_at_status_line(a);
+    }
+    return AS_EXPECTED;
+}
+
+/* ---- judging ---- */
+
+/* What of the command's end makes the status, if anything does. */
+static enum status judge_command(struct app *a)
+{
+    char text[32];
+    if (a->limit_hit) {
+        show_line(&a->show, "%s: still running at the %s limit", a->o.command[0], time_text(a->o.time, text));
+        return TIMED_OUT;
+    }
+    int status = wrap_exit_status(&a->wrap);
+    if (WIFSIGNALED(a->wrap.status))
+        show_line(&a->show, "%s: ended by signal %d (%s)", a->o.command[0], WTERMSIG(a->wrap.status),
+                  strsignal(WTERMSIG(a->wrap.status)));
+    else if (status != 0)
+        show_line(&a->show, "%s: exit status %d", a->o.command[0], status);
+    return (enum status)status;
+}
+
+/* Behind what was got: what brought the end. */
+static void cause_text(const struct app *a, char *text, size_t size)
+{
+    char time[32];
+    *text = '\0';
+    switch (a->cause) {
+    case LIMIT:
+        (void)snprintf(text, size, " before the %s limit", time_text(a->o.time, time));
+        break;
+    case SIGNALLED:
+        (void)snprintf(text, size, " before %s", signal_name(a->signal));
+        break;
+    case COMMAND_ENDED:
+        if (a->o.linger > 0)
+            (void)snprintf(text, size, " before the command ended and %s after it", time_text(a->o.linger, time));
+        else
+            (void)snprintf(text, size, " before the command ended");
+        break;
+    case CONNECTIONS:
+        (void)snprintf(text, size, " in %ju connection%s", (uintmax_t)a->o.connections, plural(a->o.connections));
+        break;
+    case NOTHING:
+    case ENOUGH:
+    case OUTPUT_FAILED:
+        break;
+    }
+}
+
+static void expected_text(const struct options *o, char *text, size_t size)
+{
+    uintmax_t min = o->min, max = o->max;
+    if (o->max == 0)
+        (void)snprintf(text, size, "no message");
+    else if (o->max == UINT64_MAX)
+        (void)snprintf(text, size, "at least %ju message%s", min, plural(o->min));
+    else if (o->min == o->max)
+        (void)snprintf(text, size, "%ju message%s", min, plural(o->min));
+    else
+        (void)snprintf(text, size, "%ju to %ju messages", min, max);
+}
+
+static enum status judge_counts(struct app *a)
+{
+    const struct server *v = &a->server;
+    const struct options *o = &a->o;
+    char expected[80], got[32] = "none", cause[96], more[160] = "";
+    cause_text(a, cause, sizeof cause);
+    if (v->spoken < o->connections) {
+        show_line(&a->show, "expected %ju connection%s, got %ju%s", (uintmax_t)o->connections, plural(o->connections),
+                  (uintmax_t)v->spoken, cause);
+        return NOT_AS_EXPECTED;
+    }
+    if (v->taken >= o->min && v->taken <= o->max)
+        return AS_EXPECTED;
+    expected_text(o, expected, sizeof expected);
+    if (v->taken > 0)
+        (void)snprintf(got, sizeof got, "%ju", (uintmax_t)v->taken);
+    if (v->cut_off > 0)
+        (void)snprintf(more, sizeof more, "; %ju more cut off before the end", (uintmax_t)v->cut_off);
+    else if (v->unheard > 0)
+        (void)snprintf(more, sizeof more, "; %ju more stored, but the client left before the reply",
+                       (uintmax_t)v->unheard);
+    show_line(&a->show, "expected %s, got %s%s%s", expected, got, v->taken > o->max ? "" : cause, more);
+    return NOT_AS_EXPECTED;
+}
+
+/* Exactly one line says why a status is not 0. */
+static enum status judge(struct app *a)
+{
+    enum status status = a->wrapped ? judge_command(a) : AS_EXPECTED;
+    if (status != AS_EXPECTED)
+        return status;
+    const struct server *v = &a->server;
+    if (v->failed > 0) {
+        show_line(&a->show, "%ju message%s could not be written to %s: %s", (uintmax_t)v->failed, plural(v->failed),
+                  v->culprit, v->error == ETIMEDOUT ? "its reader takes nothing" : strerror(v->error));
+        return NOT_WRITTEN;
+    }
+    status = judge_counts(a);
+    if (status == AS_EXPECTED && a->signal == SIGINT && !a->wrapped)
+        show_line(&a->show, "interrupted");
+    return status;
+}
+
+/* ---- the end ---- */
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st, (void)type, (void)ftw;
+    (void)remove(path);
+    return 0;
+}
+
+static void clean_up(struct app *a)
+{
+    show_status(&a->show, "");
+    if (a->temporary != NULL)
+        (void)nftw(a->temporary, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    if (a->port_file_made)
+        (void)unlink(a->o.port_file);
+}
+
+static void close_all(struct app *a)
+{
+    server_close(&a->server);
+    for (size_t i = 0; i < a->n_listeners; i++)
+        io_unlisten(&a->listeners[i]);
+    save_close(&a->save);
+    clean_up(a);
+    if (a->directory != a->temporary)
+        free((char *)(uintptr_t)a->directory);
+    free(a->temporary);
+}
+
+/* Some file systems report a failed write only now. */
+static enum status close_stream(struct app *a, enum status status)
+{
+    if (a->stream < 0 || close(a->stream) == 0 || status != AS_EXPECTED)
+        return status;
+    show_line(&a->show, "cannot write to %s: %s", a->o.output != NULL ? a->o.output : "standard output",
+              strerror(errno));
+    return NOT_WRITTEN;
+}
+
+static enum status print_help(struct app *a)
+{
+    bool good = a->o.help ? options_help() == 0
+                          : printf("fakesmtp %s (%s, without TLS)\n", VERSION, os_kind) > 0 && fflush(stdout) == 0;
+    if (good && close(STDOUT_FILENO) == 0)
+        return AS_EXPECTED;
+    show_line(&a->show, "cannot write to standard output: %s", strerror(errno));
+    return NOT_WRITTEN;
+}
+
+int main(int argc, char **argv)
+{
+    static struct app a; /* large for a stack */
+    char why[OPTIONS_WHY_MAX];
+    fill_standard_descriptors();
+    show_open(&a.show, false, false);
+    if (options_parse(&a.o, argc, argv, why) < 0) {
+        show_line(&a.show, "%s", why);
+        show_line(&a.show, "'fakesmtp --help' shows the options");
+        return USAGE;
+    }
+    if (a.o.help || a.o.version)
+        return (int)print_help(&a);
+    show_open(&a.show, a.o.quiet, a.o.verbose);
+    enum status status = start(&a);
+    if (status == AS_EXPECTED) {
+        status = watch(&a);
+        if (status == AS_EXPECTED)
+            status = close_stream(&a, judge(&a));
+        if (status != AS_EXPECTED)
+            show_tail(&a.show);
+    }
+    close_all(&a);
+    bool interrupted =
+        a.signal == SIGINT && (!a.wrapped || (WIFSIGNALED(a.wrap.status) && WTERMSIG(a.wrap.status) == SIGINT));
+    if (interrupted)
+        die_of(SIGINT);
+    return (int)status;
+}

@@ -1,0 +1,450 @@
+/*
+ * options.c - the command line.
+ *
+ * table[] is all there is to know of an option: its names, its argument, the
+ * group and the text in --help, and the function that takes it.  getopt's own
+ * tables are made from it.
+ */
+#include "options.h"
+
+#include <assert.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+enum group { AWAITED, LISTENING, STORING, PROTOCOL, WRAPPING, SHOWING };
+
+static const char *const groups[] = {
+    [AWAITED] = "What is awaited (without any of these: one message)",
+    [LISTENING] = "Where it listens (port 1025 of this machine; with a command, a free port)",
+    [STORING] = "Where mail goes (standard output; with a command, a directory of its own)",
+    [PROTOCOL] = "How it speaks SMTP",
+    [WRAPPING] = "With a command",
+    [SHOWING] = "What is shown, on standard error",
+};
+
+/* What the takers below share. */
+struct parse {
+    struct options *o;
+    const char *name; /* of the option at hand, as the user wrote it */
+    char *why;
+};
+
+/* The complaint about the option at hand; returns -1. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 2, 3)))
+#endif
+static int
+wrong(struct parse *p, const char *format, ...)
+{
+    int n = snprintf(p->why, OPTIONS_WHY_MAX, "%s: ", p->name);
+    va_list arguments;
+    va_start(arguments, format);
+    if (n >= 0 && n < OPTIONS_WHY_MAX)
+        (void)vsnprintf(p->why + n, (size_t)(OPTIONS_WHY_MAX - n), format, arguments);
+    va_end(arguments);
+    return -1;
+}
+
+/* ---- numbers ---- */
+
+/* Decimal digits at *text, which moves behind them.  False if there are none, or too many for 64 bits. */
+static bool take_number(const char **text, uint64_t *value)
+{
+    const char *p = *text;
+    uint64_t n = 0;
+    for (; *p >= '0' && *p <= '9'; p++) {
+        uint64_t digit = (uint64_t)(*p - '0');
+        if (n > (UINT64_MAX - digit) / 10)
+            return false;
+        n = n * 10 + digit;
+    }
+    bool found = p > *text;
+    *text = p;
+    *value = n;
+    return found;
+}
+
+static int parse_count(struct parse *p, const char *text, uint64_t *value)
+{
+    const char *end = text;
+    if (!take_number(&end, value) || *end != '\0' || *value == 0)
+        return wrong(p, "'%s' is not a number from 1 up", text);
+    return 0;
+}
+
+/* Octets, with K, M or G behind them for a multiple of 1024. */
+static int parse_size(struct parse *p, const char *text, uint64_t *value)
+{
+    static const char units[] = "KMG";
+    const char *end = text;
+    bool good = take_number(&end, value);
+    const char *unit = good && *end != '\0' ? strchr(units, *end) : NULL;
+    int shift = unit != NULL ? 10 * (int)(unit - units + 1) : 0;
+    if (!good || (*end != '\0' && (unit == NULL || end[1] != '\0')) || *value == 0 || *value > UINT64_MAX >> shift)
+        return wrong(p, "'%s' is not a size: give a number of octets, or one with K, M or G behind it", text);
+    *value <<= shift;
+    return 0;
+}
+
+/* A decimal number and a unit; a millisecond is the least that is told apart. */
+static int parse_time(struct parse *p, const char *text, int64_t *value)
+{
+    static const struct {
+        const char *name;
+        uint64_t milliseconds;
+    } units[] = {{"ms", 1}, {"", 1000}, {"s", 1000}, {"m", 60 * 1000}, {"h", 60 * 60 * 1000}};
+    const char *end = text;
+    uint64_t whole = 0, fraction = 0, scale = 1;
+    bool good = take_number(&end, &whole) || *text == '.';
+    if (good && *end == '.') {
+        end++;
+        good = end - text > 1 || (*end >= '0' && *end <= '9');
+        for (; *end >= '0' && *end <= '9'; end++) {
+            if (scale < 1000000) {
+                fraction = fraction * 10 + (uint64_t)(*end - '0');
+                scale *= 10;
+            }
+        }
+    }
+    for (size_t i = 0; good && i < sizeof units / sizeof units[0]; i++) {
+        uint64_t unit = units[i].milliseconds;
+        if (strcmp(end, units[i].name) == 0 && whole < INT64_MAX / 1000 / unit) {
+            *value = (int64_t)(whole * unit + fraction * unit / scale);
+            return 0;
+        }
+    }
+    return wrong(p, "'%s' is not a time: give a number, or one with ms, s, m or h behind it", text);
+}
+
+/* ---- the options ---- */
+
+static int take_messages(struct parse *p, const char *text)
+{
+    struct options *o = p->o;
+    const char *end = text;
+    bool good = take_number(&end, &o->min);
+    o->max = o->min;
+    if (good && *end == '-') {
+        end++;
+        o->max = UINT64_MAX;
+        good = *end == '\0' || take_number(&end, &o->max);
+    }
+    if (!good || *end != '\0')
+        return wrong(p, "'%s' is not a count of messages: give N, MIN-MAX or MIN-", text);
+    if (o->max < o->min)
+        return wrong(p, "'%s' has its ends the wrong way round: give MIN-MAX", text);
+    o->counted = true;
+    return 0;
+}
+
+static int take_connections(struct parse *p, const char *text) { return parse_count(p, text, &p->o->connections); }
+
+static int take_limit(struct parse *p, const char *text) { return parse_time(p, text, &p->o->time); }
+
+static int take_endpoint(struct parse *p, const char *text)
+{
+    struct options *o = p->o;
+    if (o->port_given)
+        return wrong(p, "give either -p or -l");
+    if (o->n_endpoints == OPTIONS_ENDPOINTS_MAX)
+        return wrong(p, "at most %d may be given", OPTIONS_ENDPOINTS_MAX);
+    const char *why = io_parse_endpoint(text, &o->endpoints[o->n_endpoints]);
+    if (why != NULL)
+        return wrong(p, "'%s' is not an endpoint: it %s", text, why);
+    o->n_endpoints++;
+    return 0;
+}
+
+static int take_port(struct parse *p, const char *text)
+{
+    struct options *o = p->o;
+    uint64_t port;
+    const char *end = text;
+    if (!take_number(&end, &port) || *end != '\0' || port > 65535)
+        return wrong(p, "'%s' is not a port: give a number from 0 to 65535, 0 for a free one", text);
+    if (o->n_endpoints > (size_t)o->port_given)
+        return wrong(p, "give either -p or -l");
+    o->endpoints[0] = (struct io_endpoint){.kind = IO_LOOPBACK, .port = (uint16_t)port};
+    o->n_endpoints = 1;
+    o->port_given = true;
+    return 0;
+}
+
+static int take_file_name(struct parse *p, const char *text, const char **name)
+{
+    if (*text == '\0')
+        return wrong(p, "the name is empty");
+    *name = text;
+    return 0;
+}
+
+static int take_port_file(struct parse *p, const char *text) { return take_file_name(p, text, &p->o->port_file); }
+
+static int take_directory(struct parse *p, const char *text)
+{
+    if (p->o->maildir != NULL)
+        return wrong(p, "give either -d or --maildir");
+    return take_file_name(p, text, &p->o->directory);
+}
+
+static int take_maildir(struct parse *p, const char *text)
+{
+    if (p->o->directory != NULL)
+        return wrong(p, "give either -d or --maildir");
+    return take_file_name(p, text, &p->o->maildir);
+}
+
+static int take_format(struct parse *p, const char *text)
+{
+    if (strcmp(text, "eml") != 0 && strcmp(text, "none") != 0)
+        return wrong(p, "'%s' is not a format: give eml or none", text);
+    p->o->none = strcmp(text, "none") == 0;
+    p->o->stream = true;
+    return 0;
+}
+
+static int take_output(struct parse *p, const char *text)
+{
+    p->o->stream = true;
+    return take_file_name(p, text, &p->o->output);
+}
+
+static int take_hostname(struct parse *p, const char *text)
+{
+    size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]");
+    if (n == 0 || n > 255 || text[n] != '\0')
+        return wrong(p, "'%s' is not a host name", text);
+    p->o->hostname = text;
+    return 0;
+}
+
+static int take_max_size(struct parse *p, const char *text) { return parse_size(p, text, &p->o->max_size); }
+
+static int take_max_recipients(struct parse *p, const char *text)
+{
+    return parse_count(p, text, &p->o->max_recipients);
+}
+
+static int take_max_connections(struct parse *p, const char *text)
+{
+    return parse_count(p, text, &p->o->max_connections);
+}
+
+static int take_idle(struct parse *p, const char *text)
+{
+    if (parse_time(p, text, &p->o->idle) < 0)
+        return -1;
+    return p->o->idle > 0 ? 0 : wrong(p, "'%s' is no time at all", text);
+}
+
+static int take_env(struct parse *p, const char *text)
+{
+    struct options *o = p->o;
+    const char *equals = strchr(text, '=');
+    if (equals == NULL || equals == text)
+        return wrong(p, "'%s' is not NAME=TEMPLATE", text);
+    for (const char *percent = strchr(equals, '%'); percent != NULL; percent = strchr(percent + 2, '%')) {
+        if (percent[1] == '\0' || strchr("hpud%", percent[1]) == NULL)
+            return wrong(p, "'%.2s' in '%s' is unknown: give %%h, %%p, %%u, %%d or %%%%", percent, text);
+    }
+    if (o->n_env == OPTIONS_ENV_MAX)
+        return wrong(p, "at most %d may be given", OPTIONS_ENV_MAX);
+    o->env[o->n_env++] = text;
+    return 0;
+}
+
+static int take_linger(struct parse *p, const char *text) { return parse_time(p, text, &p->o->linger); }
+
+/* An option takes its argument, or sets a flag. */
+#define TAKE(function) function, 0
+#define FLAG(member) NULL, offsetof(struct options, member)
+
+static const struct option_entry {
+    char letter; /* '\0' if it has none */
+    const char *name;
+    const char *argument;
+    enum group group;
+    int (*take)(struct parse *p, const char *text);
+    size_t flag;
+    const char *help; /* lines of up to 55 columns */
+} table[] = {
+    {'n', NULL, "COUNT", AWAITED, TAKE(take_messages),
+     "so many messages: N, MIN-MAX or MIN-; 0 for none\nto come at all"},
+    {'c', NULL, "N", AWAITED, TAKE(take_connections), "N connections, come and gone"},
+    {'t', NULL, "TIME", AWAITED, TAKE(take_limit), "wait no longer than TIME: 10, 1.5s, 200ms, 5m, 1h"},
+    {'k', NULL, NULL, AWAITED, FLAG(keep), "go on until a signal"},
+
+    {'p', NULL, "PORT", LISTENING, TAKE(take_port), "port on 127.0.0.1 and ::1; 0 for a free one"},
+    {'l', NULL, "ENDPOINT", LISTENING, TAKE(take_endpoint),
+     "HOST:PORT, [ADDRESS]:PORT, :PORT (this machine) or\n*:PORT (all addresses); may be repeated"},
+    {0, "port-file", "FILE", LISTENING, TAKE(take_port_file), "write the port there, once listening; may be a FIFO"},
+
+    {'d', NULL, "DIR", STORING, TAKE(take_directory), "DIR/0001.eml, DIR/0002.eml, ..."},
+    {0, "maildir", "DIR", STORING, TAKE(take_maildir), "a Maildir"},
+    {'f', NULL, "FORMAT", STORING, TAKE(take_format), "a stream of eml, or none"},
+    {'o', NULL, "FILE", STORING, TAKE(take_output), "the stream goes to FILE, not to standard output"},
+    {'e', NULL, NULL, STORING, FLAG(headers), "put Return-Path, Delivered-To and Received in front\nof each message"},
+    {0, "crlf", NULL, STORING, FLAG(crlf), "keep CRLF line ends (else lines end in LF)"},
+    {0, "fsync", NULL, STORING, FLAG(fsync), "have files on the disk before the client is told 250"},
+
+    {0, "hostname", "NAME", PROTOCOL, TAKE(take_hostname), "name in the greeting (localhost)"},
+    {0, "max-size", "SIZE", PROTOCOL, TAKE(take_max_size), "refuse larger messages; 10M, say (no limit)"},
+    {0, "max-recipients", "N", PROTOCOL, TAKE(take_max_recipients), "recipients of a message (1000)"},
+    {0, "max-connections", "N", PROTOCOL, TAKE(take_max_connections), "connections at once (no limit)"},
+    {0, "idle", "TIME", PROTOCOL, TAKE(take_idle), "give up on a client that is silent for TIME (5m)"},
+
+    {0, "env", "NAME=TEXT", WRAPPING, TAKE(take_env),
+     "set NAME in its environment; %h is the host, %p the\nport, %u the URL, %d the directory, %% a %"},
+    {0, "linger", "TIME", WRAPPING, TAKE(take_linger), "wait TIME after it for messages still missing"},
+
+    {'v', NULL, NULL, SHOWING, FLAG(verbose), "the dialogue, as it happens"},
+    {'q', NULL, NULL, SHOWING, FLAG(quiet), "nothing but errors"},
+    {'h', "help", NULL, SHOWING, FLAG(help), "these options, on standard output"},
+    {'V', "version", NULL, SHOWING, FLAG(version), "the version, on standard output"},
+};
+enum { ENTRIES = sizeof table / sizeof table[0] };
+
+/* ---- reading them ---- */
+
+/* getopt's value for an entry without a letter, which no letter has. */
+enum { LONG_ONLY = 256 };
+
+static void fill_getopt(char *letters, struct option *names)
+{
+    *letters++ = '+'; /* what follows the command is the command's */
+    *letters++ = ':';
+    for (int i = 0; i < ENTRIES; i++) {
+        const struct option_entry *e = &table[i];
+        if (e->letter != '\0') {
+            *letters++ = e->letter;
+            if (e->argument != NULL)
+                *letters++ = ':';
+        }
+        if (e->name != NULL)
+            *names++ =
+                (struct option){e->name, e->argument != NULL ? required_argument : no_argument, NULL, LONG_ONLY + i};
+    }
+    *letters = '\0';
+    *names = (struct option){NULL, 0, NULL, 0};
+}
+
+static const struct option_entry *find_entry(int value)
+{
+    if (value >= LONG_ONLY && value < LONG_ONLY + ENTRIES)
+        return &table[value - LONG_ONLY];
+    int i = 0;
+    while (i < ENTRIES && (table[i].letter == '\0' || table[i].letter != value))
+        i++;
+    return i < ENTRIES ? &table[i] : NULL;
+}
+
+/* The option as people write it: -n, --name. */
+static void entry_name(const struct option_entry *e, bool by_letter, char *text, size_t size)
+{
+    if (by_letter)
+        (void)snprintf(text, size, "-%c", e->letter);
+    else
+        (void)snprintf(text, size, "--%s", e->name);
+}
+
+/* What getopt could not read. */
+static int complain(int found, char **argv, char *why)
+{
+    const struct option_entry *e = find_entry(optopt);
+    const char *word = argv[optind - 1];
+    char name[64];
+    if (found == ':' && e != NULL) {
+        entry_name(e, optopt < LONG_ONLY, name, sizeof name);
+        (void)snprintf(why, OPTIONS_WHY_MAX, "%s wants an argument: %s", name, e->argument);
+    } else if (e != NULL && optopt >= LONG_ONLY) {
+        (void)snprintf(why, OPTIONS_WHY_MAX, "--%s takes no argument", e->name);
+    } else if (optopt != 0 && optopt < LONG_ONLY) {
+        (void)snprintf(why, OPTIONS_WHY_MAX, "there is no option -%c", optopt);
+    } else {
+        (void)snprintf(why, OPTIONS_WHY_MAX, "there is no option %.200s, or it is short for several", word);
+    }
+    return -1;
+}
+
+static int check(struct options *o, char *why)
+{
+    const char *wrong_one = NULL;
+    if (o->command[0] == NULL && o->n_env > 0)
+        wrong_one = "--env is for a command, and there is none";
+    else if (o->command[0] == NULL && o->linger > 0)
+        wrong_one = "--linger is for a command, and there is none";
+    else if (o->command[0] != NULL && o->keep)
+        wrong_one = "-k is for a run without a command: with one, the run ends when that does";
+    else if (o->none && o->output != NULL)
+        wrong_one = "-f none makes no stream, so -o has nothing to write";
+    else if (o->verbose && o->quiet)
+        wrong_one = "-v and -q are opposites: give one of them";
+    if (wrong_one != NULL)
+        (void)snprintf(why, OPTIONS_WHY_MAX, "%s", wrong_one);
+    return wrong_one != NULL ? -1 : 0;
+}
+
+int options_parse(struct options *o, int argc, char **argv, char why[OPTIONS_WHY_MAX])
+{
+    *o = (struct options){
+        .max = UINT64_MAX, .time = -1, .hostname = "localhost", .max_recipients = 1000, .idle = 5 * 60 * 1000};
+    char letters[2 + ENTRIES * 2 + 1], name[64];
+    struct option names[ENTRIES + 1];
+    fill_getopt(letters, names);
+    struct parse p = {.o = o, .name = name, .why = why};
+    opterr = 0;
+    int found;
+    while ((found = getopt_long(argc, argv, letters, names, NULL)) != -1) {
+        const struct option_entry *e = found == '?' || found == ':' ? NULL : find_entry(found);
+        if (e == NULL)
+            return complain(found, argv, why);
+        entry_name(e, found < LONG_ONLY, name, sizeof name);
+        if (e->take == NULL)
+            *(bool *)((char *)o + e->flag) = true;
+        else if (e->take(&p, optarg) < 0)
+            return -1;
+    }
+    o->command = argv + optind;
+    return o->help || o->version ? 0 : check(o, why);
+}
+
+/* ---- --help ---- */
+
+static void help_entry(const struct option_entry *e)
+{
+    char left[64];
+    int n = snprintf(left, sizeof left, "  ");
+    if (e->letter != '\0')
+        n += snprintf(left + n, sizeof left - (size_t)n, "-%c%s", e->letter, e->name != NULL ? ", " : "");
+    if (e->name != NULL)
+        n += snprintf(left + n, sizeof left - (size_t)n, "--%s", e->name);
+    (void)snprintf(left + n, sizeof left - (size_t)n, " %s", e->argument != NULL ? e->argument : "");
+    for (const char *line = e->help; line != NULL;) {
+        const char *end = strchr(line, '\n');
+        (void)printf("%-24s %.*s\n", left, end != NULL ? (int)(end - line) : (int)strlen(line), line);
+        left[0] = '\0';
+        line = end != NULL ? end + 1 : NULL;
+    }
+}
+
+int options_help(void)
+{
+    (void)printf("usage: fakesmtp [option ...] [command [argument ...]]\n"
+                 "Takes mail as an SMTP server does, delivers it nowhere, and exits 0 if what was\n"
+                 "expected came.  With a command: runs it, tells it the port in SMTP_PORT, and\n"
+                 "exits with its status, or 1 if the mail was not what was expected.\n");
+    for (int group = 0; group <= SHOWING; group++) {
+        (void)printf("\n%s:\n", groups[group]);
+        for (int i = 0; i < ENTRIES; i++) {
+            if ((int)table[i].group == group)
+                help_entry(&table[i]);
+        }
+    }
+    (void)printf("\nStatus: 0 as expected, 1 not, 2 usage, 3 could not start, 4 could not write,\n"
+                 "124 the command was still running at the limit; else the command's own.\n"
+                 "More: man fakesmtp\n");
+    return fflush(stdout) == EOF || ferror(stdout) ? -1 : 0;
+}

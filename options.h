@@ -1,0 +1,57 @@
+/*
+ * options.h - the command line: one table, from which it is read and --help is
+ * printed.
+ */
+#ifndef OPTIONS_H
+#define OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "io.h"
+
+enum {
+    OPTIONS_ENDPOINTS_MAX = 8,
+    OPTIONS_ENV_MAX = 64,
+    OPTIONS_WHY_MAX = 512, /* octets of a complaint, with the NUL */
+};
+
+struct options {
+    /* what is awaited */
+    bool counted;         /* -n was given */
+    uint64_t min, max;    /* messages; max UINT64_MAX: any number */
+    uint64_t connections; /* 0: not awaited */
+    int64_t time, linger; /* milliseconds; time -1: no limit */
+    bool keep;
+    /* where it listens */
+    bool port_given;
+    struct io_endpoint endpoints[OPTIONS_ENDPOINTS_MAX];
+    size_t n_endpoints;
+    const char *port_file;
+    /* where mail goes */
+    const char *directory, *maildir, *output;
+    bool stream, none; /* -f or -o was given; -f none was */
+    bool headers, crlf, fsync;
+    /* the protocol */
+    const char *hostname;
+    uint64_t max_size, max_recipients, max_connections;
+    int64_t idle;
+    /* what is shown */
+    bool verbose, quiet, help, version;
+    /* the wrapped command */
+    const char *env[OPTIONS_ENV_MAX];
+    size_t n_env;
+    char **command; /* NULL-terminated; command[0] is NULL if there is none */
+};
+
+/*
+ * Reads the command line.  Returns 0; or -1, and why says what is wrong and
+ * what would be right.  Strings are borrowed from argv.
+ */
+int options_parse(struct options *o, int argc, char **argv, char why[OPTIONS_WHY_MAX]);
+
+/* Prints what --help prints, on standard output.  -1 with errno on failure. */
+int options_help(void);
+
+#endif

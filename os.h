@@ -1,0 +1,68 @@
+/*
+ * os.h - what one system does better than POSIX can.  os_linux.c has the
+ * Linux forms, os_posix.c the portable ones; the Makefile links one of them.
+ *
+ * Functions that return int give -1 with errno on failure.
+ */
+#ifndef OS_H
+#define OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+/* What --version says of it. */
+extern const char os_kind[];
+
+/* ---- which of many descriptors are ready ---- */
+
+struct os_poll {
+    int fd;             /* Linux: of the epoll set */
+    struct pollfd *fds; /* POSIX: what poll() is given, */
+    void **tags;        /* and the tag of each, in the same order */
+    size_t n, size;
+    size_t turn; /* whose turn it is to be looked at first */
+};
+
+/* tag is what os_poll_add() was given.  A descriptor that hung up or failed is readable. */
+struct os_ready {
+    void *tag;
+    bool readable, writable;
+};
+
+int os_poll_open(struct os_poll *p);
+void os_poll_close(struct os_poll *p);
+
+/* Watches fd for reading. */
+int os_poll_add(struct os_poll *p, int fd, void *tag);
+
+/* Watches fd, which was added, for these from now on; for neither, only hanging up is noticed. */
+int os_poll_set(struct os_poll *p, int fd, void *tag, bool read, bool write);
+
+/* To be called before fd is closed. */
+void os_poll_remove(struct os_poll *p, int fd);
+
+/*
+ * Waits for milliseconds, -1 for ever, until a descriptor is ready; fills
+ * ready and returns how many are, 0 also when a signal came first.
+ */
+int os_poll_wait(struct os_poll *p, struct os_ready *ready, size_t max, int milliseconds);
+
+/* ---- sockets ---- */
+
+/* accept(2); the socket does not block, and is closed on exec. */
+int os_accept(int fd, struct sockaddr *address, socklen_t *length);
+
+/* ---- files that appear whole ---- */
+
+/* Opens a new file of this mode in a directory, without a name; ENOTSUP where that cannot be. */
+int os_create_unnamed(int directory, mode_t mode);
+
+/* Gives it one.  EEXIST if the name is taken. */
+int os_name_unnamed(int fd, int directory, const char *name);
+
+/* Renames a file, for file systems without hard links; EEXIST if the new name is taken. */
+int os_rename_new(int from_directory, const char *from, int directory, const char *name);
+
+#endif

@@ -1,0 +1,96 @@
+/*
+ * os_linux.c - epoll, accept4, O_TMPFILE and renameat2.
+ */
+#define _GNU_SOURCE
+#include "os.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { RENAME_WITHOUT_REPLACING = 1 }; /* RENAME_NOREPLACE, which musl has no name for */
+
+const char os_kind[] = "epoll";
+
+int os_poll_open(struct os_poll *p)
+{
+    *p = (struct os_poll){.fd = epoll_create1(EPOLL_CLOEXEC)};
+    return p->fd < 0 ? -1 : 0;
+}
+
+void os_poll_close(struct os_poll *p)
+{
+    if (p->fd >= 0)
+        (void)close(p->fd);
+    p->fd = -1;
+}
+
+int os_poll_add(struct os_poll *p, int fd, void *tag)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = tag};
+    return epoll_ctl(p->fd, EPOLL_CTL_ADD, fd, &event);
+}
+
+int os_poll_set(struct os_poll *p, int fd, void *tag, bool read, bool write)
+{
+    struct epoll_event event = {.data.ptr = tag};
+    event.events = (read ? (uint32_t)EPOLLIN : 0) | (write ? (uint32_t)EPOLLOUT : 0);
+    return epoll_ctl(p->fd, EPOLL_CTL_MOD, fd, &event);
+}
+
+void os_poll_remove(struct os_poll *p, int fd) { (void)p, (void)fd; /* closing it does that */ }
+
+int os_poll_wait(struct os_poll *p, struct os_ready *ready, size_t max, int milliseconds)
+{
+    struct epoll_event events[64];
+    if (max > sizeof events / sizeof events[0])
+        max = sizeof events / sizeof events[0];
+    int n = epoll_wait(p->fd, events, (int)max, milliseconds);
+    if (n < 0)
+        return errno == EINTR ? 0 : -1;
+    for (int i = 0; i < n; i++) {
+        ready[i].tag = events[i].data.ptr;
+        ready[i].readable = (events[i].events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0;
+        ready[i].writable = (events[i].events & EPOLLOUT) != 0;
+    }
+    return n;
+}
+
+int os_accept(int fd, struct sockaddr *address, socklen_t *length)
+{
+    return accept4(fd, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+int os_create_unnamed(int directory, mode_t mode)
+{
+    int fd = openat(directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
+    /* an old kernel sees a directory to be written, a file system without it says so, and a directory that is
+       gone has no better word for it */
+    if (fd < 0 && (errno == EISDIR || errno == EINVAL || errno == EOPNOTSUPP || errno == ENOENT || errno == EPERM))
+        errno = ENOTSUP;
+    return fd;
+}
+
+int os_name_unnamed(int fd, int directory, const char *name)
+{
+    /* by the descriptor where we may (ENOENT: we may not), else by its name in /proc */
+    if (linkat(fd, "", directory, name, AT_EMPTY_PATH) == 0)
+        return 0;
+    if (errno != ENOENT)
+        return -1;
+    char path[32];
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    int status = linkat(AT_FDCWD, path, directory, name, AT_SYMLINK_FOLLOW);
+    if (status < 0 && errno == EPERM)
+        errno = ENOENT; /* the directory itself is gone */
+    return status;
+}
+
+int os_rename_new(int from_directory, const char *from, int directory, const char *name)
+{
+    return (int)syscall(SYS_renameat2, from_directory, from, directory, name, RENAME_WITHOUT_REPLACING);
+}

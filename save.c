@@ -1,0 +1,455 @@
+/*
+ * save.c - where messages go.
+ *
+ * A message collects in memory until it ends or BUFFER octets are there.  A
+ * small one then costs one write to each place.  A large one goes on in a file:
+ * where files are wanted, that is the one that will be published; else, for a
+ * stream, a nameless one in TMPDIR, as a stream must not be begun before the
+ * message is whole.  So memory does not grow with messages.
+ *
+ * A file is made without a name where the system can (Linux), else under a
+ * hidden one, and published by link(2), which never replaces.  Where the file
+ * system has no hard links it is renamed.  Of several that number files in one
+ * directory at once, each takes the next free number.
+ *
+ * What is hard: a failure must leave nothing behind.  The file is complete
+ * before the stream is begun, and published after; a stream that is a file is
+ * cut back to where it was.
+ */
+#include "save.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "os.h"
+
+enum {
+    FIRST = 4096,       /* octets of the buffer at first; it doubles */
+    BUFFER = 64 * 1024, /* and at most */
+    PIECE = PIPE_BUF,   /* what a pipe takes at once, when it takes anything */
+    TAKEN_MAX = 16,     /* numbers found taken in a row before the directory is read again */
+    MODE = 0600,
+};
+
+/* ---- the place ---- */
+
+static int open_directory(int at, const char *path) { return openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC); }
+
+/* Makes a directory and those above it. */
+static int make_directories(const char *path)
+{
+    char *copy = strdup(path);
+    if (copy == NULL)
+        return -1;
+    int status = 0;
+    for (char *p = copy + 1; status == 0 && *copy != '\0'; p++) {
+        char c = *p;
+        if (c != '/' && c != '\0')
+            continue;
+        *p = '\0';
+        if (mkdir(copy, 0777) < 0 && errno != EEXIST && errno != EISDIR)
+            status = -1;
+        *p = c;
+        if (c == '\0')
+            break;
+    }
+    int saved = errno;
+    free(copy);
+    errno = saved;
+    return status;
+}
+
+/* The number of a file that we would name so, 0 of any other. */
+static uint64_t number_of(const char *name)
+{
+    uint64_t number = 0;
+    size_t digits = 0;
+    for (; name[digits] >= '0' && name[digits] <= '9'; digits++) {
+        if (digits == 18)
+            return 0;
+        number = number * 10 + (uint64_t)(name[digits] - '0');
+    }
+    return strcmp(name + digits, ".eml") == 0 ? number : 0;
+}
+
+/* Goes on after the highest number in the directory. */
+static int find_next(struct save *to)
+{
+    int fd = open_directory(to->final, ".");
+    DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+    if (d == NULL) {
+        if (fd >= 0)
+            (void)close(fd);
+        return -1;
+    }
+    struct dirent *entry;
+    while (errno = 0, (entry = readdir(d)) != NULL) {
+        uint64_t number = number_of(entry->d_name);
+        if (number >= to->next)
+            to->next = number + 1;
+    }
+    int saved = errno;
+    (void)closedir(d);
+    errno = saved;
+    return saved == 0 ? 0 : -1;
+}
+
+static int open_numbered(struct save *to)
+{
+    to->final = open_directory(AT_FDCWD, to->o.directory);
+    if (to->final < 0 && (errno != ENOENT || make_directories(to->o.directory) < 0 ||
+                          (to->final = open_directory(AT_FDCWD, to->o.directory)) < 0))
+        return -1;
+    to->temporary = to->final;
+    to->next = 1;
+    return faccessat(to->final, ".", W_OK | X_OK, AT_EACCESS) < 0 ? -1 : find_next(to);
+}
+
+/* The name of this machine, with what may not be in a file name as maildir(5) has it. */
+static void learn_host(struct save *to)
+{
+    char name[256] = "";
+    (void)gethostname(name, sizeof name - 1);
+    size_t n = 0;
+    for (const char *p = *name != '\0' ? name : "localhost"; *p != '\0' && n + 5 < sizeof to->host; p++) {
+        if (*p == '/' || *p == ':')
+            n += (size_t)snprintf(to->host + n, sizeof to->host - n, "\\%03o", (unsigned)(unsigned char)*p);
+        else
+            to->host[n++] = *p;
+    }
+    to->host[n] = '\0';
+}
+
+static int open_maildir(struct save *to)
+{
+    static const char *const parts[] = {"tmp", "new", "cur"};
+    if (make_directories(to->o.directory) < 0)
+        return -1;
+    int top = open_directory(AT_FDCWD, to->o.directory);
+    if (top < 0)
+        return -1;
+    int status = 0;
+    for (size_t i = 0; i < 3 && status == 0; i++)
+        status = mkdirat(top, parts[i], 0700) < 0 && errno != EEXIST ? -1 : 0;
+    if (status == 0) {
+        to->temporary = open_directory(top, "tmp");
+        to->final = open_directory(top, "new");
+        status = to->temporary < 0 || to->final < 0 ? -1 : 0;
+    }
+    if (status == 0)
+        status = faccessat(to->final, ".", W_OK | X_OK, AT_EACCESS);
+    int saved = errno;
+    (void)close(top);
+    errno = saved;
+    learn_host(to);
+    return status;
+}
+
+int save_open(struct save *to, const struct save_options *options, const char **culprit)
+{
+    *to = (struct save){.o = *options, .temporary = -1, .final = -1};
+    if (to->o.directory == NULL)
+        return 0;
+    *culprit = to->o.directory;
+    if ((to->o.maildir ? open_maildir(to) : open_numbered(to)) == 0)
+        return 0;
+    int saved = errno;
+    save_close(to);
+    errno = saved;
+    return -1;
+}
+
+void save_close(struct save *to)
+{
+    if (to->temporary >= 0 && to->temporary != to->final)
+        (void)close(to->temporary);
+    if (to->final >= 0)
+        (void)close(to->final);
+    to->temporary = to->final = -1;
+}
+
+/* ---- writing ---- */
+
+/* Keeps the first failure; returns -1. */
+static int fail(struct save_message *m, int error, const char *culprit)
+{
+    if (m->error == 0) {
+        m->error = error != 0 ? error : EIO;
+        m->culprit = culprit;
+    }
+    return -1;
+}
+
+static int write_all(int fd, const char *p, size_t n)
+{
+    while (n > 0) {
+        ssize_t put = write(fd, p, n);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0)
+            return -1;
+        p += put;
+        n -= (size_t)put;
+    }
+    return 0;
+}
+
+/* A name of its own: seconds, microseconds, process and count, as maildir(5) has it. */
+static void unique_name(struct save *to, char *name, const char *prefix, const char *suffix)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    (void)snprintf(name, SAVE_NAME_MAX, "%s%jd.M%ldP%ldQ%ju%s%s", prefix, (intmax_t)now.tv_sec, now.tv_nsec / 1000,
+                   (long)getpid(), (uintmax_t)++to->made, *suffix != '\0' ? "." : "", suffix);
+}
+
+/* For a stream alone: a file that nobody sees. */
+static int open_spool(struct save_message *m)
+{
+    const char *top = getenv("TMPDIR");
+    if (top == NULL || *top == '\0')
+        top = "/tmp";
+    char path[PATH_MAX];
+    if (snprintf(path, sizeof path, "%s/.fakesmtp-XXXXXX", top) >= (int)sizeof path)
+        return fail(m, ENAMETOOLONG, "TMPDIR");
+    m->fd = mkstemp(path);
+    if (m->fd < 0)
+        return fail(m, errno, "TMPDIR");
+    (void)unlink(path);
+    return fcntl(m->fd, F_SETFD, FD_CLOEXEC) < 0 ? fail(m, errno, "TMPDIR") : 0;
+}
+
+static int open_file(struct save_message *m)
+{
+    struct save *to = m->to;
+    if (to->final < 0)
+        return open_spool(m);
+    m->fd = os_create_unnamed(to->temporary, MODE);
+    if (m->fd < 0 && errno == ENOTSUP) {
+        if (to->o.maildir)
+            unique_name(to, m->temporary, "", to->host);
+        else
+            unique_name(to, m->temporary, ".fakesmtp-", "");
+        m->fd = openat(to->temporary, m->temporary, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_CLOEXEC, MODE);
+    }
+    if (m->fd < 0) {
+        m->temporary[0] = '\0';
+        return fail(m, errno, to->o.directory);
+    }
+    return 0;
+}
+
+/* Writes the buffer to the file. */
+static int flush(struct save_message *m)
+{
+    if (m->fd < 0 && open_file(m) < 0)
+        return -1;
+    if (write_all(m->fd, m->buffer, m->n) < 0)
+        return fail(m, errno, m->to->final >= 0 ? m->to->o.directory : "TMPDIR");
+    m->n = 0;
+    return 0;
+}
+
+static int grow(struct save_message *m)
+{
+    size_t size = m->size > 0 ? m->size * 2 : FIRST;
+    char *buffer = realloc(m->buffer, size);
+    if (buffer == NULL)
+        return fail(m, ENOMEM, "memory");
+    m->buffer = buffer;
+    m->size = size;
+    return 0;
+}
+
+static void append(struct save_message *m, const char *p, size_t n)
+{
+    while (n > 0 && m->error == 0) {
+        if (m->n == m->size && (m->size < BUFFER ? grow(m) : flush(m)) < 0)
+            return;
+        size_t part = n < m->size - m->n ? n : m->size - m->n;
+        memcpy(m->buffer + m->n, p, part);
+        m->n += part;
+        p += part;
+        n -= part;
+    }
+}
+
+void save_begin(struct save_message *m, struct save *to) { *m = (struct save_message){.to = to, .fd = -1}; }
+
+/* CRLF becomes LF; a CR alone stays, so one at the end has to wait. */
+void save_add(struct save_message *m, const char *octets, size_t n)
+{
+    const struct save_options *o = &m->to->o;
+    if ((o->directory == NULL && o->stream < 0) || n == 0)
+        return;
+    if (o->crlf) {
+        append(m, octets, n);
+        return;
+    }
+    if (m->cr && *octets != '\n')
+        append(m, "\r", 1);
+    m->cr = false;
+    const char *end = octets + n, *cr;
+    while ((cr = memchr(octets, '\r', (size_t)(end - octets))) != NULL) {
+        bool crlf = cr + 1 < end && cr[1] == '\n';
+        m->cr = cr + 1 == end;
+        append(m, octets, (size_t)(cr - octets) + !(crlf || m->cr));
+        octets = cr + 1;
+    }
+    append(m, octets, (size_t)(end - octets));
+}
+
+/* ---- finishing ---- */
+
+/* The number goes up by one where another process was first; after many, the directory knows better. */
+static int next_name(struct save_message *m, int taken)
+{
+    struct save *to = m->to;
+    if (to->o.maildir) {
+        unique_name(to, m->name, "", to->host);
+        return 0;
+    }
+    if (taken > 0 && taken % TAKEN_MAX == 0 && find_next(to) < 0)
+        return -1;
+    (void)snprintf(m->name, sizeof m->name, "%04ju.eml", (uintmax_t)to->next++);
+    return 0;
+}
+
+static int name_file(struct save_message *m)
+{
+    struct save *to = m->to;
+    if (m->temporary[0] == '\0')
+        return os_name_unnamed(m->fd, to->final, m->name);
+    if (linkat(to->temporary, m->temporary, to->final, m->name, 0) == 0) {
+        (void)unlinkat(to->temporary, m->temporary, 0);
+        m->temporary[0] = '\0';
+        return 0;
+    }
+    bool no_links = errno == EPERM || errno == ENOTSUP || errno == EOPNOTSUPP || errno == ENOSYS || errno == EMLINK;
+    if (!no_links || os_rename_new(to->temporary, m->temporary, to->final, m->name) < 0)
+        return -1;
+    m->temporary[0] = '\0';
+    return 0;
+}
+
+/* Gives the file its final name. */
+static int publish(struct save_message *m)
+{
+    /* some file systems report a failed write only at close; a file without a name cannot be closed yet */
+    if (m->temporary[0] != '\0') {
+        int fd = m->fd;
+        m->fd = -1;
+        if (close(fd) < 0)
+            return fail(m, errno, m->to->o.directory);
+    }
+    int status = -1;
+    for (int taken = 0; status < 0; taken++) {
+        if (next_name(m, taken) < 0)
+            break;
+        status = name_file(m);
+        if (status < 0 && errno != EEXIST)
+            break;
+    }
+    if (status < 0)
+        return fail(m, errno, m->to->o.directory);
+    if (m->to->o.fsync && fsync(m->to->final) < 0) {
+        (void)fail(m, errno, m->to->o.directory);
+        (void)unlinkat(m->to->final, m->name, 0);
+    }
+    return m->error != 0 ? -1 : 0;
+}
+
+/* All of the message is in the file. */
+static int complete(struct save_message *m)
+{
+    if (flush(m) < 0)
+        return -1;
+    if (m->to->o.fsync && fsync(m->fd) < 0)
+        return fail(m, errno, m->to->o.directory);
+    return 0;
+}
+
+/* A pipe or terminal is waited for, so that a reader who stopped cannot stop us. */
+static int write_stream(struct save_message *m, bool is_file, const char *p, size_t n)
+{
+    const struct save_options *o = &m->to->o;
+    while (n > 0) {
+        size_t part = is_file || n < PIECE ? n : PIECE;
+        if (!is_file && !o->wait(o->context, o->stream))
+            return fail(m, ETIMEDOUT, o->stream_name);
+        if (write_all(o->stream, p, part) < 0)
+            return fail(m, errno, o->stream_name);
+        p += part;
+        n -= part;
+    }
+    return 0;
+}
+
+static int copy_to_stream(struct save_message *m, bool is_file)
+{
+    if (m->fd < 0)
+        return write_stream(m, is_file, m->buffer, m->n);
+    char block[16 * 1024];
+    off_t at = 0;
+    for (;;) {
+        ssize_t got = pread(m->fd, block, sizeof block, at);
+        if (got < 0)
+            return fail(m, errno, m->to->final >= 0 ? m->to->o.directory : "TMPDIR");
+        if (got == 0)
+            return 0;
+        if (write_stream(m, is_file, block, (size_t)got) < 0)
+            return -1;
+        at += got;
+    }
+}
+
+/* Where a stream that is a file stands, -1 if it is none; a message that fails is cut off there. */
+static off_t stream_start(int stream)
+{
+    struct stat st;
+    if (stream < 0 || fstat(stream, &st) < 0 || !S_ISREG(st.st_mode))
+        return -1;
+    int flags = fcntl(stream, F_GETFL);
+    return lseek(stream, 0, flags >= 0 && flags & O_APPEND ? SEEK_END : SEEK_CUR);
+}
+
+int save_finish(struct save_message *m)
+{
+    const struct save_options *o = &m->to->o;
+    off_t start = stream_start(o->stream);
+    if (m->cr)
+        append(m, "\r", 1);
+    if (m->error == 0 && (o->directory != NULL || m->fd >= 0))
+        (void)complete(m);
+    if (m->error == 0 && o->stream >= 0)
+        (void)copy_to_stream(m, start >= 0);
+    if (m->error == 0 && o->directory != NULL)
+        (void)publish(m);
+    int status = m->error == 0 ? 0 : -1;
+    if (status < 0 && start >= 0 && ftruncate(o->stream, start) == 0)
+        (void)lseek(o->stream, start, SEEK_SET);
+    save_drop(m);
+    return status;
+}
+
+void save_drop(struct save_message *m)
+{
+    if (m->fd >= 0)
+        (void)close(m->fd);
+    m->fd = -1;
+    if (m->temporary[0] != '\0')
+        (void)unlinkat(m->to->temporary, m->temporary, 0);
+    m->temporary[0] = '\0';
+    free(m->buffer);
+    m->buffer = NULL;
+    m->n = m->size = 0;
+}

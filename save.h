@@ -1,0 +1,79 @@
+/*
+ * save.h - where messages go: files in a directory, a Maildir, a stream, or
+ * nowhere.  Each is there whole or not at all, and nothing is overwritten.
+ *
+ * A message is begun, given its octets, and then finished or dropped.  Any
+ * number may be under way at once.  Failures are kept until the message is
+ * finished, so that nothing needs to be looked at before.
+ */
+#ifndef SAVE_H
+#define SAVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { SAVE_NAME_MAX = 128 }; /* octets of a file's name, with the NUL */
+
+struct save_options {
+    const char *directory; /* NULL: no files */
+    bool maildir;          /* it is a Maildir */
+    int stream;            /* a descriptor, -1: no stream */
+    const char *stream_name;
+    bool crlf;  /* lines keep their CRLF; else it becomes LF */
+    bool fsync; /* files are on the disk before save_finish() returns */
+    /*
+     * Waits until a stream that is no file takes octets.  False if that shall
+     * not be waited for any longer.
+     */
+    bool (*wait)(void *context, int fd);
+    void *context;
+};
+
+/* The place.  The caller allocates it. */
+struct save {
+    struct save_options o;
+    int temporary, final; /* directories: where files are made, and where they appear; -1: none */
+    uint64_t next;        /* number of the next file */
+    uint64_t made;        /* names made so far, for those that carry no number */
+    char host[65];        /* Maildir: the name of this machine, as file names have it */
+};
+
+/* A message under way.  The caller allocates it and touches nothing in it but what is said. */
+struct save_message {
+    struct save *to;
+    char *buffer;
+    size_t n, size;
+    int fd;                        /* the file, once the buffer has overflowed */
+    bool cr;                       /* a CR is held back, to see whether LF follows */
+    int error;                     /* errno of the first failure, 0 if none */
+    const char *culprit;           /* what failed: the name of a file, directory or stream */
+    char temporary[SAVE_NAME_MAX]; /* name of the file until it is finished, "" if it has none */
+    char name[SAVE_NAME_MAX];      /* for the caller: its final name below the directory, once finished */
+};
+
+/*
+ * Opens the place; makes the directory, and those above it, where they are
+ * missing.  -1 with errno on failure, and *culprit names what failed.  The
+ * strings of the options are borrowed.
+ */
+int save_open(struct save *to, const struct save_options *options, const char **culprit);
+void save_close(struct save *to);
+
+void save_begin(struct save_message *m, struct save *to);
+
+/* Adds octets as they came over the wire. */
+void save_add(struct save_message *m, const char *octets, size_t n);
+
+/*
+ * Finishes the message: it is in its place, under its final name, when this
+ * returns 0.  On failure -1; error and culprit tell of it, and no trace of the
+ * message is left (but in a pipe, what went down it).
+ */
+int save_finish(struct save_message *m);
+
+/* Drops the message without a trace. */
+void save_drop(struct save_message *m);
+
+#endif

@@ -1,0 +1,808 @@
+/*
+ * server.c - the sessions of a run.
+ *
+ * One thread, one readiness loop, no queue that grows: a session is read only
+ * when everything that its client sent before has been answered and the
+ * answers have gone.  One large input buffer and one output buffer are lent
+ * to the engine of the session at hand; what remains there at the end of its
+ * turn (an unfinished command, replies that the client does not take) is
+ * copied into memory of its own, so a session that idles has neither.
+ *
+ * Storing is a verdict: a message is stored before its 250, and counted when
+ * its 250 has been sent.  mark says where that reply ends in the output.
+ * There is one mark in a session: before another message can end, the output
+ * is flushed.
+ *
+ * The end of a connection is the hard part.  If octets of the client are
+ * unread when a socket is closed, or come afterwards, the system resets the
+ * connection, and the client may lose our last reply.  After QUIT nothing may
+ * follow, so the socket is closed at once; where we are the ones who leave, it
+ * is shut down, and read until the client closes, for a second at most.
+ */
+#include "server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    IN_SIZE = 256 * 1024,
+    OUT_SIZE = 64 * 1024,
+    WAIT_MAX = 60 * 60 * 1000, /* milliseconds to wait at once */
+    READY_MAX = 64,            /* sessions served in one step */
+    ACCEPT_MAX = 64,           /* connections accepted in one step from one socket */
+    RETRY = 100,               /* milliseconds until accepting is tried again where descriptors or memory ran out */
+    HELO_SHOWN = 255,          /* octets of the client's name in Received: */
+};
+
+/* A growing text. */
+struct text {
+    char *p;
+    size_t n, size;
+};
+
+struct session {
+    struct source source; /* first, as it is what poll's tag points to */
+    struct session *before, *after;
+    uint64_t number;
+    int64_t deadline;
+    int64_t taken_at; /* when its last message was acknowledged; 0: none yet */
+    struct io_peer peer;
+    struct smtp smtp;
+    char *held; /* input that is not consumed yet */
+    size_t held_n;
+    char *unsent;               /* replies that the client has not taken yet, */
+    size_t unsent_n, unsent_at; /* so many, from there on */
+    size_t mark;                /* where in them the reply to a stored message ends; 0: there is none */
+    struct save_message *message;
+    struct text helo, sender, recipients; /* recipients: each followed by NUL */
+    bool extended, utf8;
+    bool spoken, quit, unread, hung_up, wants_write, ending, gone;
+    bool incomplete; /* there was no memory for its message */
+};
+
+/* ---- texts ---- */
+
+static bool text_add(struct text *t, const char *p, size_t n)
+{
+    if (t->n + n > t->size) {
+        size_t size = (t->n + n) * 2;
+        char *grown = realloc(t->p, size);
+        if (grown == NULL)
+            return false;
+        t->p = grown;
+        t->size = size;
+    }
+    if (n > 0)
+        memcpy(t->p + t->n, p, n);
+    t->n += n;
+    return true;
+}
+
+static bool text_set(struct text *t, struct span s)
+{
+    t->n = 0;
+    return text_add(t, s.p, s.n);
+}
+
+/* ---- lists, in the order of deadlines: each has one delay for all ---- */
+
+static void list_remove(struct session_list *l, struct session *s)
+{
+    *(s->before != NULL ? &s->before->after : &l->first) = s->after;
+    *(s->after != NULL ? &s->after->before : &l->last) = s->before;
+}
+
+static void list_append(struct session_list *l, struct session *s)
+{
+    s->before = l->last;
+    s->after = NULL;
+    *(l->last != NULL ? &l->last->after : &l->first) = s;
+    l->last = s;
+}
+
+/* The client has been heard, or has taken what we said. */
+static void touch(struct server *v, struct session *s)
+{
+    s->deadline = v->now + v->o->idle;
+    list_remove(&v->active, s);
+    list_append(&v->active, s);
+}
+
+/* ---- what is said of it ---- */
+
+static void note(struct server *v, struct session *s, char who, const char *format, uint64_t n)
+{
+    char text[80];
+    int length = snprintf(text, sizeof text, format, (uintmax_t)n);
+    if (length > 0)
+        show_dialogue(v->o->show, s->number, who, (struct span){text, (size_t)length});
+}
+
+static void show_client(struct server *v, struct session *s, const struct smtp_event *e)
+{
+    if (e->type == SMTP_EOM) {
+        note(v, s, 'C', "(%ju octets of mail data)", e->size);
+        note(v, s, 'C', ".", 0);
+    } else if (e->type == SMTP_UNKNOWN && e->line.p == NULL) {
+        note(v, s, 'C', "(a line of %ju octets)", e->size);
+    } else if (e->type != SMTP_CONNECT) {
+        show_dialogue(v->o->show, s->number, 'C', e->line);
+    }
+}
+
+static void show_reply(struct server *v, struct session *s, struct span reply)
+{
+    while (reply.n > 0) {
+        const char *cr = memchr(reply.p, '\r', reply.n);
+        size_t n = cr != NULL ? (size_t)(cr - reply.p) : reply.n;
+        show_dialogue(v->o->show, s->number, 'S', (struct span){reply.p, n});
+        span_skip(&reply, n + 2 <= reply.n ? n + 2 : reply.n);
+    }
+}
+
+/* ---- the message ---- */
+
+static void add_text(struct save_message *m, const char *text) { save_add(m, text, strlen(text)); }
+
+/* Received: RFC 5321 4.4; "for" only of a single recipient, so that no Bcc leaks (7.2). */
+static void add_received(struct server *v, struct session *s)
+{
+    char helo[HELO_SHOWN + 1], line[1024], date[64] = "";
+    size_t n = s->helo.n < HELO_SHOWN ? s->helo.n : HELO_SHOWN;
+    for (size_t i = 0; i < n; i++) {
+        char c = s->helo.p[i];
+        helo[i] = (char)(ascii_is_letter(c) || ascii_is_digit(c) || strchr(".-_:[]", c) != NULL ? c : '_');
+    }
+    helo[n] = '\0';
+    const char *tag = strchr(s->peer.address, ':') != NULL ? "IPv6:" : "";
+    const char *protocol = s->utf8 ? "UTF8SMTP" : s->extended ? "ESMTP" : "SMTP";
+    (void)snprintf(line, sizeof line, "Received: from %s ([%s%s])\r\n\tby %s with %s id %ju", helo, tag,
+                   s->peer.address, v->o->smtp->hostname, protocol, (uintmax_t)s->number);
+    add_text(s->message, line);
+    if (strlen(s->recipients.p) + 1 == s->recipients.n) {
+        add_text(s->message, "\r\n\tfor <");
+        add_text(s->message, s->recipients.p);
+        add_text(s->message, ">");
+    }
+    time_t now = time(NULL);
+    struct tm local;
+    if (localtime_r(&now, &local) != NULL)
+        (void)strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S %z", &local);
+    (void)snprintf(line, sizeof line, ";\r\n\t%s\r\n", date);
+    add_text(s->message, line);
+}
+
+static void add_headers(struct server *v, struct session *s)
+{
+    add_text(s->message, "Return-Path: <");
+    save_add(s->message, s->sender.p, s->sender.n);
+    add_text(s->message, ">\r\n");
+    for (size_t at = 0; at < s->recipients.n; at += strlen(s->recipients.p + at) + 1) {
+        add_text(s->message, "Delivered-To: ");
+        add_text(s->message, s->recipients.p + at);
+        add_text(s->message, "\r\n");
+    }
+    add_received(v, s);
+}
+
+static bool begin_message(struct server *v, struct session *s)
+{
+    if (s->message != NULL)
+        return true;
+    s->message = malloc(sizeof *s->message);
+    if (s->message == NULL)
+        return false;
+    save_begin(s->message, v->o->save);
+    if (v->o->headers)
+        add_headers(v, s);
+    return true;
+}
+
+static void drop_message(struct session *s)
+{
+    s->incomplete = false;
+    if (s->message != NULL) {
+        save_drop(s->message);
+        free(s->message);
+        s->message = NULL;
+    }
+}
+
+/* The first failure is the one that the user is told of. */
+static void storing_failed(struct server *v, struct session *s, struct smtp_event *e, int error, const char *culprit)
+{
+    if (v->failed++ == 0) {
+        v->error = error;
+        (void)snprintf(v->culprit, sizeof v->culprit, "%s", culprit);
+    }
+    if (error == ENOSPC || error == EDQUOT || error == EFBIG)
+        smtp_reply(&s->smtp, e, 452, "4.3.1", "There is no room for the message");
+    else
+        smtp_reply(&s->smtp, e, 451, "4.3.0", "The message could not be written");
+}
+
+/* Whether one more message would be one too many. */
+static bool is_full(const struct server *v)
+{
+    return v->o->max_messages > 0 && v->taken + v->pending >= v->o->max_messages;
+}
+
+static void store(struct server *v, struct session *s, struct smtp_event *e)
+{
+    if (e->code >= 400) {
+        drop_message(s);
+        return;
+    }
+    if (is_full(v)) {
+        drop_message(s);
+        smtp_reply(&s->smtp, e, 421, "4.3.2", "No more messages are taken");
+        return;
+    }
+    if (s->incomplete || !begin_message(v, s)) {
+        storing_failed(v, s, e, ENOMEM, "memory");
+        drop_message(s);
+        return;
+    }
+    show_status(v->o->show, "");
+    if (save_finish(s->message) < 0) {
+        storing_failed(v, s, e, s->message->error, s->message->culprit);
+    } else {
+        v->pending++;
+        s->mark = smtp_written(&s->smtp) + smtp_prepared(&s->smtp).n;
+    }
+    drop_message(s);
+}
+
+/* ---- events ---- */
+
+static bool remember(struct session *s, const struct smtp_event *e)
+{
+    switch (e->type) {
+    case SMTP_HELO:
+        s->extended = e->extended;
+        return text_set(&s->helo, e->arg);
+    case SMTP_MAIL:
+        s->utf8 = e->utf8;
+        s->recipients.n = 0;
+        return text_set(&s->sender, e->arg);
+    case SMTP_RCPT:
+        return text_add(&s->recipients, e->arg.p, e->arg.n) && text_add(&s->recipients, "", 1);
+    case SMTP_NONE:
+    case SMTP_CONNECT:
+    case SMTP_DATA:
+    case SMTP_BODY:
+    case SMTP_EOM:
+    case SMTP_RSET:
+    case SMTP_NOOP:
+    case SMTP_VRFY:
+    case SMTP_EXPN:
+    case SMTP_HELP:
+    case SMTP_QUIT:
+    case SMTP_UNKNOWN:
+        break;
+    }
+    return true;
+}
+
+static void handle(struct server *v, struct session *s, struct smtp_event *e)
+{
+    if (e->type == SMTP_BODY) {
+        s->incomplete = s->incomplete || !begin_message(v, s);
+        if (!s->incomplete)
+            save_add(s->message, e->arg.p, e->arg.n);
+        return;
+    }
+    show_client(v, s, e);
+    if (e->type == SMTP_EOM)
+        store(v, s, e);
+    else if (e->type == SMTP_CONNECT && v->o->max_connections > 0 && v->talking > v->o->max_connections)
+        smtp_reply(&s->smtp, e, 421, "4.7.0", "Too many connections");
+    else if ((e->type == SMTP_MAIL || e->type == SMTP_DATA) && e->code < 400 && (is_full(v) || v->stopping))
+        smtp_reply(&s->smtp, e, 421, "4.3.2", "No more messages are taken");
+    else if (e->code < 400 && !remember(s, e))
+        smtp_reply(&s->smtp, e, 451, "4.3.0", "Out of memory");
+    s->quit = e->type == SMTP_QUIT && e->code < 400;
+    show_reply(v, s, smtp_prepared(&s->smtp));
+}
+
+/* ---- sessions ---- */
+
+static void drop(struct server *v, struct session *s)
+{
+    if (s->mark > 0) {
+        v->pending--;
+        v->unheard++;
+    }
+    if (smtp_in_data(&s->smtp))
+        v->cut_off++;
+    drop_message(s);
+    list_remove(s->ending ? &v->ending : &v->active, s);
+    os_poll_remove(&v->poll, s->source.fd);
+    (void)close(s->source.fd);
+    v->open--;
+    v->talking -= !s->ending;
+    s->gone = true;
+    list_append(&v->gone, s);
+}
+
+static void free_gone(struct server *v)
+{
+    while (v->gone.first != NULL) {
+        struct session *s = v->gone.first;
+        list_remove(&v->gone, s);
+        free(s->held);
+        free(s->unsent);
+        free(s->helo.p);
+        free(s->sender.p);
+        free(s->recipients.p);
+        free(s);
+    }
+}
+
+/* Watches for what the session waits for: room for replies, or more input. */
+static bool watch(struct server *v, struct session *s)
+{
+    bool write = s->unsent_n > 0;
+    if (write == s->wants_write)
+        return true;
+    s->wants_write = write;
+    return os_poll_set(&v->poll, s->source.fd, s, !write, write) == 0;
+}
+
+/* The last reply has been sent.  False if the session is gone. */
+static bool end(struct server *v, struct session *s)
+{
+    if ((s->quit && !s->unread) || s->hung_up) {
+        drop(v, s);
+        return false;
+    }
+    io_end(s->source.fd);
+    list_remove(&v->active, s);
+    s->ending = true;
+    v->talking--;
+    s->deadline = v->now + SERVER_GRACE;
+    list_append(&v->ending, s);
+    return true;
+}
+
+/* Counts a message whose 250 is within the n octets that were sent just now. */
+static void acknowledge(struct server *v, struct session *s, size_t n)
+{
+    if (s->mark == 0)
+        return;
+    if (n < s->mark) {
+        s->mark -= n;
+        return;
+    }
+    s->mark = 0;
+    s->taken_at = v->now;
+    v->pending--;
+    v->taken++;
+}
+
+/* Sends n octets of replies, and keeps what the client does not take.  False if the session is gone. */
+static bool send_replies(struct server *v, struct session *s, const char *p, size_t n)
+{
+    ssize_t sent = io_write(s->source.fd, p, n);
+    if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
+        drop(v, s);
+        return false;
+    }
+    size_t done = sent > 0 ? (size_t)sent : 0;
+    acknowledge(v, s, done);
+    if (done == n)
+        return true;
+    s->unsent = malloc(n - done);
+    if (s->unsent == NULL) {
+        drop(v, s);
+        return false;
+    }
+    memcpy(s->unsent, p + done, n - done);
+    s->unsent_n = n - done;
+    s->unsent_at = 0;
+    return true;
+}
+
+/* Goes on with what was kept.  False if the session is gone. */
+static bool send_unsent(struct server *v, struct session *s)
+{
+    ssize_t sent = io_write(s->source.fd, s->unsent + s->unsent_at, s->unsent_n);
+    if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        return true;
+    if (sent < 0) {
+        drop(v, s);
+        return false;
+    }
+    acknowledge(v, s, (size_t)sent);
+    s->unsent_at += (size_t)sent;
+    s->unsent_n -= (size_t)sent;
+    if (s->unsent_n == 0) {
+        free(s->unsent);
+        s->unsent = NULL;
+    }
+    touch(v, s);
+    return true;
+}
+
+/* Keeps the input that is left after a turn.  False if the session is gone. */
+static bool hold(struct server *v, struct session *s, const char *p, size_t n)
+{
+    char *held = n > 0 ? malloc(n) : NULL;
+    if (n > 0 && held == NULL) {
+        drop(v, s);
+        return false;
+    }
+    if (n > 0)
+        memcpy(held, p, n);
+    free(s->held);
+    s->held = held;
+    s->held_n = n;
+    return true;
+}
+
+/* What a session's state asks for after a turn, or after replies have gone. */
+static void settle(struct server *v, struct session *s)
+{
+    if (s->unsent_n == 0 && smtp_closed(&s->smtp) && !end(v, s))
+        return;
+    if (s->unsent_n == 0 && s->hung_up && !s->ending) {
+        drop(v, s);
+        return;
+    }
+    if (!watch(v, s))
+        drop(v, s);
+}
+
+/* Pulls what n octets of input, which lie in v->in, mean, and answers. */
+static void turn(struct server *v, struct session *s, size_t n)
+{
+    smtp_input(&s->smtp, v->in, n);
+    size_t written;
+    do {
+        smtp_output(&s->smtp, v->out, OUT_SIZE);
+        struct smtp_event e;
+        while (smtp_next(&s->smtp, &e)) {
+            handle(v, s, &e);
+            if (e.type == SMTP_DATA && s->mark > 0) {
+                smtp_commit(&s->smtp); /* one mark at a time */
+                break;
+            }
+        }
+        written = smtp_written(&s->smtp);
+        if (written > 0 && !send_replies(v, s, v->out, written))
+            return;
+    } while (written > 0 && s->unsent_n == 0);
+    size_t left = smtp_left(&s->smtp);
+    if (hold(v, s, v->in + n - left, left))
+        settle(v, s);
+}
+
+static void client_spoke(struct server *v, struct session *s)
+{
+    touch(v, s);
+    if (!s->spoken) {
+        s->spoken = true;
+        v->spoken++;
+    }
+}
+
+/* Reads on behind what was held back.  False if there is nothing to be done with it. */
+static bool read_more(struct server *v, struct session *s, size_t *n)
+{
+    ssize_t got = io_read(s->source.fd, v->in + *n, IN_SIZE - *n);
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        return false;
+    if (got < 0) {
+        drop(v, s);
+        return false;
+    }
+    if (got == 0)
+        s->hung_up = true;
+    else
+        client_spoke(v, s);
+    s->unread = (size_t)got == IN_SIZE - *n;
+    *n += (size_t)got;
+    return true;
+}
+
+/* Reads what a client sends after our last reply, so that closing does not reset the connection. */
+static void read_away(struct server *v, struct session *s)
+{
+    ssize_t got = io_read(s->source.fd, v->in, IN_SIZE);
+    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK))
+        drop(v, s);
+}
+
+/* Ends a session with a 421.  It may be gone afterwards. */
+static void dismiss(struct server *v, struct session *s, const char *enhanced, const char *text)
+{
+    char *room = malloc(s->unsent_n + SMTP_REPLY_MAX);
+    if (room == NULL || s->ending || smtp_closed(&s->smtp)) {
+        free(room);
+        return;
+    }
+    if (smtp_in_data(&s->smtp))
+        v->cut_off++;
+    smtp_output(&s->smtp, room + s->unsent_n, SMTP_REPLY_MAX);
+    smtp_close(&s->smtp, enhanced, text);
+    size_t n = smtp_written(&s->smtp);
+    show_reply(v, s, (struct span){room + s->unsent_n, n});
+    if (s->unsent_n > 0)
+        memcpy(room, s->unsent + s->unsent_at, s->unsent_n);
+    n += s->unsent_n;
+    free(s->unsent);
+    s->unsent = NULL;
+    s->unsent_n = 0;
+    drop_message(s);
+    s->deadline = v->now + SERVER_GRACE; /* to take it, if it cannot at once */
+    if (send_replies(v, s, room, n))
+        settle(v, s);
+    free(room);
+}
+
+static void serve(struct server *v, struct session *s)
+{
+    if (s->ending) {
+        read_away(v, s);
+        return;
+    }
+    bool was_blocked = s->unsent_n > 0;
+    if (was_blocked && !send_unsent(v, s))
+        return;
+    if (s->unsent_n > 0)
+        return;
+    if (!s->spoken && v->o->max_sessions > 0 && v->spoken >= v->o->max_sessions) {
+        dismiss(v, s, "4.3.2", "No more connections are served");
+        return;
+    }
+    size_t n = s->held_n;
+    if (n > 0)
+        memcpy(v->in, s->held, n);
+    if (was_blocked || read_more(v, s, &n))
+        turn(v, s, n);
+}
+
+/* ---- accepting ---- */
+
+static void watch_listeners(struct server *v, bool listening)
+{
+    for (size_t i = 0; i < v->n_sources; i++) {
+        struct source *source = &v->sources[i];
+        if (source->kind == SERVER_LISTENER)
+            (void)os_poll_set(&v->poll, source->fd, source, listening, false);
+    }
+}
+
+static void start_session(struct server *v, int fd, const struct io_peer *peer)
+{
+    struct session *s = calloc(1, sizeof *s);
+    if (s == NULL || os_poll_add(&v->poll, fd, s) < 0) {
+        free(s);
+        (void)close(fd);
+        return;
+    }
+    s->source = (struct source){SERVER_SESSION, fd};
+    s->number = ++v->started;
+    s->peer = *peer;
+    smtp_init(&s->smtp, v->o->smtp);
+    list_append(&v->active, s);
+    touch(v, s);
+    v->open++;
+    v->talking++;
+    turn(v, s, 0);
+}
+
+static void pause_accepting(struct server *v, int64_t until)
+{
+    v->paused = true;
+    v->resume_at = until;
+    watch_listeners(v, false);
+}
+
+static void resume_accepting(struct server *v)
+{
+    if (v->paused && v->open < v->room && v->now >= v->resume_at) {
+        v->paused = false;
+        watch_listeners(v, v->listening);
+    }
+}
+
+/* Descriptors that run out are waited for, not asked for again and again. */
+static void accept_connections(struct server *v, struct source *source)
+{
+    for (int i = 0; i < ACCEPT_MAX && v->listening && !v->paused; i++) {
+        struct io_peer peer;
+        int fd = io_accept(source->fd, &peer);
+        if (fd < 0) {
+            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+                pause_accepting(v, v->now + RETRY);
+            return;
+        }
+        start_session(v, fd, &peer);
+        if (v->open >= v->room)
+            pause_accepting(v, v->now);
+    }
+}
+
+void server_stop_accepting(struct server *v)
+{
+    if (!v->listening)
+        return;
+    v->listening = false;
+    watch_listeners(v, false);
+}
+
+/* The last of the sessions to be served has spoken: those who kept silent are not among them. */
+static void stop_at_max_sessions(struct server *v)
+{
+    if (v->o->max_sessions == 0 || v->spoken < v->o->max_sessions || !v->listening)
+        return;
+    server_stop_accepting(v);
+    for (struct session *s = v->active.first, *after; s != NULL; s = after) {
+        after = s->after;
+        if (!s->spoken)
+            dismiss(v, s, "4.3.2", "No more connections are served");
+    }
+}
+
+/* ---- time ---- */
+
+/* When stopping, time is up for all; and for who does not take even the 421, a little later. */
+static void dismiss_late(struct server *v)
+{
+    bool over = v->stopping && v->now >= v->grace, gone = v->stopping && v->now >= v->grace + SERVER_GRACE;
+    for (struct session *s = v->active.first, *after; s != NULL; s = after) {
+        after = s->after;
+        if (!over && v->now < s->deadline)
+            break;
+        if (gone || (!over && s->unsent_n > 0))
+            drop(v, s);
+        else if (over)
+            dismiss(v, s, "4.3.2", "Closing down");
+        else
+            dismiss(v, s, "4.4.2", "You have been silent for too long");
+    }
+    while (v->ending.first != NULL && v->now >= v->ending.first->deadline)
+        drop(v, v->ending.first);
+}
+
+static int64_t next_deadline(const struct server *v)
+{
+    int64_t next = INT64_MAX;
+    if (v->active.first != NULL)
+        next = !v->stopping ? v->active.first->deadline : v->now < v->grace ? v->grace : v->grace + SERVER_GRACE;
+    if (v->ending.first != NULL && v->ending.first->deadline < next)
+        next = v->ending.first->deadline;
+    if (v->paused && v->open < v->room && v->resume_at < next)
+        next = v->resume_at;
+    return next;
+}
+
+/* ---- the server ---- */
+
+/* Leaves a descriptor for the file of each session's message. */
+static uint64_t count_room(void)
+{
+    struct rlimit limit;
+    int lowest = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (lowest < 0)
+        return 1;
+    (void)close(lowest);
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
+        return UINT64_MAX;
+    uint64_t most = (uint64_t)limit.rlim_cur, used = (uint64_t)lowest;
+    return most > used + 4 ? (most - used) / 2 : 1;
+}
+
+int server_open(struct server *v, const struct server_options *o)
+{
+    *v = (struct server){.o = o, .listening = true};
+    v->in = malloc(IN_SIZE);
+    v->out = malloc(OUT_SIZE);
+    if (os_poll_open(&v->poll) < 0 || v->in == NULL || v->out == NULL) {
+        server_close(v);
+        return -1;
+    }
+    v->now = io_now();
+    return 0;
+}
+
+void server_close(struct server *v)
+{
+    while (v->active.first != NULL)
+        drop(v, v->active.first);
+    while (v->ending.first != NULL)
+        drop(v, v->ending.first);
+    free_gone(v);
+    os_poll_close(&v->poll);
+    free(v->in);
+    free(v->out);
+    v->in = v->out = NULL;
+}
+
+static int add_source(struct server *v, enum server_source_kind kind, int fd)
+{
+    if (v->n_sources == SERVER_SOURCES_MAX) {
+        errno = ENOSPC;
+        return -1;
+    }
+    struct source *source = &v->sources[v->n_sources];
+    *source = (struct source){.kind = kind, .fd = fd};
+    if (os_poll_add(&v->poll, fd, source) < 0)
+        return -1;
+    v->n_sources++;
+    return 0;
+}
+
+int server_listen(struct server *v, const struct io_listener *l)
+{
+    int status = 0;
+    for (size_t i = 0; i < l->n && status == 0; i++)
+        status = add_source(v, SERVER_LISTENER, l->fds[i]);
+    return status;
+}
+
+int server_watch(struct server *v, int fd) { return add_source(v, SERVER_WATCHED, fd); }
+
+static void serve_source(struct server *v, struct source *source)
+{
+    switch (source->kind) {
+    case SERVER_LISTENER:
+        accept_connections(v, source);
+        break;
+    case SERVER_WATCHED:
+        v->watched = true;
+        break;
+    case SERVER_SESSION: {
+        struct session *s = (struct session *)(void *)source;
+        if (!s->gone)
+            serve(v, s);
+        break;
+    }
+    }
+}
+
+int server_step(struct server *v, int64_t until)
+{
+    if (v->room == 0)
+        v->room = count_room();
+    int64_t next = next_deadline(v), wait = (until < next ? until : next) - io_now();
+    int milliseconds = until == INT64_MAX && next == INT64_MAX ? -1
+                       : wait < 0                              ? 0
+                       : wait > WAIT_MAX                       ? WAIT_MAX
+                                                               : (int)wait;
+    struct os_ready ready[READY_MAX];
+    int n = os_poll_wait(&v->poll, ready, READY_MAX, milliseconds);
+    if (n < 0)
+        return -1;
+    v->now = io_now();
+    v->watched = false;
+    for (int i = 0; i < n; i++)
+        serve_source(v, ready[i].tag);
+    stop_at_max_sessions(v);
+    dismiss_late(v);
+    resume_accepting(v);
+    free_gone(v);
+    return n;
+}
+
+void server_stop(struct server *v, bool finish)
+{
+    server_stop_accepting(v);
+    v->now = io_now();
+    v->stopping = true;
+    v->grace = v->now + SERVER_GRACE;
+    for (struct session *s = v->active.first, *after; s != NULL; s = after) {
+        after = s->after;
+        bool heard = s->taken_at > 0 && v->now < s->taken_at + SERVER_GRACE && !smtp_in_data(&s->smtp);
+        if (s->mark == 0 && !heard && !(finish && smtp_in_data(&s->smtp)))
+            dismiss(v, s, "4.3.2", "Closing down");
+    }
+    free_gone(v);
+}

@@ -1,0 +1,107 @@
+/*
+ * server.h - the sessions of a run: accepts connections, feeds each one's
+ * octets to its protocol engine, stores its messages, counts them.
+ *
+ * It decides nothing about the run: whoever calls server_step() looks at the
+ * counts after each step, and says when to stop.
+ */
+#ifndef SERVER_H
+#define SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "io.h"
+#include "os.h"
+#include "save.h"
+#include "show.h"
+#include "smtp.h"
+
+enum { SERVER_GRACE = 1000 /* milliseconds a client has for a last word */ };
+
+/* Borrowed, all of it, for as long as the server lives. */
+struct server_options {
+    const struct smtp_config *smtp;
+    struct save *save;
+    struct show *show;
+    int64_t idle;             /* milliseconds without a word before 421; RFC 5321 4.5.3.2.7 */
+    uint64_t max_connections; /* open at once; 0 for no limit */
+    uint64_t max_sessions;    /* to be served in all, 0 for no limit: no more are accepted after these */
+    uint64_t max_messages;    /* to be acknowledged in all, 0 for no limit: further ones are told 421 */
+    bool headers;             /* put Return-Path, Delivered-To and Received in front of each message */
+};
+
+enum { SERVER_SOURCES_MAX = 72 }; /* sockets listened on, and what is watched */
+
+enum server_source_kind { SERVER_LISTENER, SERVER_WATCHED, SERVER_SESSION };
+
+struct source {
+    enum server_source_kind kind;
+    int fd;
+};
+
+struct session;
+
+struct session_list {
+    struct session *first, *last;
+};
+
+struct server {
+    const struct server_options *o;
+    struct os_poll poll;
+    struct source sources[SERVER_SOURCES_MAX];
+    size_t n_sources;
+    struct session_list active; /* in the order of their deadlines */
+    struct session_list ending; /* the last reply given, waiting for the client to close; likewise */
+    struct session_list gone;   /* closed in this step: poll may have named them, so they are freed after it */
+    char *in, *out;             /* lent to the engine of the session that is served */
+    int64_t now;                /* of this step, as io_now() */
+    int64_t grace;              /* when stopping: when those who are left are told 421 */
+    int64_t resume_at;          /* when paused: not before this is accepting tried again */
+    uint64_t room;              /* sessions that the descriptors suffice for */
+    bool listening, paused, stopping, watched;
+
+    /* for whoever decides */
+    uint64_t open;     /* sessions now, */
+    uint64_t talking;  /* and those among them that have not had their last reply */
+    uint64_t started;  /* sessions in all */
+    uint64_t spoken;   /* sessions whose client has said something */
+    uint64_t taken;    /* messages stored, and their 250 sent */
+    uint64_t pending;  /* messages stored, and their 250 on its way */
+    uint64_t unheard;  /* messages stored, but the client was gone before its 250 could be sent */
+    uint64_t cut_off;  /* messages whose client went before their end */
+    uint64_t failed;   /* messages that could not be stored; of the first of them: */
+    int error;         /* errno, and */
+    char culprit[256]; /* what failed */
+};
+
+/* -1 with errno on failure. */
+int server_open(struct server *v, const struct server_options *o);
+void server_close(struct server *v);
+
+/* Serves what connects to these sockets, which stay the caller's.  -1 with errno on failure. */
+int server_listen(struct server *v, const struct io_listener *l);
+
+/* Ends server_step() early when fd is readable, and says so in v->watched. */
+int server_watch(struct server *v, int fd);
+
+/*
+ * Waits for something to do, until the time `until` at the latest (as
+ * io_now(); one that is past: not at all), and does it.  Returns whether there
+ * was anything; -1 with errno if waiting itself fails.
+ */
+int server_step(struct server *v, int64_t until);
+
+/* Closes no listening socket, but accepts nothing more from it. */
+void server_stop_accepting(struct server *v);
+
+/*
+ * Sends the clients home: whoever has just had a message taken may still QUIT,
+ * and with finish whoever is sending one may end it, for SERVER_GRACE each;
+ * the others are told 421 (RFC 5321 3.8).  Go on stepping until no session is
+ * open.
+ */
+void server_stop(struct server *v, bool finish);
+
+#endif

@@ -1,0 +1,261 @@
+# shellcheck shell=sh disable=SC2154 # the names come from lib
+# The protocol over real sockets: limits, many clients, and what is shown.
+
+t_idle_client_is_told_421() {
+    start -k --idle 200ms -d mail
+    talk '<220' '<421' '<EOF' + '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' \
+        '<354' '>x' '<421' '<EOF'
+    kill "$pid"
+    finish
+    status_is 0
+    [ "$(find mail -type f | wc -l)" -eq 0 ]
+}
+
+t_idle_is_counted_from_the_last_word() {
+    start -k --idle 600ms
+    talk '<220' pause:0.4 '>NOOP' '<250' pause:0.4 '>NOOP' '<250' '<421' '<EOF'
+    kill "$pid"
+    finish
+}
+
+t_max_connections() {
+    start -k --max-connections 2
+    talk '<220' + '<220' + '<421' '<EOF' @1 '>QUIT' '<221' '<EOF' + '<220' '>QUIT' '<221' '<EOF' @2 '>QUIT' '<221'
+    kill "$pid"
+    finish
+}
+
+t_max_recipients() {
+    start -k --max-recipients 1
+    talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<a@x.test>' '<250' '>RCPT TO:<b@x.test>' '<452' '>QUIT'
+    kill "$pid"
+    finish
+}
+
+t_hostname() {
+    start -k --hostname mx.example
+    talk '<220' '>EHLO t' '<250' '>QUIT' '<221' | head -n 2 >got
+    printf '220 mx.example ESMTP fakesmtp\n250-mx.example\n' >expected
+    same got expected
+    kill "$pid"
+    finish
+}
+
+t_octet_by_octet() {
+    start -n 1 -d mail
+    set --
+    for c in E H L O '\40' t '\r' '\n' M A I L '\40' F R O M : '<' '>' '\r' '\n' R C P T '\40' T O : b '\r' '\n' D A T A \
+        '\r' '\n' x '\r' '\n' . '\r' '\n' Q U I T '\r' '\n'; do
+        set -- "$@" "=$c"
+    done
+    talk '<220' "$@" '<250' '<250' '<250' '<354' '<250' '<221' '<EOF'
+    finish
+    status_is 0
+    [ "$(cat mail/0001.eml)" = x ]
+}
+
+# RFC 2920 3.2: what is pipelined is answered in one piece, at the latest when there is nothing more to read.
+t_replies_are_sent_before_waiting() {
+    start -k
+    python3 - "$port" <<'PY'
+import socket, sys
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=20)
+assert s.recv(1000).startswith(b"220 ")
+s.sendall(b"EHLO t\r\nNO")
+assert s.recv(1000).endswith(b"SIZE 0\r\n")
+s.sendall(b"OP\r\nMAIL FROM:<>\r\nRCPT TO:<b@x.test>\r\nDATA\r\n")
+assert s.recv(1000).count(b"\r\n") == 4
+PY
+    kill "$pid"
+    finish
+}
+
+t_http_is_turned_away() {
+    start -k
+    curl -sS --max-time 10 --http0.9 "http://127.0.0.1:$port/" -d 'EHLO x
+MAIL FROM:<>' >got || true
+    grep -q '^421 4\.7\.0 This is SMTP, not HTTP' got
+    kill "$pid"
+    finish
+    status_is 0
+}
+
+t_sixteen_descriptors() {
+    rm -f port && mkfifo port
+    (ulimit -n 16 && exec "$FAKESMTP" -n 40 -p 0 --port-file port -d mail 2>err) &
+    pid=$!
+    read -r port <port
+    python3 - "$port" <<'PY'
+import smtplib, sys, threading
+problems = []
+def one(i):
+    try:
+        with smtplib.SMTP("127.0.0.1", int(sys.argv[1]), timeout=60) as s:
+            s.sendmail("a@x.test", ["b@x.test"], "Subject: %d\r\n\r\n%s\r\n" % (i, "x" * 100000))
+    except Exception as e:
+        problems.append(repr(e))
+threads = [threading.Thread(target=one, args=(i,)) for i in range(40)]
+for t in threads: t.start()
+for t in threads: t.join()
+assert not problems, problems
+PY
+    finish
+    status_is 0
+    [ "$(find mail -name '*.eml' | wc -l)" -eq 40 ]
+}
+
+# 2,000 who say nothing do not keep one who does waiting, and cost no time.
+t_two_thousand_idle_clients() {
+    start -k -d mail
+    python3 - "$port" "$pid" <<'PY'
+import os, resource, smtplib, socket, sys, time
+port, pid = int(sys.argv[1]), int(sys.argv[2])
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+assert hard >= 4200, "the limit of open files is too low for this test: %d" % hard
+idle = [socket.create_connection(("127.0.0.1", port), timeout=20) for _ in range(2000)]
+for s in idle:
+    assert s.recv(100).startswith(b"220 ")
+def ticks():
+    return sum(map(int, open("/proc/%d/stat" % pid).read().rsplit(")", 1)[1].split()[11:13]))
+before = ticks()
+time.sleep(1)
+assert ticks() - before <= 2, "busy while nobody speaks"
+with smtplib.SMTP("127.0.0.1", port, timeout=5) as s:
+    s.sendmail("a@x.test", ["b@x.test"], "Subject: t\r\n\r\nx\r\n")
+for line in open("/proc/%d/status" % pid):
+    if line.startswith("VmRSS") and not os.environ.get("FAKESMTP_WRAPPER"):
+        assert int(line.split()[1]) < 6000, line
+PY
+    [ -f mail/0001.eml ]
+    kill "$pid"
+    finish
+    status_is 0
+}
+
+t_dialogue() {
+    start -v -n 1 -d mail
+    talk '<220' '>EHLO t' '<250' '>MAIL FROM:<a@x.test>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' '>x' '>.' \
+        '<250' '>QUIT' '<221'
+    finish
+    cat >expected <<'END'
+1 S: 220 localhost ESMTP fakesmtp
+1 C: EHLO t
+1 S: 250-localhost
+1 S: 250-PIPELINING
+1 S: 250-8BITMIME
+1 S: 250-SMTPUTF8
+1 S: 250-ENHANCEDSTATUSCODES
+1 S: 250-HELP
+1 S: 250 SIZE 0
+1 C: MAIL FROM:<a@x.test>
+1 S: 250 2.1.0 Sender ok
+1 C: RCPT TO:<b@x.test>
+1 S: 250 2.1.5 Recipient ok
+1 C: DATA
+1 S: 354 Send the message, end with <CRLF>.<CRLF>
+1 C: (3 octets of mail data)
+1 C: .
+1 S: 250 2.0.0 Message accepted
+1 C: QUIT
+1 S: 221 2.0.0 Bye
+END
+    sed 1d err >got
+    same got expected
+}
+
+t_end_of_the_dialogue_after_a_failure() {
+    start -t 300ms
+    talk '<220' '>NOOP' '<250' '>QUIT' '<221' '<EOF'
+    finish
+    status_is 1
+    sed 1d err >got
+    cat >expected <<'END'
+fakesmtp: expected at least 1 message, got none before the 300 ms limit
+fakesmtp: the whole of the dialogue:
+1 S: 220 localhost ESMTP fakesmtp
+1 C: NOOP
+1 S: 250 2.0.0 Ok
+1 C: QUIT
+1 S: 221 2.0.0 Bye
+END
+    same got expected
+    start -t 1
+    set --
+    for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do set -- "$@" ">NOOP $i" '<250'; done
+    talk '<220' "$@" '>QUIT' '<221' '<EOF'
+    finish
+    err_has 'fakesmtp: the end of the dialogue:'
+    [ "$(grep -c '^1 [CS]: ' err)" -eq 24 ]
+    tail -n 1 err | grep -qx '1 S: 221 2.0.0 Bye'
+}
+
+t_nothing_raw_reaches_the_terminal() {
+    start -v -c 1
+    # every octet, the bidirectional and the zero-width, in every argument
+    python3 - "$port" <<'PY'
+import socket, sys
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=20)
+odd = [bytes([i]) for i in range(256) if i not in (10, 13)]
+odd += [c.encode() for c in "\u202e\u2066\u200b\u200f\u061c\ufeff\u2028\u00ad\u009b"]
+for verb in b"EHLO ", b"NOOP ", b"VRFY ", b"MAIL FROM:<", b"":
+    s.sendall(b"".join(verb + b"a" + c + b"z\r\nNOOP\r\n" for c in odd))
+s.sendall(b"QUIT\r\n")
+while s.recv(65536):
+    pass
+PY
+    finish
+    status_is 0
+    python3 - <<'PY'
+import unicodedata
+text = open("err", "rb").read()
+assert len(text) > 20000
+for c in text.decode("utf-8"):
+    assert c == "\n" or unicodedata.category(c) not in ("Cc", "Cf", "Zl", "Zp", "Co", "Cs"), repr(c)
+PY
+}
+
+t_colour_only_on_a_terminal() {
+    python3 - "$FAKESMTP" <<'PY'
+import os, pty, socket, subprocess, sys
+def dialogue(**more):
+    master, slave = pty.openpty()
+    os.mkfifo("port")
+    env = dict(os.environ, TERM="xterm", **more)
+    p = subprocess.Popen([sys.argv[1], "-v", "-c", "1", "-p", "0", "--port-file", "port"], stderr=slave, env=env)
+    os.close(slave)
+    port = int(open("port").read())
+    os.unlink("port")
+    s = socket.create_connection(("127.0.0.1", port), timeout=20)
+    s.sendall(b"QUIT\r\n")
+    while s.recv(1000):
+        pass
+    assert p.wait(20) == 0
+    text = b""
+    try:
+        while True:
+            text += os.read(master, 1000)
+    except OSError:
+        return text
+assert b"\x1b[36m" in dialogue()
+assert b"\x1b" not in dialogue(NO_COLOR="1")
+PY
+}
+
+t_status_line_on_a_terminal() {
+    python3 - "$FAKESMTP" <<'PY'
+import os, pty, subprocess, sys
+master, slave = pty.openpty()
+p = subprocess.Popen([sys.argv[1], "-n", "3", "-t", "3", "-p", "0"], stderr=slave)
+os.close(slave)
+text = b""
+try:
+    while True:
+        text += os.read(master, 1000)
+except OSError:
+    pass
+assert p.wait(20) == 1
+assert b"\rwaiting: 0 of 3 messages, 2 s left\x1b[K" in text, text
+assert b"\r\x1b[Kfakesmtp: expected 3 messages, got none before the 3 s limit" in text, text
+PY
+}

@@ -1,0 +1,619 @@
+# shellcheck shell=sh disable=SC2154 # the names come from lib
+# The run table and the exit statuses of the contract, a function a row.
+
+t_one_by_default() {
+    start
+    send hello
+    finish
+    status_is 0
+    printf 'Subject: test\n\nhello\n' >expected
+    same out expected
+    err_has "fakesmtp: listening on 127\.0\.0\.1:$port"
+    err_lines 0
+}
+
+t_default_port_is_1025() {
+    # whoever has the port, the program means it
+    run -t 10ms -q || true
+    [ "$status" -eq 1 ] || err_has 'fakesmtp: cannot listen on 127\.0\.0\.1:1025: .*'
+}
+
+t_n_messages() {
+    start -n 2 -d mail
+    send one
+    send two
+    finish
+    status_is 0
+    grep -q one mail/0001.eml
+    grep -q two mail/0002.eml
+    [ ! -s out ]
+}
+
+t_n_messages_too_few() {
+    start -n 2 -t 500ms -d mail
+    send one
+    finish
+    status_is 1 'fakesmtp: expected 2 messages, got 1 before the 500 ms limit'
+}
+
+t_range_full() {
+    start -n 1-2 -t 1m -d mail
+    send one
+    send two
+    finish
+    status_is 0
+}
+
+t_range_enough() {
+    start -n 1-2 -t 500ms -d mail
+    send one
+    finish
+    status_is 0
+    err_lines 0
+}
+
+t_range_too_few() {
+    start -n 2-3 -t 300ms -d mail
+    send one
+    finish
+    status_is 1 'fakesmtp: expected 2 to 3 messages, got 1 before the 300 ms limit'
+}
+
+t_at_least() {
+    start -n 1- -t 500ms -d mail
+    send one
+    send two
+    finish
+    status_is 0
+}
+
+t_at_least_signal() {
+    start -n 2- -d mail
+    send one
+    kill -TERM "$pid"
+    finish
+    status_is 1 'fakesmtp: expected at least 2 messages, got 1 before SIGTERM'
+}
+
+t_none_expected() {
+    run -n 0 -t 100ms -p 0
+    status_is 0
+    err_lines 0
+}
+
+t_none_expected_one_came() {
+    start -n 0 -t 1m -d mail
+    send one
+    finish
+    status_is 1 'fakesmtp: expected no message, got 1'
+}
+
+t_connections() {
+    start -c 2 -d mail
+    send one
+    talk '<220' '>QUIT' '<221' '<EOF'
+    finish
+    status_is 0
+}
+
+t_connections_and_messages() {
+    start -c 1 -n 1 -d mail
+    talk '<220' '>QUIT' '<221' '<EOF'
+    finish
+    status_is 1 'fakesmtp: expected 1 message, got none in 1 connection'
+}
+
+t_connections_too_few() {
+    start -c 2 -t 300ms -d mail
+    send one
+    finish
+    status_is 1 'fakesmtp: expected 2 connections, got 1 before the 300 ms limit'
+}
+
+t_connections_finish() {
+    start -c 1 -d mail
+    # the second comes when the first has spoken; the first goes on all the same
+    talk '<220' '>EHLO t' '<250' '>MAIL FROM:<a@x.test>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' \
+        '>x' '>.' '<250' '>QUIT' '<221' '<EOF'
+    finish
+    status_is 0
+    [ -f mail/0001.eml ]
+}
+
+t_connections_silent_ones_are_dismissed() {
+    start -c 1 -n 0
+    talk '<220' + '<220' '>QUIT' '<221' '<EOF' '@1' '<421' '<EOF'
+    finish
+    status_is 0
+}
+
+t_time_alone() {
+    start -t 500ms -d mail
+    send one
+    finish
+    status_is 0
+}
+
+t_time_alone_none() {
+    run -t 100ms -p 0
+    status_is 1 'fakesmtp: expected at least 1 message, got none before the 100 ms limit'
+}
+
+t_keep() {
+    start -k -d mail
+    send one
+    send two
+    kill -TERM "$pid"
+    finish
+    status_is 0
+    err_lines 0
+}
+
+t_keep_judged() {
+    start -k -n 2 -d mail
+    send one
+    kill -HUP "$pid"
+    finish
+    status_is 1 'fakesmtp: expected 2 messages, got 1 before SIGHUP'
+}
+
+t_keep_too_many() {
+    start -k -n 1 -d mail
+    send one
+    send two
+    kill -TERM "$pid"
+    finish
+    status_is 1 'fakesmtp: expected 1 message, got 2'
+}
+
+t_keep_with_a_limit() {
+    start -k -t 200ms -d mail
+    finish
+    status_is 0
+}
+
+t_sigint_is_died_of() {
+    python3 - "$FAKESMTP" <<'PY'
+import signal, subprocess, sys
+p = subprocess.Popen([sys.argv[1], "-p", "0"], stderr=subprocess.PIPE, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+p.stderr.readline()
+p.send_signal(signal.SIGINT)
+err = p.stderr.read()
+assert p.wait(10) == -signal.SIGINT, p.returncode
+assert err == b"fakesmtp: expected 1 message, got none before SIGINT\n", err
+p = subprocess.Popen([sys.argv[1], "-p", "0", "-k"], stderr=subprocess.PIPE, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+p.stderr.readline()
+p.send_signal(signal.SIGINT)
+err = p.stderr.read()
+assert p.wait(10) == -signal.SIGINT, p.returncode
+assert err == b"fakesmtp: interrupted\n", err
+PY
+}
+
+t_signal_lets_a_transfer_finish() {
+    start -n 2- -d mail
+    talk '<220' '>EHLO t' '<250' '>MAIL FROM:<a@x.test>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' '>x' \
+        "kill:TERM:$pid" '>y' '>.' '<250' '>QUIT' '<221' '<EOF'
+    finish
+    status_is 1 'fakesmtp: expected at least 2 messages, got 1 before SIGTERM'
+    printf 'x\ny\n' >expected
+    same mail/0001.eml expected
+}
+
+t_signal_tells_waiting_clients_421() {
+    start -k
+    talk '<220' '>EHLO t' '<250' "kill:TERM:$pid" '<421' '<EOF'
+    finish
+    status_is 0
+}
+
+t_signal_gives_up_on_a_stuck_transfer() {
+    start -k -d mail
+    talk '<220' '>EHLO t' '<250' '>MAIL FROM:<a@x.test>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' '>x' \
+        "kill:TERM:$pid" '<421' '<EOF'
+    finish
+    status_is 0
+    [ "$(find mail -type f | wc -l)" -eq 0 ]
+}
+
+t_second_signal_ends_at_once() {
+    start -k -d mail
+    talk '<220' '>EHLO t' '<250' '>MAIL FROM:<a@x.test>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' \
+        "kill:HUP:$pid" "kill:TERM:$pid" '<GONE'
+    finish
+    [ "$status" -eq 129 ] || [ "$status" -eq 143 ]
+}
+
+t_ignored_signals_stay_ignored() {
+    rm -f port && mkfifo port
+    (trap '' HUP && exec "$FAKESMTP" -k -p 0 --port-file port -d mail 2>err) &
+    pid=$!
+    read -r port <port
+    kill -HUP "$pid"
+    send one
+    kill -TERM "$pid"
+    finish
+    status_is 0
+    [ -f mail/0001.eml ]
+}
+
+t_probe_uses_up_nothing() {
+    start -n 1 -c 1 -d mail
+    talk '<220' close + '<220' close + close + reset
+    send one
+    finish
+    status_is 0
+    [ -f mail/0001.eml ]
+}
+
+# ---- the end of a run cuts nobody off ----
+
+t_quit_within_a_second() {
+    start -n 1 -d mail
+    talk '<220' '>EHLO t' '<250' '>MAIL FROM:<a@x.test>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' '>x' \
+        '>.' '<250' pause:0.3 '>QUIT' '<221' '<EOF'
+    finish
+    status_is 0
+}
+
+t_no_quit_at_all() {
+    start -n 1 -d mail
+    talk '<220' '>EHLO t' '<250' '>MAIL FROM:<a@x.test>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' '>x' \
+        '>.' '<250' '<421' '<EOF'
+    finish
+    status_is 0
+}
+
+t_half_close_after_quit() {
+    start -n 1 -d mail
+    talk '=EHLO t\r\nMAIL FROM:<>\r\nRCPT TO:<b@x.test>\r\nDATA\r\nx\r\n.\r\nQUIT\r\n' half \
+        '<220' '<250' '<250' '<250' '<354' '<250' '<221' '<EOF'
+    finish
+    status_is 0
+    [ -f mail/0001.eml ]
+}
+
+t_half_close_after_the_dot() {
+    start -n 1 -d mail
+    talk '=EHLO t\r\nMAIL FROM:<>\r\nRCPT TO:<b@x.test>\r\nDATA\r\nx\r\n.\r\n' half \
+        '<220' '<250' '<250' '<250' '<354' '<250' '<EOF'
+    finish
+    status_is 0
+}
+
+t_reset_is_not_counted() {
+    start -n 1 -t 2s -d mail
+    talk '<220' '>EHLO t' '<250' '>MAIL FROM:<a@x.test>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' '>x' reset
+    finish
+    status_is 1 'fakesmtp: expected 1 message, got none before the 2 s limit; 1 more cut off before the end'
+    [ "$(find mail -type f | wc -l)" -eq 0 ]
+}
+
+t_ten_at_once_and_one_wanted() {
+    start -n 1 -d mail
+    # ten messages down one pipelined connection: one is acknowledged, one is stored
+    talk '=EHLO t\r\n' '*10:MAIL FROM:<>\r\nRCPT TO:<b@x.test>\r\nDATA\r\nx\r\n.\r\n' '=QUIT\r\n' \
+        '<220' '<250' '<250' '<250' '<354' '<250' '<421' '<EOF'
+    finish
+    status_is 0
+    [ "$(find mail -type f | wc -l)" -eq 1 ]
+}
+
+t_ten_at_once_and_ten_wanted() {
+    start -n 10 -d mail
+    set -- '=EHLO t\r\n' '*10:MAIL FROM:<>\r\nRCPT TO:<b@x.test>\r\nDATA\r\nx\r\n.\r\n' '=QUIT\r\n' '<220' '<250'
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        set -- "$@" '<250' '<250' '<354' '<250'
+    done
+    talk "$@" '<221' '<EOF'
+    finish
+    status_is 0
+    [ "$(find mail -type f | wc -l)" -eq 10 ]
+}
+
+t_in_the_middle_of_a_further_one() {
+    start -n 1 -d mail
+    talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' '>mine' \
+        + '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' '>yours' '>.' \
+        '<250' '>QUIT' '<221' '<EOF' @1 '<421' '*2000:never read away, or the 421 is lost\r\n' '<EOF'
+    finish
+    status_is 0
+    grep -q yours mail/0001.eml
+    [ "$(find mail -type f | wc -l)" -eq 1 ]
+}
+
+t_slow_reader() {
+    start -n 1 -d mail
+    # more replies than the socket takes, and nobody reads them for a while
+    python3 - "$port" <<'PY'
+import socket, sys, threading
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+s.settimeout(20)
+s.connect(("127.0.0.1", int(sys.argv[1])))
+noops = 1000000
+def write():
+    s.sendall(b"EHLO t\r\n" + b"NOOP\r\n" * noops + b"MAIL FROM:<>\r\nRCPT TO:<b@x.test>\r\nDATA\r\nx\r\n.\r\nQUIT\r\n")
+t = threading.Thread(target=write)
+t.start()
+t.join(1.0)
+assert t.is_alive(), "the replies fitted after all"
+got = []
+while not got or got[-1]:
+    got.append(s.recv(1000 if len(got) < 50 else 65536))
+t.join()
+lines = b"".join(got).split(b"\r\n")
+assert lines.count(b"250 2.0.0 Ok") == noops, len(lines)
+assert lines[-3:] == [b"250 2.0.0 Message accepted", b"221 2.0.0 Bye", b""], lines[-5:]
+PY
+    finish
+    status_is 0
+    [ -f mail/0001.eml ]
+}
+
+# ---- 2: usage ----
+
+usage() {
+    want=$1
+    shift
+    run "$@"
+    status_is 2 "fakesmtp: $want"
+    err_has "fakesmtp: 'fakesmtp --help' shows the options"
+    [ "$(wc -l <err)" -eq 2 ]
+    [ ! -s out ]
+}
+
+t_usage() {
+    usage "-n: 'x' is not a count of messages: give N, MIN-MAX or MIN-" -n x
+    usage "-n: '-1' is not a count of messages: give N, MIN-MAX or MIN-" -n -1
+    usage "-n: '1-x' is not a count of messages: give N, MIN-MAX or MIN-" -n 1-x
+    usage "-n: '99999999999999999999' is not a count of messages: .*" -n 99999999999999999999
+    usage "-n: '3-2' has its ends the wrong way round: give MIN-MAX" -n 3-2
+    usage "-c: '0' is not a number from 1 up" -c 0
+    usage "-t: '5x' is not a time: give a number, or one with ms, s, m or h behind it" -t 5x
+    usage "-t: '' is not a time: .*" -t ''
+    usage "-t: '\.' is not a time: .*" -t .
+    usage "-t: '-1' is not a time: .*" -t -1
+    usage "-t: '1e3' is not a time: .*" -t 1e3
+    usage "-t: '999999999999999h' is not a time: .*" -t 999999999999999h
+    usage "-p: '70000' is not a port: give a number from 0 to 65535, 0 for a free one" -p 70000
+    usage "-p: 'smtp' is not a port: .*" -p smtp
+    usage "-l: 'localhost' is not an endpoint: it wants HOST:PORT, \[ADDRESS\]:PORT, :PORT or \*:PORT" -l localhost
+    usage "-l: '::1:25' is not an endpoint: it wants brackets around an IPv6 address: \[ADDRESS\]:PORT" -l ::1:25
+    usage "-l: 'x:99999' is not an endpoint: it wants a port from 0 to 65535 behind the colon" -l x:99999
+    usage "-l: '\[\]:1' is not an endpoint: it wants an address between the brackets" -l '[]:1'
+    usage "-l: give either -p or -l" -p 1 -l :1
+    usage "-p: give either -p or -l" -l :1 -p 1
+    usage "--maildir: give either -d or --maildir" -d x --maildir y
+    usage "-d: the name is empty" -d ''
+    usage "-f: 'xml' is not a format: give eml or none" -f xml
+    usage "--max-size: '1T' is not a size: give a number of octets, or one with K, M or G behind it" --max-size 1T
+    usage "--max-size: '0' is not a size: .*" --max-size 0
+    usage "--max-size: '99999999999G' is not a size: .*" --max-size 99999999999G
+    usage "--idle: '0' is no time at all" --idle 0
+    usage "--hostname: 'a b' is not a host name" --hostname 'a b'
+    usage "--env: 'X' is not NAME=TEMPLATE" --env X true
+    usage "--env: '%x' in 'X=%x' is unknown: give %h, %p, %u, %d or %%" --env X=%x true
+    usage "--env is for a command, and there is none" --env X=1
+    usage "--linger is for a command, and there is none" --linger 1
+    usage "-k is for a run without a command: with one, the run ends when that does" -k true
+    usage "-f none makes no stream, so -o has nothing to write" -f none -o x
+    usage "-v and -q are opposites: give one of them" -v -q
+    usage "there is no option -Z" -Z
+    usage "there is no option --wrong, .*" --wrong
+    usage "there is no option --max, or it is short for several" --max 1
+    usage "-n wants an argument: COUNT" -n
+    usage "--port-file wants an argument: FILE" --port-file
+    usage "--crlf takes no argument" --crlf=1
+}
+
+t_units() {
+    for time in 0 50ms .05 0.05s 0.001m 0.00001h; do
+        run -q -p 0 -t "$time"
+        status_is 1 'fakesmtp: expected at least 1 message, got none before the .* limit'
+    done
+    start -n 1 -d mail --max-size 2K
+    printf 'EHLO t\r\nQUIT\r\n' | talk '<220' '>EHLO t' '<250' '>QUIT' '<221' | grep -qx '250 SIZE 2048'
+    kill "$pid"
+    finish
+}
+
+t_help_and_version() {
+    run --help
+    status_is 0
+    [ ! -s err ]
+    awk 'length > 80 {print; bad = 1} END {exit bad}' out
+    grep -q '^What is awaited' out
+    run -h
+    status_is 0
+    run --version
+    status_is 0
+    grep -Eqx 'fakesmtp [0-9]+\.[0-9]+\.[0-9]+ \(.*\)' out
+    status=0
+    "$FAKESMTP" --help >/dev/full 2>err || status=$?
+    status_is 4 'fakesmtp: cannot write to standard output: No space left on device'
+}
+
+# ---- 3: could not start ----
+
+t_address_in_use() {
+    start -k
+    run -p "$port"
+    status_is 3 "fakesmtp: cannot listen on 127\.0\.0\.1:$port: Address (already )?in use \(port 0 takes a free one\)"
+    run -l "[::1]:$port"
+    status_is 3 "fakesmtp: cannot listen on \[::1\]:$port: Address (already )?in use .*"
+    kill "$pid"
+    finish
+    # and is free again at once, though a client's connection is still known
+    run -p "$port" -t 10ms -n 0
+    status_is 0
+}
+
+t_address_that_is_not_ours() {
+    run -l 192.0.2.1:0
+    status_is 3 'fakesmtp: cannot listen on 192\.0\.2\.1:0: .*'
+    run -l name.invalid:0
+    status_is 3 'fakesmtp: cannot listen on name\.invalid: .*'
+}
+
+t_directories_that_cannot_be() {
+    touch file
+    run -p 0 -d file
+    status_is 3 'fakesmtp: cannot use directory file: Not a directory'
+    run -p 0 --maildir file/below
+    status_is 3 'fakesmtp: cannot use directory file/below: Not a directory'
+    run -p 0 -o none/such
+    status_is 3 'fakesmtp: cannot write to none/such: No such file or directory'
+    run -p 0 --port-file none/such
+    status_is 3 'fakesmtp: cannot write none/such: No such file or directory'
+    TMPDIR=$PWD/none run true
+    status_is 3 'fakesmtp: cannot make a directory in .*/none: No such file or directory'
+}
+
+t_unwritable_directory() {
+    mkdir locked
+    chmod 555 locked
+    if [ "$(id -u)" -ne 0 ]; then
+        run -p 0 -d locked
+    else # nothing is unwritable for root
+        chmod 755 .
+        cp "$FAKESMTP" ./copy
+        status=0
+        setpriv --reuid=65534 --clear-groups ./copy -p 0 -d locked >out 2>err || status=$?
+    fi
+    status_is 3 'fakesmtp: cannot use directory locked: Permission denied'
+}
+
+# ---- 4: could not write ----
+
+t_full_device() {
+    rm -f port && mkfifo port
+    "$FAKESMTP" -p 0 --port-file port >/dev/full 2>err &
+    pid=$!
+    read -r port <port
+    talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' '>x' '>.' '<452' \
+        '<421' '<EOF'
+    finish
+    status_is 4 'fakesmtp: 1 message could not be written to standard output: No space left on device'
+}
+
+t_closed_output() {
+    rm -f port && mkfifo port
+    "$FAKESMTP" -p 0 --port-file port >&- 2>err &
+    pid=$!
+    read -r port <port
+    talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' '>x' '>.' '<451' \
+        '<421' '<EOF'
+    finish
+    status_is 4 'fakesmtp: 1 message could not be written to standard output: Bad file descriptor'
+}
+
+t_broken_pipe() {
+    rm -f port && mkfifo port reader
+    # a reader that goes away before the mail comes
+    (exec <reader) &
+    "$FAKESMTP" -k -p 0 --port-file port >reader 2>err &
+    pid=$!
+    read -r port <port
+    talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' '>x' '>.' '<451' \
+        '<421' '<EOF'
+    finish
+    status_is 4 'fakesmtp: 1 message could not be written to standard output: Broken pipe'
+}
+
+t_stuck_reader_and_a_limit() {
+    rm -f port && mkfifo port reader
+    "$FAKESMTP" -t 1s -p 0 --port-file port 2>err >reader &
+    pid=$!
+    exec 9<reader # open, and never read
+    read -r port <port
+    talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' \
+        '*20000:more than a pipe holds\r\n' '>.' '<451' '<421' '<EOF'
+    finish
+    status_is 4 'fakesmtp: 1 message could not be written to standard output: its reader takes nothing'
+}
+
+# ---- where it listens ----
+
+t_both_families() {
+    start -n 2 -d mail
+    send four
+    curl -sS --url "smtp://[::1]:$port" --mail-from a@x.test --mail-rcpt b@x.test -T sent
+    finish
+    status_is 0
+}
+
+t_endpoints() {
+    start -k # only for a port that is free afterwards
+    kill "$pid"
+    finish
+    for endpoint in "127.0.0.1:$port" ":$port" "*:$port" "localhost:$port"; do
+        rm -f port && mkfifo port
+        "$FAKESMTP" -n 1 -l "$endpoint" --port-file port -d mail 2>err &
+        pid=$!
+        read -r got <port
+        [ "$got" -eq "$port" ]
+        send "$endpoint"
+        finish
+        status_is 0
+    done
+    rm -f port && mkfifo port
+    "$FAKESMTP" -n 1 -l '[::1]:0' -l 127.0.0.1:0 --port-file port -d mail 2>err &
+    pid=$!
+    read -r port <port
+    err_has "fakesmtp: listening on \[::1\]:$port, 127\.0\.0\.1:[0-9]*"
+    curl -sS --url "smtp://[::1]:$port" --mail-from a@x.test --mail-rcpt b@x.test -T sent
+    finish
+    status_is 0
+}
+
+t_loopback_only_by_default() {
+    start -k
+    python3 - "$port" <<'PY'
+import sys
+port = int(sys.argv[1])
+found = []
+for name in "/proc/net/tcp", "/proc/net/tcp6":
+    for line in list(open(name))[1:]:
+        address, number = line.split()[1].split(":")
+        if int(number, 16) == port and line.split()[3] == "0A":
+            found.append(address)
+assert found and all(a in ("0100007F", "00000000000000000000000001000000") for a in found), found
+PY
+    kill "$pid"
+    finish
+}
+
+t_port_file() {
+    "$FAKESMTP" -k -p 0 --port-file port.txt 2>err &
+    pid=$!
+    until [ -f port.txt ]; do kill -0 "$pid"; done
+    port=$(cat port.txt) # whole, or it would not be there
+    err_has "fakesmtp: listening on 127\.0\.0\.1:$port"
+    kill "$pid"
+    finish
+    [ ! -e port.txt ]
+}
+
+t_port_file_fifo_with_a_late_reader() {
+    mkfifo late
+    "$FAKESMTP" -k -p 0 --port-file late 2>err &
+    pid=$!
+    until grep -q listening err; do kill -0 "$pid"; done
+    port=$(cat late)
+    talk '<220' '>QUIT' '<221' '<EOF'
+    kill "$pid"
+    finish
+    status_is 0
+}
+
+t_quiet() {
+    start -q -n 1 -d mail
+    send one
+    finish
+    status_is 0
+    [ ! -s err ]
+    run -q -p 0 -t 10ms
+    status_is 1
+    [ "$(wc -l <err)" -eq 1 ]
+}

@@ -1,0 +1,346 @@
+# shellcheck shell=sh disable=SC2154 # the names come from lib
+# Where mail goes: whole or not at all, exactly as it came, never over another.
+
+files() { find "$1" -type f | wc -l; }
+
+nothing_in() { [ -z "$(ls -A "$1")" ] || { ls -lA "$1"; return 1; }; }
+
+# One message through talk, which must be told $1.
+deliver() {
+    talk '<220' '>EHLO t' '<250' '>MAIL FROM:<a@x.test>' '<250' '>RCPT TO:<b@x.test>' '<250' '>RCPT TO:<c@x.test>' \
+        '<250' '>DATA' '<354' '>Subject: t' '>' "=${2-hi\\r\\n}" '>.' "<$1" '>QUIT' "<${3-221}" '<EOF'
+}
+
+t_every_octet_survives() {
+    python3 - "$FAKESMTP" <<'PY'
+import subprocess, os, re, socket
+import sys
+body = bytes(range(256)) * 3 + b"\n.\n\r.\r\r\n..\r\n.\r\r\n\x00\r\n" + bytes(255 - i for i in range(256)) + b"\r\n"
+stuffed = (b"\r\n" + body).replace(b"\r\n.", b"\r\n..")[2:]
+def run(*options):
+    os.mkfifo("port")
+    p = subprocess.Popen([sys.argv[1], "-q", "-p", "0", "--port-file", "port", *options], stdout=subprocess.PIPE)
+    port = int(open("port").read())
+    os.unlink("port")
+    s = socket.create_connection(("127.0.0.1", port), timeout=20)
+    s.sendall(b"EHLO t\r\nMAIL FROM:<>\r\nRCPT TO:<b@x.test>\r\nDATA\r\n" + stuffed + b".\r\nQUIT\r\n")
+    while s.recv(65536):
+        pass
+    out = p.stdout.read()
+    assert p.wait(20) == 0
+    return out
+assert run("--crlf") == body
+assert run() == body.replace(b"\r\n", b"\n")
+run("--crlf", "-d", "mail")
+assert open("mail/0001.eml", "rb").read() == body
+run("-d", "mail")
+assert open("mail/0002.eml", "rb").read() == body.replace(b"\r\n", b"\n")
+PY
+}
+
+t_there_before_the_250() {
+    start -n 1 -d mail
+    talk '<220' '>EHLO t' '<250' '>MAIL FROM:<a@x.test>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' '>x' '>.' \
+        '<250' exists:mail/0001.eml '>QUIT' '<221' '<EOF'
+    finish
+    status_is 0
+}
+
+t_numbers_go_on() {
+    mkdir mail
+    echo old >mail/0041.eml
+    start -n 1 -d mail
+    send new
+    finish
+    grep -q new mail/0042.eml
+    [ "$(cat mail/0041.eml)" = old ]
+}
+
+t_directory_is_made() {
+    start -n 1 -d a/b/c
+    send new
+    finish
+    [ -f a/b/c/0001.eml ]
+}
+
+t_maildir() {
+    start -n 2 --maildir md
+    send one
+    send two
+    finish
+    status_is 0
+    python3 - <<'PY'
+import mailbox, os
+box = mailbox.Maildir("md", create=False)
+assert len(box) == 2
+assert sorted(m.get_payload() for m in box) == ["one\n", "two\n"]
+assert os.listdir("md/tmp") == [] and os.listdir("md/cur") == []
+PY
+}
+
+t_files_and_a_stream() {
+    start -n 1 -d mail -f eml
+    send one
+    finish
+    same out mail/0001.eml
+    start -n 1 -d mail -o stream
+    send two
+    finish
+    same stream mail/0002.eml
+    [ ! -s out ]
+    start -n 1 -f none
+    send three
+    finish
+    status_is 0
+    [ ! -s out ]
+}
+
+t_envelope_headers() {
+    start -n 1 -e --hostname sink.test
+    deliver 250
+    finish
+    sed -n 1,3p out >start.txt
+    printf 'Return-Path: <a@x.test>\nDelivered-To: b@x.test\nDelivered-To: c@x.test\n' >expected
+    same start.txt expected
+    sed -n 4,7p out | tr '\n' ' ' | grep -Eq '^Received: from t \(\[127\.0\.0\.1\]\) .by sink\.test with ESMTP id 1; .[A-Z][a-z][a-z], [0-9]+ [A-Z][a-z][a-z] [0-9]{4} [0-9:]{8} [+-][0-9]{4} Subject: t '
+    start -n 1 -e
+    talk '<220' '>HELO a(b' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' '>S: t' '>.' '<250' \
+        '>QUIT' '<221'
+    finish
+    grep -qx 'Return-Path: <>' out
+    grep -qx 'Received: from a_b (\[127.0.0.1\])' out
+    python3 -c '
+import email, email.policy
+m = email.message_from_file(open("out"), policy=email.policy.default)
+assert m.keys() == ["Return-Path", "Delivered-To", "Received", "S"], m.keys()
+assert "with SMTP id 1 for <b@x.test>;" in " ".join(m["Received"].split()), m["Received"]
+'
+}
+
+t_order_is_that_of_the_replies() {
+    start -n 2 -d mail
+    talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' '>begun first' \
+        + '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' '>ended first' \
+        '>.' '<250' @1 '>.' '<250' '>QUIT' '<221'
+    finish
+    grep -q 'ended first' mail/0001.eml
+    grep -q 'begun first' mail/0002.eml
+}
+
+t_messages_do_not_mix_in_a_stream() {
+    start -n 20
+    python3 - "$port" <<'PY'
+import socket, sys
+n = 20
+clients = [socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=20) for _ in range(n)]
+for i, s in enumerate(clients):
+    s.sendall(b"EHLO t\r\nMAIL FROM:<>\r\nRCPT TO:<b@x.test>\r\nDATA\r\n")
+for k in range(200):
+    for i, s in enumerate(clients):
+        s.sendall(b"%d %s\r\n" % (i, b"x" * 1000))
+for s in clients:
+    s.sendall(b".\r\nQUIT\r\n")
+for s in clients:
+    while s.recv(65536):
+        pass
+PY
+    finish
+    status_is 0
+    python3 -c '
+owners = [line.split()[0] for line in open("out")]
+assert len(owners) == 4000
+assert all(len(set(owners[i:i + 200])) == 1 for i in range(0, 4000, 200))
+'
+}
+
+t_refused_leaves_nothing() {
+    start -k -d mail --max-size 1000
+    deliver 552 "{x}\\r\\n" || true
+    talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' \
+        '*20000:too much of this\r\n' '>.' '<552' '>QUIT' '<221'
+    kill "$pid"
+    finish
+    rm -f mail/0001.eml
+    nothing_in mail
+}
+
+t_lost_in_the_middle_leaves_nothing() {
+    start -k -d mail
+    talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' \
+        '*20000:enough for a file\r\n' close
+    talk '<220' '>QUIT' '<221' '<EOF'
+    nothing_in mail
+    kill "$pid"
+    finish
+    nothing_in mail
+}
+
+t_file_too_large() {
+    rm -f port && mkfifo port
+    (ulimit -f 100 && exec "$FAKESMTP" -k -p 0 --port-file port -d mail 2>err) &
+    pid=$!
+    read -r port <port
+    talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' \
+        '*20000:more than the limit\r\n' '>.' '<452' '>NOOP' '<250' '>QUIT' '<221'
+    nothing_in mail
+    send small
+    kill "$pid"
+    finish
+    status_is 4 'fakesmtp: 1 message could not be written to mail: File too large'
+    [ "$(files mail)" -eq 1 ]
+}
+
+t_full_disk() {
+    [ "$(id -u)" -eq 0 ] || { echo "needs root, to mount a small disk"; return 1; }
+    mkdir disk
+    mount -t tmpfs -o size=64k,nr_inodes=20 none disk
+    trap 'umount disk' EXIT
+    start -k -d disk
+    talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' \
+        '*20000:more than the disk holds\r\n' '>.' '<452' '>QUIT' '<221' '<EOF'
+    nothing_in disk
+    # until its inodes run out: all that were acknowledged are there
+    for i in $(seq 30); do
+        send "$i" 2>>curl.err && echo "$i" >>acknowledged
+    done
+    kill "$pid"
+    finish
+    status_is 4 'fakesmtp: [0-9]+ messages could not be written to disk: No space left on device'
+    [ "$(files disk)" -eq "$(wc -l <acknowledged)" ]
+    for i in $(cat acknowledged); do grep -qx "$i" disk/*.eml; done
+    [ -z "$(find disk -name '.*' -type f)" ]
+    umount disk
+    trap - EXIT
+}
+
+# Each system call fails once: the client is told, and nothing is left.  A reply that could not be written is none.
+t_each_call_fails_once() {
+    refused=0
+    for inject in openat:error=ENOSPC write:error=EIO linkat:error=EDQUOT fsync:error=EIO; do
+        for when in $(seq 1 16); do
+            rm -rf mail && mkdir mail
+            start_under strace -f -q -o /dev/null -e inject="$inject:when=$when" -- -q -t 300ms -n 1 --fsync -d mail
+            if [ -z "$port" ]; then
+                finish
+                [ "$status" -ge 3 ]
+                continue
+            fi
+            reply=$(talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' \
+                '>whole' '>.' '<' 2>/dev/null | tail -n 1)
+            finish
+            case $reply in
+            '250 2.0.0 Message'*)
+                status_is 0
+                [ "$(cat mail/0001.eml)" = whole ]
+                ;;
+            45*)
+                status_is 4 'fakesmtp: 1 message could not be written to mail: .*'
+                nothing_in mail
+                refused=$((refused + 1))
+                ;;
+            *)
+                status_is 1
+                [ ! -e mail/0001.eml ] || [ "$(cat mail/0001.eml)" = whole ]
+                ;;
+            esac
+        done
+    done
+    [ "$refused" -eq 5 ] || { echo "$refused were refused"; return 1; }
+}
+
+# Killed at any system call: what has its final name is whole, and what was acknowledged is there.
+t_killed_at_each_call() {
+    kept=0 lost=0
+    for call in openat write linkat close; do
+        for when in $(seq 1 20); do
+            rm -rf mail talked && mkdir mail
+            start_under strace -f -q -o /dev/null -e inject="$call:signal=KILL:when=$when" -- -q -n 1 -d mail
+            [ -z "$port" ] || talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' \
+                '>DATA' '<354' '>whole' '>.' '<250' '>QUIT' >talked 2>&1 || true
+            finish 2>/dev/null
+            if [ -f mail/0001.eml ]; then
+                [ "$(cat mail/0001.eml)" = whole ]
+                kept=$((kept + 1))
+            else
+                ! grep -q '^250 2.0.0 Message' talked
+                lost=$((lost + 1))
+            fi
+        done
+    done
+    [ "$kept" -gt 0 ] && [ "$lost" -gt 4 ] || { echo "kept $kept, lost $lost"; return 1; }
+}
+
+# Without hard links the file is renamed.
+t_no_hard_links() {
+    start_under strace -f -q -o /dev/null -e inject=linkat:error=EPERM \
+        -e inject=openat:error=EOPNOTSUPP:when=999 -- -q -n 1 -d mail
+    status=0
+    deliver '' >reply || true
+    kill "$pid" 2>/dev/null || true
+    finish
+    if grep -q '^250 2.0.0 Message' reply; then
+        [ -s mail/0001.eml ]
+    else
+        status_is 4
+        nothing_in mail
+    fi
+}
+
+t_directory_that_goes_away() {
+    start -n 1 -d mail
+    rm -r mail
+    deliver 451 'hi\r\n' 421
+    finish
+    status_is 4 'fakesmtp: 1 message could not be written to mail: No such file or directory'
+}
+
+t_large_message_in_little_memory() {
+    rm -f port && mkfifo port
+    (ulimit -v 65536 && exec "$FAKESMTP" -n 1 -p 0 --port-file port -d mail 2>err) &
+    pid=$!
+    read -r port <port
+    python3 - "$port" <<'PY'
+import socket, sys
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=100)
+block = (b"x" * 70 + b"\r\n") * 14564 # 1 MiB
+s.sendall(b"EHLO t\r\nMAIL FROM:<>\r\nRCPT TO:<b@x.test>\r\nDATA\r\n")
+for _ in range(1024):
+    s.sendall(block)
+s.sendall(b".\r\nQUIT\r\n")
+got = b""
+while True:
+    more = s.recv(65536)
+    if not more:
+        break
+    got += more
+assert got.endswith(b"250 2.0.0 Message accepted\r\n221 2.0.0 Bye\r\n"), got
+PY
+    finish
+    status_is 0
+    [ "$(wc -c <mail/0001.eml)" -eq $((1024 * 14564 * 71)) ]
+    rm -r mail
+}
+
+t_large_message_through_a_pipe() {
+    rm -f port && mkfifo port
+    (ulimit -v 65536 && TMPDIR=$PWD && export TMPDIR && exec "$FAKESMTP" -n 1 -p 0 --port-file port 2>err) | wc -c >count &
+    pid=$!
+    read -r port <port
+    talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' \
+        '*1000000:a line of some length, and a million of them\r\n' '>.' '<250' '>QUIT' '<221'
+    finish
+    status_is 0
+    [ "$(cat count)" -eq $((1000000 * 45)) ]
+    [ -z "$(find . -name '.fakesmtp*')" ]
+}
+
+t_many_in_one_directory() {
+    for i in 1 2 3 4; do
+        (mkdir "$i" && cd "$i" && start -n 25 -d ../mail && i=0 && while [ $i -lt 25 ]; do i=$((i + 1)); echo "$i"; done |
+            while read -r k; do send "$k"; done && finish && status_is 0) &
+        pids="${pids-} $!"
+    done
+    for p in $pids; do wait "$p"; done
+    [ "$(files mail)" -eq 100 ]
+    [ -f mail/0100.eml ]
+}

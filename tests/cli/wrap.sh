@@ -1,0 +1,259 @@
+# shellcheck shell=sh disable=SC2154,SC2016 # the names come from lib; the commands are for another shell
+# The wrapped command: its environment, signals and status.
+
+mail='printf "Subject: t\r\n\r\nHello\r\n" | curl -sS "$SMTP_URL" --mail-from a@x.test --mail-rcpt b@x.test -T -'
+
+t_send_and_look() {
+    run -n 1 -- sh -c "$mail"' && grep -q Hello "$FAKESMTP_DIR"/0001.eml'
+    status_is 0
+    [ ! -s out ]
+    err_lines 0
+}
+
+t_status_is_the_commands() {
+    run sh -c 'exit 7'
+    status_is 7 'fakesmtp: sh: exit status 7'
+    run -n 1 sh -c 'exit 7'
+    status_is 7 'fakesmtp: sh: exit status 7'
+    run true
+    status_is 0
+    run sh -c 'kill -KILL $$'
+    status_is 137 'fakesmtp: sh: ended by signal 9 \(Killed\)'
+}
+
+t_too_few() {
+    run -n 1 true
+    status_is 1 'fakesmtp: expected 1 message, got none before the command ended'
+    err_lines 1
+}
+
+t_too_many() {
+    run -n 1 sh -c "$mail; $mail"
+    status_is 1 'fakesmtp: expected 1 message, got 2'
+}
+
+t_none_expected() {
+    run -n 0 true
+    status_is 0
+    run -n 0 sh -c "$mail"
+    status_is 1 'fakesmtp: expected no message, got 1'
+}
+
+t_without_count_any_number_will_do() {
+    run sh -c "$mail; $mail"
+    status_is 0
+}
+
+t_connections_are_judged() {
+    run -c 1 sh -c "$mail"
+    status_is 0
+    run -c 2 sh -c "$mail"
+    status_is 1 'fakesmtp: expected 2 connections, got 1 before the command ended'
+}
+
+t_not_run() {
+    run ./nothing-here
+    status_is 127 'fakesmtp: cannot run \./nothing-here: No such file or directory'
+    run no-such-command-anywhere
+    status_is 127 'fakesmtp: cannot run no-such-command-anywhere: No such file or directory'
+    touch plain
+    run ./plain
+    status_is 126 'fakesmtp: cannot run \./plain: Permission denied'
+    run .
+    status_is 126
+}
+
+t_script_without_a_first_line() {
+    echo 'exit 5' >script
+    chmod +x script
+    run ./script
+    status_is 5
+}
+
+t_limit() {
+    run -t 200ms sleep 100
+    status_is 124 'fakesmtp: sleep: still running at the 200 ms limit'
+}
+
+t_limit_kills_whoever_ignores_it() {
+    run -t 200ms sh -c 'trap "" TERM; while :; do sleep 100; done'
+    status_is 124 'fakesmtp: sh: still running at the 200 ms limit'
+}
+
+t_limit_ends_what_the_command_started() {
+    mkfifo alive
+    run -t 200ms sh -c 'sleep 100 >alive & sleep 100' &
+    cat alive # ends when nobody has it open any more
+    wait
+}
+
+t_environment() {
+    run sh -c 'echo "$SMTP_HOST|$SMTP_PORT|$SMTP_URL|$FAKESMTP_DIR" >seen; [ -d "$FAKESMTP_DIR" ]'
+    status_is 0
+    grep -Eqx '127\.0\.0\.1\|([0-9]+)\|smtp://127\.0\.0\.1:\1\|/.*/fakesmtp-......' seen
+    run -l '[::1]:0' -d mail sh -c 'cd / && echo "$SMTP_HOST|$SMTP_PORT|$SMTP_URL|$FAKESMTP_DIR"'
+    status_is 0
+    grep -Eqx "::1\|([0-9]+)\|smtp://\[::1\]:\1\|$PWD/mail" out
+    run -l '*:0' sh -c 'echo $SMTP_HOST'
+    [ "$(cat out)" = 127.0.0.1 ]
+}
+
+t_env_templates() {
+    run --env 'MAILER_DSN=smtp://%h:%p' --env 'A=%u %d %%p=x' --env SMTP_HOST=mine sh -c \
+        '[ "$MAILER_DSN" = "smtp://127.0.0.1:$SMTP_PORT" ] && [ "$A" = "$SMTP_URL $FAKESMTP_DIR %p=x" ] && [ "$SMTP_HOST" = mine ]'
+    status_is 0
+}
+
+t_temporary_directory_is_removed() {
+    TMPDIR=$PWD run sh -c "$mail"'; echo more >"$FAKESMTP_DIR/.x"; mkdir "$FAKESMTP_DIR/y"; echo "$FAKESMTP_DIR"'
+    status_is 0
+    [ ! -e "$(cat out)" ]
+    [ -z "$(find . -name 'fakesmtp-*')" ]
+}
+
+t_own_directory_stays() {
+    run -d mail sh -c "$mail"
+    [ -f mail/0001.eml ]
+    run --maildir md sh -c "$mail"'; [ "$FAKESMTP_DIR" = "$PWD/md" ]'
+    status_is 0
+    [ "$(find md/new -type f | wc -l)" -eq 1 ]
+}
+
+t_standard_streams_are_the_commands() {
+    echo in | "$FAKESMTP" -q sh -c 'cat; echo err >&2' >out 2>err
+    [ "$(cat out)" = in ]
+    [ "$(cat err)" = err ]
+}
+
+t_stream_on_request() {
+    run -f eml sh -c "$mail"
+    grep -q Hello out
+    run -o stream sh -c "$mail"
+    grep -q Hello stream
+}
+
+t_arguments_are_passed_as_they_are() {
+    run -- printf '%s|' -n 'a b' '' '*' "'"
+    [ "$(cat out)" = "-n|a b||*|'|" ]
+    run -n 0 printf '%s|' -t 1
+    [ "$(cat out)" = '-t|1|' ]
+}
+
+t_linger_waits_for_late_mail() {
+    run -n 1 --linger 10s sh -c "(sleep 0.3; $mail) >/dev/null 2>&1 &"
+    status_is 0
+}
+
+t_linger_runs_out() {
+    run -n 2 --linger 300ms sh -c "$mail"
+    status_is 1 'fakesmtp: expected 2 messages, got 1 before the command ended and 300 ms after it'
+}
+
+t_linger_watches_that_none_comes() {
+    run -n 0 --linger 10s sh -c "(sleep 0.3; $mail) >/dev/null 2>&1 &"
+    status_is 1 'fakesmtp: expected no message, got 1'
+    run -n 0 --linger 100ms true
+    status_is 0
+}
+
+t_no_linger_when_the_count_is_there() {
+    before=$(date +%s)
+    run -n 1 --linger 1m sh -c "$mail"
+    status_is 0
+    [ $(($(date +%s) - before)) -lt 20 ]
+}
+
+t_what_was_sent_before_the_end_counts() {
+    # the whole session is in the socket when the command ends
+    run -n 1 python3 -c '
+import os, socket
+s = socket.create_connection((os.environ["SMTP_HOST"], int(os.environ["SMTP_PORT"])))
+s.sendall(b"EHLO t\r\nMAIL FROM:<>\r\nRCPT TO:<b@x.test>\r\nDATA\r\nx\r\n.\r\nQUIT\r\n")
+s.shutdown(socket.SHUT_WR)
+os._exit(0)'
+    status_is 0
+}
+
+t_signals_are_passed_on() {
+    for signal in TERM HUP; do
+        rm -f ready && mkfifo ready
+        "$FAKESMTP" sh -c "trap 'echo got $signal; exit 9' $signal; echo >ready; while :; do sleep 0.1; done" \
+            >out 2>err </dev/null &
+        pid=$!
+        read -r _ <ready
+        kill "-$signal" "$pid"
+        finish
+        status_is 9 'fakesmtp: sh: exit status 9'
+        [ "$(cat out)" = "got $signal" ]
+    done
+}
+
+t_command_ended_by_a_passed_signal() {
+    rm -f ready && mkfifo ready
+    "$FAKESMTP" sh -c 'echo >ready; exec sleep 100' >out 2>err </dev/null &
+    pid=$!
+    read -r _ <ready
+    kill -TERM "$pid"
+    finish
+    status_is 143 'fakesmtp: sh: ended by signal 15 \(Terminated\)'
+}
+
+t_second_signal_ends_both_at_once() {
+    rm -f ready && mkfifo ready
+    TMPDIR=$PWD "$FAKESMTP" sh -c 'trap "" HUP; echo >ready; exec sleep 100 <&-' >out 2>err </dev/null &
+    pid=$!
+    read -r _ <ready
+    kill -HUP "$pid"
+    kill -TERM "$pid"
+    finish
+    [ "$status" -ge 129 ]
+    [ -z "$(find . -name 'fakesmtp-*')" ]
+}
+
+t_in_a_terminal_the_command_has_it() {
+    # the command reads from the terminal, and its interrupt key reaches both
+    python3 - "$FAKESMTP" <<'PY'
+import os, pty, sys, time
+pid, fd = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[1], [sys.argv[1], "-q", "sh", "-c", "read line; echo got-$line; exec sleep 100"])
+os.write(fd, b"word\n")
+seen = b""
+while b"got-word" not in seen:
+    seen += os.read(fd, 1000)
+os.write(fd, b"\x03")
+try:
+    while os.read(fd, 1000):
+        pass
+except OSError:
+    pass
+_, status = os.waitpid(pid, 0)
+assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == 2, status
+PY
+}
+
+t_in_a_makefile() {
+    cat >Makefile <<'MAKE'
+test:
+	@"$$FAKESMTP" -q -n 1 -- sh -c 'printf "Subject: m\n\nHello\n" | curl -sS "$$SMTP_URL" --mail-from a@x.test --mail-rcpt b@x.test -T - && grep -q Hello "$$FAKESMTP_DIR"/0001.eml'
+fail:
+	@"$$FAKESMTP" -q -n 1 true
+MAKE
+    make -s test
+    ! make -s fail 2>err
+    err_has 'fakesmtp: expected 1 message, got none before the command ended'
+}
+
+t_many_in_parallel() {
+    run_one() {
+        "$FAKESMTP" -q -n 1 -- sh -c "$mail"' && grep -q Hello "$FAKESMTP_DIR"/0001.eml'
+    }
+    for _ in 1 2 3 4 5; do
+        pids=
+        for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+            run_one &
+            pids="$pids $!"
+        done
+        for p in $pids; do wait "$p"; done
+    done
+}

@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+"""Holds README.md and the manual against the program.
+
+    docs.py PROGRAM TREE readme|manual|options|statuses
+
+readme    runs each ```sh block, which must succeed, and each ```console block,
+          whose output must be as shown
+manual    runs each display under EXAMPLES
+options   --help and the manual tell of the same options, with the same arguments
+statuses  README, the manual and --help tell of the same statuses
+"""
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+program, tree, what = os.path.abspath(sys.argv[1]), sys.argv[2], sys.argv[3]
+readme = open(os.path.join(tree, "README.md")).read()
+manual = open(os.path.join(tree, "man", "fakesmtp.1")).read()
+MAIL = "Subject: Your new password\nTo: b@x.test\n\nHello!\n"
+
+
+def shell(script):
+    with tempfile.TemporaryDirectory() as place:
+        os.symlink(program, os.path.join(place, "fakesmtp"))
+        work = os.path.join(place, "work")
+        os.mkdir(work)
+        with open(os.path.join(work, "mail.txt"), "w") as f:
+            f.write(MAIL)
+        env = dict(os.environ, PATH=place + ":" + os.environ["PATH"])
+        return subprocess.run(["sh", "-c", script], cwd=work, env=env, timeout=60, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def must_succeed(script):
+    done = shell("set -eu\n" + script)
+    if done.returncode != 0:
+        sys.exit("this example fails with %d:\n%s\n%s" % (done.returncode, script, done.stdout))
+
+
+def blocks(kind):
+    found = re.findall(r"^```%s\n(.*?)^```$" % kind, readme, re.M | re.S)
+    assert found, "no blocks of " + kind
+    return found
+
+
+def check_readme():
+    for block in blocks("sh"):
+        must_succeed(block)
+    for block in blocks("console"):
+        commands = [line[2:] for line in block.splitlines() if line.startswith("$ ")]
+        # the commands as typed, each shown first, which must not disturb $?
+        script = ""
+        for c in commands:
+            shown = "'$ " + c.replace("'", "'\\''") + "'"
+            script += "s=$?; printf '%%s\\n' %s; (exit $s)\n%s\n" % (shown, c)
+        done = shell(script)
+        if done.stdout != block:
+            sys.exit("expected:\n%s\ngot:\n%s" % (block, done.stdout))
+
+
+def section(name):
+    return re.search(r"^\.Sh %s\n(.*?)^\.Sh " % name, manual, re.M | re.S).group(1)
+
+
+def check_manual():
+    displays = re.findall(r"^\.Bd -literal.*?\n(.*?)^\.Ed", section("EXAMPLES"), re.M | re.S)
+    assert displays
+    for display in displays:
+        must_succeed(display.replace("\\e", "\\").replace("\\-", "-").replace("\\&", ""))
+
+
+def help_text():
+    return subprocess.run([program, "--help"], capture_output=True, text=True, check=True).stdout
+
+
+def check_options():
+    told = {}
+    for line in help_text().splitlines():
+        found = re.match(r"  (-\S.*?)(?: {2,}|$)", line)
+        if found:
+            for name in re.findall(r"(?<!\S)--?[A-Za-z][-a-z]*", found.group(1)):
+                argument = re.search(r" ([A-Z=]+)$", found.group(1))
+                told[name] = argument is not None
+    documented = {}
+    for line in re.findall(r"^\.It Fl (.*)$", manual, re.M):
+        for name in re.split(r" , ", re.sub(r" Ar .*", "", line)):
+            documented[("-" + name).strip()] = " Ar " in line
+    if told != documented:
+        sys.exit("--help has %s; the manual has %s" % (sorted(told.items()), sorted(documented.items())))
+
+
+def check_statuses():
+    in_manual = re.findall(r"^\.It (\d[\d ,]*|other)$", section("EXIT STATUS"), re.M)
+    in_readme = re.findall(r"^\| (\d[\d ,]*|other) \|", readme, re.M)
+    in_manual = [s.replace(" ,", ",") for s in in_manual]
+    if in_manual != in_readme:
+        sys.exit("the manual has %s; README has %s" % (in_manual, in_readme))
+    assert in_manual == ["0", "1", "2", "3", "4", "124", "126, 127", "other"], in_manual
+    for status in "0", "1", "2", "3", "4", "124":
+        assert re.search(r"\b%s " % status, help_text().split("Status:")[1]), status
+
+
+{"readme": check_readme, "manual": check_manual, "options": check_options, "statuses": check_statuses}[what]()

@@ -1,0 +1,182 @@
+/*
+ * fuzz_smtp.c - the engine with any input at all: however the input is cut and
+ * however little room there is for replies, the replies, the mail data and the
+ * events are the same, and every reply is one.
+ *
+ * The first octet chooses a configuration and a policy, the second seeds the
+ * cuts; the rest is what the client says.  As a libFuzzer target, or, compiled
+ * with REPLAY, as a program that is given files.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../smtp.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+struct octets {
+    char *p;
+    size_t n, size;
+};
+
+static void add(struct octets *o, const char *p, size_t n)
+{
+    if (o->n + n > o->size) {
+        o->size = (o->n + n) * 2;
+        o->p = realloc(o->p, o->size);
+        if (o->p == NULL)
+            abort();
+    }
+    if (n > 0)
+        memcpy(o->p + o->n, p, n);
+    o->n += n;
+}
+
+static void must(bool condition)
+{
+    if (!condition)
+        abort();
+}
+
+/* All that came of a run, in an order that cuts do not change.  Of a message that is too large, or is not
+   complete, how much is handed on depends on the cuts. */
+struct outcome {
+    struct octets replies, events, mail;
+    size_t accepted; /* octets of mail, of messages that were */
+};
+
+static void policy(struct smtp *s, struct smtp_event *e, uint8_t choice)
+{
+    if (choice & 4 && e->type == SMTP_RCPT && e->arg.n % 3 == 1)
+        smtp_reply(s, e, 550, "5.1.1", "no\nnot here");
+    if (choice & 8 && e->type == SMTP_EOM && e->size % 2 == 1)
+        smtp_reply(s, e, 452, "4.3.1", "full");
+    if (choice & 16 && e->type == SMTP_NOOP && e->arg.n == 7)
+        smtp_reply(s, e, 421, "4.3.2", "bye");
+    if (choice & 32 && e->type == SMTP_CONNECT)
+        smtp_reply(s, e, 554, NULL, "no");
+}
+
+static void note(struct outcome *o, const struct smtp_event *e)
+{
+    if (e->type == SMTP_BODY) {
+        must(e->arg.n > 0);
+        add(&o->mail, e->arg.p, e->arg.n);
+        return;
+    }
+    must(e->code >= 200 && e->code <= 599);
+    char text[64];
+    int length = snprintf(text, sizeof text, "%d %d %ju ", (int)e->type, e->code, (uintmax_t)e->size);
+    add(&o->events, text, (size_t)length);
+    add(&o->events, e->arg.p, e->arg.n);
+    add(&o->events, e->params.p, e->params.n);
+    add(&o->events, "\n", 1);
+    if (e->type == SMTP_EOM) {
+        o->accepted = e->code < 400 ? o->mail.n : o->accepted;
+        o->mail.n = o->accepted;
+    }
+}
+
+static void run(struct outcome *o, const char *input, size_t n, uint8_t choice, unsigned seed, size_t room_size)
+{
+    struct smtp_config config = {
+        .hostname = "h", .max_size = choice & 1 ? 40 : 0, .max_recipients = choice & 2 ? 2 : 0};
+    struct smtp s;
+    struct octets left = {NULL, 0, 0};
+    char *room = malloc(room_size);
+    must(room != NULL);
+    smtp_init(&s, &config);
+    for (size_t at = 0;;) {
+        size_t step = seed == 0 ? n - at : 1 + (seed >> 16) % 24;
+        step = step < n - at ? step : n - at;
+        seed = seed == 0 ? 0 : seed * 1103515245 + 12345;
+        add(&left, input + at, step);
+        at += step;
+        char *lent = malloc(left.n + 1); /* so that reading past the end is seen */
+        must(lent != NULL);
+        if (left.n > 0)
+            memcpy(lent + 1, left.p, left.n);
+        smtp_input(&s, lent + 1, left.n);
+        size_t written;
+        do {
+            struct smtp_event e;
+            smtp_output(&s, room, room_size);
+            while (smtp_next(&s, &e)) {
+                if (e.type != SMTP_BODY)
+                    policy(&s, &e, choice);
+                note(o, &e);
+            }
+            written = smtp_written(&s);
+            add(&o->replies, room, written);
+        } while (written > 0);
+        size_t rest = smtp_left(&s);
+        must(rest <= left.n && rest < SMTP_LINE_MAX);
+        if (rest > 0)
+            memmove(left.p, left.p + left.n - rest, rest);
+        left.n = rest;
+        free(lent);
+        if (at == n)
+            break;
+    }
+    o->mail.n = o->accepted;
+    free(left.p);
+    free(room);
+}
+
+static void check_replies(const struct octets *o)
+{
+    const char *p = o->p, *end = o->p + o->n;
+    while (p < end) {
+        const char *lf = memchr(p, '\n', (size_t)(end - p));
+        must(lf != NULL && lf - p >= 4 && lf - p < 512 && lf[-1] == '\r');
+        must(p[0] >= '2' && p[0] <= '5' && p[1] >= '0' && p[1] <= '9' && p[2] >= '0' && p[2] <= '9');
+        must(p[3] == ' ' || p[3] == '-');
+        p = lf + 1;
+    }
+}
+
+static void same(const struct octets *a, const struct octets *b)
+{
+    must(a->n == b->n && (a->n == 0 || memcmp(a->p, b->p, a->n) == 0));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+    if (n < 2)
+        return 0;
+    struct outcome whole = {{NULL, 0, 0}, {NULL, 0, 0}, {NULL, 0, 0}, 0}, cut = whole;
+    const char *input = (const char *)data + 2;
+    run(&whole, input, n - 2, data[0], 0, 1 << 16);
+    run(&cut, input, n - 2, data[0], 1u + data[1], SMTP_REPLY_MAX);
+    check_replies(&whole.replies);
+    same(&whole.replies, &cut.replies);
+    same(&whole.events, &cut.events);
+    same(&whole.mail, &cut.mail);
+    free(whole.replies.p);
+    free(whole.events.p);
+    free(whole.mail.p);
+    free(cut.replies.p);
+    free(cut.events.p);
+    free(cut.mail.p);
+    return 0;
+}
+
+#ifdef REPLAY
+int main(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        static uint8_t data[1 << 20];
+        FILE *f = fopen(argv[i], "rb");
+        if (f == NULL) {
+            perror(argv[i]);
+            return 1;
+        }
+        size_t n = fread(data, 1, sizeof data, f);
+        fclose(f);
+        (void)LLVMFuzzerTestOneInput(data, n);
+    }
+    return 0;
+}
+#endif
