@@ -792,7 +792,7 @@ int main(int argc, char **argv)
         status = watch(&a);
         if (status == AS_EXPECTED)
             status = close_stream(&a, judge(&a));
-        if (status != AS_EXPECTED)
+        if (status != AS_EXPECTED && a.signal != SIGINT)
             show_tail(&a.show);
     }
     close_all(&a);
