@@ -91,12 +91,12 @@ check-posix:
 	sh tests/variant os_posix $(MAKE) OS=os_posix CC='$(CC)' check
 
 check-asan:
-	sh tests/variant asan $(MAKE) CC=$(CLANG) LDFLAGS='-fsanitize=address,undefined' \
-	    CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer' check
+	FAKESMTP_INSTRUMENTED=1 sh tests/variant asan $(MAKE) CC=$(CLANG) LDFLAGS='-fsanitize=address,undefined' \
+	    CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all' check
 
 check-valgrind: fakesmtp $(TESTS) $(REPLAYS)
 	sh tests/unit valgrind $(TESTS) $(REPLAYS)
-	FAKESMTP_WRAPPER='valgrind -q --error-exitcode=99 --leak-check=full' sh tests/cli/run ./fakesmtp run storage
+	FAKESMTP_INSTRUMENTED=1 FAKESMTP_WRAPPER='valgrind -q --error-exitcode=99 --leak-check=full' sh tests/cli/run ./fakesmtp run storage
 
 fuzz:
 	sh tests/fuzz $(CLANG) $(FUZZ_SECONDS)

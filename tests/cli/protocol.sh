@@ -124,7 +124,7 @@ assert ticks() - before <= 2, "busy while nobody speaks"
 with smtplib.SMTP("127.0.0.1", port, timeout=5) as s:
     s.sendmail("a@x.test", ["b@x.test"], "Subject: t\r\n\r\nx\r\n")
 for line in open("/proc/%d/status" % pid):
-    if line.startswith("VmRSS") and not os.environ.get("FAKESMTP_WRAPPER"):
+    if line.startswith("VmRSS") and not os.environ.get("FAKESMTP_INSTRUMENTED"):
         assert int(line.split()[1]) < 6000, line
 PY
     [ -f mail/0001.eml ]

@@ -296,7 +296,7 @@ t_directory_that_goes_away() {
 
 t_large_message_in_little_memory() {
     rm -f port && mkfifo port
-    (ulimit -v 65536 && exec "$FAKESMTP" -n 1 -p 0 --port-file port -d mail 2>err) &
+    (limit_memory && exec "$FAKESMTP" -n 1 -p 0 --port-file port -d mail 2>err) &
     pid=$!
     read -r port <port
     python3 - "$port" <<'PY'
@@ -323,7 +323,7 @@ PY
 
 t_large_message_through_a_pipe() {
     rm -f port && mkfifo port
-    (ulimit -v 65536 && TMPDIR=$PWD && export TMPDIR && exec "$FAKESMTP" -n 1 -p 0 --port-file port 2>err) | wc -c >count &
+    (limit_memory && TMPDIR=$PWD && export TMPDIR && exec "$FAKESMTP" -n 1 -p 0 --port-file port 2>err) | wc -c >count &
     pid=$!
     read -r port <port
     talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' \

@@ -111,6 +111,11 @@ t_temporary_directory_is_removed() {
     [ -z "$(find . -name 'fakesmtp-*')" ]
 }
 
+t_no_place_for_a_temporary_directory() {
+    TMPDIR=$PWD/none run true
+    status_is 3 'fakesmtp: cannot make a directory in .*/none: No such file or directory'
+}
+
 t_own_directory_stays() {
     run -d mail sh -c "$mail"
     [ -f mail/0001.eml ]
