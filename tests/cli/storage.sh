@@ -177,7 +177,7 @@ t_lost_in_the_middle_leaves_nothing() {
 
 t_file_too_large() {
     rm -f port && mkfifo port
-    (ulimit -f 100 && exec "$FAKESMTP" -k -p 0 --port-file port -d mail 2>err) &
+    (ulimit -f 100 && GCOV_PREFIX=$PWD exec "$FAKESMTP" -k -p 0 --port-file port -d mail 2>err) &
     pid=$!
     read -r port <port
     talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' \
