@@ -440,6 +440,13 @@ static enum status start(struct app *a)
 
 /* ---- watching ---- */
 
+/* Whoever comes now is told so by the system at once. */
+static void close_listeners(struct app *a)
+{
+    for (size_t i = 0; i < a->n_listeners; i++)
+        io_unlisten(&a->listeners[i]);
+}
+
 static void stop(struct app *a, enum cause cause)
 {
     if (a->cause != NOTHING)
@@ -448,6 +455,7 @@ static void stop(struct app *a, enum cause cause)
     a->status_at = INT64_MAX;
     show_status(&a->show, "");
     server_stop(&a->server, cause != ENOUGH);
+    close_listeners(a);
 }
 
 static void clean_up(struct app *a);
@@ -609,6 +617,8 @@ static enum status watch(struct app *a)
             show_line(&a->show, "cannot wait for clients: %s", strerror(errno));
             return NOT_WRITTEN;
         }
+        if (!a->server.listening)
+            close_listeners(a);
         if (a->server.watched || a->n_came > 0)
             take_signals(a);
         look_at_port_file(a);
@@ -744,8 +754,7 @@ static void clean_up(struct app *a)
 static void close_all(struct app *a)
 {
     server_close(&a->server);
-    for (size_t i = 0; i < a->n_listeners; i++)
-        io_unlisten(&a->listeners[i]);
+    close_listeners(a);
     save_close(&a->save);
     clean_up(a);
     if (a->directory != a->temporary)

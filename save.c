@@ -386,10 +386,11 @@ static int write_stream(struct save_message *m, bool is_file, const char *p, siz
         size_t part = is_file || n < PIECE ? n : PIECE;
         if (!is_file && !o->wait(o->context, o->stream))
             return fail(m, ETIMEDOUT, o->stream_name);
-        if (write_all(o->stream, p, part) < 0)
+        ssize_t put = write(o->stream, p, part);
+        if (put < 0 && errno != EINTR && (is_file || (errno != EAGAIN && errno != EWOULDBLOCK)))
             return fail(m, errno, o->stream_name);
-        p += part;
-        n -= part;
+        p += put > 0 ? put : 0;
+        n -= put > 0 ? (size_t)put : 0;
     }
     return 0;
 }

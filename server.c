@@ -572,7 +572,7 @@ static void serve(struct server *v, struct session *s)
 
 static void watch_listeners(struct server *v, bool listening)
 {
-    for (size_t i = 0; i < v->n_sources; i++) {
+    for (size_t i = 0; i < v->n_sources && v->listening; i++) {
         struct source *source = &v->sources[i];
         if (source->kind == SERVER_LISTENER)
             (void)os_poll_set(&v->poll, source->fd, source, listening, false);
@@ -609,7 +609,7 @@ static void resume_accepting(struct server *v)
 {
     if (v->paused && v->open < v->room && v->now >= v->resume_at) {
         v->paused = false;
-        watch_listeners(v, v->listening);
+        watch_listeners(v, true);
     }
 }
 
@@ -632,10 +632,11 @@ static void accept_connections(struct server *v, struct source *source)
 
 void server_stop_accepting(struct server *v)
 {
-    if (!v->listening)
-        return;
+    for (size_t i = 0; i < v->n_sources && v->listening; i++) {
+        if (v->sources[i].kind == SERVER_LISTENER)
+            os_poll_remove(&v->poll, v->sources[i].fd);
+    }
     v->listening = false;
-    watch_listeners(v, false);
 }
 
 /* The last of the sessions to be served has spoken: those who kept silent are not among them. */

@@ -60,7 +60,8 @@ struct server {
     int64_t grace;              /* when stopping: when those who are left are told 421 */
     int64_t resume_at;          /* when paused: not before this is accepting tried again */
     uint64_t room;              /* sessions that the descriptors suffice for */
-    bool listening, paused, stopping, watched;
+    bool listening; /* once false, the listening sockets are to be closed */
+    bool paused, stopping, watched;
 
     /* for whoever decides */
     uint64_t open;     /* sessions now, */
@@ -93,7 +94,7 @@ int server_watch(struct server *v, int fd);
  */
 int server_step(struct server *v, int64_t until);
 
-/* Closes no listening socket, but accepts nothing more from it. */
+/* Accepts nothing more; the listening sockets are to be closed before the next step. */
 void server_stop_accepting(struct server *v);
 
 /*

@@ -256,6 +256,14 @@ t_quit_within_a_second() {
     status_is 0
 }
 
+t_nobody_is_let_in_at_the_end() {
+    start -n 1 -d mail
+    talk '<220' '>EHLO t' '<250' '>MAIL FROM:<a@x.test>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' '>x' \
+        '>.' '<250' refused '<421' '<EOF'
+    finish
+    status_is 0
+}
+
 t_no_quit_at_all() {
     start -n 1 -d mail
     talk '<220' '>EHLO t' '<250' '>MAIL FROM:<a@x.test>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' '>x' \
@@ -437,7 +445,10 @@ t_help_and_version() {
 # ---- 3: could not start ----
 
 t_address_in_use() {
+    mkdir other
+    cd other
     start -k
+    cd ..
     run -p "$port"
     status_is 3 "fakesmtp: cannot listen on 127\.0\.0\.1:$port: Address (already )?in use \(port 0 takes a free one\)"
     run -l "[::1]:$port"

@@ -16,6 +16,7 @@
     close          close
     kill:SIG:PID   send a signal
     exists:GLOB    a file that matches is there
+    refused        a new connection is refused, within a second
     pause:SECONDS  let time pass, where time is what is tested
 """
 import glob
@@ -102,6 +103,15 @@ def main():
         elif word.startswith("exists:"):
             if not glob.glob(word[7:]):
                 sys.exit("no file " + word[7:])
+        elif word == "refused":
+            end = time.monotonic() + 1
+            while True:
+                try:
+                    socket.create_connection(("127.0.0.1", port), timeout=20).close()
+                except ConnectionRefusedError:
+                    break
+                if time.monotonic() > end:
+                    sys.exit("connections are still accepted")
         elif word.startswith("pause:"):
             time.sleep(float(word[6:]))
         else:
