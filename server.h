@@ -60,7 +60,7 @@ struct server {
     int64_t grace;              /* when stopping: when those who are left are told 421 */
     int64_t resume_at;          /* when paused: not before this is accepting tried again */
     uint64_t room;              /* sessions that the descriptors suffice for */
-    bool listening; /* once false, the listening sockets are to be closed */
+    bool listening;             /* once false, the listening sockets are to be closed */
     bool paused, stopping, watched;
 
     /* for whoever decides */
