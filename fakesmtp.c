@@ -52,6 +52,7 @@ enum {
     KILL_AFTER = 1000,   /* milliseconds from SIGTERM to SIGKILL for a command at its limit */
     FIFO_RETRY = 10,     /* milliseconds between looks for a reader of the port file */
     STATUS_AFTER = 1000, /* milliseconds of waiting before a status line, and between two */
+    NUDGE = 1,           /* seconds between two interruptions of what still waits after the end */
     FROM_TERMINAL = 128, /* added to a signal's number that the terminal has sent to all of us */
 };
 
@@ -72,15 +73,18 @@ struct app {
     char *temporary;                      /* our own directory for a command's mail, NULL if there is none */
     const char *directory;                /* where messages appear, as the command is told */
     int stream;                           /* -1: none */
+    struct stat port_file;                /* as it was made, if it was */
     bool port_file_made, port_file_waits; /* it waits for the reader of a FIFO */
     int signals[2];                       /* a pipe: the handler writes, the loop reads */
     unsigned char came[64];               /* what was read there, and is not acted on yet: */
     size_t n_came;
     int64_t start;
     int64_t limit, kill_at, linger_until, status_at; /* INT64_MAX: never */
+    int64_t give_up_at;                              /* when the reader of a stream is waited for no longer */
     bool limit_hit, settled; /* settled: all that came before the command's end has been served */
     enum cause cause;
-    int signal; /* that ended the run, 0 if none did */
+    int signal;       /* that ended the run, 0 if none did */
+    bool interrupted; /* by SIGINT, and it was ours to take, not the command's */
 };
 
 /* ---- signals ---- */
@@ -94,7 +98,16 @@ static void on_signal(int number, siginfo_t *info, void *context)
     bool sent = info->si_code == SI_USER || info->si_code == SI_QUEUE;
     unsigned char octet = (unsigned char)(number | (sent ? 0 : FROM_TERMINAL));
     (void)!write(signal_pipe, &octet, 1);
+    if (number != SIGCHLD)
+        (void)alarm(NUDGE);
     errno = saved;
+}
+
+/* Once the end is near: no write, to whomever, may wait for ever, so one that waits is interrupted, again and again. */
+static void on_alarm(int number)
+{
+    (void)number;
+    (void)alarm(NUDGE);
 }
 
 /* One that is ignored, as nohup(1) has it, stays ignored. */
@@ -120,14 +133,23 @@ static int set_flags(int fd)
 static int open_signals(struct app *a)
 {
     static const int numbers[] = {SIGTERM, SIGHUP, SIGINT, SIGCHLD};
+    sigset_t ours;
+    struct sigaction action = {.sa_handler = on_alarm};
+    (void)sigemptyset(&action.sa_mask);
+    (void)sigemptyset(&ours);
+    (void)sigaddset(&ours, SIGALRM);
+    if (sigaction(SIGALRM, &action, NULL) < 0)
+        return -1;
     if (pipe(a->signals) < 0 || set_flags(a->signals[0]) < 0 || set_flags(a->signals[1]) < 0)
         return -1;
     signal_pipe = a->signals[1];
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         if (handle_signal(numbers[i]) < 0)
             return -1;
+        (void)sigaddset(&ours, numbers[i]);
     }
-    (void)signal(SIGPIPE, SIG_IGN); /* a peer or reader that goes away is an error of write(2) */
+    (void)sigprocmask(SIG_UNBLOCK, &ours, NULL); /* whoever started us may have blocked them */
+    (void)signal(SIGPIPE, SIG_IGN);              /* a peer or reader that goes away is an error of write(2) */
 #ifdef SIGXFSZ
     (void)signal(SIGXFSZ, SIG_IGN);
 #endif
@@ -201,11 +223,14 @@ static void set_defaults(struct app *a)
     }
     if (o->n_endpoints == 0)
         o->endpoints[o->n_endpoints++] = (struct io_endpoint){IO_LOOPBACK, "", a->wrapped ? 0 : DEFAULT_PORT};
-    a->limit = a->kill_at = a->linger_until = a->status_at = INT64_MAX;
+    a->limit = a->kill_at = a->linger_until = a->status_at = a->give_up_at = INT64_MAX;
     a->stream = a->server.poll.fd = a->save.temporary = a->save.final = -1; /* nothing to be closed yet */
     a->start = io_now();
-    if (o->time >= 0)
-        a->limit = a->start + o->time;
+    if (o->time >= 0) {
+        a->limit = a->give_up_at = a->start + o->time;
+        a->give_up_at += SERVER_GRACE;
+        (void)alarm(o->time / 1000 < INT_MAX ? (unsigned)(o->time / 1000) + NUDGE : 0);
+    }
 }
 
 /* Whether the run ends by itself when enough messages have come. */
@@ -224,7 +249,9 @@ static enum status open_stream(struct app *a)
     if (o->output == NULL || strcmp(o->output, "-") == 0)
         return 0;
     a->stream = open(o->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    return a->stream < 0 ? cannot_start(a, "write to", o->output, strerror(errno)) : 0;
+    if (a->stream >= 0)
+        return 0;
+    return cannot_start(a, "write to", o->output, errno == EINTR ? "nobody reads it" : strerror(errno));
 }
 
 static enum status make_temporary(struct app *a)
@@ -309,23 +336,22 @@ static enum status open_server(struct app *a)
                                           : 1,
         .headers = o->headers,
     };
-    if (open_signals(a) < 0 || server_open(&a->server, &a->server_options) < 0 ||
-        server_watch(&a->server, a->signals[0]) < 0)
+    if (server_open(&a->server, &a->server_options) < 0 || server_watch(&a->server, a->signals[0]) < 0)
         return cannot_start(a, "set up", "the server", strerror(errno));
     return open_listeners(a);
 }
 
 /* ---- the port file ---- */
 
-/* Whether it is there after all; a FIFO without a reader is not ready. */
-static bool write_fifo(struct app *a, const char *text)
+/* Writes to whoever has the FIFO open for reading; ENXIO if nobody has. */
+static int write_fifo(const char *file, const char *text)
 {
-    int fd = open(a->o.port_file, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    int fd = open(file, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)
-        return errno != ENXIO;
+        return -1;
     (void)!write(fd, text, strlen(text)); /* to a reader who is gone again, or else it fits */
     (void)close(fd);
-    return true;
+    return 0;
 }
 
 /* Under another name first, so that nobody reads half of it. */
@@ -368,11 +394,12 @@ static enum status write_port_file(struct app *a)
     port_text(a, text);
     bool there = stat(file, &st) == 0;
     if (there && S_ISFIFO(st.st_mode)) {
-        a->port_file_waits = !write_fifo(a, text);
-        return 0;
+        bool written = write_fifo(file, text) == 0;
+        a->port_file_waits = !written && errno == ENXIO;
+        return written || a->port_file_waits ? 0 : cannot_start(a, "write", file, strerror(errno));
     }
     if (!there || S_ISREG(st.st_mode)) {
-        a->port_file_made = write_whole(file, text) == 0;
+        a->port_file_made = write_whole(file, text) == 0 && stat(file, &a->port_file) == 0;
         return a->port_file_made ? 0 : cannot_start(a, "write", file, strerror(errno));
     }
     int fd = open(file, O_WRONLY | O_CLOEXEC);
@@ -421,6 +448,8 @@ static void show_listening(struct app *a)
 
 static enum status start(struct app *a)
 {
+    if (open_signals(a) < 0)
+        return cannot_start(a, "set up", "signals", strerror(errno));
     set_defaults(a);
     enum status status = open_save(a);
     if (status == 0)
@@ -466,10 +495,12 @@ static void take_signal(struct app *a, int number, bool from_terminal)
     if (a->wrapped && (a->wrap.group || !from_terminal))
         wrap_signal(&a->wrap, number);
     if (a->signal != 0) {
+        show_line(&a->show, "ended at once by a second signal, %s", signal_name(number));
         clean_up(a);
         die_of(number);
     }
     a->signal = number;
+    a->interrupted = number == SIGINT && (!a->wrapped || a->wrap.ended);
     if (!a->wrapped || a->wrap.ended)
         stop(a, SIGNALLED);
 }
@@ -477,8 +508,13 @@ static void take_signal(struct app *a, int number, bool from_terminal)
 /* Reads which signals came.  Whether one of them asks for the end. */
 static bool read_signals(struct app *a)
 {
-    ssize_t n = read(a->signals[0], a->came + a->n_came, sizeof a->came - a->n_came);
-    a->n_came += n > 0 ? (size_t)n : 0;
+    unsigned char octets[sizeof a->came];
+    ssize_t n = read(a->signals[0], octets, sizeof octets);
+    for (ssize_t i = 0; i < n; i++) {
+        bool known = memchr(a->came, octets[i], a->n_came) != NULL && (octets[i] & ~FROM_TERMINAL) == SIGCHLD;
+        if (!known && a->n_came < sizeof a->came)
+            a->came[a->n_came++] = octets[i];
+    }
     bool asked = false;
     for (size_t i = 0; i < a->n_came; i++)
         asked = asked || (a->came[i] & ~FROM_TERMINAL) != SIGCHLD;
@@ -498,21 +534,49 @@ static void take_signals(struct app *a)
     a->n_came = 0;
 }
 
-/* The server waits meanwhile: a reader who is slow slows the clients down, and no memory fills. */
+/* At the limit the command is told to end, and a little later made to. */
+static void end_command(struct app *a, int64_t now)
+{
+    if (now >= a->limit && a->wrapped && !a->wrap.ended && !a->limit_hit) {
+        a->limit_hit = true;
+        a->kill_at = now + KILL_AFTER;
+        wrap_signal(&a->wrap, SIGTERM);
+    }
+    if (now >= a->kill_at) {
+        a->kill_at = INT64_MAX;
+        wrap_signal(&a->wrap, SIGKILL);
+    }
+}
+
+static int64_t least(int64_t x, int64_t y) { return x < y ? x : y; }
+
+/*
+ * The server waits meanwhile: a reader who is slow slows the clients down, and
+ * no memory fills.  Once the run is to end, by its limit or a signal, he has
+ * as long as a client has.
+ */
 static bool wait_for_reader(void *context, int fd)
 {
     struct app *a = context;
     struct pollfd fds[2] = {{.fd = fd, .events = POLLOUT}, {.fd = a->signals[0], .events = POLLIN}};
-    while (!(fds[0].revents & (POLLOUT | POLLERR | POLLHUP | POLLNVAL))) {
-        int64_t wait = a->limit == INT64_MAX ? -1 : a->limit - io_now();
-        if (a->limit != INT64_MAX && wait <= 0)
-            return false;
+    if (a->server.stopping)
+        a->give_up_at = least(a->give_up_at, a->server.grace);
+    for (;;) {
+        int64_t now = io_now();
+        end_command(a, now);
+        int64_t next = least(a->give_up_at, a->kill_at);
+        if (a->wrapped && !a->limit_hit)
+            next = least(next, a->limit);
+        int64_t wait = next > now ? next - now : 0;
         if (poll(fds, 2, wait > INT_MAX ? INT_MAX : (int)wait) < 0 && errno != EINTR)
             return false;
+        if (fds[0].revents & (POLLOUT | POLLERR | POLLHUP | POLLNVAL))
+            return true;
         if (fds[1].revents != 0 && read_signals(a))
+            a->give_up_at = least(a->give_up_at, now + SERVER_GRACE);
+        if (now >= a->give_up_at)
             return false;
     }
-    return true;
 }
 
 /* With -n 0 the time after the command is for watching that nothing comes. */
@@ -537,19 +601,11 @@ static void look_at_command(struct app *a, bool idle)
 static void look_at_time(struct app *a)
 {
     int64_t now = a->server.now;
+    end_command(a, now);
     if (now >= a->limit) {
         a->limit = INT64_MAX;
-        if (!a->wrapped || a->wrap.ended) {
+        if (!a->limit_hit)
             stop(a, LIMIT);
-        } else {
-            a->limit_hit = true;
-            a->kill_at = now + KILL_AFTER;
-            wrap_signal(&a->wrap, SIGTERM);
-        }
-    }
-    if (now >= a->kill_at) {
-        a->kill_at = INT64_MAX;
-        wrap_signal(&a->wrap, SIGKILL);
     }
 }
 
@@ -560,9 +616,9 @@ static void look_at_counts(struct app *a)
         return;
     if (ends_by_count(a) && v->taken >= a->server_options.max_messages)
         stop(a, ENOUGH);
-    else if (a->o.connections > 0 && v->spoken >= a->o.connections && v->open == 0)
+    else if (a->o.connections > 0 && !a->o.keep && v->spoken >= a->o.connections && v->open == 0)
         stop(a, CONNECTIONS);
-    else if (v->failed > 0 && (!a->o.keep || v->error == EPIPE))
+    else if (v->failed > 0 && (!a->o.keep || v->reader_gone))
         stop(a, OUTPUT_FAILED);
 }
 
@@ -594,10 +650,8 @@ static void look_at_port_file(struct app *a)
     char text[16];
     port_text(a, text);
     if (a->port_file_waits)
-        a->port_file_waits = !write_fifo(a, text);
+        a->port_file_waits = write_fifo(a->o.port_file, text) < 0 && errno == ENXIO;
 }
-
-static int64_t least(int64_t x, int64_t y) { return x < y ? x : y; }
 
 static int64_t next_look(const struct app *a)
 {
@@ -723,12 +777,13 @@ static enum status judge(struct app *a)
         return status;
     const struct server *v = &a->server;
     if (v->failed > 0) {
-        show_line(&a->show, "%ju message%s could not be written to %s: %s", (uintmax_t)v->failed, plural(v->failed),
-                  v->culprit, v->error == ETIMEDOUT ? "its reader takes nothing" : strerror(v->error));
+        show_line(&a->show, "%ju message%s could not be written%s to %s: %s", (uintmax_t)v->failed, plural(v->failed),
+                  v->failed > 1 ? ", the first one" : "", v->culprit,
+                  v->error == ETIMEDOUT ? "its reader takes nothing" : strerror(v->error));
         return NOT_WRITTEN;
     }
     status = judge_counts(a);
-    if (status == AS_EXPECTED && a->signal == SIGINT && !a->wrapped)
+    if (status == AS_EXPECTED && a->interrupted)
         show_line(&a->show, "interrupted");
     return status;
 }
@@ -747,7 +802,9 @@ static void clean_up(struct app *a)
     show_status(&a->show, "");
     if (a->temporary != NULL)
         (void)nftw(a->temporary, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-    if (a->port_file_made)
+    struct stat st; /* another run may have put its own there */
+    if (a->port_file_made && stat(a->o.port_file, &st) == 0 && st.st_ino == a->port_file.st_ino &&
+        st.st_dev == a->port_file.st_dev)
         (void)unlink(a->o.port_file);
 }
 
@@ -805,9 +862,8 @@ int main(int argc, char **argv)
             show_tail(&a.show);
     }
     close_all(&a);
-    bool interrupted =
-        a.signal == SIGINT && (!a.wrapped || (WIFSIGNALED(a.wrap.status) && WTERMSIG(a.wrap.status) == SIGINT));
-    if (interrupted)
+    bool command_interrupted = WIFSIGNALED(a.wrap.status) && WTERMSIG(a.wrap.status) == SIGINT;
+    if (a.interrupted || (a.signal == SIGINT && command_interrupted))
         die_of(SIGINT);
     return (int)status;
 }

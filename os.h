@@ -44,8 +44,8 @@ int os_poll_set(struct os_poll *p, int fd, void *tag, bool read, bool write);
 void os_poll_remove(struct os_poll *p, int fd);
 
 /*
- * Waits for milliseconds, -1 for ever, until a descriptor is ready; fills
- * ready and returns how many are, 0 also when a signal came first.
+ * Waits for milliseconds, -1 for ever, or until a signal, until a descriptor is
+ * ready; fills ready and returns how many are, of more than max only so many.
  */
 int os_poll_wait(struct os_poll *p, struct os_ready *ready, size_t max, int milliseconds);
 

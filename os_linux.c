@@ -50,8 +50,10 @@ int os_poll_wait(struct os_poll *p, struct os_ready *ready, size_t max, int mill
     if (max > sizeof events / sizeof events[0])
         max = sizeof events / sizeof events[0];
     int n = epoll_wait(p->fd, events, (int)max, milliseconds);
+    if (n < 0 && errno == EINTR)
+        n = epoll_wait(p->fd, events, (int)max, 0);
     if (n < 0)
-        return errno == EINTR ? 0 : -1;
+        return -1;
     for (int i = 0; i < n; i++) {
         ready[i].tag = events[i].data.ptr;
         ready[i].readable = (events[i].events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0;

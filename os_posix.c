@@ -83,8 +83,10 @@ void os_poll_remove(struct os_poll *p, int fd)
 int os_poll_wait(struct os_poll *p, struct os_ready *ready, size_t max, int milliseconds)
 {
     int n = poll(p->fds, (nfds_t)p->n, milliseconds);
+    if (n < 0 && errno == EINTR)
+        n = poll(p->fds, (nfds_t)p->n, 0);
     if (n < 0)
-        return errno == EINTR ? 0 : -1;
+        return -1;
     size_t found = 0, start = p->turn++; /* so that the first ones do not starve the last */
     for (size_t k = 0; k < p->n && found < (size_t)n && found < max; k++) {
         size_t i = (start + k) % p->n;

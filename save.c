@@ -389,8 +389,10 @@ static int write_stream(struct save_message *m, bool is_file, const char *p, siz
         ssize_t put = write(o->stream, p, part);
         if (put < 0 && errno != EINTR && (is_file || (errno != EAGAIN && errno != EWOULDBLOCK)))
             return fail(m, errno, o->stream_name);
-        p += put > 0 ? put : 0;
-        n -= put > 0 ? (size_t)put : 0;
+        size_t taken = put > 0 ? (size_t)put : 0;
+        p += taken;
+        n -= taken;
+        m->streamed += taken;
     }
     return 0;
 }
@@ -423,6 +425,15 @@ static off_t stream_start(int stream)
     return lseek(stream, 0, flags >= 0 && flags & O_APPEND ? SEEK_END : SEEK_CUR);
 }
 
+/* Takes back what a stream that is a file got, unless somebody else has written behind it. */
+static void cut_stream(struct save_message *m, off_t start)
+{
+    int stream = m->to->o.stream;
+    struct stat st;
+    if (fstat(stream, &st) == 0 && st.st_size == start + (off_t)m->streamed && ftruncate(stream, start) == 0)
+        (void)lseek(stream, start, SEEK_SET);
+}
+
 int save_finish(struct save_message *m)
 {
     const struct save_options *o = &m->to->o;
@@ -436,8 +447,8 @@ int save_finish(struct save_message *m)
     if (m->error == 0 && o->directory != NULL)
         (void)publish(m);
     int status = m->error == 0 ? 0 : -1;
-    if (status < 0 && start >= 0 && ftruncate(o->stream, start) == 0)
-        (void)lseek(o->stream, start, SEEK_SET);
+    if (status < 0 && start >= 0)
+        cut_stream(m, start);
     save_drop(m);
     return status;
 }

@@ -47,6 +47,7 @@ struct save_message {
     size_t n, size;
     int fd;                        /* the file, once the buffer has overflowed */
     bool cr;                       /* a CR is held back, to see whether LF follows */
+    uint64_t streamed;             /* octets of it that the stream took */
     int error;                     /* errno of the first failure, 0 if none */
     const char *culprit;           /* what failed: the name of a file, directory or stream */
     char temporary[SAVE_NAME_MAX]; /* name of the file until it is finished, "" if it has none */

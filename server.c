@@ -98,6 +98,14 @@ static void list_remove(struct session_list *l, struct session *s)
     *(s->after != NULL ? &s->after->before : &l->last) = s->before;
 }
 
+static void list_prepend(struct session_list *l, struct session *s)
+{
+    s->before = NULL;
+    s->after = l->first;
+    *(l->first != NULL ? &l->first->before : &l->last) = s;
+    l->first = s;
+}
+
 static void list_append(struct session_list *l, struct session *s)
 {
     s->before = l->last;
@@ -217,6 +225,7 @@ static void drop_message(struct session *s)
 /* The first failure is the one that the user is told of. */
 static void storing_failed(struct server *v, struct session *s, struct smtp_event *e, int error, const char *culprit)
 {
+    v->reader_gone = v->reader_gone || error == EPIPE;
     if (v->failed++ == 0) {
         v->error = error;
         (void)snprintf(v->culprit, sizeof v->culprit, "%s", culprit);
@@ -540,7 +549,9 @@ static void dismiss(struct server *v, struct session *s, const char *enhanced, c
     s->unsent = NULL;
     s->unsent_n = 0;
     drop_message(s);
-    s->deadline = v->now + SERVER_GRACE; /* to take it, if it cannot at once */
+    s->deadline = v->now + SERVER_GRACE; /* to take it, if it cannot at once: sooner than all others */
+    list_remove(&v->active, s);
+    list_prepend(&v->active, s);
     if (send_replies(v, s, room, n))
         settle(v, s);
     free(room);
@@ -654,13 +665,16 @@ static void stop_at_max_sessions(struct server *v)
 
 /* ---- time ---- */
 
-/* When stopping, time is up for all; and for who does not take even the 421, a little later. */
-static void dismiss_late(struct server *v)
+/*
+ * When stopping, time is up for all; and for who does not take even the 421, a
+ * little later.  Nobody is silent whose octets have not been looked at yet.
+ */
+static void dismiss_late(struct server *v, bool all_heard)
 {
     bool over = v->stopping && v->now >= v->grace, gone = v->stopping && v->now >= v->grace + SERVER_GRACE;
     for (struct session *s = v->active.first, *after; s != NULL; s = after) {
         after = s->after;
-        if (!over && v->now < s->deadline)
+        if (!over && (v->now < s->deadline || !all_heard))
             break;
         if (gone || (!over && s->unsent_n > 0))
             drop(v, s);
@@ -787,7 +801,7 @@ int server_step(struct server *v, int64_t until)
     for (int i = 0; i < n; i++)
         serve_source(v, ready[i].tag);
     stop_at_max_sessions(v);
-    dismiss_late(v);
+    dismiss_late(v, n < READY_MAX);
     resume_accepting(v);
     free_gone(v);
     return n;

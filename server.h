@@ -75,6 +75,7 @@ struct server {
     uint64_t failed;   /* messages that could not be stored; of the first of them: */
     int error;         /* errno, and */
     char culprit[256]; /* what failed */
+    bool reader_gone;  /* the reader of a stream has closed it */
 };
 
 /* -1 with errno on failure. */

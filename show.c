@@ -7,6 +7,8 @@
  */
 #include "show.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,10 +27,17 @@ void show_open(struct show *s, bool quiet, bool dialogue)
     s->colour = s->terminal && (no_color == NULL || *no_color == '\0') && (term == NULL || strcmp(term, "dumb") != 0);
 }
 
-static void print(const char *text, size_t n)
+/* A signal (the time limit brings one) ends a wait for a reader; from then on what he does not take is left out. */
+static void print(struct show *s, const char *text, size_t n)
 {
+    struct pollfd fd = {.fd = STDERR_FILENO, .events = POLLOUT};
     while (n > 0) {
+        if (s->stuck && poll(&fd, 1, 0) <= 0)
+            return;
         ssize_t put = write(STDERR_FILENO, text, n);
+        s->stuck = s->stuck || (put < 0 && (errno == EINTR || errno == EAGAIN));
+        if (put < 0 && errno == EINTR)
+            continue;
         if (put <= 0)
             return; /* nobody is left to be told */
         text += put;
@@ -130,7 +139,7 @@ void show_status(struct show *s, const char *text)
     char line[128];
     int n = snprintf(line, sizeof line, "\r%s\x1b[K", text);
     if (n > 0 && (size_t)n < sizeof line)
-        print(line, (size_t)n);
+        print(s, line, (size_t)n);
     s->status = *text != '\0';
 }
 
@@ -147,7 +156,7 @@ void show_line(struct show *s, const char *format, ...)
     size_t length = strlen(line);
     line[length++] = '\n';
     show_status(s, "");
-    print(line, length);
+    print(s, line, length);
 }
 
 static void print_dialogue(struct show *s, uint64_t session, char who, struct span text)
@@ -160,7 +169,7 @@ static void print_dialogue(struct show *s, uint64_t session, char who, struct sp
                      colour != 0 ? "\x1b[0m" : "", shown);
     show_status(s, "");
     if (n > 0)
-        print(line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
+        print(s, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
 }
 
 void show_dialogue(struct show *s, uint64_t session, char who, struct span text)

@@ -23,6 +23,7 @@ struct show {
     bool terminal; /* standard error is one */
     bool colour;
     bool status; /* a status line is there */
+    bool stuck;  /* standard error took nothing, and somebody had to wait for it */
     struct show_line {
         uint64_t session;
         char who;

@@ -338,8 +338,16 @@ static const char *out_of_order(const struct smtp *s, enum smtp_event_type event
 /* A browser or a script that was led here speaks HTTP; what follows must not be read as commands. */
 static bool is_http(struct span line)
 {
-    return span_ends(line, " HTTP/1.1") || span_ends(line, " HTTP/1.0") || span_ends(line, " HTTP/2.0");
+    static const char *const methods[] = {"GET ",     "POST ",  "HEAD ",    "PUT ",  "DELETE ",
+                                          "OPTIONS ", "PATCH ", "CONNECT ", "TRACE "};
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+        if (span_starts(line, methods[i]))
+            return true;
+    }
+    return false;
 }
+
+static void refuse_http(struct smtp *s, struct smtp_event *e) { refuse(s, e, 421, "4.7.0", "This is SMTP, not HTTP"); }
 
 static void interpret(struct smtp *s, struct smtp_event *e)
 {
@@ -365,7 +373,7 @@ static void interpret(struct smtp *s, struct smtp_event *e)
     if (!(v->in_order & 1u << s->state))
         refuse(s, e, 503, "5.5.1", out_of_order(s, v->event));
     else if (v->name == NULL && is_http(e->line))
-        refuse(s, e, 421, "4.7.0", "This is SMTP, not HTTP");
+        refuse_http(s, e);
     else
         v->parse(s, e);
 }
@@ -388,6 +396,7 @@ static bool take_line(struct smtp *s, struct smtp_event *e)
         s->seen = 0;
         s->skipping = true;
         s->skipped_cr = s->in[SMTP_LINE_MAX - 1] == '\r';
+        s->http = is_http((struct span){s->in, SMTP_LINE_MAX});
         s->size = SMTP_LINE_MAX;
         s->in += SMTP_LINE_MAX;
     }
@@ -415,7 +424,10 @@ static bool next_command(struct smtp *s, struct smtp_event *e)
         interpret(s, e);
     } else {
         s->event = e->type = SMTP_UNKNOWN;
-        refuse(s, e, 500, "5.5.2", "Line is too long");
+        if (s->http)
+            refuse_http(s, e);
+        else
+            refuse(s, e, 500, "5.5.2", "Line is too long");
     }
     if (s->refused >= SMTP_REFUSED_MAX && e->code >= 500)
         refuse(s, e, 421, "4.7.0", "Too many refused commands");

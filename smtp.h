@@ -93,6 +93,7 @@ struct smtp {
     bool legal;      /* the command of that event was in order and well-formed */
     bool skipping;   /* a line that is too long is being passed over */
     bool skipped_cr; /* its last octet so far is CR */
+    bool http;       /* it begins as a request of HTTP does */
     bool utf8;       /* SMTPUTF8 was given with MAIL; RFC 6531 */
     bool utf8_asked; /* the same of the MAIL that is not yet committed */
 };

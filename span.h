@@ -59,13 +59,6 @@ static inline bool span_starts(struct span t, const char *word)
 /* Whether t is word, in any case. */
 static inline bool span_is(struct span t, const char *word) { return t.n == strlen(word) && span_starts(t, word); }
 
-/* Whether t ends with tail, to the letter. */
-static inline bool span_ends(struct span t, const char *tail)
-{
-    size_t n = strlen(tail);
-    return t.n >= n && memcmp(t.p + t.n - n, tail, n) == 0;
-}
-
 static inline bool span_has_8bit(struct span t)
 {
     for (size_t i = 0; i < t.n; i++) {

@@ -90,15 +90,29 @@ static void run_as_script(char **argv)
     free(words);
 }
 
+/* A handler of ours must not run in the child, which exec has not yet freed of them. */
+static void forget_handlers(void)
+{
+    static const int numbers[] = {SIGTERM, SIGHUP, SIGINT, SIGCHLD, SIGALRM};
+    struct sigaction action;
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        if (sigaction(numbers[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+            (void)signal(numbers[i], SIG_DFL);
+    }
+}
+
 /* In the child; what we ignore or handle is none of the command's concern. */
-static void run(char **argv, bool group, const struct wrap_place *place, const char *const *templates, size_t n)
+static void run(char **argv, bool group, const sigset_t *mask, const struct wrap_place *place,
+                const char *const *templates, size_t n)
 {
     if (group)
         (void)setpgid(0, 0);
+    forget_handlers();
     (void)signal(SIGPIPE, SIG_DFL);
 #ifdef SIGXFSZ
     (void)signal(SIGXFSZ, SIG_DFL);
 #endif
+    (void)sigprocmask(SIG_SETMASK, mask, NULL);
     if (set_environment(place, templates, n) == 0)
         (void)execvp(argv[0], argv);
     if (errno == ENOEXEC && strchr(argv[0], '/') != NULL)
@@ -113,17 +127,21 @@ int wrap_start(struct wrap *w, char **argv, const struct wrap_place *place, cons
     bool group = !isatty(STDIN_FILENO) && !isatty(STDOUT_FILENO) && !isatty(STDERR_FILENO);
     int error = 0;
     *w = (struct wrap){.group = group, .pid = -1};
+    sigset_t all, mask;
+    (void)sigfillset(&all);
+    (void)sigprocmask(SIG_SETMASK, &all, &mask);
     if (fcntl(pipe_fds[1], F_SETFD, FD_CLOEXEC) == 0)
         w->pid = fork();
     if (w->pid == 0) {
         (void)close(pipe_fds[0]);
-        run(argv, group, place, templates, n);
+        run(argv, group, &mask, place, templates, n);
         error = errno;
         (void)!write(pipe_fds[1], &error, sizeof error);
         _exit(127);
     }
     if (w->pid < 0)
         error = errno;
+    (void)sigprocmask(SIG_SETMASK, &mask, NULL);
     (void)close(pipe_fds[1]);
     ssize_t got;
     do
@@ -144,8 +162,9 @@ void wrap_reap(struct wrap *w)
 
 void wrap_signal(const struct wrap *w, int signal)
 {
-    if (!w->ended)
-        (void)kill(w->group ? -w->pid : w->pid, signal);
+    pid_t to = w->group ? -w->pid : w->pid;
+    if (!w->ended && kill(to, signal) == 0)
+        (void)kill(to, SIGCONT);
 }
 
 int wrap_exit_status(const struct wrap *w)

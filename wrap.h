@@ -34,7 +34,7 @@ void wrap_reap(struct wrap *w);
 
 /*
  * Passes a signal on: to all of its process group, or to the command alone
- * where it shares ours with a terminal.
+ * where it shares ours with a terminal.  Who is stopped is woken for it.
  */
 void wrap_signal(const struct wrap *w, int signal);
 

@@ -626,3 +626,12 @@ t_quiet() {
     status_is 1
     [ "$(wc -l <err)" -eq 1 ]
 }
+
+t_keep_and_connections() {
+    start -k -c 1
+    talk '<220' '>QUIT' '<221' '<EOF'
+    kill -0 "$pid"
+    kill -TERM "$pid"
+    finish
+    status_is 0
+}

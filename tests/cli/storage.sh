@@ -205,7 +205,7 @@ t_full_disk() {
     done
     kill "$pid"
     finish
-    status_is 4 'fakesmtp: [0-9]+ messages could not be written to disk: No space left on device'
+    status_is 4 'fakesmtp: [0-9]+ messages could not be written, the first one to disk: No space left on device'
     [ "$(files disk)" -eq "$(wc -l <acknowledged)" ]
     for i in $(cat acknowledged); do grep -qx "$i" disk/*.eml; done
     [ -z "$(find disk -name '.*' -type f)" ]

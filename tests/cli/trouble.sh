@@ -1,0 +1,283 @@
+# shellcheck shell=sh disable=SC2154,SC2016 # the names come from lib; the commands are for another shell
+# Readers who do not read, signals at odd times, and others who are in the way: no run hangs.
+
+# python SCRIPT: with the program and some helpers at hand
+python() {
+    {
+        cat <<'PY'
+import os, pty, signal, socket, subprocess, sys, time
+program = os.environ["FAKESMTP"]
+def start(*options, **more):
+    if os.path.exists("port"):
+        os.unlink("port")
+    os.mkfifo("port")
+    p = subprocess.Popen([program, "-p", "0", "--port-file", "port", *options], **more)
+    global port
+    port = int(open("port").read())
+    return p
+def client():
+    s = socket.create_connection(("127.0.0.1", port), timeout=20)
+    return s, s.makefile("rb")
+def say(s, f, text, code):
+    s.sendall(text)
+    while True:
+        line = f.readline()
+        assert line.startswith(code), (text[:40], line)
+        if line[3:4] == b" ":
+            return
+def open_data():
+    s, f = client()
+    say(s, f, b"", b"220")
+    for text, code in (b"EHLO t", b"250"), (b"MAIL FROM:<>", b"250"), (b"RCPT TO:<b@x.test>", b"250"), (b"DATA", b"354"):
+        say(s, f, text + b"\r\n", code)
+    return s, f
+def ends(p, within, status):
+    started = time.monotonic()
+    got = p.wait(within + 20)
+    assert got == status, (got, status)
+    assert time.monotonic() - started <= within, "it took %.1f s" % (time.monotonic() - started)
+big = b"a line that is repeated\r\n" * 10000
+PY
+        cat
+    } >script.py
+    python3 script.py
+}
+
+t_stalled_reader_and_a_signal() {
+    python <<'PY'
+r, w = os.pipe()
+p = start("-q", stdout=w)
+s, f = open_data()
+s.sendall(big)
+p.send_signal(signal.SIGTERM)
+say(s, f, b".\r\n", b"451")
+ends(p, 5, 4)
+PY
+}
+
+t_stalled_reader_and_the_limit_of_a_command() {
+    python <<'PY'
+r, w = os.pipe()
+p = start("-q", "-t", "1", "-f", "eml", "sh", "-c", 'trap "" TERM; while :; do sleep 100; done', stdout=w)
+s, f = open_data()
+s.sendall(big + b".\r\n")
+ends(p, 6, 124)
+PY
+}
+
+t_stalled_terminal() {
+    python <<'PY'
+master, slave = pty.openpty()
+p = start("-q", "-t", "1", stdout=slave)
+s, f = open_data()
+say(s, f, big + b".\r\n", b"451")
+ends(p, 6, 4)
+PY
+}
+
+t_slow_reader_at_a_signal_gets_all() {
+    python <<'PY'
+import threading
+r, w = os.pipe()
+p = start("-q", stdout=w)
+os.close(w)
+got = []
+def read():
+    while True:
+        block = os.read(r, 4096)
+        if not block:
+            return
+        got.append(block)
+        time.sleep(0.005)
+s, f = open_data()
+t = threading.Thread(target=read)
+s.sendall(big)
+t.start()
+s.sendall(b".\r\n")
+time.sleep(0.05)
+p.send_signal(signal.SIGTERM)
+say(s, f, b"", b"250")
+ends(p, 5, 0)
+t.join()
+assert b"".join(got) == big.replace(b"\r\n", b"\n")
+PY
+}
+
+t_stopped_past_the_limit() {
+    python <<'PY'
+r, w = os.pipe()
+p = start("-q", "-t", "1", stdout=w)
+s, f = open_data()
+s.sendall(b"x\r\n")
+p.send_signal(signal.SIGSTOP)
+s.sendall(b".\r\n")
+time.sleep(1.2)
+p.send_signal(signal.SIGCONT)
+say(s, f, b"", b"250")
+ends(p, 5, 0)
+PY
+}
+
+t_stalled_standard_error() {
+    python <<'PY'
+r, w = os.pipe()
+p = start("-v", "-t", "1", "-n", "0-", "-f", "none", stderr=w)
+s, f = client()
+s.sendall(b"NOOP\r\n" * 5000)
+ends(p, 8, 0)
+PY
+}
+
+t_many_children_of_nobody() {
+    python <<'PY'
+r, w = os.pipe()
+p = start("-q", "-t", "2", stdout=w)
+s, f = open_data()
+s.sendall(big + b".\r\n")
+for _ in range(200):
+    p.send_signal(signal.SIGCHLD)
+    time.sleep(0.001)
+say(s, f, b"", b"451")
+_, status, usage = os.wait4(p.pid, 0)
+assert os.WEXITSTATUS(status) == 4, status
+assert usage.ru_utime + usage.ru_stime < 1, usage
+PY
+}
+
+t_blocked_signals() {
+    python <<'PY'
+def block():
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD, signal.SIGTERM])
+ends(subprocess.Popen([program, "-q", "true"], preexec_fn=block), 5, 0)
+p = start("-q", "-k", preexec_fn=block)
+p.send_signal(signal.SIGTERM)
+ends(p, 5, 0)
+PY
+}
+
+t_nobody_is_silent_while_we_stood_still() {
+    python <<'PY'
+p = start("-q", "-k", "-f", "none", "--idle", "1s")
+clients = [client() for _ in range(150)]
+for s, f in clients:
+    say(s, f, b"", b"220")
+p.send_signal(signal.SIGSTOP)
+for s, f in clients:
+    s.sendall(b"NOOP\r\n")
+time.sleep(1.3)
+p.send_signal(signal.SIGCONT)
+for s, f in clients:
+    say(s, f, b"", b"250")
+p.terminate()
+ends(p, 5, 0)
+PY
+}
+
+t_interrupt_while_lingering() {
+    python <<'PY'
+for count, status in ("1", b"got none"), ("0", b"interrupted"):
+    mark = "mark" + count
+    p = start("-n", count, "--linger", "20", "touch", mark, stderr=subprocess.PIPE,
+              preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    while not os.path.exists(mark):
+        assert p.poll() is None
+    time.sleep(0.2)
+    p.send_signal(signal.SIGINT)
+    ends(p, 5, -signal.SIGINT)
+    err = p.stderr.read()
+    assert status in err, err
+PY
+}
+
+t_second_signal_says_so() {
+    python <<'PY'
+p = start("-k", "-d", "mail", stderr=subprocess.PIPE)
+s, f = open_data()
+p.send_signal(signal.SIGHUP)
+time.sleep(0.1)
+p.send_signal(signal.SIGTERM)
+ends(p, 5, -signal.SIGTERM)
+assert b"fakesmtp: ended at once by a second signal, SIGTERM\n" in p.stderr.read()
+PY
+}
+
+t_stopped_command_is_woken() {
+    python <<'PY'
+p = start("-q", "sh", "-c", "echo >mark; kill -STOP $$; exit 0", stderr=subprocess.DEVNULL)
+while not os.path.exists("mark"):
+    assert p.poll() is None
+time.sleep(0.1)
+p.send_signal(signal.SIGTERM)
+ends(p, 5, 143)
+PY
+}
+
+t_others_write_to_the_same_file() {
+    # the message fails after it was streamed; what others wrote behind it stays
+    python <<'PY'
+log = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+p = subprocess.Popen(["strace", "-f", "-q", "-o", "/dev/null", "-e", "inject=linkat:error=ENOSPC:delay_enter=500000",
+                      program, "-q", "-p", "0", "--port-file", "port.txt", "-d", "mail", "-f", "eml"], stdout=log,
+                     env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0", GCOV_PREFIX=os.getcwd()))
+while not os.path.exists("port.txt"):
+    assert p.poll() is None
+port = int(open("port.txt").read())
+s, f = open_data()
+s.sendall(b"the message\r\n.\r\n")
+while os.path.getsize("log") == 0:
+    assert p.poll() is None
+os.write(log, b"somebody else\n")
+f.readline()
+p.wait(20)
+assert b"somebody else\n" in open("log", "rb").read()
+PY
+}
+
+t_output_fifo_without_a_reader() {
+    mkfifo nobody
+    run -p 0 -t 300ms -o nobody
+    status_is 3 'fakesmtp: cannot write to nobody: nobody reads it'
+}
+
+t_port_fifo_that_cannot_be_written() {
+    mkfifo -m 444 locked
+    [ "$(id -u)" -eq 0 ] || { run -n 0 -t 300ms -p 0 --port-file locked; status_is 3; return; }
+    chmod 755 .
+    cp "$FAKESMTP" ./copy
+    status=0
+    setpriv --reuid=65534 --clear-groups ./copy -n 0 -t 300ms -p 0 --port-file locked >out 2>err || status=$?
+    status_is 3 'fakesmtp: cannot write locked: Permission denied'
+}
+
+t_port_file_of_another_run_stays() {
+    "$FAKESMTP" -k -q -f none -p 0 --port-file shared 2>err &
+    first=$!
+    until [ -f shared ]; do kill -0 "$first"; done
+    before=$(cat shared)
+    "$FAKESMTP" -k -q -f none -p 0 --port-file shared 2>err &
+    pid=$!
+    until [ "$(cat shared)" != "$before" ]; do kill -0 "$pid"; done
+    kill "$first"
+    wait "$first"
+    [ -f shared ]
+    kill "$pid"
+    finish
+    [ ! -e shared ]
+}
+
+t_reader_gone_after_another_failure() {
+    python <<'PY'
+r, w = os.pipe()
+p = start("-q", "-k", "-d", "mail", "-f", "eml", stdout=w, stderr=subprocess.PIPE,
+          preexec_fn=lambda: __import__("resource").setrlimit(__import__("resource").RLIMIT_FSIZE, (100000, 100000)))
+os.close(w)
+s, f = open_data()
+say(s, f, big + b".\r\n", b"452")
+os.close(r)
+s, f = open_data()
+say(s, f, b"x\r\n.\r\n", b"451")
+ends(p, 5, 4)
+err = p.stderr.read()
+assert err == b"fakesmtp: 2 messages could not be written, the first one to mail: File too large\n", err
+PY
+}
