@@ -36,16 +36,7 @@
 #define VERSION "unknown"
 #endif
 
-enum status {
-    AS_EXPECTED,
-    NOT_AS_EXPECTED,
-    USAGE,
-    NOT_STARTED,
-    NOT_WRITTEN,
-    TIMED_OUT = 124,
-    NOT_RUN = 126,
-    NOT_FOUND
-};
+enum { AS_EXPECTED, NOT_AS_EXPECTED, USAGE, NOT_STARTED, NOT_WRITTEN, TIMED_OUT = 124, NOT_RUN = 126, NOT_FOUND };
 
 enum {
     DEFAULT_PORT = 1025,
@@ -71,7 +62,7 @@ struct app {
     struct wrap wrap;
     bool wrapped;
     char *temporary;                      /* our own directory for a command's mail, NULL if there is none */
-    const char *directory;                /* where messages appear, as the command is told */
+    char *directory;                      /* where messages appear, as the command is told */
     int stream;                           /* -1: none */
     struct stat port_file;                /* as it was made, if it was */
     bool port_file_made, port_file_waits; /* it waits for the reader of a FIFO */
@@ -191,7 +182,7 @@ static const char *time_text(int64_t milliseconds, char text[32])
 
 static const char *plural(uint64_t n) { return n == 1 ? "" : "s"; }
 
-static enum status cannot_start(struct app *a, const char *doing, const char *what, const char *reason)
+static int cannot_start(struct app *a, const char *doing, const char *what, const char *reason)
 {
     show_line(&a->show, "cannot %s %s: %s", doing, what, reason);
     return NOT_STARTED;
@@ -239,7 +230,7 @@ static bool ends_by_count(const struct app *a)
     return !a->wrapped && !a->o.keep && a->o.connections == 0 && a->o.max != UINT64_MAX;
 }
 
-static enum status open_stream(struct app *a)
+static int open_stream(struct app *a)
 {
     const struct options *o = &a->o;
     bool wanted = o->stream || (!a->wrapped && o->directory == NULL && o->maildir == NULL);
@@ -254,7 +245,7 @@ static enum status open_stream(struct app *a)
     return cannot_start(a, "write to", o->output, errno == EINTR ? "nobody reads it" : strerror(errno));
 }
 
-static enum status make_temporary(struct app *a)
+static int make_temporary(struct app *a)
 {
     const char *top = getenv("TMPDIR");
     char path[PATH_MAX];
@@ -274,10 +265,10 @@ static enum status make_temporary(struct app *a)
 /* Waits until a stream takes octets; gives up when the run must end. */
 static bool wait_for_reader(void *context, int fd);
 
-static enum status open_save(struct app *a)
+static int open_save(struct app *a)
 {
     const struct options *o = &a->o;
-    enum status status = open_stream(a);
+    int status = open_stream(a);
     if (status == 0 && a->wrapped && o->directory == NULL && o->maildir == NULL)
         status = make_temporary(a);
     if (status != 0)
@@ -302,7 +293,7 @@ static enum status open_save(struct app *a)
     return 0;
 }
 
-static enum status open_listeners(struct app *a)
+static int open_listeners(struct app *a)
 {
     for (size_t i = 0; i < a->o.n_endpoints; i++) {
         struct io_listener *l = &a->listeners[i];
@@ -320,7 +311,7 @@ static enum status open_listeners(struct app *a)
     return 0;
 }
 
-static enum status open_server(struct app *a)
+static int open_server(struct app *a)
 {
     const struct options *o = &a->o;
     a->smtp = (struct smtp_config){o->hostname, o->max_size, o->max_recipients};
@@ -330,7 +321,7 @@ static enum status open_server(struct app *a)
         .show = &a->show,
         .idle = o->idle,
         .max_connections = o->max_connections,
-        .max_sessions = o->connections,
+        .max_sessions = a->wrapped ? 0 : o->connections,
         .max_messages = !ends_by_count(a) ? 0
                         : o->max > 0      ? o->max
                                           : 1,
@@ -384,7 +375,7 @@ static void port_text(const struct app *a, char text[16])
     (void)snprintf(text, 16, "%u\n", (unsigned)a->listeners[0].port);
 }
 
-static enum status write_port_file(struct app *a)
+static int write_port_file(struct app *a)
 {
     const char *file = a->o.port_file;
     struct stat st;
@@ -392,7 +383,9 @@ static enum status write_port_file(struct app *a)
     if (file == NULL)
         return 0;
     port_text(a, text);
-    bool there = stat(file, &st) == 0;
+    bool there = lstat(file, &st) == 0;
+    if (there && S_ISLNK(st.st_mode) && stat(file, &st) == 0 && S_ISREG(st.st_mode))
+        st.st_mode = S_IFCHR; /* what a link leads to is written to, and stays */
     if (there && S_ISFIFO(st.st_mode)) {
         bool written = write_fifo(file, text) == 0;
         a->port_file_waits = !written && errno == ENXIO;
@@ -411,7 +404,7 @@ static enum status write_port_file(struct app *a)
 
 /* ---- the command ---- */
 
-static enum status start_command(struct app *a)
+static int start_command(struct app *a)
 {
     const struct io_listener *l = &a->listeners[0];
     char port[16], url[IO_TEXT_MAX + 16];
@@ -421,7 +414,9 @@ static enum status start_command(struct app *a)
     if (wrap_start(&a->wrap, a->o.command, &place, a->o.env, a->o.n_env) == 0)
         return 0;
     int error = errno;
-    show_line(&a->show, "cannot run %s: %s", a->o.command[0], strerror(error));
+    bool number = strspn(a->o.command[0], "0123456789") == strlen(a->o.command[0]);
+    show_line(&a->show, "cannot run %s: %s%s", a->o.command[0], strerror(error),
+              number ? " (a port is given with -p)" : "");
     return error == ENOENT ? NOT_FOUND : NOT_RUN;
 }
 
@@ -446,14 +441,14 @@ static void show_listening(struct app *a)
     show_line(&a->show, "listening on %s", all);
 }
 
-static enum status start(struct app *a)
+static int start(struct app *a)
 {
     if (open_signals(a) < 0)
         return cannot_start(a, "set up", "signals", strerror(errno));
     set_defaults(a);
-    enum status status = open_save(a);
+    int status = open_server(a);
     if (status == 0)
-        status = open_server(a);
+        status = open_save(a); /* which empties the file of -o, so not before all else is sure */
     if (status == 0)
         status = write_port_file(a);
     if (status != 0)
@@ -495,6 +490,8 @@ static void take_signal(struct app *a, int number, bool from_terminal)
     if (a->wrapped && (a->wrap.group || !from_terminal))
         wrap_signal(&a->wrap, number);
     if (a->signal != 0) {
+        if (a->wrapped)
+            wrap_signal(&a->wrap, SIGKILL);
         show_line(&a->show, "ended at once by a second signal, %s", signal_name(number));
         clean_up(a);
         die_of(number);
@@ -657,13 +654,13 @@ static int64_t next_look(const struct app *a)
 {
     int64_t next = least(least(a->limit, a->kill_at), a->status_at);
     if (a->port_file_waits)
-        next = least(next, a->server.now + FIFO_RETRY);
+        next = least(next, a->server.now + (a->server.now - a->start < 1000 ? FIFO_RETRY : 10 * FIFO_RETRY));
     if (a->wrapped && a->wrap.ended && a->cause == NOTHING)
         next = a->settled ? least(next, a->linger_until) : 0;
     return next;
 }
 
-static enum status watch(struct app *a)
+static int watch(struct app *a)
 {
     while (a->cause == NOTHING || a->server.open > 0) {
         int n = server_step(&a->server, next_look(a));
@@ -686,21 +683,33 @@ static enum status watch(struct app *a)
 
 /* ---- judging ---- */
 
-/* What of the command's end makes the status, if anything does. */
-static enum status judge_command(struct app *a)
+/* What could not be written, "" if all could. */
+static const char *failures_text(const struct server *v, char text[512])
 {
-    char text[32];
-    if (a->limit_hit) {
-        show_line(&a->show, "%s: still running at the %s limit", a->o.command[0], time_text(a->o.time, text));
-        return TIMED_OUT;
-    }
-    int status = wrap_exit_status(&a->wrap);
-    if (WIFSIGNALED(a->wrap.status))
-        show_line(&a->show, "%s: ended by signal %d (%s)", a->o.command[0], WTERMSIG(a->wrap.status),
-                  strsignal(WTERMSIG(a->wrap.status)));
-    else if (status != 0)
-        show_line(&a->show, "%s: exit status %d", a->o.command[0], status);
-    return (enum status)status;
+    text[0] = '\0';
+    if (v->failed > 0)
+        (void)snprintf(text, 512, "%ju message%s could not be written%s to %s: %s", (uintmax_t)v->failed,
+                       plural(v->failed), v->failed > 1 ? ", the first one" : "", v->culprit,
+                       v->error == ETIMEDOUT ? "its reader takes nothing" : strerror(v->error));
+    return text;
+}
+
+/* What of the command's end makes the status, if anything does. */
+static int judge_command(struct app *a)
+{
+    char time[32], failures[512], why[64];
+    int number = WTERMSIG(a->wrap.status), status = wrap_exit_status(&a->wrap);
+    if (a->limit_hit)
+        (void)snprintf(why, sizeof why, "still running at the %s limit", time_text(a->o.time, time));
+    else if (WIFSIGNALED(a->wrap.status))
+        (void)snprintf(why, sizeof why, "ended by signal %d (%s)", number, strsignal(number));
+    else
+        (void)snprintf(why, sizeof why, "exit status %d", status);
+    status = a->limit_hit ? TIMED_OUT : status;
+    (void)failures_text(&a->server, failures);
+    if (status != 0)
+        show_line(&a->show, "%s: %s%s%s", a->o.command[0], why, *failures != '\0' ? "; " : "", failures);
+    return status;
 }
 
 /* Behind what was got: what brought the end. */
@@ -744,15 +753,15 @@ static void expected_text(const struct options *o, char *text, size_t size)
         (void)snprintf(text, size, "%ju to %ju messages", min, max);
 }
 
-static enum status judge_counts(struct app *a)
+static int judge_counts(struct app *a)
 {
     const struct server *v = &a->server;
     const struct options *o = &a->o;
     char expected[80], got[32] = "none", cause[96], more[160] = "";
     cause_text(a, cause, sizeof cause);
-    if (v->spoken < o->connections) {
+    if (v->spoken < o->connections || (a->wrapped && o->connections > 0 && v->spoken > o->connections)) {
         show_line(&a->show, "expected %ju connection%s, got %ju%s", (uintmax_t)o->connections, plural(o->connections),
-                  (uintmax_t)v->spoken, cause);
+                  (uintmax_t)v->spoken, v->spoken > o->connections ? "" : cause);
         return NOT_AS_EXPECTED;
     }
     if (v->taken >= o->min && v->taken <= o->max)
@@ -770,16 +779,14 @@ static enum status judge_counts(struct app *a)
 }
 
 /* Exactly one line says why a status is not 0. */
-static enum status judge(struct app *a)
+static int judge(struct app *a)
 {
-    enum status status = a->wrapped ? judge_command(a) : AS_EXPECTED;
+    int status = a->wrapped ? judge_command(a) : AS_EXPECTED;
     if (status != AS_EXPECTED)
         return status;
-    const struct server *v = &a->server;
-    if (v->failed > 0) {
-        show_line(&a->show, "%ju message%s could not be written%s to %s: %s", (uintmax_t)v->failed, plural(v->failed),
-                  v->failed > 1 ? ", the first one" : "", v->culprit,
-                  v->error == ETIMEDOUT ? "its reader takes nothing" : strerror(v->error));
+    char failures[512];
+    if (*failures_text(&a->server, failures) != '\0') {
+        show_line(&a->show, "%s", failures);
         return NOT_WRITTEN;
     }
     status = judge_counts(a);
@@ -815,12 +822,12 @@ static void close_all(struct app *a)
     save_close(&a->save);
     clean_up(a);
     if (a->directory != a->temporary)
-        free((char *)(uintptr_t)a->directory);
+        free(a->directory);
     free(a->temporary);
 }
 
 /* Some file systems report a failed write only now. */
-static enum status close_stream(struct app *a, enum status status)
+static int close_stream(struct app *a, int status)
 {
     if (a->stream < 0 || close(a->stream) == 0 || status != AS_EXPECTED)
         return status;
@@ -829,7 +836,7 @@ static enum status close_stream(struct app *a, enum status status)
     return NOT_WRITTEN;
 }
 
-static enum status print_help(struct app *a)
+static int print_help(struct app *a)
 {
     bool good = a->o.help ? options_help() == 0
                           : printf("fakesmtp %s (%s, without TLS)\n", VERSION, os_kind) > 0 && fflush(stdout) == 0;
@@ -853,7 +860,7 @@ int main(int argc, char **argv)
     if (a.o.help || a.o.version)
         return (int)print_help(&a);
     show_open(&a.show, a.o.quiet, a.o.verbose);
-    enum status status = start(&a);
+    int status = start(&a);
     if (status == AS_EXPECTED) {
         status = watch(&a);
         if (status == AS_EXPECTED)
@@ -865,5 +872,5 @@ int main(int argc, char **argv)
     bool command_interrupted = WIFSIGNALED(a.wrap.status) && WTERMSIG(a.wrap.status) == SIGINT;
     if (a.interrupted || (a.signal == SIGINT && command_interrupted))
         die_of(SIGINT);
-    return (int)status;
+    return status;
 }

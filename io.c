@@ -69,8 +69,8 @@ const char *io_parse_endpoint(const char *text, struct io_endpoint *e)
         return "has a host name that is too long";
     memcpy(e->host, start, n);
     e->host[n] = '\0';
-    if (*text == '[' && n == 0)
-        return "wants an address between the brackets";
+    if (*text == '[' && memchr(start, ':', n) == NULL)
+        return "wants an IPv6 address between the brackets";
     e->kind = n == 0 ? IO_LOOPBACK : strcmp(e->host, "*") == 0 ? IO_ANY : IO_HOST;
     return parse_port(colon + 1, &e->port);
 }
@@ -240,8 +240,10 @@ int io_listen(const struct io_endpoint *e, struct io_listener *l, const char **r
         return -1;
     (void)snprintf(l->text, sizeof l->text, strchr(l->host, ':') != NULL ? "[%s]:%u" : "%s:%u", l->host,
                    (unsigned)l->port);
-    if (e->kind == IO_ANY)
+    if (e->kind == IO_ANY || strcmp(l->host, "0.0.0.0") == 0)
         (void)snprintf(l->host, sizeof l->host, "127.0.0.1");
+    else if (strcmp(l->host, "::") == 0)
+        (void)snprintf(l->host, sizeof l->host, "::1");
     return 0;
 }
 

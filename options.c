@@ -7,7 +7,6 @@
  */
 #include "options.h"
 
-#include <assert.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -84,7 +83,7 @@ static int parse_size(struct parse *p, const char *text, uint64_t *value)
     const char *unit = good && *end != '\0' ? strchr(units, *end) : NULL;
     int shift = unit != NULL ? 10 * (int)(unit - units + 1) : 0;
     if (!good || (*end != '\0' && (unit == NULL || end[1] != '\0')) || *value == 0 || *value > UINT64_MAX >> shift)
-        return wrong(p, "'%s' is not a size: give a number of octets, or one with K, M or G behind it", text);
+        return wrong(p, "'%s' is not a size: give a number of octets from 1 up, or one with K, M or G behind it", text);
     *value <<= shift;
     return 0;
 }
@@ -148,7 +147,7 @@ static int take_endpoint(struct parse *p, const char *text)
 {
     struct options *o = p->o;
     if (o->port_given)
-        return wrong(p, "give either -p or -l");
+        return wrong(p, "-p and -l exclude each other");
     if (o->n_endpoints == OPTIONS_ENDPOINTS_MAX)
         return wrong(p, "at most %d may be given", OPTIONS_ENDPOINTS_MAX);
     const char *why = io_parse_endpoint(text, &o->endpoints[o->n_endpoints]);
@@ -166,7 +165,7 @@ static int take_port(struct parse *p, const char *text)
     if (!take_number(&end, &port) || *end != '\0' || port > 65535)
         return wrong(p, "'%s' is not a port: give a number from 0 to 65535, 0 for a free one", text);
     if (o->n_endpoints > (size_t)o->port_given)
-        return wrong(p, "give either -p or -l");
+        return wrong(p, "-p and -l exclude each other");
     o->endpoints[0] = (struct io_endpoint){.kind = IO_LOOPBACK, .port = (uint16_t)port};
     o->n_endpoints = 1;
     o->port_given = true;
@@ -186,14 +185,14 @@ static int take_port_file(struct parse *p, const char *text) { return take_file_
 static int take_directory(struct parse *p, const char *text)
 {
     if (p->o->maildir != NULL)
-        return wrong(p, "give either -d or --maildir");
+        return wrong(p, "-d and --maildir exclude each other");
     return take_file_name(p, text, &p->o->directory);
 }
 
 static int take_maildir(struct parse *p, const char *text)
 {
     if (p->o->directory != NULL)
-        return wrong(p, "give either -d or --maildir");
+        return wrong(p, "-d and --maildir exclude each other");
     return take_file_name(p, text, &p->o->maildir);
 }
 
@@ -245,7 +244,7 @@ static int take_env(struct parse *p, const char *text)
     struct options *o = p->o;
     const char *equals = strchr(text, '=');
     if (equals == NULL || equals == text)
-        return wrong(p, "'%s' is not NAME=TEMPLATE", text);
+        return wrong(p, "'%s' is not NAME=TEXT", text);
     for (const char *percent = strchr(equals, '%'); percent != NULL; percent = strchr(percent + 2, '%')) {
         if (percent[1] == '\0' || strchr("hpud%", percent[1]) == NULL)
             return wrong(p, "'%.2s' in '%s' is unknown: give %%h, %%p, %%u, %%d or %%%%", percent, text);
@@ -444,7 +443,8 @@ int options_help(void)
         }
     }
     (void)printf("\nStatus: 0 as expected, 1 not, 2 usage, 3 could not start, 4 could not write,\n"
-                 "124 the command was still running at the limit; else the command's own.\n"
+                 "124 the command was still running at the limit, 126 and 127 it could not be run\n"
+                 "or was not found; else its own.\n"
                  "More: man fakesmtp\n");
     return fflush(stdout) == EOF || ferror(stdout) ? -1 : 0;
 }

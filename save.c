@@ -228,23 +228,27 @@ static int open_spool(struct save_message *m)
     return fcntl(m->fd, F_SETFD, FD_CLOEXEC) < 0 ? fail(m, errno, "TMPDIR") : 0;
 }
 
+static int open_named(struct save_message *m)
+{
+    struct save *to = m->to;
+    if (to->o.maildir)
+        unique_name(to, m->temporary, "", to->host);
+    else
+        unique_name(to, m->temporary, ".fakesmtp-", "");
+    m->fd = openat(to->temporary, m->temporary, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_CLOEXEC, MODE);
+    if (m->fd < 0)
+        m->temporary[0] = '\0';
+    return m->fd < 0 ? -1 : 0;
+}
+
 static int open_file(struct save_message *m)
 {
     struct save *to = m->to;
     if (to->final < 0)
         return open_spool(m);
     m->fd = os_create_unnamed(to->temporary, MODE);
-    if (m->fd < 0 && errno == ENOTSUP) {
-        if (to->o.maildir)
-            unique_name(to, m->temporary, "", to->host);
-        else
-            unique_name(to, m->temporary, ".fakesmtp-", "");
-        m->fd = openat(to->temporary, m->temporary, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_CLOEXEC, MODE);
-    }
-    if (m->fd < 0) {
-        m->temporary[0] = '\0';
+    if (m->fd < 0 && (errno != ENOTSUP || open_named(m) < 0))
         return fail(m, errno, to->o.directory);
-    }
     return 0;
 }
 
@@ -324,18 +328,44 @@ static int next_name(struct save_message *m, int taken)
     return 0;
 }
 
+/* Whether the file system has no hard links, or the system no way to name an unnamed file. */
+static bool has_no_links(int error)
+{
+    return error == EPERM || error == ENOTSUP || error == EOPNOTSUPP || error == ENOSYS || error == EMLINK ||
+           error == ENOENT || error == EACCES;
+}
+
+/* Goes on with a file that has a name. */
+static int copy_to_named(struct save_message *m)
+{
+    int from = m->fd, status = open_named(m);
+    char block[16 * 1024];
+    ssize_t got = 0;
+    for (off_t at = 0; status == 0 && (got = pread(from, block, sizeof block, at)) > 0; at += got)
+        status = write_all(m->fd, block, (size_t)got);
+    if (status == 0 && (got < 0 || (m->to->o.fsync && fsync(m->fd) < 0)))
+        status = -1;
+    int saved = errno;
+    (void)close(from);
+    errno = saved;
+    return status;
+}
+
 static int name_file(struct save_message *m)
 {
     struct save *to = m->to;
-    if (m->temporary[0] == '\0')
-        return os_name_unnamed(m->fd, to->final, m->name);
+    if (m->temporary[0] == '\0') {
+        if (os_name_unnamed(m->fd, to->final, m->name) == 0)
+            return 0;
+        if (!has_no_links(errno) || copy_to_named(m) < 0)
+            return -1;
+    }
     if (linkat(to->temporary, m->temporary, to->final, m->name, 0) == 0) {
         (void)unlinkat(to->temporary, m->temporary, 0);
         m->temporary[0] = '\0';
         return 0;
     }
-    bool no_links = errno == EPERM || errno == ENOTSUP || errno == EOPNOTSUPP || errno == ENOSYS || errno == EMLINK;
-    if (!no_links || os_rename_new(to->temporary, m->temporary, to->final, m->name) < 0)
+    if (!has_no_links(errno) || os_rename_new(to->temporary, m->temporary, to->final, m->name) < 0)
         return -1;
     m->temporary[0] = '\0';
     return 0;

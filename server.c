@@ -602,8 +602,8 @@ static void start_session(struct server *v, int fd, const struct io_peer *peer)
     s->number = ++v->started;
     s->peer = *peer;
     smtp_init(&s->smtp, v->o->smtp);
+    s->deadline = v->now + v->o->idle;
     list_append(&v->active, s);
-    touch(v, s);
     v->open++;
     v->talking++;
     turn(v, s, 0);

@@ -71,7 +71,7 @@ struct server {
     uint64_t taken;    /* messages stored, and their 250 sent */
     uint64_t pending;  /* messages stored, and their 250 on its way */
     uint64_t unheard;  /* messages stored, but the client was gone before its 250 could be sent */
-    uint64_t cut_off;  /* messages whose client went before their end */
+    uint64_t cut_off;  /* messages that did not come to their end */
     uint64_t failed;   /* messages that could not be stored; of the first of them: */
     int error;         /* errno, and */
     char culprit[256]; /* what failed */
@@ -85,13 +85,14 @@ void server_close(struct server *v);
 /* Serves what connects to these sockets, which stay the caller's.  -1 with errno on failure. */
 int server_listen(struct server *v, const struct io_listener *l);
 
-/* Ends server_step() early when fd is readable, and says so in v->watched. */
+/* Ends server_step() early when this one descriptor is readable, and says so in v->watched. */
 int server_watch(struct server *v, int fd);
 
 /*
  * Waits for something to do, until the time `until` at the latest (as
- * io_now(); one that is past: not at all), and does it.  Returns whether there
- * was anything; -1 with errno if waiting itself fails.
+ * io_now(); one that is past: not at all), and does it.  Returns how many
+ * descriptors had something, 0 if none; -1 with errno if waiting itself fails.
+ * The first step counts how many sessions the descriptors suffice for.
  */
 int server_step(struct server *v, int64_t until);
 

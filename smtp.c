@@ -519,6 +519,7 @@ void smtp_init(struct smtp *s, const struct smtp_config *config)
 
 void smtp_input(struct smtp *s, const char *octets, size_t n)
 {
+    assert(n >= s->seen);
     s->in = octets;
     s->in_end = octets + n;
 }

@@ -103,8 +103,8 @@ void smtp_init(struct smtp *s, const struct smtp_config *config);
 
 /*
  * Lends the session the client's octets: those that smtp_left() gave back,
- * followed by n - smtp_left() new ones.  They must stay in place until
- * smtp_next() returns false; events point into them.
+ * followed by n - smtp_left() new ones.  They must stay in place until the next
+ * such call; events point into them.
  */
 void smtp_input(struct smtp *s, const char *octets, size_t n);
 
@@ -113,8 +113,8 @@ void smtp_output(struct smtp *s, char *room, size_t size);
 
 /*
  * Gives the reply of the event before, then finds the next event.  False if
- * there is none: more input is needed, the room is too small for another
- * reply, or the session is closed.
+ * there is none: more input is needed; or the room is too small for another
+ * reply, so send what is in it, lend it again, and go on; or smtp_closed().
  */
 bool smtp_next(struct smtp *s, struct smtp_event *e);
 

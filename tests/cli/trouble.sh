@@ -156,14 +156,14 @@ PY
 
 t_nobody_is_silent_while_we_stood_still() {
     python <<'PY'
-p = start("-q", "-k", "-f", "none", "--idle", "1s")
+p = start("-q", "-k", "-f", "none", "--idle", "3s")
 clients = [client() for _ in range(150)]
 for s, f in clients:
     say(s, f, b"", b"220")
 p.send_signal(signal.SIGSTOP)
 for s, f in clients:
     s.sendall(b"NOOP\r\n")
-time.sleep(1.3)
+time.sleep(3.3)
 p.send_signal(signal.SIGCONT)
 for s, f in clients:
     say(s, f, b"", b"250")

@@ -49,6 +49,8 @@ t_connections_are_judged() {
     status_is 0
     run -c 2 sh -c "$mail"
     status_is 1 'fakesmtp: expected 2 connections, got 1 before the command ended'
+    run -c 1 sh -c "$mail; $mail"
+    status_is 1 'fakesmtp: expected 1 connection, got 2'
 }
 
 t_not_run() {
@@ -56,6 +58,8 @@ t_not_run() {
     status_is 127 'fakesmtp: cannot run \./nothing-here: No such file or directory'
     run no-such-command-anywhere
     status_is 127 'fakesmtp: cannot run no-such-command-anywhere: No such file or directory'
+    run 1025
+    status_is 127 'fakesmtp: cannot run 1025: No such file or directory \(a port is given with -p\)'
     touch plain
     run ./plain
     status_is 126 'fakesmtp: cannot run \./plain: Permission denied'
@@ -185,6 +189,16 @@ os._exit(0)'
     status_is 0
 }
 
+t_a_failure_to_write_is_told_with_the_commands() {
+    ln -s "$FAKESMTP" program
+    status=0
+    ./program -f eml sh -c "$mail" >/dev/full 2>err </dev/null || status=$?
+    status_is "$status" 'fakesmtp: sh: exit status [0-9]+; 1 message could not be written to standard output: No space left on device'
+    status=0
+    ./program -f eml sh -c "$mail || true" >/dev/full 2>err </dev/null || status=$?
+    status_is 4 'fakesmtp: 1 message could not be written to standard output: No space left on device'
+}
+
 t_signals_are_passed_on() {
     for signal in TERM HUP; do
         rm -f ready && mkfifo ready
@@ -211,13 +225,16 @@ t_command_ended_by_a_passed_signal() {
 
 t_second_signal_ends_both_at_once() {
     rm -f ready && mkfifo ready
-    TMPDIR=$PWD "$FAKESMTP" sh -c 'trap "" HUP; echo >ready; exec sleep 100 <&-' >out 2>err </dev/null &
+    mkfifo alive
+    TMPDIR=$PWD "$FAKESMTP" sh -c 'trap "" HUP TERM; echo >ready; exec sleep 100 9>alive' >out 2>err </dev/null &
     pid=$!
+    exec 8<>alive 7<alive 8>&-
     read -r _ <ready
     kill -HUP "$pid"
     kill -TERM "$pid"
     finish
     [ "$status" -ge 129 ]
+    cat <&7 # ends when the command has
     [ -z "$(find . -name 'fakesmtp-*')" ]
 }
 
