@@ -667,14 +667,15 @@ static void stop_at_max_sessions(struct server *v)
 
 /*
  * When stopping, time is up for all; and for who does not take even the 421, a
- * little later.  Nobody is silent whose octets have not been looked at yet.
+ * little later.  Nobody is silent whose octets have not been looked at yet: who
+ * had sent any by `asked` has been heard, if all_heard.
  */
-static void dismiss_late(struct server *v, bool all_heard)
+static void dismiss_late(struct server *v, int64_t asked, bool all_heard)
 {
     bool over = v->stopping && v->now >= v->grace, gone = v->stopping && v->now >= v->grace + SERVER_GRACE;
     for (struct session *s = v->active.first, *after; s != NULL; s = after) {
         after = s->after;
-        if (!over && (v->now < s->deadline || !all_heard))
+        if (!over && (asked < s->deadline || !all_heard))
             break;
         if (gone || (!over && s->unsent_n > 0))
             drop(v, s);
@@ -787,7 +788,7 @@ int server_step(struct server *v, int64_t until)
 {
     if (v->room == 0)
         v->room = count_room();
-    int64_t next = next_deadline(v), wait = (until < next ? until : next) - io_now();
+    int64_t asked = io_now(), next = next_deadline(v), wait = (until < next ? until : next) - asked;
     int milliseconds = until == INT64_MAX && next == INT64_MAX ? -1
                        : wait < 0                              ? 0
                        : wait > WAIT_MAX                       ? WAIT_MAX
@@ -801,7 +802,7 @@ int server_step(struct server *v, int64_t until)
     for (int i = 0; i < n; i++)
         serve_source(v, ready[i].tag);
     stop_at_max_sessions(v);
-    dismiss_late(v, n < READY_MAX);
+    dismiss_late(v, asked, n < READY_MAX);
     resume_accepting(v);
     free_gone(v);
     return n;

@@ -172,6 +172,23 @@ ends(p, 5, 0)
 PY
 }
 
+t_two_end_at_once_and_one_is_wanted() {
+    python <<'PY'
+p = start("-q", "-n", "1", "-d", "mail")
+both = [open_data() for _ in range(2)]
+p.send_signal(signal.SIGSTOP)
+for s, f in both:
+    s.sendall(b"x\r\n.\r\n")
+p.send_signal(signal.SIGCONT)
+codes = sorted(f.readline()[:3] for s, f in both)
+assert codes == [b"250", b"421"], codes
+for s, f in both:
+    s.close()
+ends(p, 5, 0)
+assert os.listdir("mail") == ["0001.eml"]
+PY
+}
+
 t_interrupt_while_lingering() {
     python <<'PY'
 for count, status in ("1", b"got none"), ("0", b"interrupted"):
