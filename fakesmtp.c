@@ -321,7 +321,7 @@ static int open_server(struct app *a)
         .show = &a->show,
         .idle = o->idle,
         .max_connections = o->max_connections,
-        .max_sessions = a->wrapped ? 0 : o->connections,
+        .max_sessions = a->wrapped || o->keep ? 0 : o->connections,
         .max_messages = !ends_by_count(a) ? 0
                         : o->max > 0      ? o->max
                                           : 1,
@@ -375,6 +375,17 @@ static void port_text(const struct app *a, char text[16])
     (void)snprintf(text, 16, "%u\n", (unsigned)a->listeners[0].port);
 }
 
+/* Whether it is our standard output or error: /dev/stdout may lead to a file that others write to. */
+static bool is_ours(const struct stat *file)
+{
+    struct stat st;
+    for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fstat(fd, &st) == 0 && st.st_ino == file->st_ino && st.st_dev == file->st_dev)
+            return true;
+    }
+    return false;
+}
+
 static int write_port_file(struct app *a)
 {
     const char *file = a->o.port_file;
@@ -384,18 +395,20 @@ static int write_port_file(struct app *a)
         return 0;
     port_text(a, text);
     bool there = lstat(file, &st) == 0;
-    if (there && S_ISLNK(st.st_mode) && stat(file, &st) == 0 && S_ISREG(st.st_mode))
-        st.st_mode = S_IFCHR; /* what a link leads to is written to, and stays */
-    if (there && S_ISFIFO(st.st_mode)) {
+    struct stat target = st;
+    bool link = there && S_ISLNK(st.st_mode);
+    if (link && stat(file, &target) < 0)
+        return cannot_start(a, "write", file, strerror(errno));
+    if (there && S_ISFIFO(target.st_mode)) {
         bool written = write_fifo(file, text) == 0;
         a->port_file_waits = !written && errno == ENXIO;
         return written || a->port_file_waits ? 0 : cannot_start(a, "write", file, strerror(errno));
     }
-    if (!there || S_ISREG(st.st_mode)) {
+    if (!there || (S_ISREG(st.st_mode) && !link)) { /* what a link leads to is written to, and stays */
         a->port_file_made = write_whole(file, text) == 0 && stat(file, &a->port_file) == 0;
         return a->port_file_made ? 0 : cannot_start(a, "write", file, strerror(errno));
     }
-    int fd = open(file, O_WRONLY | O_CLOEXEC);
+    int fd = open(file, O_WRONLY | O_CLOEXEC | (is_ours(&target) ? 0 : O_TRUNC));
     bool good = fd >= 0 && write(fd, text, strlen(text)) > 0;
     if (fd >= 0)
         (void)close(fd);
@@ -414,9 +427,10 @@ static int start_command(struct app *a)
     if (wrap_start(&a->wrap, a->o.command, &place, a->o.env, a->o.n_env) == 0)
         return 0;
     int error = errno;
-    bool number = strspn(a->o.command[0], "0123456789") == strlen(a->o.command[0]);
-    show_line(&a->show, "cannot run %s: %s%s", a->o.command[0], strerror(error),
-              number ? " (a port is given with -p)" : "");
+    size_t digits = strspn(a->o.command[0], "0123456789");
+    bool number = digits > 0 && a->o.command[0][digits] == '\0';
+    show_line(&a->show, "cannot run %s: %s%s", digits > 0 || *a->o.command[0] != '\0' ? a->o.command[0] : "''",
+              strerror(error), number ? " (a port is given with -p)" : "");
     return error == ENOENT ? NOT_FOUND : NOT_RUN;
 }
 
@@ -534,6 +548,8 @@ static void take_signals(struct app *a)
 /* At the limit the command is told to end, and a little later made to. */
 static void end_command(struct app *a, int64_t now)
 {
+    if (now >= a->limit && a->wrapped && !a->wrap.ended)
+        wrap_reap(&a->wrap);
     if (now >= a->limit && a->wrapped && !a->wrap.ended && !a->limit_hit) {
         a->limit_hit = true;
         a->kill_at = now + KILL_AFTER;
@@ -546,6 +562,21 @@ static void end_command(struct app *a, int64_t now)
 }
 
 static int64_t least(int64_t x, int64_t y) { return x < y ? x : y; }
+
+/*
+ * Signals that come while a reader is waited for.  The command is told at once;
+ * the run itself is stopped later, when no session is being served.
+ */
+static void look_at_signals_waiting(struct app *a, int64_t now)
+{
+    bool asked = read_signals(a);
+    if (a->wrapped && !a->wrap.ended)
+        take_signals(a);
+    if (a->wrapped && a->wrap.ended)
+        a->give_up_at = least(a->give_up_at, now + a->o.linger + SERVER_GRACE);
+    if (asked && (!a->wrapped || a->wrap.ended))
+        a->give_up_at = least(a->give_up_at, now + SERVER_GRACE);
+}
 
 /*
  * The server waits meanwhile: a reader who is slow slows the clients down, and
@@ -562,15 +593,15 @@ static bool wait_for_reader(void *context, int fd)
         int64_t now = io_now();
         end_command(a, now);
         int64_t next = least(a->give_up_at, a->kill_at);
-        if (a->wrapped && !a->limit_hit)
+        if (a->wrapped && !a->wrap.ended && !a->limit_hit)
             next = least(next, a->limit);
         int64_t wait = next > now ? next - now : 0;
         if (poll(fds, 2, wait > INT_MAX ? INT_MAX : (int)wait) < 0 && errno != EINTR)
             return false;
         if (fds[0].revents & (POLLOUT | POLLERR | POLLHUP | POLLNVAL))
             return true;
-        if (fds[1].revents != 0 && read_signals(a))
-            a->give_up_at = least(a->give_up_at, now + SERVER_GRACE);
+        if (fds[1].revents != 0)
+            look_at_signals_waiting(a, now);
         if (now >= a->give_up_at)
             return false;
     }
@@ -759,7 +790,7 @@ static int judge_counts(struct app *a)
     const struct options *o = &a->o;
     char expected[80], got[32] = "none", cause[96], more[160] = "";
     cause_text(a, cause, sizeof cause);
-    if (v->spoken < o->connections || (a->wrapped && o->connections > 0 && v->spoken > o->connections)) {
+    if (v->spoken < o->connections || (o->connections > 0 && v->spoken > o->connections)) {
         show_line(&a->show, "expected %ju connection%s, got %ju%s", (uintmax_t)o->connections, plural(o->connections),
                   (uintmax_t)v->spoken, v->spoken > o->connections ? "" : cause);
         return NOT_AS_EXPECTED;

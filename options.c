@@ -363,9 +363,17 @@ static int complain(int found, char **argv, char *why)
     } else if (optopt != 0 && optopt < LONG_ONLY) {
         (void)snprintf(why, OPTIONS_WHY_MAX, "there is no option -%c", optopt);
     } else {
-        (void)snprintf(why, OPTIONS_WHY_MAX, "there is no option %.200s, or it is short for several", word);
+        (void)snprintf(why, OPTIONS_WHY_MAX, "there is no option %.200s", word);
     }
     return -1;
+}
+
+/* getopt takes abbreviations, which a later option could make another's: only whole names count. */
+static bool is_whole(const char *word, const char *name)
+{
+    size_t n = strlen(name);
+    return strncmp(word, "--", 2) == 0 && strncmp(word + 2, name, n) == 0 &&
+           (word[n + 2] == '\0' || word[n + 2] == '=');
 }
 
 static int check(struct options *o, char *why)
@@ -396,10 +404,14 @@ int options_parse(struct options *o, int argc, char **argv, char why[OPTIONS_WHY
     struct parse p = {.o = o, .name = name, .why = why};
     opterr = 0;
     int found;
-    while ((found = getopt_long(argc, argv, letters, names, NULL)) != -1) {
+    for (int at = optind; (found = getopt_long(argc, argv, letters, names, NULL)) != -1; at = optind) {
         const struct option_entry *e = found == '?' || found == ':' ? NULL : find_entry(found);
         if (e == NULL)
             return complain(found, argv, why);
+        if (found >= LONG_ONLY && !is_whole(argv[at], e->name)) {
+            (void)snprintf(why, OPTIONS_WHY_MAX, "there is no option %.200s; is it --%s?", argv[at], e->name);
+            return -1;
+        }
         entry_name(e, found < LONG_ONLY, name, sizeof name);
         if (e->take == NULL)
             *(bool *)((char *)o + e->flag) = true;

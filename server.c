@@ -435,7 +435,8 @@ static bool send_unsent(struct server *v, struct session *s)
         free(s->unsent);
         s->unsent = NULL;
     }
-    touch(v, s);
+    if (!smtp_closed(&s->smtp)) /* who was told 421 has his last second */
+        touch(v, s);
     return true;
 }
 

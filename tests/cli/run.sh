@@ -411,8 +411,9 @@ t_usage() {
     usage "-f none makes no stream, so -o has nothing to write" -f none -o x
     usage "-v and -q are opposites: give one of them" -v -q
     usage "there is no option -Z" -Z
-    usage "there is no option --wrong, .*" --wrong
-    usage "there is no option --max, or it is short for several" --max 1
+    usage "there is no option --wrong" --wrong
+    usage "there is no option --max" --max 1
+    usage "there is no option --port=25; is it --port-file\?" --port=25
     usage "-n wants an argument: COUNT" -n
     usage "--port-file wants an argument: FILE" --port-file
     usage "--crlf takes no argument" --crlf=1
@@ -606,7 +607,7 @@ t_port_file() {
     finish
     [ ! -e port.txt ]
     ln -s target link
-    echo old >target
+    echo 'old content, longer than a port' >target
     "$FAKESMTP" -n 0 -t 10ms -p 0 --port-file link 2>err
     [ -h link ]
     grep -Eqx '[0-9]+' target
@@ -656,4 +657,10 @@ t_keep_and_connections() {
     kill -TERM "$pid"
     finish
     status_is 1 'fakesmtp: expected 1 message, got none before SIGTERM'
+    start -k -c 1
+    talk '<220' '>QUIT' '<221' '<EOF'
+    talk '<220' '>QUIT' '<221' '<EOF'
+    kill -TERM "$pid"
+    finish
+    status_is 1 'fakesmtp: expected 1 connection, got 2'
 }

@@ -65,6 +65,18 @@ ends(p, 6, 124)
 PY
 }
 
+t_stalled_reader_after_the_command() {
+    python <<'PY'
+r, w = os.pipe()
+p = start("-q", "-t", "3", "-f", "eml", "--linger", "1", "sleep", "0.2", stdout=w)
+s, f = open_data()
+s.sendall(big + b".\r\n")
+_, status, usage = os.wait4(p.pid, 0)
+assert os.WEXITSTATUS(status) == 4, status
+assert usage.ru_utime + usage.ru_stime < 0.5, usage
+PY
+}
+
 t_stalled_terminal() {
     python <<'PY'
 master, slave = pty.openpty()
