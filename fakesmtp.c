@@ -43,7 +43,8 @@ enum {
     KILL_AFTER = 1000,   /* milliseconds from SIGTERM to SIGKILL for a command at its limit */
     FIFO_RETRY = 10,     /* milliseconds between looks for a reader of the port file */
     STATUS_AFTER = 1000, /* milliseconds of waiting before a status line, and between two */
-    NUDGE = 1,           /* seconds between two interruptions of what still waits after the end */
+    ONE_SIGNAL = 200, /* milliseconds in which several signals are one: timeout(1) sends two, sessions that end too */
+    NUDGE = 1,        /* seconds between two interruptions of what still waits after the end */
     FROM_TERMINAL = 128, /* added to a signal's number that the terminal has sent to all of us */
 };
 
@@ -74,8 +75,9 @@ struct app {
     int64_t give_up_at;                              /* when the reader of a stream is waited for no longer */
     bool limit_hit, settled; /* settled: all that came before the command's end has been served */
     enum cause cause;
-    int signal;       /* that ended the run, 0 if none did */
-    bool interrupted; /* by SIGINT, and it was ours to take, not the command's */
+    int signal;        /* that ended the run, 0 if none did */
+    bool interrupted;  /* by SIGINT, and it was ours to take, not the command's */
+    int64_t signal_at; /* when the first one came */
 };
 
 /* ---- signals ---- */
@@ -239,7 +241,7 @@ static int open_stream(struct app *a)
     a->stream = STDOUT_FILENO;
     if (o->output == NULL || strcmp(o->output, "-") == 0)
         return 0;
-    a->stream = open(o->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    a->stream = open(o->output, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
     if (a->stream >= 0)
         return 0;
     return cannot_start(a, "write to", o->output, errno == EINTR ? "nobody reads it" : strerror(errno));
@@ -462,7 +464,7 @@ static int start(struct app *a)
     set_defaults(a);
     int status = open_server(a);
     if (status == 0)
-        status = open_save(a); /* which empties the file of -o, so not before all else is sure */
+        status = open_save(a);
     if (status == 0)
         status = write_port_file(a);
     if (status != 0)
@@ -470,6 +472,8 @@ static int start(struct app *a)
     show_listening(a);
     if (a->wrapped)
         status = start_command(a);
+    if (status == 0 && a->stream > STDERR_FILENO)
+        (void)ftruncate(a->stream, 0); /* of -o; what is no file cannot be */
     raise_descriptor_limit();
     if (a->show.terminal && !a->wrapped && !a->o.verbose && !a->o.quiet)
         a->status_at = a->start + STATUS_AFTER;
@@ -501,8 +505,8 @@ static void clean_up(struct app *a);
 /* The first one stops the run, or the command; another ends all at once. */
 static void take_signal(struct app *a, int number, bool from_terminal)
 {
-    if (a->wrapped && (a->wrap.group || !from_terminal))
-        wrap_signal(&a->wrap, number);
+    if (a->signal != 0 && io_now() - a->signal_at < ONE_SIGNAL)
+        return;
     if (a->signal != 0) {
         if (a->wrapped)
             wrap_signal(&a->wrap, SIGKILL);
@@ -510,7 +514,10 @@ static void take_signal(struct app *a, int number, bool from_terminal)
         clean_up(a);
         die_of(number);
     }
+    if (a->wrapped && (a->wrap.group || !from_terminal))
+        wrap_signal(&a->wrap, number);
     a->signal = number;
+    a->signal_at = io_now();
     a->interrupted = number == SIGINT && (!a->wrapped || a->wrap.ended);
     if (!a->wrapped || a->wrap.ended)
         stop(a, SIGNALLED);
@@ -899,7 +906,12 @@ int main(int argc, char **argv)
         if (status != AS_EXPECTED && a.signal != SIGINT)
             show_tail(&a.show);
     }
+    bool unstarted = status != AS_EXPECTED && !a.server.stopping;
     close_all(&a);
+    for (size_t i = 0; unstarted && signal_pipe >= 0 && read_signals(&a) && i < a.n_came; i++) {
+        if ((a.came[i] & ~FROM_TERMINAL) != SIGCHLD)
+            die_of(a.came[i] & ~FROM_TERMINAL);
+    }
     bool command_interrupted = WIFSIGNALED(a.wrap.status) && WTERMSIG(a.wrap.status) == SIGINT;
     if (a.interrupted || (a.signal == SIGINT && command_interrupted))
         die_of(SIGINT);

@@ -145,8 +145,10 @@ static int open_maildir(struct save *to)
         to->final = open_directory(top, "new");
         status = to->temporary < 0 || to->final < 0 ? -1 : 0;
     }
-    if (status == 0)
-        status = faccessat(to->final, ".", W_OK | X_OK, AT_EACCESS);
+    if (status == 0 && faccessat(to->final, ".", W_OK | X_OK, AT_EACCESS) < 0)
+        status = -1;
+    if (status == 0 && faccessat(to->temporary, ".", W_OK | X_OK, AT_EACCESS) < 0)
+        status = -1;
     int saved = errno;
     (void)close(top);
     errno = saved;

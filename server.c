@@ -36,6 +36,7 @@ enum {
     WAIT_MAX = 60 * 60 * 1000, /* milliseconds to wait at once */
     READY_MAX = 64,            /* sessions served in one step */
     ACCEPT_MAX = 64,           /* connections accepted in one step from one socket */
+    BACKLOG_MAX = 4096,        /* connections let in at the end */
     RETRY = 100,               /* milliseconds until accepting is tried again where descriptors or memory ran out */
     HELO_SHOWN = 255,          /* octets of the client's name in Received: */
 };
@@ -259,7 +260,9 @@ static void store(struct server *v, struct session *s, struct smtp_event *e)
         return;
     }
     show_status(v->o->show, "");
-    if (save_finish(s->message) < 0) {
+    int stored = save_finish(s->message);
+    v->now = io_now(); /* that may have taken a while */
+    if (stored < 0) {
         storing_failed(v, s, e, s->message->error, s->message->culprit);
     } else {
         v->pending++;
@@ -626,20 +629,22 @@ static void resume_accepting(struct server *v)
 }
 
 /* Descriptors that run out are waited for, not asked for again and again. */
-static void accept_connections(struct server *v, struct source *source)
+static int accept_connections(struct server *v, struct source *source)
 {
-    for (int i = 0; i < ACCEPT_MAX && v->listening && !v->paused; i++) {
+    int i = 0;
+    for (; i < ACCEPT_MAX && v->listening && !v->paused; i++) {
         struct io_peer peer;
         int fd = io_accept(source->fd, &peer);
         if (fd < 0) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
                 pause_accepting(v, v->now + RETRY);
-            return;
+            break;
         }
         start_session(v, fd, &peer);
         if (v->open >= v->room)
             pause_accepting(v, v->now);
     }
+    return i;
 }
 
 void server_stop_accepting(struct server *v)
@@ -771,7 +776,7 @@ static void serve_source(struct server *v, struct source *source)
 {
     switch (source->kind) {
     case SERVER_LISTENER:
-        accept_connections(v, source);
+        (void)accept_connections(v, source);
         break;
     case SERVER_WATCHED:
         v->watched = true;
@@ -809,8 +814,20 @@ int server_step(struct server *v, int64_t until)
     return n;
 }
 
+/* Whoever has connected already is let in, to be told that we close, and not reset. */
+static void accept_waiting(struct server *v)
+{
+    for (size_t i = 0; i < v->n_sources && v->listening; i++) {
+        int most = BACKLOG_MAX;
+        while (v->sources[i].kind == SERVER_LISTENER && most > 0 && accept_connections(v, &v->sources[i]) == ACCEPT_MAX)
+            most -= ACCEPT_MAX;
+    }
+}
+
 void server_stop(struct server *v, bool finish)
 {
+    v->now = io_now();
+    accept_waiting(v);
     server_stop_accepting(v);
     v->now = io_now();
     v->stopping = true;

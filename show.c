@@ -27,13 +27,20 @@ void show_open(struct show *s, bool quiet, bool dialogue)
     s->colour = s->terminal && (no_color == NULL || *no_color == '\0') && (term == NULL || strcmp(term, "dumb") != 0);
 }
 
-/* A signal (the time limit brings one) ends a wait for a reader; from then on what he does not take is left out. */
+enum { PATIENCE = 500 /* milliseconds */ };
+
+/* A signal (the time limit brings one) ends a wait for a reader; then he has a moment, or what he does not take is
+   left out. */
 static void print(struct show *s, const char *text, size_t n)
 {
     struct pollfd fd = {.fd = STDERR_FILENO, .events = POLLOUT};
     while (n > 0) {
-        if (s->stuck && poll(&fd, 1, 0) <= 0)
-            return;
+        if (s->stuck) {
+            int ready = poll(&fd, 1, s->deaf ? 0 : PATIENCE);
+            s->deaf = ready <= 0;
+            if (ready <= 0)
+                return;
+        }
         ssize_t put = write(STDERR_FILENO, text, n);
         s->stuck = s->stuck || (put < 0 && (errno == EINTR || errno == EAGAIN));
         if (put < 0 && errno == EINTR)

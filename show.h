@@ -23,7 +23,8 @@ struct show {
     bool terminal; /* standard error is one */
     bool colour;
     bool status; /* a status line is there */
-    bool stuck;  /* standard error took nothing, and somebody had to wait for it */
+    bool stuck;  /* standard error made us wait until a signal came: it is waited for a second more, */
+    bool deaf;   /* and when that was in vain, no longer, until it takes something */
     struct show_line {
         uint64_t session;
         char who;

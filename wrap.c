@@ -162,9 +162,12 @@ void wrap_reap(struct wrap *w)
 
 void wrap_signal(const struct wrap *w, int signal)
 {
-    pid_t to = w->group ? -w->pid : w->pid;
-    if (!w->ended && kill(to, signal) == 0)
-        (void)kill(to, SIGCONT);
+    if (w->ended)
+        return;
+    if (w->group && kill(-w->pid, signal) == 0)
+        (void)kill(-w->pid, SIGCONT);
+    else if (kill(w->pid, signal) == 0) /* it may have left its group */
+        (void)kill(w->pid, SIGCONT);
 }
 
 int wrap_exit_status(const struct wrap *w)

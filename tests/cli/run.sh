@@ -222,7 +222,7 @@ t_signal_gives_up_on_a_stuck_transfer() {
 t_second_signal_ends_at_once() {
     start -k -d mail
     talk '<220' '>EHLO t' '<250' '>MAIL FROM:<a@x.test>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' \
-        "kill:HUP:$pid" "kill:TERM:$pid" '<GONE'
+        "kill:HUP:$pid" pause:0.3 "kill:TERM:$pid" '<GONE'
     finish
     [ "$status" -eq 129 ] || [ "$status" -eq 143 ]
 }

@@ -222,10 +222,81 @@ t_second_signal_says_so() {
 p = start("-k", "-d", "mail", stderr=subprocess.PIPE)
 s, f = open_data()
 p.send_signal(signal.SIGHUP)
+time.sleep(0.3) # sooner it would be one with the first
 p.send_signal(signal.SIGTERM)
-got = p.wait(10)
-assert got in (-signal.SIGTERM, -signal.SIGHUP), got # in whatever order they were delivered
+ends(p, 5, -signal.SIGTERM)
 assert b"fakesmtp: ended at once by a second signal, SIG" in p.stderr.read()
+PY
+}
+
+t_two_signals_at_once_are_one() {
+    python <<'PY'
+p = start("-q", "-k", "-d", "mail")
+s, f = open_data()
+s.sendall(b"x\r\n")
+p.send_signal(signal.SIGTERM)
+p.send_signal(signal.SIGHUP)
+say(s, f, b".\r\n", b"250")
+ends(p, 5, 0)
+PY
+}
+
+t_who_waits_to_be_let_in_is_told() {
+    python <<'PY'
+p = start("-q", "-k", "-t", "1")
+p.send_signal(signal.SIGSTOP)
+clients = [client() for _ in range(200)]
+time.sleep(1)
+p.send_signal(signal.SIGCONT)
+for s, f in clients:
+    lines = f.read().split(b"\r\n")
+    assert lines[0].startswith(b"220 ") and lines[1].startswith(b"421 ") and lines[2] == b"", lines
+    s.close()
+ends(p, 5, 0)
+PY
+}
+
+t_a_second_to_quit_after_a_slow_reader() {
+    python <<'PY'
+r, w = os.pipe()
+p = start("-q", "-n", "1", stdout=w)
+os.close(w)
+s, f = open_data()
+s.sendall(big + b".\r\n")
+time.sleep(1.5)
+import threading
+t = threading.Thread(target=lambda: [None for _ in iter(lambda: os.read(r, 65536), b"")])
+t.start()
+say(s, f, b"", b"250")
+time.sleep(0.2)
+say(s, f, b"QUIT\r\n", b"221")
+ends(p, 5, 0)
+t.join()
+PY
+}
+
+t_the_command_had_ended_before_the_limit() {
+    python <<'PY'
+r, w = os.pipe()
+p = start("-t", "2", "-f", "eml", "sleep", "0.3", stdout=w, stderr=subprocess.PIPE)
+s, f = open_data()
+s.sendall(big + b".\r\n")
+ends(p, 8, 4)
+assert b"its reader takes nothing" in p.stderr.read()
+PY
+}
+
+t_the_reason_outlives_a_slow_reader() {
+    python <<'PY'
+r, w = os.pipe()
+p = start("-v", "-t", "1", "-n", "5", "-f", "none", stderr=w)
+os.close(w)
+s, f = client()
+s.sendall(b"NOOP\r\n" * 5000)
+time.sleep(1.5)
+text = b"".join(iter(lambda: os.read(r, 65536), b""))
+assert b"\nfakesmtp: expected 5 messages, got none before the 1 s limit\n" in text, text[-300:]
+assert p.wait(10) == 1
 PY
 }
 

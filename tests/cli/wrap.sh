@@ -84,6 +84,11 @@ t_limit_kills_whoever_ignores_it() {
     status_is 124 'fakesmtp: sh: still running at the 200 ms limit'
 }
 
+t_limit_ends_a_command_that_left_its_group() {
+    run -t 300ms python3 -c 'import os, time; os.setpgid(0, os.getpgid(os.getppid())); time.sleep(100)'
+    status_is 124
+}
+
 t_limit_ends_what_the_command_started() {
     mkfifo alive
     run -t 200ms sh -c 'sleep 100 >alive & sleep 100' &
@@ -231,6 +236,7 @@ t_second_signal_ends_both_at_once() {
     exec 8<>alive 7<alive 8>&-
     read -r _ <ready
     kill -HUP "$pid"
+    sleep 0.3 # sooner it would be one with the first
     kill -TERM "$pid"
     finish
     [ "$status" -ge 129 ]
