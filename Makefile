@@ -1,6 +1,6 @@
 # Needs a make that knows != : GNU make 4, bmake, any of POSIX 2024.
 # Lines that begin with #: are what make help prints.
-#:  make            the program, fakesmtp
+#:  make            the program, fakesmtp; TLS=openssl or TLS=none decides whether it knows TLS
 #:  make demo       the same, shown taking a mail
 #:  make static     fakesmtp-static, without shared libraries (musl)
 #:  make install    to DESTDIR and PREFIX (/usr/local); make uninstall
@@ -27,12 +27,19 @@ FUZZ_SECONDS = 60
 # os_linux or os_posix: what the program gets from the system beyond POSIX
 OS != test "$$(uname -s)" = Linux && echo os_linux || echo os_posix
 
+# openssl where its headers are, else none; the library itself is loaded when it is needed
+TLS != pkg-config --exists 'openssl >= 1.1.1' 2>/dev/null && $(CC) $(CPPFLAGS) $$(pkg-config --cflags openssl) \
+    -E -include openssl/ssl.h -x c /dev/null >/dev/null 2>&1 && echo openssl || echo none
+DL != test $(TLS) = openssl && test "$$(uname -s)" = Linux && echo -ldl || :
+
 FLAGS = -std=c17 -D_XOPEN_SOURCE=700 -DVERSION='"$(VERSION)"' -Wall -Wextra -Wpedantic -Wconversion -Wshadow
-PURE = smtp.o path.o
-OBJECTS = fakesmtp.o options.o server.o save.o io.o show.o wrap.o $(PURE)
-SOURCES = fakesmtp.c options.c server.c save.c io.c show.c wrap.c smtp.c path.c
-HEADERS = options.h server.h save.h io.h show.h wrap.h smtp.h path.h os.h span.h utf8.h scan.h
-TESTS = tests/test_dialogue tests/test_smtp tests/test_path tests/test_show tests/test_save
+PURE = smtp.o command.o sasl.o base64.o md5.o dsn.o path.o
+OBJECTS = fakesmtp.o options.o announce.o signals.o server.o envelope.o save.o io.o show.o wrap.o $(PURE)
+SOURCES = $(OBJECTS:.o=.c)
+HEADERS = options.h announce.h signals.h server.h envelope.h save.h io.h tls.h show.h wrap.h smtp.h command.h \
+    sasl.h base64.h md5.h dsn.h path.h os.h span.h utf8.h scan.h
+TESTS = tests/test_dialogue tests/test_smtp tests/test_path tests/test_show tests/test_save tests/test_sasl
+TESTS_openssl = tests/test_tls
 REPLAYS = tests/replay_smtp
 COMPILE = $(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS)
 
@@ -43,14 +50,17 @@ all: fakesmtp
 .c.o:
 	$(COMPILE) -c -o $@ $<
 
-fakesmtp: $(OBJECTS) $(OS).o .linked
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJECTS) $(OS).o $(LDLIBS)
+fakesmtp: $(OBJECTS) $(OS).o tls_$(TLS).o .linked
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJECTS) $(OS).o tls_$(TLS).o $(DL) $(LDLIBS)
 
-$(OBJECTS) os_linux.o os_posix.o: $(HEADERS) Makefile
+$(OBJECTS) os_linux.o os_posix.o tls_openssl.o tls_none.o: $(HEADERS) Makefile
+
+tls_openssl.o: tls_openssl.c
+	$(COMPILE) $$(pkg-config --cflags openssl) -DTLS_LIBDIR="\"$$(pkg-config --variable=libdir openssl)\"" -c -o $@ tls_openssl.c
 
 # what was linked last, so that another choice links anew
 .linked: always
-	@echo '$(OS)' | cmp -s - $@ || echo '$(OS)' >$@
+	@echo '$(OS) $(TLS)' | cmp -s - $@ || { rm -f fakesmtp; echo '$(OS) $(TLS)' >$@; }
 always:
 
 # a real mail, captured
@@ -58,18 +68,17 @@ demo: fakesmtp
 	@sh tests/demo ./fakesmtp
 
 static:
-	$(MUSL_CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) -static $(LDFLAGS) -o fakesmtp-static $(SOURCES) $(OS).c
+	$(MUSL_CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) -static $(LDFLAGS) -o fakesmtp-static $(SOURCES) $(OS).c tls_none.c
 	./fakesmtp-static --version
 
 # ---- tests ----
 
-$(TESTS): $(HEADERS) $(PURE) show.o save.o $(OS).o
+$(TESTS): $(TESTS:=.c) $(HEADERS) $(PURE) show.o save.o $(OS).o
 	$(COMPILE) $(LDFLAGS) -o $@ $@.c $(PURE) show.o save.o $(OS).o -lcmocka
-tests/test_dialogue: tests/test_dialogue.c
-tests/test_smtp: tests/test_smtp.c
-tests/test_path: tests/test_path.c
-tests/test_show: tests/test_show.c
-tests/test_save: tests/test_save.c
+
+# the client in it is OpenSSL's, linked
+tests/test_tls: tests/test_tls.c tls_openssl.o $(HEADERS)
+	$(COMPILE) $(LDFLAGS) -o $@ $@.c tls_openssl.o -lcmocka $$(pkg-config --cflags --libs openssl) $(DL)
 
 # the fuzzer's targets, given the inputs in tests/corpus
 tests/replay_smtp: tests/fuzz_smtp.c $(HEADERS) $(PURE)
@@ -77,12 +86,10 @@ tests/replay_smtp: tests/fuzz_smtp.c $(HEADERS) $(PURE)
 
 check: check-unit check-cli
 
-check-unit: $(TESTS) $(REPLAYS)
-	sh tests/unit $(TESTS) $(REPLAYS)
-
+check-unit: $(TESTS) $(TESTS_$(TLS)) $(REPLAYS)
+	sh tests/unit $(TESTS) $(TESTS_$(TLS)) $(REPLAYS)
 check-cli: fakesmtp
 	sh tests/cli/run ./fakesmtp
-
 check-static: static
 	sh tests/cli/run ./fakesmtp-static
 
@@ -94,30 +101,24 @@ check-asan:
 	FAKESMTP_INSTRUMENTED=1 sh tests/variant asan $(MAKE) CC=$(CLANG) LDFLAGS='-fsanitize=address,undefined' \
 	    CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all' check
 
-check-valgrind: fakesmtp $(TESTS) $(REPLAYS)
-	sh tests/unit valgrind $(TESTS) $(REPLAYS)
+check-valgrind: fakesmtp $(TESTS) $(TESTS_$(TLS)) $(REPLAYS)
+	sh tests/unit valgrind $(TESTS) $(TESTS_$(TLS)) $(REPLAYS)
 	FAKESMTP_INSTRUMENTED=1 FAKESMTP_WRAPPER='valgrind -q --error-exitcode=99 --leak-check=full' sh tests/cli/run ./fakesmtp run storage
 
 fuzz:
 	sh tests/fuzz $(CLANG) $(FUZZ_SECONDS)
-
 coverage:
 	sh tests/variant coverage $(MAKE) CC=gcc CFLAGS='-O0 -g --coverage' check coverage-report
 coverage-report:
-	gcov -n $(SOURCES) | grep -A1 "^File '[a-z]" | grep -v '^--'
-
+	gcov -n $(SOURCES) tls_$(TLS).c | grep -A1 "^File '[a-z]" | grep -v '^--'
 bench: fakesmtp
 	sh tests/bench/large ./fakesmtp
-
 help:
 	@sed -n 's/^#://p' Makefile
-
 lint:
 	sh tests/lint $(CC) $(CLANG)
-
 format:
 	clang-format -i *.c *.h tests/*.c
-
 deps:
 	sh tests/deps
 
@@ -127,13 +128,10 @@ install: fakesmtp
 	mkdir -p $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(MANDIR)/man1
 	cp fakesmtp $(DESTDIR)$(PREFIX)/bin/fakesmtp
 	cp man/fakesmtp.1 $(DESTDIR)$(MANDIR)/man1/fakesmtp.1
-
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/fakesmtp $(DESTDIR)$(MANDIR)/man1/fakesmtp.1
-
 dist:
 	git archive --prefix=fakesmtp-$(VERSION)/ -o fakesmtp-$(VERSION).tar.gz HEAD
-
 clean:
-	rm -f fakesmtp fakesmtp-static *.o .linked $(TESTS) $(REPLAYS) fakesmtp-*.tar.gz
+	rm -f fakesmtp fakesmtp-static *.o .linked $(TESTS) $(TESTS_openssl) $(REPLAYS) fakesmtp-*.tar.gz
 	rm -rf build

@@ -23,13 +23,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "announce.h"
 #include "io.h"
 #include "options.h"
 #include "os.h"
 #include "save.h"
 #include "server.h"
 #include "show.h"
+#include "signals.h"
 #include "smtp.h"
+#include "tls.h"
 #include "wrap.h"
 
 #ifndef VERSION
@@ -44,32 +47,37 @@ enum {
     FIFO_RETRY = 10,     /* milliseconds between looks for a reader of the port file */
     STATUS_AFTER = 1000, /* milliseconds of waiting before a status line, and between two */
     ONE_SIGNAL = 200, /* milliseconds in which several signals are one: timeout(1) sends two, sessions that end too */
-    NUDGE = 1,        /* seconds between two interruptions of what still waits after the end */
-    FROM_TERMINAL = 128, /* added to a signal's number that the terminal has sent to all of us */
+
 };
 
 /* What ended a run. */
-enum cause { NOTHING, ENOUGH, CONNECTIONS, LIMIT, SIGNALLED, COMMAND_ENDED, OUTPUT_FAILED };
+enum cause { NOTHING, ENOUGH, CONNECTIONS, SESSION_ENDED, LIMIT, SIGNALLED, COMMAND_ENDED, OUTPUT_FAILED };
+
+enum { LISTENERS_MAX = OPTIONS_ENDPOINTS_MAX * 2 /* those of the options, and those that were passed */ };
 
 struct app {
     struct options o;
     struct show show;
-    struct smtp_config smtp;
+    struct smtp_config smtp, lmtp;
+    struct tls *tls;
     struct save save;
     struct server_options server_options;
     struct server server;
-    struct io_listener listeners[OPTIONS_ENDPOINTS_MAX];
+    struct io_listener listeners[LISTENERS_MAX];
     size_t n_listeners;
+    size_t passed; /* sockets of a service manager */
+    bool stdio;    /* standard input and output are a session, */
+    bool alone;    /* and there is nothing else */
     struct wrap wrap;
     bool wrapped;
-    char *temporary;                      /* our own directory for a command's mail, NULL if there is none */
-    char *directory;                      /* where messages appear, as the command is told */
-    int stream;                           /* -1: none */
-    struct stat port_file;                /* as it was made, if it was */
-    bool port_file_made, port_file_waits; /* it waits for the reader of a FIFO */
-    int signals[2];                       /* a pipe: the handler writes, the loop reads */
-    unsigned char came[64];               /* what was read there, and is not acted on yet: */
-    size_t n_came;
+    bool told;       /* the command, or the shell that -b prints to, is told where mail appears */
+    char *temporary; /* our own directory for its mail, NULL if there is none */
+    char *directory; /* where messages appear */
+    char *ca_path;   /* the certificate to be trusted, NULL if there is none */
+    int stream;      /* -1: none */
+    struct announce_file port_file, ca_file;
+    char port_text[IO_TEXT_MAX + 1]; /* what stands in that */
+    struct signals signals;
     int64_t start;
     int64_t limit, kill_at, linger_until, status_at; /* INT64_MAX: never */
     int64_t give_up_at;                              /* when the reader of a stream is waited for no longer */
@@ -79,92 +87,6 @@ struct app {
     bool interrupted;  /* by SIGINT, and it was ours to take, not the command's */
     int64_t signal_at; /* when the first one came */
 };
-
-/* ---- signals ---- */
-
-static int signal_pipe = -1; /* the handler has nothing else to go by */
-
-static void on_signal(int number, siginfo_t *info, void *context)
-{
-    (void)context;
-    int saved = errno;
-    bool sent = info->si_code == SI_USER || info->si_code == SI_QUEUE;
-    unsigned char octet = (unsigned char)(number | (sent ? 0 : FROM_TERMINAL));
-    (void)!write(signal_pipe, &octet, 1);
-    if (number != SIGCHLD)
-        (void)alarm(NUDGE);
-    errno = saved;
-}
-
-/* Once the end is near: no write, to whomever, may wait for ever, so one that waits is interrupted, again and again. */
-static void on_alarm(int number)
-{
-    (void)number;
-    (void)alarm(NUDGE);
-}
-
-/* One that is ignored, as nohup(1) has it, stays ignored. */
-static int handle_signal(int number)
-{
-    struct sigaction action;
-    if (sigaction(number, NULL, &action) < 0)
-        return -1;
-    if (number != SIGCHLD && action.sa_handler == SIG_IGN)
-        return 0;
-    memset(&action, 0, sizeof action);
-    action.sa_sigaction = on_signal;
-    action.sa_flags = SA_SIGINFO;
-    sigemptyset(&action.sa_mask);
-    return sigaction(number, &action, NULL);
-}
-
-static int set_flags(int fd)
-{
-    return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0 ? -1 : 0;
-}
-
-static int open_signals(struct app *a)
-{
-    static const int numbers[] = {SIGTERM, SIGHUP, SIGINT, SIGCHLD};
-    sigset_t ours;
-    struct sigaction action = {.sa_handler = on_alarm};
-    (void)sigemptyset(&action.sa_mask);
-    (void)sigemptyset(&ours);
-    (void)sigaddset(&ours, SIGALRM);
-    if (sigaction(SIGALRM, &action, NULL) < 0)
-        return -1;
-    if (pipe(a->signals) < 0 || set_flags(a->signals[0]) < 0 || set_flags(a->signals[1]) < 0)
-        return -1;
-    signal_pipe = a->signals[1];
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        if (handle_signal(numbers[i]) < 0)
-            return -1;
-        (void)sigaddset(&ours, numbers[i]);
-    }
-    (void)sigprocmask(SIG_UNBLOCK, &ours, NULL); /* whoever started us may have blocked them */
-    (void)signal(SIGPIPE, SIG_IGN);              /* a peer or reader that goes away is an error of write(2) */
-#ifdef SIGXFSZ
-    (void)signal(SIGXFSZ, SIG_IGN);
-#endif
-    return 0;
-}
-
-static const char *signal_name(int number)
-{
-    return number == SIGTERM ? "SIGTERM" : number == SIGHUP ? "SIGHUP" : number == SIGINT ? "SIGINT" : "a signal";
-}
-
-/* Dies of the signal, so that a shell sees it. */
-static void die_of(int number)
-{
-    sigset_t set;
-    (void)signal(number, SIG_DFL);
-    (void)sigemptyset(&set);
-    (void)sigaddset(&set, number);
-    (void)sigprocmask(SIG_UNBLOCK, &set, NULL);
-    (void)raise(number);
-    _exit(128 + number);
-}
 
 /* ---- text ---- */
 
@@ -204,26 +126,42 @@ static void fill_standard_descriptors(void)
     }
 }
 
-/* What is expected, where the user did not say. */
-static void set_defaults(struct app *a)
+/* The time limit, also for what may block. */
+static void set_alarm(const struct app *a)
+{
+    if (a->o.time >= 0)
+        (void)alarm(a->o.time / 1000 < INT_MAX ? (unsigned)(a->o.time / 1000) + 1 : 0);
+}
+
+/* What is expected, and where to listen, where the user did not say. */
+static int set_defaults(struct app *a)
 {
     struct options *o = &a->o;
     a->wrapped = o->command[0] != NULL;
+    a->told = a->wrapped || o->background;
+    a->stdio = options_have_stdio(o);
+    int passed = io_count_passed();
+    if (passed < 0 || passed > LISTENERS_MAX - OPTIONS_ENDPOINTS_MAX)
+        return cannot_start(a, "take", "sockets passed by a service manager", "LISTEN_FDS is not their number");
+    a->alone = a->stdio && o->n_endpoints == 1 && passed == 0;
     if (!o->counted) {
-        bool by_time = o->time >= 0, other = a->wrapped || o->keep || o->connections > 0;
+        bool open_ended = o->time >= 0 || a->alone, other = a->wrapped || o->keep || o->connections > 0;
         o->min = other ? 0 : 1;
-        o->max = other || by_time ? UINT64_MAX : 1;
+        o->max = other || open_ended ? UINT64_MAX : 1;
     }
-    if (o->n_endpoints == 0)
-        o->endpoints[o->n_endpoints++] = (struct io_endpoint){IO_LOOPBACK, "", a->wrapped ? 0 : DEFAULT_PORT};
+    if (o->n_endpoints == 0 && passed == 0)
+        o->endpoints[o->n_endpoints++] =
+            (struct io_endpoint){.kind = IO_LOOPBACK, .port = a->told ? 0 : DEFAULT_PORT, .fd = -1};
+    a->passed = (size_t)passed;
     a->limit = a->kill_at = a->linger_until = a->status_at = a->give_up_at = INT64_MAX;
     a->stream = a->server.poll.fd = a->save.temporary = a->save.final = -1; /* nothing to be closed yet */
     a->start = io_now();
     if (o->time >= 0) {
         a->limit = a->give_up_at = a->start + o->time;
         a->give_up_at += SERVER_GRACE;
-        (void)alarm(o->time / 1000 < INT_MAX ? (unsigned)(o->time / 1000) + NUDGE : 0);
     }
+    set_alarm(a);
+    return AS_EXPECTED;
 }
 
 /* Whether the run ends by itself when enough messages have come. */
@@ -235,7 +173,7 @@ static bool ends_by_count(const struct app *a)
 static int open_stream(struct app *a)
 {
     const struct options *o = &a->o;
-    bool wanted = o->stream || (!a->wrapped && o->directory == NULL && o->maildir == NULL);
+    bool wanted = o->stream || (!a->told && !a->stdio && o->directory == NULL && o->maildir == NULL);
     if (!wanted || o->none)
         return 0;
     a->stream = STDOUT_FILENO;
@@ -271,7 +209,7 @@ static int open_save(struct app *a)
 {
     const struct options *o = &a->o;
     int status = open_stream(a);
-    if (status == 0 && a->wrapped && o->directory == NULL && o->maildir == NULL)
+    if (status == 0 && a->told && o->directory == NULL && o->maildir == NULL)
         status = make_temporary(a);
     if (status != 0)
         return status;
@@ -295,30 +233,62 @@ static int open_save(struct app *a)
     return 0;
 }
 
+static int open_listener(struct app *a, const struct io_endpoint *e)
+{
+    struct io_listener *l = &a->listeners[a->n_listeners];
+    const char *reason;
+    if (io_listen(e, l, &reason) < 0) {
+        bool port_taken = reason == NULL && errno == EADDRINUSE && e->kind != IO_UNIX;
+        show_line(&a->show, "cannot listen on %s: %s%s", l->text, reason != NULL ? reason : strerror(errno),
+                  port_taken ? " (port 0 takes a free one)" : "");
+        return NOT_STARTED;
+    }
+    a->n_listeners++;
+    return server_listen(&a->server, l) < 0 ? cannot_start(a, "listen on", l->text, strerror(errno)) : AS_EXPECTED;
+}
+
 static int open_listeners(struct app *a)
 {
-    for (size_t i = 0; i < a->o.n_endpoints; i++) {
-        struct io_listener *l = &a->listeners[i];
-        const char *reason;
-        if (io_listen(&a->o.endpoints[i], l, &reason) < 0) {
-            bool taken = reason == NULL && errno == EADDRINUSE;
-            show_line(&a->show, "cannot listen on %s: %s%s", l->text, reason != NULL ? reason : strerror(errno),
-                      taken ? " (port 0 takes a free one)" : "");
-            return NOT_STARTED;
-        }
-        a->n_listeners++;
-        if (server_listen(&a->server, l) < 0)
-            return cannot_start(a, "listen on", l->text, strerror(errno));
+    int status = AS_EXPECTED;
+    for (size_t i = 0; i < a->o.n_endpoints && status == AS_EXPECTED; i++)
+        status = open_listener(a, &a->o.endpoints[i]);
+    for (size_t i = 0; i < a->passed && status == AS_EXPECTED; i++) {
+        struct io_endpoint e = {.kind = IO_FD, .fd = IO_PASSED + (int)i};
+        status = open_listener(a, &e);
     }
-    return 0;
+    return status;
+}
+
+static int open_tls(struct app *a)
+{
+    const struct options *o = &a->o;
+    if (!o->tls && !options_have_smtps(o))
+        return AS_EXPECTED;
+    struct tls_options options = {o->cert, o->key, o->hostname};
+    char why[512];
+    a->tls = tls_open(&options, why, sizeof why);
+    return a->tls == NULL ? cannot_start(a, "set up", "TLS", why) : AS_EXPECTED;
 }
 
 static int open_server(struct app *a)
 {
     const struct options *o = &a->o;
-    a->smtp = (struct smtp_config){o->hostname, o->max_size, o->max_recipients};
+    a->smtp = (struct smtp_config){
+        .hostname = o->hostname,
+        .max_size = o->max_size,
+        .max_recipients = o->max_recipients,
+        .extensions = SMTP_EXT_ALL & ~o->hidden & ~(o->tls ? 0u : (unsigned)SMTP_EXT_STARTTLS),
+        .require_auth = o->require_auth,
+        .require_tls = o->require_tls,
+    };
+    a->lmtp = a->smtp;
+    a->lmtp.lmtp = true;
     a->server_options = (struct server_options){
         .smtp = &a->smtp,
+        .lmtp = &a->lmtp,
+        .tls = a->tls,
+        .logins = o->logins,
+        .n_logins = o->n_logins,
         .save = &a->save,
         .show = &a->show,
         .idle = o->idle,
@@ -329,103 +299,138 @@ static int open_server(struct app *a)
                                           : 1,
         .headers = o->headers,
     };
-    if (server_open(&a->server, &a->server_options) < 0 || server_watch(&a->server, a->signals[0]) < 0)
+    if (server_open(&a->server, &a->server_options) < 0 || server_watch(&a->server, a->signals.pipe[0]) < 0)
         return cannot_start(a, "set up", "the server", strerror(errno));
     return open_listeners(a);
 }
 
-/* ---- the port file ---- */
+/* ---- telling where ---- */
 
-/* Writes to whoever has the FIFO open for reading; ENXIO if nobody has. */
-static int write_fifo(const char *file, const char *text)
+/* The first endpoint is the one that others are told of; standard input is nothing to be told. */
+static const struct io_listener *told_listener(const struct app *a)
 {
-    int fd = open(file, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0)
-        return -1;
-    (void)!write(fd, text, strlen(text)); /* to a reader who is gone again, or else it fits */
-    (void)close(fd);
-    return 0;
-}
-
-/* Under another name first, so that nobody reads half of it. */
-static int write_whole(const char *file, const char *text)
-{
-    char path[PATH_MAX];
-    int n = snprintf(path, sizeof path, "%s.XXXXXX", file);
-    if (n < 0 || (size_t)n >= sizeof path) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    int fd = mkstemp(path);
-    if (fd < 0)
-        return -1;
-    mode_t mask = umask(0);
-    (void)umask(mask);
-    size_t length = strlen(text);
-    bool good = write(fd, text, length) == (ssize_t)length && fchmod(fd, 0666 & ~mask) == 0;
-    good = close(fd) == 0 && good && rename(path, file) == 0;
-    if (!good) {
-        int saved = errno;
-        (void)unlink(path);
-        errno = saved;
-    }
-    return good ? 0 : -1;
-}
-
-static void port_text(const struct app *a, char text[16])
-{
-    (void)snprintf(text, 16, "%u\n", (unsigned)a->listeners[0].port);
-}
-
-/* Whether it is our standard output or error: /dev/stdout may lead to a file that others write to. */
-static bool is_ours(const struct stat *file)
-{
-    struct stat st;
-    for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
-        if (fstat(fd, &st) == 0 && st.st_ino == file->st_ino && st.st_dev == file->st_dev)
-            return true;
-    }
-    return false;
+    size_t i = 0;
+    while (i + 1 < a->n_listeners && a->listeners[i].n == 0)
+        i++;
+    return &a->listeners[i];
 }
 
 static int write_port_file(struct app *a)
 {
+    const struct io_listener *l = told_listener(a);
     const char *file = a->o.port_file;
-    struct stat st;
-    char text[16];
     if (file == NULL)
-        return 0;
-    port_text(a, text);
-    bool there = lstat(file, &st) == 0;
-    struct stat target = st;
-    bool link = there && S_ISLNK(st.st_mode);
-    if (link && stat(file, &target) < 0)
+        return AS_EXPECTED;
+    if (l->port > 0)
+        (void)snprintf(a->port_text, sizeof a->port_text, "%u\n", (unsigned)l->port);
+    else
+        (void)snprintf(a->port_text, sizeof a->port_text, "%s\n", l->host);
+    int status = announce_file(&a->port_file, file, a->port_text, strlen(a->port_text));
+    return status < 0 ? cannot_start(a, "write", file, strerror(errno)) : AS_EXPECTED;
+}
+
+/* A name in the directory for temporary files, for others to find the certificate there. */
+static int name_ca_file(struct app *a)
+{
+    const char *top = getenv("TMPDIR");
+    char path[PATH_MAX];
+    if (top == NULL || *top == '\0')
+        top = "/tmp";
+    int n = snprintf(path, sizeof path, "%s/fakesmtp-ca-XXXXXX", top), fd = -1;
+    if (n > 0 && (size_t)n < sizeof path)
+        fd = mkstemp(path);
+    if (fd < 0)
+        return cannot_start(a, "make a file in", top, strerror(errno));
+    (void)close(fd);
+    a->ca_path = realpath(path, NULL);
+    return a->ca_path == NULL ? cannot_start(a, "use", path, strerror(errno)) : AS_EXPECTED;
+}
+
+/* Where a client finds what it has to trust. */
+static int write_ca_file(struct app *a)
+{
+    const struct options *o = &a->o;
+    size_t n;
+    const char *text = a->tls != NULL ? tls_ca(a->tls, &n) : NULL;
+    if (o->cert != NULL && a->tls != NULL)
+        a->ca_path = realpath(o->cert, NULL);
+    if (text == NULL || (o->ca_file == NULL && !a->told))
+        return AS_EXPECTED;
+    if (o->ca_file == NULL && name_ca_file(a) != AS_EXPECTED)
+        return NOT_STARTED;
+    const char *file = o->ca_file != NULL ? o->ca_file : a->ca_path;
+    if (announce_file(&a->ca_file, file, text, n) < 0)
         return cannot_start(a, "write", file, strerror(errno));
-    if (there && S_ISFIFO(target.st_mode)) {
-        bool written = write_fifo(file, text) == 0;
-        a->port_file_waits = !written && errno == ENXIO;
-        return written || a->port_file_waits ? 0 : cannot_start(a, "write", file, strerror(errno));
+    if (o->ca_file != NULL)
+        a->ca_path = realpath(file, NULL);
+    return AS_EXPECTED;
+}
+
+/* The rest of what is to be told once we listen. */
+static int announce(struct app *a)
+{
+    int status = write_ca_file(a);
+    if (status == AS_EXPECTED)
+        status = write_port_file(a);
+    if (status == AS_EXPECTED && announce_ready() < 0)
+        status = cannot_start(a, "notify", "NOTIFY_SOCKET", strerror(errno));
+    return status;
+}
+
+/* What the shell is told of a process in the background. */
+static int print_assignments(const struct app *a, pid_t pid)
+{
+    static const char *const names[] = {"SMTP_HOST",    "SMTP_PORT",    "SMTP_URL",
+                                        "FAKESMTP_DIR", "SMTP_CA_FILE", "FAKESMTP_PID"};
+    const struct io_listener *l = told_listener(a);
+    char port[16] = "", number[32];
+    if (l->port > 0)
+        (void)snprintf(port, sizeof port, "%u", (unsigned)l->port);
+    (void)snprintf(number, sizeof number, "%ld", (long)pid);
+    const char *const values[] = {l->host, port, l->url, a->directory, a->ca_path, number};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (values[i] != NULL)
+            announce_assignment(names[i], values[i]);
     }
-    if (!there || (S_ISREG(st.st_mode) && !link)) { /* what a link leads to is written to, and stays */
-        a->port_file_made = write_whole(file, text) == 0 && stat(file, &a->port_file) == 0;
-        return a->port_file_made ? 0 : cannot_start(a, "write", file, strerror(errno));
+    (void)printf("export");
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        (void)printf("%s%s", values[i] != NULL ? " " : "", values[i] != NULL ? names[i] : "");
+    return printf("\n") < 0 || fflush(stdout) == EOF || ferror(stdout) ? -1 : 0;
+}
+
+/*
+ * Goes on as another process, and ends this one.  What reads the standard
+ * output of this one must not wait for that one.
+ */
+static int go_to_background(struct app *a)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    pid_t pid = null >= 0 ? fork() : -1;
+    if (pid < 0)
+        return cannot_start(a, "go to", "the background", strerror(errno));
+    if (pid > 0) {
+        if (print_assignments(a, pid) == 0 && close(STDOUT_FILENO) == 0)
+            _exit(AS_EXPECTED);
+        show_line(&a->show, "cannot write to standard output: %s", strerror(errno));
+        (void)kill(pid, SIGTERM);
+        _exit(NOT_WRITTEN);
     }
-    int fd = open(file, O_WRONLY | O_CLOEXEC | (is_ours(&target) ? 0 : O_TRUNC));
-    bool good = fd >= 0 && write(fd, text, strlen(text)) > 0;
-    if (fd >= 0)
-        (void)close(fd);
-    return good ? 0 : cannot_start(a, "write", file, strerror(errno));
+    (void)setsid();
+    set_alarm(a);
+    bool good = dup2(null, STDIN_FILENO) >= 0 && dup2(null, STDOUT_FILENO) >= 0;
+    (void)close(null);
+    return good ? AS_EXPECTED : cannot_start(a, "go to", "the background", strerror(errno));
 }
 
 /* ---- the command ---- */
 
 static int start_command(struct app *a)
 {
-    const struct io_listener *l = &a->listeners[0];
-    char port[16], url[IO_TEXT_MAX + 16];
-    (void)snprintf(port, sizeof port, "%u", (unsigned)l->port);
-    (void)snprintf(url, sizeof url, strchr(l->host, ':') != NULL ? "smtp://[%s]:%s" : "smtp://%s:%s", l->host, port);
-    struct wrap_place place = {l->host, port, url, a->directory};
+    const struct io_listener *l = told_listener(a);
+    char port[16] = "";
+    if (l->port > 0)
+        (void)snprintf(port, sizeof port, "%u", (unsigned)l->port);
+    struct wrap_place place = {l->host, port, l->url, a->directory, a->ca_path};
     if (wrap_start(&a->wrap, a->o.command, &place, a->o.env, a->o.n_env) == 0)
         return 0;
     int error = errno;
@@ -448,34 +453,71 @@ static void raise_descriptor_limit(void)
 
 static void show_listening(struct app *a)
 {
-    if (a->show.quiet)
+    if (a->show.quiet || a->alone)
         return;
-    char all[OPTIONS_ENDPOINTS_MAX * (IO_TEXT_MAX + 2)] = "";
+    char all[LISTENERS_MAX * (IO_TEXT_MAX + 2)] = "";
     size_t n = 0;
     for (size_t i = 0; i < a->n_listeners; i++)
         n += (size_t)snprintf(all + n, sizeof all - n, "%s%s", i > 0 ? ", " : "", a->listeners[i].text);
     show_line(&a->show, "listening on %s", all);
 }
 
-static int start(struct app *a)
+/* Under inetd standard error is the client's connection too, where nothing of ours may be said. */
+static void mute_shared_error(void)
 {
-    if (open_signals(a) < 0)
-        return cannot_start(a, "set up", "signals", strerror(errno));
-    set_defaults(a);
-    int status = open_server(a);
-    if (status == 0)
-        status = open_save(a);
-    if (status == 0)
-        status = write_port_file(a);
-    if (status != 0)
+    struct stat out, err;
+    if (fstat(STDOUT_FILENO, &out) < 0 || fstat(STDERR_FILENO, &err) < 0 || out.st_ino != err.st_ino ||
+        out.st_dev != err.st_dev || !(S_ISSOCK(out.st_mode) || S_ISFIFO(out.st_mode)))
+        return;
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null >= 0) {
+        (void)dup2(null, STDERR_FILENO);
+        (void)close(null);
+    }
+}
+
+static int take_stdio(struct app *a)
+{
+    for (size_t i = 0; i < a->n_listeners && a->stdio; i++) {
+        if (a->listeners[i].n == 0 && server_take_stdio(&a->server, a->listeners[i].scheme) < 0)
+            return cannot_start(a, "use", "standard input and output", strerror(errno));
+    }
+    return AS_EXPECTED;
+}
+
+/* What comes once we listen, and mail can be taken. */
+static int start_serving(struct app *a)
+{
+    int status = announce(a);
+    if (status != AS_EXPECTED)
         return status;
     show_listening(a);
-    if (a->wrapped)
+    if (a->o.background)
+        status = go_to_background(a);
+    if (status == AS_EXPECTED && a->wrapped)
         status = start_command(a);
-    if (status == 0 && a->stream > STDERR_FILENO)
+    if (status == AS_EXPECTED && a->stream > STDERR_FILENO)
         (void)ftruncate(a->stream, 0); /* of -o; what is no file cannot be */
     raise_descriptor_limit();
-    if (a->show.terminal && !a->wrapped && !a->o.verbose && !a->o.quiet)
+    return status == AS_EXPECTED ? take_stdio(a) : status;
+}
+
+static int start(struct app *a)
+{
+    if (options_have_stdio(&a->o))
+        mute_shared_error();
+    if (signals_open(&a->signals) < 0)
+        return cannot_start(a, "set up", "signals", strerror(errno));
+    int status = set_defaults(a);
+    if (status == AS_EXPECTED)
+        status = open_tls(a);
+    if (status == AS_EXPECTED)
+        status = open_server(a);
+    if (status == AS_EXPECTED)
+        status = open_save(a);
+    if (status == AS_EXPECTED)
+        status = start_serving(a);
+    if (a->show.terminal && !a->told && !a->stdio && !a->o.verbose && !a->o.quiet)
         a->status_at = a->start + STATUS_AFTER;
     return status;
 }
@@ -510,9 +552,9 @@ static void take_signal(struct app *a, int number, bool from_terminal)
     if (a->signal != 0) {
         if (a->wrapped)
             wrap_signal(&a->wrap, SIGKILL);
-        show_line(&a->show, "ended at once by a second signal, %s", signal_name(number));
+        show_line(&a->show, "ended at once by a second signal, %s", signals_name(number));
         clean_up(a);
-        die_of(number);
+        signals_die(number);
     }
     if (a->wrapped && (a->wrap.group || !from_terminal))
         wrap_signal(&a->wrap, number);
@@ -523,33 +565,16 @@ static void take_signal(struct app *a, int number, bool from_terminal)
         stop(a, SIGNALLED);
 }
 
-/* Reads which signals came.  Whether one of them asks for the end. */
-static bool read_signals(struct app *a)
-{
-    unsigned char octets[sizeof a->came];
-    ssize_t n = read(a->signals[0], octets, sizeof octets);
-    for (ssize_t i = 0; i < n; i++) {
-        bool known = memchr(a->came, octets[i], a->n_came) != NULL && (octets[i] & ~FROM_TERMINAL) == SIGCHLD;
-        if (!known && a->n_came < sizeof a->came)
-            a->came[a->n_came++] = octets[i];
-    }
-    bool asked = false;
-    for (size_t i = 0; i < a->n_came; i++)
-        asked = asked || (a->came[i] & ~FROM_TERMINAL) != SIGCHLD;
-    return asked;
-}
-
 static void take_signals(struct app *a)
 {
-    (void)read_signals(a);
-    for (size_t i = 0; i < a->n_came; i++) {
-        int number = a->came[i] & ~FROM_TERMINAL;
-        if (number != SIGCHLD)
-            take_signal(a, number, (a->came[i] & FROM_TERMINAL) != 0);
+    struct signals_one one;
+    (void)signals_read(&a->signals);
+    while (signals_take(&a->signals, &one)) {
+        if (one.number != SIGCHLD)
+            take_signal(a, one.number, one.from_terminal);
         else if (a->wrapped)
             wrap_reap(&a->wrap);
     }
-    a->n_came = 0;
 }
 
 /* At the limit the command is told to end, and a little later made to. */
@@ -576,7 +601,7 @@ static int64_t least(int64_t x, int64_t y) { return x < y ? x : y; }
  */
 static void look_at_signals_waiting(struct app *a, int64_t now)
 {
-    bool asked = read_signals(a);
+    bool asked = signals_read(&a->signals);
     if (a->wrapped && !a->wrap.ended)
         take_signals(a);
     if (a->wrapped && a->wrap.ended)
@@ -593,7 +618,7 @@ static void look_at_signals_waiting(struct app *a, int64_t now)
 static bool wait_for_reader(void *context, int fd)
 {
     struct app *a = context;
-    struct pollfd fds[2] = {{.fd = fd, .events = POLLOUT}, {.fd = a->signals[0], .events = POLLIN}};
+    struct pollfd fds[2] = {{.fd = fd, .events = POLLOUT}, {.fd = a->signals.pipe[0], .events = POLLIN}};
     if (a->server.stopping)
         a->give_up_at = least(a->give_up_at, a->server.grace);
     for (;;) {
@@ -653,6 +678,8 @@ static void look_at_counts(struct app *a)
         stop(a, ENOUGH);
     else if (a->o.connections > 0 && !a->o.keep && v->spoken >= a->o.connections && v->open == 0)
         stop(a, CONNECTIONS);
+    else if (a->alone && v->open == 0)
+        stop(a, SESSION_ENDED);
     else if (v->failed > 0 && (!a->o.keep || v->reader_gone))
         stop(a, OUTPUT_FAILED);
 }
@@ -680,18 +707,10 @@ static void look_at_status_line(struct app *a)
     show_status(&a->show, text);
 }
 
-static void look_at_port_file(struct app *a)
-{
-    char text[16];
-    port_text(a, text);
-    if (a->port_file_waits)
-        a->port_file_waits = write_fifo(a->o.port_file, text) < 0 && errno == ENXIO;
-}
-
 static int64_t next_look(const struct app *a)
 {
     int64_t next = least(least(a->limit, a->kill_at), a->status_at);
-    if (a->port_file_waits)
+    if (a->port_file.waits)
         next = least(next, a->server.now + (a->server.now - a->start < 1000 ? FIFO_RETRY : 10 * FIFO_RETRY));
     if (a->wrapped && a->wrap.ended && a->cause == NOTHING)
         next = a->settled ? least(next, a->linger_until) : 0;
@@ -708,9 +727,9 @@ static int watch(struct app *a)
         }
         if (!a->server.listening)
             close_listeners(a);
-        if (a->server.watched || a->n_came > 0)
+        if (a->server.watched || a->signals.n > 0)
             take_signals(a);
-        look_at_port_file(a);
+        announce_go_on(&a->port_file);
         look_at_time(a);
         look_at_counts(a);
         look_at_command(a, n == 0);
@@ -760,13 +779,16 @@ static void cause_text(const struct app *a, char *text, size_t size)
         (void)snprintf(text, size, " before the %s limit", time_text(a->o.time, time));
         break;
     case SIGNALLED:
-        (void)snprintf(text, size, " before %s", signal_name(a->signal));
+        (void)snprintf(text, size, " before %s", signals_name(a->signal));
         break;
     case COMMAND_ENDED:
         if (a->o.linger > 0)
             (void)snprintf(text, size, " before the command ended and %s after it", time_text(a->o.linger, time));
         else
             (void)snprintf(text, size, " before the command ended");
+        break;
+    case SESSION_ENDED:
+        (void)snprintf(text, size, " before the session ended");
         break;
     case CONNECTIONS:
         (void)snprintf(text, size, " in %ju connection%s", (uintmax_t)a->o.connections, plural(a->o.connections));
@@ -812,6 +834,9 @@ static int judge_counts(struct app *a)
     else if (v->unheard > 0)
         (void)snprintf(more, sizeof more, "; %ju more stored, but the client left before the reply",
                        (uintmax_t)v->unheard);
+    else if (v->tls_failed > 0)
+        (void)snprintf(more, sizeof more, "; %ju connection%s came to no TLS", (uintmax_t)v->tls_failed,
+                       plural(v->tls_failed));
     show_line(&a->show, "expected %s, got %s%s%s", expected, got, v->taken > o->max ? "" : cause, more);
     return NOT_AS_EXPECTED;
 }
@@ -847,21 +872,21 @@ static void clean_up(struct app *a)
     show_status(&a->show, "");
     if (a->temporary != NULL)
         (void)nftw(a->temporary, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-    struct stat st; /* another run may have put its own there */
-    if (a->port_file_made && stat(a->o.port_file, &st) == 0 && st.st_ino == a->port_file.st_ino &&
-        st.st_dev == a->port_file.st_dev)
-        (void)unlink(a->o.port_file);
+    announce_remove(&a->port_file);
+    announce_remove(&a->ca_file);
 }
 
 static void close_all(struct app *a)
 {
     server_close(&a->server);
     close_listeners(a);
+    tls_close(a->tls);
     save_close(&a->save);
     clean_up(a);
     if (a->directory != a->temporary)
         free(a->directory);
     free(a->temporary);
+    free(a->ca_path);
 }
 
 /* Some file systems report a failed write only now. */
@@ -877,7 +902,7 @@ static int close_stream(struct app *a, int status)
 static int print_help(struct app *a)
 {
     bool good = a->o.help ? options_help() == 0
-                          : printf("fakesmtp %s (%s, without TLS)\n", VERSION, os_kind) > 0 && fflush(stdout) == 0;
+                          : printf("fakesmtp %s (%s, %s)\n", VERSION, os_kind, tls_kind) > 0 && fflush(stdout) == 0;
     if (good && close(STDOUT_FILENO) == 0)
         return AS_EXPECTED;
     show_line(&a->show, "cannot write to standard output: %s", strerror(errno));
@@ -908,12 +933,15 @@ int main(int argc, char **argv)
     }
     bool unstarted = status != AS_EXPECTED && !a.server.stopping;
     close_all(&a);
-    for (size_t i = 0; unstarted && signal_pipe >= 0 && read_signals(&a) && i < a.n_came; i++) {
-        if ((a.came[i] & ~FROM_TERMINAL) != SIGCHLD)
-            die_of(a.came[i] & ~FROM_TERMINAL);
+    struct signals_one one;
+    if (unstarted)
+        (void)signals_read(&a.signals);
+    while (unstarted && signals_take(&a.signals, &one)) {
+        if (one.number != SIGCHLD)
+            signals_die(one.number);
     }
     bool command_interrupted = WIFSIGNALED(a.wrap.status) && WTERMSIG(a.wrap.status) == SIGINT;
     if (a.interrupted || (a.signal == SIGINT && command_interrupted))
-        die_of(SIGINT);
+        signals_die(SIGINT);
     return status;
 }

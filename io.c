@@ -1,5 +1,5 @@
 /*
- * io.c - endpoints, listening and connected sockets.
+ * io.c - endpoints, listening and connected sockets, standard input and output.
  *
  * An endpoint becomes a list of addresses, which are bound in turn with one
  * port.  Where any free port will do, the first address finds it and the
@@ -8,6 +8,9 @@
  * SO_REUSEADDR only lets a port be used again at once after an earlier run;
  * two that listen on one address stay impossible, and SO_REUSEPORT, which
  * would let them share the mail, is never set.
+ *
+ * Standard input and output may be others' too, as a terminal is, so they are
+ * given back as they were.
  */
 #include "io.h"
 
@@ -19,8 +22,11 @@
 #include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -33,29 +39,53 @@ struct address {
         struct sockaddr any;
         struct sockaddr_in in;
         struct sockaddr_in6 in6;
+        struct sockaddr_un path;
     } u;
     bool optional; /* may be missing on this machine */
 };
 
 /* ---- endpoints as text ---- */
 
-static const char *parse_port(const char *text, uint16_t *port)
+/* A decimal number up to 65535, and nothing else; -1 if it is none. */
+static int parse_number(const char *text)
 {
-    unsigned long value = 0;
+    int value = 0;
     size_t i = 0;
     for (; text[i] >= '0' && text[i] <= '9' && i < 6; i++)
-        value = value * 10 + (unsigned long)(text[i] - '0');
-    if (i == 0 || text[i] != '\0' || value > 65535)
-        return "wants a port from 0 to 65535 behind the colon";
+        value = value * 10 + (text[i] - '0');
+    return i == 0 || text[i] != '\0' || value > 65535 ? -1 : value;
+}
+
+static const char *parse_port(const char *text, uint16_t *port)
+{
+    int value = parse_number(text);
     *port = (uint16_t)value;
+    return value < 0 ? "wants a port from 0 to 65535 behind the colon" : NULL;
+}
+
+static const char *parse_path(const char *text, struct io_endpoint *e)
+{
+    e->kind = IO_UNIX;
+    if (*text == '\0')
+        return "wants a path behind unix:";
+    if (strlen(text) >= sizeof((struct sockaddr_un *)0)->sun_path)
+        return "has a path that is too long for a Unix socket; a relative one may do";
+    memcpy(e->host, text, strlen(text) + 1);
     return NULL;
 }
 
-const char *io_parse_endpoint(const char *text, struct io_endpoint *e)
+static const char *parse_fd(const char *text, struct io_endpoint *e)
+{
+    e->kind = IO_FD;
+    e->fd = parse_number(text);
+    return e->fd < 0 ? "wants the number of an open descriptor behind fd:" : NULL;
+}
+
+static const char *parse_host(const char *text, struct io_endpoint *e)
 {
     const char *colon = strrchr(text, ':'), *start = text, *end = colon;
     if (colon == NULL)
-        return "wants HOST:PORT, [ADDRESS]:PORT, :PORT or *:PORT";
+        return "wants HOST:PORT, [ADDRESS]:PORT, :PORT, *:PORT, unix:PATH, fd:N or -";
     if (*start == '[') {
         if (end == start || end[-1] != ']')
             return "wants [ADDRESS]:PORT";
@@ -73,6 +103,37 @@ const char *io_parse_endpoint(const char *text, struct io_endpoint *e)
         return "wants an IPv6 address between the brackets";
     e->kind = n == 0 ? IO_LOOPBACK : strcmp(e->host, "*") == 0 ? IO_ANY : IO_HOST;
     return parse_port(colon + 1, &e->port);
+}
+
+static const char *const schemes[] = {[IO_SMTP] = "smtp://", [IO_SMTPS] = "smtps://", [IO_LMTP] = "lmtp://"};
+
+/* Whether text begins with start; *rest is then what follows. */
+static bool begins(const char *text, const char *start, const char **rest)
+{
+    bool does = strncmp(text, start, strlen(start)) == 0;
+    if (does)
+        *rest = text + strlen(start);
+    return does;
+}
+
+const char *io_parse_endpoint(const char *text, struct io_endpoint *e)
+{
+    *e = (struct io_endpoint){.scheme = IO_SMTP, .fd = -1};
+    for (int i = IO_SMTP; i <= IO_LMTP; i++) {
+        if (begins(text, schemes[i], &text)) {
+            e->scheme = (enum io_scheme)i;
+            break;
+        }
+    }
+    if (strstr(text, "://") != NULL)
+        return "knows smtp://, smtps:// and lmtp:// only";
+    if (strcmp(text, "-") == 0) {
+        e->kind = IO_STDIO;
+        return NULL;
+    }
+    return begins(text, "unix:", &text) ? parse_path(text, e)
+           : begins(text, "fd:", &text) ? parse_fd(text, e)
+                                        : parse_host(text, e);
 }
 
 /* ---- addresses ---- */
@@ -157,6 +218,9 @@ static size_t addresses_of(const struct io_endpoint *e, struct address *addresse
         return resolve(e->host, addresses, reason);
     case IO_LOOPBACK:
     case IO_ANY:
+    case IO_UNIX:
+    case IO_FD:
+    case IO_STDIO:
         break;
     }
     addresses[0] = ipv4(e->kind == IO_ANY ? INADDR_ANY : INADDR_LOOPBACK);
@@ -166,6 +230,15 @@ static size_t addresses_of(const struct io_endpoint *e, struct address *addresse
 
 /* ---- listening ---- */
 
+/* Closes a descriptor after a failure, which errno still tells of; returns -1. */
+static int close_failed(int fd)
+{
+    int saved = errno;
+    (void)close(fd);
+    errno = saved;
+    return -1;
+}
+
 static int open_socket(const struct address *a)
 {
     int fd = socket(a->u.any.sa_family, SOCK_STREAM, 0);
@@ -174,15 +247,12 @@ static int open_socket(const struct address *a)
     int on = 1;
     bool v6 = a->u.any.sa_family == AF_INET6;
     socklen_t length = v6 ? sizeof a->u.in6 : sizeof a->u.in;
-    struct io_listener one = {.fds = {fd}, .n = 1};
     if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0 ||
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
         (v6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0) ||
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0 || /* connections inherit it */
-        bind(fd, &a->u.any, length) < 0 || listen(fd, BACKLOG) < 0) {
-        io_unlisten(&one);
-        return -1;
-    }
+        bind(fd, &a->u.any, length) < 0 || listen(fd, BACKLOG) < 0)
+        return close_failed(fd);
     return fd;
 }
 
@@ -216,7 +286,9 @@ static int listen_on_all(struct address *addresses, size_t n, uint16_t port, str
         if (fd >= 0)
             l->fds[l->n++] = fd;
         if (fd < 0 || (l->port == 0 && learn_port(fd, &l->port) < 0)) {
+            int saved = errno;
             io_unlisten(l);
+            errno = saved;
             return -1;
         }
         if (l->n == 1)
@@ -225,10 +297,9 @@ static int listen_on_all(struct address *addresses, size_t n, uint16_t port, str
     return l->n > 0 ? 0 : -1;
 }
 
-int io_listen(const struct io_endpoint *e, struct io_listener *l, const char **reason)
+static int listen_on_addresses(const struct io_endpoint *e, struct io_listener *l, const char **reason)
 {
     struct address addresses[IO_SOCKETS_MAX];
-    *reason = NULL;
     (void)snprintf(l->text, sizeof l->text, "%s", e->host);
     size_t n = addresses_of(e, addresses, reason);
     if (n == 0)
@@ -240,37 +311,222 @@ int io_listen(const struct io_endpoint *e, struct io_listener *l, const char **r
         return -1;
     (void)snprintf(l->text, sizeof l->text, strchr(l->host, ':') != NULL ? "[%s]:%u" : "%s:%u", l->host,
                    (unsigned)l->port);
-    if (e->kind == IO_ANY || strcmp(l->host, "0.0.0.0") == 0)
+    return 0;
+}
+
+/* Whether nobody listens on the Unix socket of this name any more. */
+static bool is_stale(const struct sockaddr_un *name, const char **reason)
+{
+    struct stat st;
+    if (lstat(name->sun_path, &st) < 0)
+        return false;
+    if (!S_ISSOCK(st.st_mode)) {
+        *reason = "a file is there that is no socket";
+        return false;
+    }
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    if (fd < 0)
+        return false;
+    bool refused = connect(fd, (const struct sockaddr *)name, sizeof *name) < 0 && errno == ECONNREFUSED;
+    (void)close(fd);
+    return refused;
+}
+
+static int bind_path(int fd, const struct sockaddr_un *name, const char **reason)
+{
+    const struct sockaddr *address = (const struct sockaddr *)name;
+    if (bind(fd, address, sizeof *name) == 0)
+        return 0;
+    if (errno != EADDRINUSE || !is_stale(name, reason)) {
+        errno = EADDRINUSE;
+        return -1;
+    }
+    return unlink(name->sun_path) < 0 ? -1 : bind(fd, address, sizeof *name);
+}
+
+static int listen_on_path(const struct io_endpoint *e, struct io_listener *l, const char **reason)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    struct stat st;
+    memcpy(name.sun_path, e->host, strlen(e->host) + 1);
+    (void)snprintf(l->text, sizeof l->text, "unix:%s", e->host);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    if (fd < 0)
+        return -1;
+    if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0 || bind_path(fd, &name, reason) < 0)
+        return close_failed(fd);
+    l->fds[l->n++] = fd;
+    (void)snprintf(l->path, sizeof l->path, "%s", e->host);
+    char *whole = realpath(e->host, NULL);
+    (void)snprintf(l->host, sizeof l->host, "%s", whole != NULL ? whole : e->host);
+    free(whole);
+    if (stat(e->host, &st) == 0) {
+        l->device = st.st_dev;
+        l->inode = st.st_ino;
+    }
+    if (listen(fd, BACKLOG) == 0)
+        return 0;
+    int saved = errno;
+    io_unlisten(l);
+    errno = saved;
+    return -1;
+}
+
+/* A socket that whoever started us has open. */
+static int listen_on_fd(const struct io_endpoint *e, struct io_listener *l, const char **reason)
+{
+    struct address a;
+    socklen_t length = sizeof a.u;
+    int on = 1, listens = 0;
+    socklen_t size = sizeof listens;
+    (void)snprintf(l->text, sizeof l->text, "fd:%d", e->fd);
+    memset(&a, 0, sizeof a);
+    if (getsockname(e->fd, &a.u.any, &length) < 0)
+        return -1;
+    if (getsockopt(e->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0 || !listens) {
+        *reason = "it is no listening socket";
+        return -1;
+    }
+    if (fcntl(e->fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(e->fd, F_SETFL, O_NONBLOCK) < 0)
+        return -1;
+    l->fds[l->n++] = e->fd;
+    if (a.u.any.sa_family == AF_UNIX) {
+        (void)snprintf(l->host, sizeof l->host, "%.*s", (int)sizeof a.u.path.sun_path, a.u.path.sun_path);
+        (void)snprintf(l->text, sizeof l->text, "unix:%.*s", (int)sizeof a.u.path.sun_path, a.u.path.sun_path);
+        return 0;
+    }
+    (void)setsockopt(e->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    l->port = get_port(&a);
+    address_text(&a, l->host, sizeof l->host);
+    endpoint_text(&a, l->port, l->text, sizeof l->text);
+    return 0;
+}
+
+/* What a client on this machine connects to. */
+static void set_url(struct io_listener *l)
+{
+    if (strcmp(l->host, "0.0.0.0") == 0)
         (void)snprintf(l->host, sizeof l->host, "127.0.0.1");
     else if (strcmp(l->host, "::") == 0)
         (void)snprintf(l->host, sizeof l->host, "::1");
-    return 0;
+    if (l->port > 0)
+        (void)snprintf(l->url, sizeof l->url, strchr(l->host, ':') != NULL ? "%s[%s]:%u" : "%s%s:%u",
+                       schemes[l->scheme], l->host, (unsigned)l->port);
+    else
+        (void)snprintf(l->url, sizeof l->url, "%sunix:%s", l->scheme == IO_SMTP ? "" : schemes[l->scheme], l->host);
+}
+
+int io_listen(const struct io_endpoint *e, struct io_listener *l, const char **reason)
+{
+    int status = 0;
+    *l = (struct io_listener){.scheme = e->scheme, .n = 0};
+    *reason = NULL;
+    switch (e->kind) {
+    case IO_LOOPBACK:
+    case IO_ANY:
+    case IO_HOST:
+        status = listen_on_addresses(e, l, reason);
+        break;
+    case IO_UNIX:
+        status = listen_on_path(e, l, reason);
+        break;
+    case IO_FD:
+        status = listen_on_fd(e, l, reason);
+        break;
+    case IO_STDIO:
+        (void)snprintf(l->text, sizeof l->text, "standard input");
+        return 0;
+    }
+    if (status == 0)
+        set_url(l);
+    return status;
+}
+
+int io_count_passed(void)
+{
+    const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+    char own[32];
+    (void)snprintf(own, sizeof own, "%ld", (long)getpid());
+    if (pid == NULL || count == NULL || strcmp(pid, own) != 0)
+        return 0;
+    int n = parse_number(count);
+    (void)unsetenv("LISTEN_PID");
+    (void)unsetenv("LISTEN_FDS");
+    (void)unsetenv("LISTEN_FDNAMES");
+    return n;
 }
 
 void io_unlisten(struct io_listener *l)
 {
-    int saved = errno;
+    struct stat st;
     for (size_t i = 0; i < l->n; i++)
         (void)close(l->fds[i]);
     l->n = 0;
-    errno = saved;
+    if (l->path[0] != '\0' && lstat(l->path, &st) == 0 && st.st_dev == l->device && st.st_ino == l->inode)
+        (void)unlink(l->path);
+    l->path[0] = '\0';
 }
 
 /* ---- connections ---- */
 
-int io_accept(int fd, struct io_peer *peer)
+/* The other end, as far as it has an address of the Internet. */
+static void set_peer(const struct address *a, struct io_peer *peer)
+{
+    *peer = (struct io_peer){"", 0};
+    if (a->u.any.sa_family != AF_INET && a->u.any.sa_family != AF_INET6)
+        return;
+    address_text(a, peer->address, sizeof peer->address);
+    peer->port = get_port(a);
+}
+
+int io_accept(int fd, struct io_conn *c, struct io_peer *peer)
 {
     struct address a;
     socklen_t length = sizeof a.u;
+    a.u.any.sa_family = AF_UNSPEC;
     int accepted = os_accept(fd, &a.u.any, &length);
     if (accepted < 0)
         return -1;
-    address_text(&a, peer->address, sizeof peer->address);
-    peer->port = get_port(&a);
-    return accepted;
+    *c = (struct io_conn){.in = accepted, .out = accepted};
+    set_peer(&a, peer);
+    return 0;
 }
 
-ssize_t io_read(int fd, void *octets, size_t n)
+/* A descriptor of its own, that does not block, for what fd is open on; in its place nothing is left but /dev/null. */
+static int take_descriptor(int fd, int flags)
+{
+    int taken = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1), null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    bool good = taken >= 0 && null >= 0 && fcntl(taken, F_SETFL, flags | O_NONBLOCK) == 0 && dup2(null, fd) == fd;
+    int saved = errno;
+    if (null >= 0)
+        (void)close(null);
+    if (!good && taken >= 0)
+        (void)close(taken);
+    errno = saved;
+    return good ? taken : -1;
+}
+
+int io_take_stdio(struct io_conn *c, struct io_peer *peer)
+{
+    struct address a;
+    socklen_t length = sizeof a.u;
+    a.u.any.sa_family = AF_UNSPEC;
+    if (getpeername(STDIN_FILENO, &a.u.any, &length) < 0)
+        a.u.any.sa_family = AF_UNSPEC;
+    set_peer(&a, peer);
+    *c = (struct io_conn){.borrowed = true};
+    c->in_flags = fcntl(STDIN_FILENO, F_GETFL);
+    c->out_flags = fcntl(STDOUT_FILENO, F_GETFL); /* both may be of one description, which changes with the first */
+    if (c->in_flags < 0 || c->out_flags < 0)
+        return -1;
+    c->in = take_descriptor(STDIN_FILENO, c->in_flags);
+    if (c->in < 0)
+        return -1;
+    c->out = take_descriptor(STDOUT_FILENO, c->out_flags);
+    return c->out < 0 ? close_failed(c->in) : 0;
+}
+
+static ssize_t read_on(int fd, void *octets, size_t n)
 {
     ssize_t got;
     do
@@ -279,13 +535,55 @@ ssize_t io_read(int fd, void *octets, size_t n)
     return got;
 }
 
-ssize_t io_write(int fd, const void *octets, size_t n)
+ssize_t io_read(struct io_conn *c, void *octets, size_t n)
 {
+    return c->transport != NULL ? c->transport->read(c, octets, n) : read_on(c->in, octets, n);
+}
+
+bool io_has_octets(const struct io_conn *c)
+{
+    char octet;
+    return recv(c->in, &octet, 1, MSG_PEEK) > 0 || errno == ENOTSOCK;
+}
+
+ssize_t io_discard(struct io_conn *c, void *room, size_t n) { return read_on(c->in, room, n); }
+
+ssize_t io_write(struct io_conn *c, const void *octets, size_t n)
+{
+    if (c->transport != NULL)
+        return c->transport->write(c, octets, n);
     ssize_t put;
     do
-        put = write(fd, octets, n);
+        put = write(c->out, octets, n);
     while (put < 0 && errno == EINTR);
     return put;
+}
+
+/* Only closing it tells the reader of a pipe. */
+void io_end(struct io_conn *c)
+{
+    if (c->transport != NULL)
+        c->transport->end(c);
+    if (shutdown(c->out, SHUT_WR) == 0 || errno != ENOTSOCK)
+        return;
+    (void)fcntl(c->out, F_SETFL, c->out_flags);
+    (void)close(c->out);
+    c->out = -1;
+}
+
+void io_close(struct io_conn *c)
+{
+    if (c->transport != NULL)
+        c->transport->close(c);
+    c->transport = NULL;
+    if (c->borrowed) {
+        (void)fcntl(c->in, F_SETFL, c->in_flags);
+        if (c->out >= 0)
+            (void)fcntl(c->out, F_SETFL, c->out_flags);
+    }
+    (void)close(c->in);
+    if (c->out >= 0 && c->out != c->in)
+        (void)close(c->out);
 }
 
 int64_t io_now(void)
@@ -294,5 +592,3 @@ int64_t io_now(void)
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
-
-void io_end(int fd) { (void)shutdown(fd, SHUT_WR); }

@@ -1,5 +1,5 @@
 /*
- * io.h - endpoints, listening and connected sockets.
+ * io.h - endpoints, listening and connected sockets, standard input and output.
  *
  * Functions that return int give -1 with errno on failure, unless they say
  * otherwise.  No descriptor outlives an exec.
@@ -7,6 +7,7 @@
 #ifndef IO_H
 #define IO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -14,57 +15,116 @@
 enum {
     IO_SOCKETS_MAX = 8, /* sockets of one endpoint */
     IO_TEXT_MAX = 300,  /* octets of an endpoint or address as text, with the NUL */
+    IO_URL_MAX = IO_TEXT_MAX + 16,
 };
+
+/* What is spoken there: SMTP, SMTP under TLS from the first octet on (RFC 8314 3.3), LMTP. */
+enum io_scheme { IO_SMTP, IO_SMTPS, IO_LMTP };
 
 /* Where to listen: what the user wrote, taken apart. */
 struct io_endpoint {
-    enum { IO_LOOPBACK, IO_ANY, IO_HOST } kind;
-    char host[256]; /* IO_HOST: an address or a name */
+    enum io_scheme scheme;
+    enum { IO_LOOPBACK, IO_ANY, IO_HOST, IO_UNIX, IO_FD, IO_STDIO } kind;
+    char host[256]; /* IO_HOST: an address or a name; IO_UNIX: a path */
     uint16_t port;  /* 0: any free one */
+    int fd;         /* IO_FD: a listening socket that is open already */
 };
 
-/* The sockets that listen there: more than one where it means several addresses. */
+/* The sockets that listen there: more than one where it means several addresses, none of IO_STDIO. */
 struct io_listener {
+    enum io_scheme scheme;
     int fds[IO_SOCKETS_MAX];
     size_t n;
-    uint16_t port;
-    char host[IO_TEXT_MAX]; /* what a client on this machine connects to */
-    char text[IO_TEXT_MAX]; /* host and port; after a failure, what could not be had */
+    uint16_t port;          /* 0: it has none */
+    char host[IO_TEXT_MAX]; /* what a client on this machine connects to: an address, or the path of a Unix socket */
+    char text[IO_TEXT_MAX]; /* the endpoint in short; after a failure, what could not be had */
+    char url[IO_URL_MAX];   /* the same for a client */
+    char path[IO_TEXT_MAX]; /* of the Unix socket that was made, "" if none was: */
+    dev_t device;           /* it is removed at the end if it is still the same */
+    ino_t inode;
+};
+
+/*
+ * A transport over a connection, such as TLS: its state is
+ * c->state.  read and write are as those of io_read() and io_write(); each
+ * sets c->wants_write to whether it is a write that has to be waited for.
+ */
+struct io_conn;
+struct io_transport {
+    /* Goes on with the handshake: 1 once it is done, 0 if the connection has to be waited for, -1 if it has failed;
+       why it has, is then in why, of size octets. */
+    int (*handshake)(struct io_conn *c, char *why, size_t size);
+    ssize_t (*read)(struct io_conn *c, void *octets, size_t n);
+    ssize_t (*write)(struct io_conn *c, const void *octets, size_t n);
+    void (*end)(struct io_conn *c);   /* says that nothing more will come */
+    void (*close)(struct io_conn *c); /* frees the state */
+    const char *(*version)(const struct io_conn *c);
+};
+
+/* A connection.  The caller allocates it. */
+struct io_conn {
+    int in, out;                          /* the same descriptor, but for standard input and output */
+    const struct io_transport *transport; /* NULL: plain octets */
+    void *state;                          /* the transport's */
+    bool wants_write;                     /* the transport has to write before it can go on */
+    bool borrowed;                        /* in and out are others' too, and had these flags: */
+    int in_flags, out_flags;
 };
 
 /* The other end of a connection. */
 struct io_peer {
-    char address[46]; /* as text */
+    char address[46]; /* as text; "" where it has none */
     uint16_t port;
 };
 
 /*
- * Reads HOST:PORT, [ADDRESS]:PORT, :PORT (loopback) or *:PORT (all
- * addresses).  Returns NULL, or what is wrong, as words that follow "it".
+ * Reads HOST:PORT, [ADDRESS]:PORT, :PORT (loopback), *:PORT (all addresses),
+ * unix:PATH, fd:N or -, perhaps behind smtp://, smtps:// or lmtp://.  Returns
+ * NULL, or what is wrong, as words that follow "it".
  */
 const char *io_parse_endpoint(const char *text, struct io_endpoint *e);
 
 /*
  * Listens there, on all its addresses with one port; IPv6 is left out where
  * the machine has none, unless it is all that was asked for.  An address in
- * use is a failure.  *reason is NULL, or words where errno has none.
+ * use is a failure; a Unix socket that nobody listens on any more is replaced.
+ * *reason is NULL, or words where errno has none.
  */
 int io_listen(const struct io_endpoint *e, struct io_listener *l, const char **reason);
+
+/*
+ * How many sockets a service manager has passed to this process, from IO_PASSED
+ * on (sd_listen_fds(3)); the variables that say so are then unset.  -1 if
+ * LISTEN_FDS makes no sense.
+ */
+enum { IO_PASSED = 3 };
+int io_count_passed(void);
 
 /* Stops listening. */
 void io_unlisten(struct io_listener *l);
 
 /* Takes a connection; it does not block. */
-int io_accept(int fd, struct io_peer *peer);
+int io_accept(int fd, struct io_conn *c, struct io_peer *peer);
 
-/* As read(2) and write(2), but for EINTR. */
-ssize_t io_read(int fd, void *octets, size_t n);
-ssize_t io_write(int fd, const void *octets, size_t n);
+/* Takes standard input and output as one; what stands in their places is /dev/null. */
+int io_take_stdio(struct io_conn *c, struct io_peer *peer);
+
+/* As read(2) and write(2), but for EINTR, through the transport if there is one. */
+ssize_t io_read(struct io_conn *c, void *octets, size_t n);
+ssize_t io_write(struct io_conn *c, const void *octets, size_t n);
+
+/* Whether the client has said something, which stays to be read. */
+bool io_has_octets(const struct io_conn *c);
+
+/* Reads away what still comes, whatever it is: as io_read(), past the transport. */
+ssize_t io_discard(struct io_conn *c, void *room, size_t n);
+
+/* Tells the peer that nothing more will come; what it still sends can be read. */
+void io_end(struct io_conn *c);
+
+void io_close(struct io_conn *c);
 
 /* Milliseconds on a clock that only goes forward. */
 int64_t io_now(void);
-
-/* Tells the peer that nothing more will come; what it still sends can be read. */
-void io_end(int fd);
 
 #endif

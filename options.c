@@ -13,13 +13,16 @@
 #include <stdio.h>
 #include <string.h>
 
-enum group { AWAITED, LISTENING, STORING, PROTOCOL, WRAPPING, SHOWING };
+#include "smtp.h"
+
+enum group { AWAITED, LISTENING, STORING, PROTOCOL, SECURITY, WRAPPING, SHOWING };
 
 static const char *const groups[] = {
     [AWAITED] = "What is awaited (without any of these: one message)",
     [LISTENING] = "Where it listens (port 1025 of this machine; with a command, a free port)",
     [STORING] = "Where mail goes (standard output; with a command, a directory of its own)",
     [PROTOCOL] = "How it speaks SMTP",
+    [SECURITY] = "Logins and TLS",
     [WRAPPING] = "With a command",
     [SHOWING] = "What is shown, on standard error",
 };
@@ -239,6 +242,64 @@ static int take_idle(struct parse *p, const char *text)
     return p->o->idle > 0 ? 0 : wrong(p, "'%s' is no time at all", text);
 }
 
+/* What stands in front of the next comma; *rest is then behind it, NULL at the end. */
+static struct span take_item(const char **rest)
+{
+    const char *start = *rest, *comma = strchr(start, ',');
+    *rest = comma != NULL ? comma + 1 : NULL;
+    return (struct span){start, comma != NULL ? (size_t)(comma - start) : strlen(start)};
+}
+
+static int take_hidden(struct parse *p, const char *text)
+{
+    for (const char *rest = text; rest != NULL;) {
+        struct span item = take_item(&rest);
+        unsigned extension = smtp_extension(item);
+        p->o->hidden |= extension;
+        if (extension != 0)
+            continue;
+        char all[OPTIONS_WHY_MAX / 2] = "";
+        size_t n = 0;
+        for (size_t i = 0; smtp_keyword(i) != NULL; i++)
+            n += (size_t)snprintf(all + n, sizeof all - n, "%s%s", i > 0 ? ", " : "", smtp_keyword(i));
+        return wrong(p, "'%.*s' is no extension: give some of %s, by comma", item.n < 40 ? (int)item.n : 40, item.p,
+                     all);
+    }
+    return 0;
+}
+
+static int take_login(struct parse *p, const char *text)
+{
+    struct options *o = p->o;
+    const char *colon = strchr(text, ':');
+    if (colon == NULL || colon == text)
+        return wrong(p, "give USER:PASSWORD");
+    if (o->n_logins == OPTIONS_LOGINS_MAX)
+        return wrong(p, "at most %d may be given", OPTIONS_LOGINS_MAX);
+    o->logins[o->n_logins++] = text;
+    return 0;
+}
+
+static int take_required(struct parse *p, const char *text)
+{
+    for (const char *rest = text; rest != NULL;) {
+        struct span item = take_item(&rest);
+        if (span_is(item, "auth"))
+            p->o->require_auth = true;
+        else if (span_is(item, "tls"))
+            p->o->require_tls = true;
+        else
+            return wrong(p, "'%s' cannot be required: give auth, tls or auth,tls", text);
+    }
+    return 0;
+}
+
+static int take_cert(struct parse *p, const char *text) { return take_file_name(p, text, &p->o->cert); }
+
+static int take_key(struct parse *p, const char *text) { return take_file_name(p, text, &p->o->key); }
+
+static int take_ca_file(struct parse *p, const char *text) { return take_file_name(p, text, &p->o->ca_file); }
+
 static int take_env(struct parse *p, const char *text)
 {
     struct options *o = p->o;
@@ -278,8 +339,12 @@ static const struct option_entry {
 
     {'p', NULL, "PORT", LISTENING, TAKE(take_port), "port on 127.0.0.1 and ::1; 0 for a free one"},
     {'l', NULL, "ENDPOINT", LISTENING, TAKE(take_endpoint),
-     "HOST:PORT, [ADDRESS]:PORT, :PORT (this machine) or\n*:PORT (all addresses); may be repeated"},
-    {0, "port-file", "FILE", LISTENING, TAKE(take_port_file), "write the port there, once listening; may be a FIFO"},
+     "HOST:PORT, [ADDRESS]:PORT, :PORT (this machine),\n*:PORT (all addresses), unix:PATH, fd:N (a listening\n"
+     "socket), - (standard input and output); smtps:// or\nlmtp:// in front; may be repeated"},
+    {0, "port-file", "FILE", LISTENING, TAKE(take_port_file),
+     "write the port, or path, there, once listening;\nmay be a FIFO"},
+    {'b', NULL, NULL, LISTENING, FLAG(background),
+     "go to the background once listening, and print\nassignments for eval"},
 
     {'d', NULL, "DIR", STORING, TAKE(take_directory), "DIR/0001.eml, DIR/0002.eml, ..."},
     {0, "maildir", "DIR", STORING, TAKE(take_maildir), "a Maildir"},
@@ -294,6 +359,15 @@ static const struct option_entry {
     {0, "max-recipients", "N", PROTOCOL, TAKE(take_max_recipients), "recipients of a message (1000)"},
     {0, "max-connections", "N", PROTOCOL, TAKE(take_max_connections), "connections at once (no limit)"},
     {0, "idle", "TIME", PROTOCOL, TAKE(take_idle), "give up on a client that is silent for TIME (5m)"},
+
+    {0, "hide", "EXT,...", PROTOCOL, TAKE(take_hidden), "take extensions away: SIZE,CHUNKING"},
+
+    {0, "auth", "USER:PASSWORD", SECURITY, TAKE(take_login), "a good login; without it, any is; may be repeated"},
+    {0, "require", "WHAT", SECURITY, TAKE(take_required), "auth, tls or both: auth,tls"},
+    {0, "tls", NULL, SECURITY, FLAG(tls), "offer STARTTLS"},
+    {0, "cert", "FILE", SECURITY, TAKE(take_cert), "our certificate (one is made)"},
+    {0, "key", "FILE", SECURITY, TAKE(take_key), "its key (in the file of --cert)"},
+    {0, "ca-file", "FILE", SECURITY, TAKE(take_ca_file), "write the certificate that is made, to be trusted"},
 
     {0, "env", "NAME=TEXT", WRAPPING, TAKE(take_env),
      "set NAME in its environment; %h is the host, %p the\nport, %u the URL, %d the directory, %% a %"},
@@ -376,19 +450,96 @@ static bool is_whole(const char *word, const char *name)
            (word[n + 2] == '\0' || word[n + 2] == '=');
 }
 
-static int check(struct options *o, char *why)
+static bool have_kind(const struct options *o, int kind)
 {
-    const char *wrong_one = NULL;
-    if (o->command[0] == NULL && o->n_env > 0)
-        wrong_one = "--env is for a command, and there is none";
-    else if (o->command[0] == NULL && o->linger > 0)
-        wrong_one = "--linger is for a command, and there is none";
-    else if (o->command[0] != NULL && o->keep)
-        wrong_one = "-k is for a run without a command: with one, the run ends when that does";
-    else if (o->none && o->output != NULL)
-        wrong_one = "-f none makes no stream, so -o has nothing to write";
-    else if (o->verbose && o->quiet)
-        wrong_one = "-v and -q are opposites: give one of them";
+    for (size_t i = 0; i < o->n_endpoints; i++) {
+        if ((int)o->endpoints[i].kind == kind)
+            return true;
+    }
+    return false;
+}
+
+bool options_have_stdio(const struct options *o) { return have_kind(o, IO_STDIO); }
+
+bool options_have_smtps(const struct options *o)
+{
+    for (size_t i = 0; i < o->n_endpoints; i++) {
+        if (o->endpoints[i].scheme == IO_SMTPS)
+            return true;
+    }
+    return false;
+}
+
+/* A stream on standard output was asked for. */
+static bool prints(const struct options *o)
+{
+    return o->stream && !o->none && (o->output == NULL || strcmp(o->output, "-") == 0);
+}
+
+/* What does not go together in the run; NULL if all does. */
+static const char *check_run(const struct options *o)
+{
+    bool command = o->command[0] != NULL;
+    if (!command && o->n_env > 0)
+        return "--env is for a command, and there is none";
+    if (!command && o->linger > 0)
+        return "--linger is for a command, and there is none";
+    if (command && o->keep)
+        return "-k is for a run without a command: with one, the run ends when that does";
+    if (command && o->background)
+        return "-b is for a run without a command: with one, its environment says where we listen";
+    if (o->background && prints(o))
+        return "-b prints assignments on standard output: send the stream elsewhere with -o";
+    if (o->none && o->output != NULL)
+        return "-f none makes no stream, so -o has nothing to write";
+    if (o->verbose && o->quiet)
+        return "-v and -q are opposites: give one of them";
+    return NULL;
+}
+
+/* The same of standard input and output as an endpoint. */
+static const char *check_stdio(const struct options *o)
+{
+    if (!options_have_stdio(o))
+        return NULL;
+    size_t n = 0;
+    for (size_t i = 0; i < o->n_endpoints; i++)
+        n += o->endpoints[i].kind == IO_STDIO;
+    if (n > 1)
+        return "-l - can be given only once";
+    if (o->command[0] != NULL)
+        return "-l - is for a run without a command: with one, standard input and output are the command's";
+    if (o->background)
+        return "-l - and -b exclude each other";
+    if (prints(o))
+        return "-l - speaks SMTP on standard output: send the stream elsewhere with -o";
+    return NULL;
+}
+
+/* The same of logins and TLS. */
+static const char *check_security(const struct options *o)
+{
+    bool tls = o->tls || options_have_smtps(o);
+    if (!tls && (o->cert != NULL || o->key != NULL || o->ca_file != NULL || o->require_tls))
+        return "--cert, --key, --ca-file and --require tls are for TLS: give --tls, or an endpoint smtps://...";
+    if (o->key != NULL && o->cert == NULL)
+        return "--key is the key of a certificate: give that with --cert";
+    if (o->cert != NULL && o->ca_file != NULL)
+        return "--ca-file writes the certificate that is made, and --cert brings one";
+    if (o->tls && o->hidden & SMTP_EXT_STARTTLS)
+        return "--tls offers STARTTLS, and --hide takes it away";
+    if (o->hidden & SMTP_EXT_AUTH && (o->require_auth || o->n_logins > 0))
+        return "--auth and --require auth need AUTH, and --hide takes it away";
+    return NULL;
+}
+
+static int check(const struct options *o, char *why)
+{
+    const char *wrong_one = check_run(o);
+    if (wrong_one == NULL)
+        wrong_one = check_stdio(o);
+    if (wrong_one == NULL)
+        wrong_one = check_security(o);
     if (wrong_one != NULL)
         (void)snprintf(why, OPTIONS_WHY_MAX, "%s", wrong_one);
     return wrong_one != NULL ? -1 : 0;

@@ -12,7 +12,8 @@
 #include "io.h"
 
 enum {
-    OPTIONS_ENDPOINTS_MAX = 8,
+    OPTIONS_ENDPOINTS_MAX = 16,
+    OPTIONS_LOGINS_MAX = 64,
     OPTIONS_ENV_MAX = 64,
     OPTIONS_WHY_MAX = 512, /* octets of a complaint, with the NUL */
 };
@@ -29,6 +30,7 @@ struct options {
     struct io_endpoint endpoints[OPTIONS_ENDPOINTS_MAX];
     size_t n_endpoints;
     const char *port_file;
+    bool background;
     /* where mail goes */
     const char *directory, *maildir, *output;
     bool stream, none; /* -f or -o was given; -f none was */
@@ -37,6 +39,12 @@ struct options {
     const char *hostname;
     uint64_t max_size, max_recipients, max_connections;
     int64_t idle;
+    unsigned hidden;                        /* extensions, as smtp.h has them */
+    const char *logins[OPTIONS_LOGINS_MAX]; /* USER:PASSWORD */
+    size_t n_logins;
+    bool require_auth, require_tls;
+    bool tls; /* STARTTLS is offered */
+    const char *cert, *key, *ca_file;
     /* what is shown */
     bool verbose, quiet, help, version;
     /* the wrapped command */
@@ -50,6 +58,10 @@ struct options {
  * what would be right.  Strings are borrowed from argv.
  */
 int options_parse(struct options *o, int argc, char **argv, char why[OPTIONS_WHY_MAX]);
+
+/* Whether one of the endpoints is of this kind. */
+bool options_have_stdio(const struct options *o);
+bool options_have_smtps(const struct options *o);
 
 /* Prints what --help prints, on standard output.  -1 with errno on failure. */
 int options_help(void);

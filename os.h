@@ -18,7 +18,9 @@ extern const char os_kind[];
 /* ---- which of many descriptors are ready ---- */
 
 struct os_poll {
-    int fd;             /* Linux: of the epoll set */
+    int fd;             /* Linux: of the epoll set; */
+    void *always;       /* and the tag of the one that is always ready, NULL if there is none, */
+    bool always_read;   /* if it is watched for reading */
     struct pollfd *fds; /* POSIX: what poll() is given, */
     void **tags;        /* and the tag of each, in the same order */
     size_t n, size;
@@ -34,14 +36,17 @@ struct os_ready {
 int os_poll_open(struct os_poll *p);
 void os_poll_close(struct os_poll *p);
 
-/* Watches fd for reading. */
+/* Watches fd for reading.  Only one may be a file of a kind that is always ready (EPERM of any more). */
 int os_poll_add(struct os_poll *p, int fd, void *tag);
 
 /* Watches fd, which was added, for these from now on; for neither, only hanging up is noticed. */
 int os_poll_set(struct os_poll *p, int fd, void *tag, bool read, bool write);
 
-/* To be called before fd is closed. */
-void os_poll_remove(struct os_poll *p, int fd);
+/* Watches fd, which was added, no longer. */
+void os_poll_remove(struct os_poll *p, int fd, void *tag);
+
+/* The same of a descriptor that is about to be closed, and was opened by us alone. */
+void os_poll_closing(struct os_poll *p, int fd);
 
 /*
  * Waits for milliseconds, -1 for ever, or until a signal, until a descriptor is

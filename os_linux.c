@@ -32,23 +32,42 @@ void os_poll_close(struct os_poll *p)
 int os_poll_add(struct os_poll *p, int fd, void *tag)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = tag};
-    return epoll_ctl(p->fd, EPOLL_CTL_ADD, fd, &event);
+    int status = epoll_ctl(p->fd, EPOLL_CTL_ADD, fd, &event);
+    if (status == 0 || errno != EPERM || p->always != NULL)
+        return status;
+    p->always = tag; /* epoll takes no regular files, as there is nothing to wait for */
+    p->always_read = true;
+    return 0;
 }
 
 int os_poll_set(struct os_poll *p, int fd, void *tag, bool read, bool write)
 {
     struct epoll_event event = {.data.ptr = tag};
     event.events = (read ? (uint32_t)EPOLLIN : 0) | (write ? (uint32_t)EPOLLOUT : 0);
-    return epoll_ctl(p->fd, EPOLL_CTL_MOD, fd, &event);
+    if (epoll_ctl(p->fd, EPOLL_CTL_MOD, fd, &event) == 0)
+        return 0;
+    if (errno != ENOENT || p->always != tag)
+        return -1;
+    p->always_read = read;
+    return 0;
 }
 
-void os_poll_remove(struct os_poll *p, int fd) { (void)p, (void)fd; /* closing it does that */ }
+void os_poll_remove(struct os_poll *p, int fd, void *tag)
+{
+    struct epoll_event none = {.events = 0};
+    if (epoll_ctl(p->fd, EPOLL_CTL_DEL, fd, &none) < 0 && p->always == tag)
+        p->always = NULL;
+}
+
+void os_poll_closing(struct os_poll *p, int fd) { (void)p, (void)fd; /* closing it does that */ }
 
 int os_poll_wait(struct os_poll *p, struct os_ready *ready, size_t max, int milliseconds)
 {
     struct epoll_event events[64];
-    if (max > sizeof events / sizeof events[0])
-        max = sizeof events / sizeof events[0];
+    bool always = p->always != NULL && p->always_read;
+    max = (max < sizeof events / sizeof events[0] ? max : sizeof events / sizeof events[0]) - always;
+    if (always)
+        milliseconds = 0;
     int n = epoll_wait(p->fd, events, (int)max, milliseconds);
     if (n < 0 && errno == EINTR)
         n = epoll_wait(p->fd, events, (int)max, 0);
@@ -59,6 +78,8 @@ int os_poll_wait(struct os_poll *p, struct os_ready *ready, size_t max, int mill
         ready[i].readable = (events[i].events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0;
         ready[i].writable = (events[i].events & EPOLLOUT) != 0;
     }
+    if (always)
+        ready[n++] = (struct os_ready){p->always, true, false};
     return n;
 }
 

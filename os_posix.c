@@ -70,8 +70,9 @@ int os_poll_set(struct os_poll *p, int fd, void *tag, bool read, bool write)
     return 0;
 }
 
-void os_poll_remove(struct os_poll *p, int fd)
+void os_poll_remove(struct os_poll *p, int fd, void *tag)
 {
+    (void)tag;
     size_t i = find(p, fd);
     if (i < p->n) {
         p->n--;
@@ -79,6 +80,8 @@ void os_poll_remove(struct os_poll *p, int fd)
         p->tags[i] = p->tags[p->n];
     }
 }
+
+void os_poll_closing(struct os_poll *p, int fd) { os_poll_remove(p, fd, NULL); }
 
 int os_poll_wait(struct os_poll *p, struct os_ready *ready, size_t max, int milliseconds)
 {

@@ -172,3 +172,69 @@ bool path_take(struct span *t, struct span *address)
     span_skip(t, 1);
     return true;
 }
+
+/* ---- to the letter ---- */
+
+enum {
+    LOCAL_PART_MAX = 64,       /* octets; RFC 5321 4.5.3.1.1 */
+    DOMAIN_MAX = 255,          /* 4.5.3.1.2 */
+    PATH_MAX_OCTETS = 256 - 2, /* 4.5.3.1.3, without the brackets */
+    LABEL_MAX = 63,            /* RFC 1035 2.3.4 */
+};
+
+static bool is_label(struct span t)
+{
+    if (t.n == 0 || t.n > LABEL_MAX || *t.p == '-' || t.p[t.n - 1] == '-')
+        return false;
+    return memchr(t.p, '_', t.n) == NULL;
+}
+
+bool path_is_host(struct span t)
+{
+    if (t.n == 0 || t.n > DOMAIN_MAX)
+        return false;
+    struct span rest = t;
+    if (*t.p == '[')
+        return take_address_literal(&rest) && rest.n == 0;
+    if (!take_domain(&rest) || rest.n > 0)
+        return false;
+    for (const char *end = t.p + t.n, *dot; t.p < end; span_skip(&t, (size_t)(dot - t.p) + (dot < end))) {
+        dot = memchr(t.p, '.', t.n);
+        dot = dot != NULL ? dot : end;
+        if (!is_label(span_between(t.p, dot)))
+            return false;
+    }
+    return true;
+}
+
+/* A Dot-string has a dot neither at its ends nor next to another. */
+static bool has_stray_dot(struct span t)
+{
+    bool dot = true;
+    for (size_t i = 0; i < t.n; i++) {
+        if (t.p[i] == '.' && dot)
+            return true;
+        dot = t.p[i] == '.';
+    }
+    return dot;
+}
+
+const char *path_problem(struct span address, bool forward)
+{
+    struct span rest = address;
+    if (address.n == 0 || (forward && span_is(address, "postmaster")))
+        return NULL;
+    bool quoted = *address.p == '"';
+    (void)(quoted ? take_quoted_string(&rest) : take_dot_string(&rest));
+    struct span local = span_between(address.p, rest.p);
+    if (!quoted && has_stray_dot(local))
+        return "The local part has a dot out of place";
+    if (local.n > LOCAL_PART_MAX)
+        return "The local part is longer than 64 octets";
+    if (rest.n == 0)
+        return "The address has no domain";
+    span_skip(&rest, 1);
+    if (!path_is_host(rest))
+        return "The domain is not well-formed";
+    return address.n > PATH_MAX_OCTETS ? "The address is longer than 254 octets" : NULL;
+}

@@ -289,7 +289,10 @@ static void append(struct save_message *m, const char *p, size_t n)
     }
 }
 
-void save_begin(struct save_message *m, struct save *to) { *m = (struct save_message){.to = to, .fd = -1}; }
+void save_begin(struct save_message *m, struct save *to, bool exact)
+{
+    *m = (struct save_message){.to = to, .fd = -1, .crlf = exact || to->o.crlf};
+}
 
 /* CRLF becomes LF; a CR alone stays, so one at the end has to wait. */
 void save_add(struct save_message *m, const char *octets, size_t n)
@@ -297,7 +300,7 @@ void save_add(struct save_message *m, const char *octets, size_t n)
     const struct save_options *o = &m->to->o;
     if ((o->directory == NULL && o->stream < 0) || n == 0)
         return;
-    if (o->crlf) {
+    if (m->crlf) {
         append(m, octets, n);
         return;
     }

@@ -46,6 +46,7 @@ struct save_message {
     char *buffer;
     size_t n, size;
     int fd;                        /* the file, once the buffer has overflowed */
+    bool crlf;                     /* its line ends stay as they are */
     bool cr;                       /* a CR is held back, to see whether LF follows */
     uint64_t streamed;             /* octets of it that the stream took */
     int error;                     /* errno of the first failure, 0 if none */
@@ -62,7 +63,8 @@ struct save_message {
 int save_open(struct save *to, const struct save_options *options, const char **culprit);
 void save_close(struct save *to);
 
-void save_begin(struct save_message *m, struct save *to);
+/* With exact it is not changed at all, whatever the options say of line ends. */
+void save_begin(struct save_message *m, struct save *to, bool exact);
 
 /* Adds octets as they came over the wire. */
 void save_add(struct save_message *m, const char *octets, size_t n);

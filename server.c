@@ -37,14 +37,8 @@ enum {
     READY_MAX = 64,            /* sessions served in one step */
     ACCEPT_MAX = 64,           /* connections accepted in one step from one socket */
     BACKLOG_MAX = 4096,        /* connections let in at the end */
+    NONCES = 1 << 20,          /* challenges of a session at most, before they meet those of the next */
     RETRY = 100,               /* milliseconds until accepting is tried again where descriptors or memory ran out */
-    HELO_SHOWN = 255,          /* octets of the client's name in Received: */
-};
-
-/* A growing text. */
-struct text {
-    char *p;
-    size_t n, size;
 };
 
 struct session {
@@ -53,43 +47,23 @@ struct session {
     uint64_t number;
     int64_t deadline;
     int64_t taken_at; /* when its last message was acknowledged; 0: none yet */
+    struct io_conn conn;
     struct io_peer peer;
     struct smtp smtp;
     char *held; /* input that is not consumed yet */
     size_t held_n;
     char *unsent;               /* replies that the client has not taken yet, */
     size_t unsent_n, unsent_at; /* so many, from there on */
-    size_t mark;                /* where in them the reply to a stored message ends; 0: there is none */
+    bool pending;               /* a message is stored whose (last) reply has not been sent; */
+    size_t mark;                /* where in the output that reply ends; 0: it is not there yet */
     struct save_message *message;
-    struct text helo, sender, recipients; /* recipients: each followed by NUL */
-    bool extended, utf8;
+    struct smtp_refusal verdict; /* on the message, for the further recipients of LMTP */
+    struct envelope envelope;
+    bool handshaking; /* TLS is being negotiated */
     bool spoken, quit, unread, hung_up, wants_write, ending, gone;
-    bool incomplete; /* there was no memory for its message */
+    bool in_polled, out_polled; /* where these are two: what is watched of them */
+    bool incomplete;            /* there was no memory for its message */
 };
-
-/* ---- texts ---- */
-
-static bool text_add(struct text *t, const char *p, size_t n)
-{
-    if (t->n + n > t->size) {
-        size_t size = (t->n + n) * 2;
-        char *grown = realloc(t->p, size);
-        if (grown == NULL)
-            return false;
-        t->p = grown;
-        t->size = size;
-    }
-    if (n > 0)
-        memcpy(t->p + t->n, p, n);
-    t->n += n;
-    return true;
-}
-
-static bool text_set(struct text *t, struct span s)
-{
-    t->n = 0;
-    return text_add(t, s.p, s.n);
-}
 
 /* ---- lists, in the order of deadlines: each has one delay for all ---- */
 
@@ -133,16 +107,29 @@ static void note(struct server *v, struct session *s, char who, const char *form
         show_dialogue(v->o->show, s->number, who, (struct span){text, (size_t)length});
 }
 
+/* What is secret is shown as its length. */
+static void show_auth(struct server *v, struct session *s, const struct smtp_event *e)
+{
+    char text[SHOW_TAIL_MAX];
+    int n = snprintf(text, sizeof text, "%.*s%s(%ju octets)", e->line.n < 40 ? (int)e->line.n : 40, e->line.p,
+                     e->line.n > 0 ? " " : "", (uintmax_t)e->hidden);
+    if (n > 0)
+        show_dialogue(v->o->show, s->number, 'C', (struct span){text, (size_t)n});
+}
+
 static void show_client(struct server *v, struct session *s, const struct smtp_event *e)
 {
-    if (e->type == SMTP_EOM) {
+    if (e->type == SMTP_EOM && e->recipient <= 1 && !e->last) {
         note(v, s, 'C', "(%ju octets of mail data)", e->size);
         note(v, s, 'C', ".", 0);
-    } else if (e->type == SMTP_UNKNOWN && e->line.p == NULL) {
-        note(v, s, 'C', "(a line of %ju octets)", e->size);
-    } else if (e->type != SMTP_CONNECT) {
+    } else if (e->hidden > 0 && e->line.p != NULL)
+        show_auth(v, s, e);
+    else if (e->line.p != NULL)
         show_dialogue(v->o->show, s->number, 'C', e->line);
-    }
+    else if (e->type == SMTP_UNKNOWN || e->type == SMTP_AUTH)
+        note(v, s, 'C', "(a line of %ju octets)", e->size);
+    if (e->type == SMTP_STARTTLS && e->code < 400 && e->size > 0)
+        note(v, s, 'C', "(%ju octets behind it, dropped)", e->size);
 }
 
 static void show_reply(struct server *v, struct session *s, struct span reply)
@@ -157,49 +144,6 @@ static void show_reply(struct server *v, struct session *s, struct span reply)
 
 /* ---- the message ---- */
 
-static void add_text(struct save_message *m, const char *text) { save_add(m, text, strlen(text)); }
-
-/* Received: RFC 5321 4.4; "for" only of a single recipient, so that no Bcc leaks (7.2). */
-static void add_received(struct server *v, struct session *s)
-{
-    char helo[HELO_SHOWN + 1], line[1024], date[64] = "";
-    size_t n = s->helo.n < HELO_SHOWN ? s->helo.n : HELO_SHOWN;
-    for (size_t i = 0; i < n; i++) {
-        char c = s->helo.p[i];
-        helo[i] = (char)(ascii_is_letter(c) || ascii_is_digit(c) || strchr(".-_:[]", c) != NULL ? c : '_');
-    }
-    helo[n] = '\0';
-    const char *tag = strchr(s->peer.address, ':') != NULL ? "IPv6:" : "";
-    const char *protocol = s->utf8 ? "UTF8SMTP" : s->extended ? "ESMTP" : "SMTP";
-    (void)snprintf(line, sizeof line, "Received: from %s ([%s%s])\r\n\tby %s with %s id %ju", helo, tag,
-                   s->peer.address, v->o->smtp->hostname, protocol, (uintmax_t)s->number);
-    add_text(s->message, line);
-    if (strlen(s->recipients.p) + 1 == s->recipients.n) {
-        add_text(s->message, "\r\n\tfor <");
-        add_text(s->message, s->recipients.p);
-        add_text(s->message, ">");
-    }
-    time_t now = time(NULL);
-    struct tm local;
-    if (localtime_r(&now, &local) != NULL)
-        (void)strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S %z", &local);
-    (void)snprintf(line, sizeof line, ";\r\n\t%s\r\n", date);
-    add_text(s->message, line);
-}
-
-static void add_headers(struct server *v, struct session *s)
-{
-    add_text(s->message, "Return-Path: <");
-    save_add(s->message, s->sender.p, s->sender.n);
-    add_text(s->message, ">\r\n");
-    for (size_t at = 0; at < s->recipients.n; at += strlen(s->recipients.p + at) + 1) {
-        add_text(s->message, "Delivered-To: ");
-        add_text(s->message, s->recipients.p + at);
-        add_text(s->message, "\r\n");
-    }
-    add_received(v, s);
-}
-
 static bool begin_message(struct server *v, struct session *s)
 {
     if (s->message != NULL)
@@ -207,9 +151,9 @@ static bool begin_message(struct server *v, struct session *s)
     s->message = malloc(sizeof *s->message);
     if (s->message == NULL)
         return false;
-    save_begin(s->message, v->o->save);
+    save_begin(s->message, v->o->save, s->envelope.binary);
     if (v->o->headers)
-        add_headers(v, s);
+        envelope_add_headers(&s->envelope, s->message, &s->peer, v->o->smtp->hostname, s->number);
     return true;
 }
 
@@ -223,6 +167,13 @@ static void drop_message(struct session *s)
     }
 }
 
+/* The reply to the message, whoever asks: under LMTP that is one recipient after the other. */
+static void refuse_message(struct session *s, struct smtp_event *e, int code, const char *enhanced, const char *text)
+{
+    s->verdict = (struct smtp_refusal){code, enhanced, text};
+    smtp_reply(&s->smtp, e, code, enhanced, text);
+}
+
 /* The first failure is the one that the user is told of. */
 static void storing_failed(struct server *v, struct session *s, struct smtp_event *e, int error, const char *culprit)
 {
@@ -232,9 +183,9 @@ static void storing_failed(struct server *v, struct session *s, struct smtp_even
         (void)snprintf(v->culprit, sizeof v->culprit, "%s", culprit);
     }
     if (error == ENOSPC || error == EDQUOT || error == EFBIG)
-        smtp_reply(&s->smtp, e, 452, "4.3.1", "There is no room for the message");
+        refuse_message(s, e, 452, "4.3.1", "There is no room for the message");
     else
-        smtp_reply(&s->smtp, e, 451, "4.3.0", "The message could not be written");
+        refuse_message(s, e, 451, "4.3.0", "The message could not be written");
 }
 
 /* Whether one more message would be one too many. */
@@ -245,7 +196,8 @@ static bool is_full(const struct server *v)
 
 static void store(struct server *v, struct session *s, struct smtp_event *e)
 {
-    if (e->code >= 400) {
+    s->verdict = (struct smtp_refusal){0, NULL, NULL};
+    if (e->code >= 400 || e->code == 0) {
         drop_message(s);
         return;
     }
@@ -266,40 +218,65 @@ static void store(struct server *v, struct session *s, struct smtp_event *e)
         storing_failed(v, s, e, s->message->error, s->message->culprit);
     } else {
         v->pending++;
-        s->mark = smtp_written(&s->smtp) + smtp_prepared(&s->smtp).n;
+        s->pending = true;
     }
     drop_message(s);
 }
 
+/* LMTP asks for each recipient; the message is stored once, and its last reply is the one that counts. */
+static void end_message(struct server *v, struct session *s, struct smtp_event *e)
+{
+    if (e->recipient <= 1)
+        store(v, s, e);
+    else if (s->verdict.code != 0)
+        smtp_reply(&s->smtp, e, s->verdict.code, s->verdict.enhanced, s->verdict.text);
+    if (s->pending && (e->recipient == 0 || e->recipient == s->envelope.n_recipients))
+        s->mark = smtp_written(&s->smtp) + smtp_prepared(&s->smtp).n;
+}
+
 /* ---- events ---- */
 
-static bool remember(struct session *s, const struct smtp_event *e)
+/* Whether it is a login that is taken: any, unless some are listed. */
+static bool is_known(const struct server *v, const struct session *s, const struct smtp_event *e)
 {
-    switch (e->type) {
-    case SMTP_HELO:
-        s->extended = e->extended;
-        return text_set(&s->helo, e->arg);
-    case SMTP_MAIL:
-        s->utf8 = e->utf8;
-        s->recipients.n = 0;
-        return text_set(&s->sender, e->arg);
-    case SMTP_RCPT:
-        return text_add(&s->recipients, e->arg.p, e->arg.n) && text_add(&s->recipients, "", 1);
-    case SMTP_NONE:
-    case SMTP_CONNECT:
-    case SMTP_DATA:
-    case SMTP_BODY:
-    case SMTP_EOM:
-    case SMTP_RSET:
-    case SMTP_NOOP:
-    case SMTP_VRFY:
-    case SMTP_EXPN:
-    case SMTP_HELP:
-    case SMTP_QUIT:
-    case SMTP_UNKNOWN:
-        break;
-    }
-    return true;
+    char challenge[SMTP_CHALLENGE_MAX];
+    struct span text = {challenge, smtp_challenge(&s->smtp, challenge)};
+    struct span user = e->arg.p != NULL ? e->arg : (struct span){s->envelope.user.p, s->envelope.user.n};
+    bool known = v->o->n_logins == 0;
+    for (size_t i = 0; i < v->o->n_logins && !known; i++)
+        known = sasl_verify(e->mechanism, v->o->logins[i], user, e->secret, text);
+    return known;
+}
+
+static void judge_login(struct server *v, struct session *s, struct smtp_event *e)
+{
+    if (e->code != 235 || is_known(v, s, e))
+        return;
+    if (e->mechanism == SASL_XOAUTH2) /* {"status":"401","schemes":"bearer"}; RFC 7628 3.2.2 */
+        smtp_reply(&s->smtp, e, 334, NULL, "eyJzdGF0dXMiOiI0MDEiLCJzY2hlbWVzIjoiYmVhcmVyIn0=");
+    else
+        smtp_reply(&s->smtp, e, 535, "5.7.8", "Authentication failed");
+}
+
+/* Lowers the verdict of the engine where something is against it. */
+static void judge(struct server *v, struct session *s, struct smtp_event *e)
+{
+    if (e->type == SMTP_EOM)
+        end_message(v, s, e);
+    else if (e->type == SMTP_AUTH)
+        judge_login(v, s, e);
+    else if (e->type == SMTP_CONNECT && v->o->max_connections > 0 && v->talking > v->o->max_connections)
+        smtp_reply(&s->smtp, e, 421, "4.7.0", "Too many connections");
+    else if ((e->type == SMTP_MAIL || e->type == SMTP_DATA) && e->code < 400 && (is_full(v) || v->stopping))
+        smtp_reply(&s->smtp, e, 421, "4.3.2", "No more messages are taken");
+}
+
+/* What ends a transaction ends a message of which some chunks are there. */
+static bool is_end_of_chunks(const struct smtp_event *e)
+{
+    if (e->type == SMTP_CHUNK)
+        return e->code >= 400;
+    return e->code < 400 && (e->type == SMTP_RSET || e->type == SMTP_HELO || e->type == SMTP_STARTTLS);
 }
 
 static void handle(struct server *v, struct session *s, struct smtp_event *e)
@@ -311,32 +288,42 @@ static void handle(struct server *v, struct session *s, struct smtp_event *e)
         return;
     }
     show_client(v, s, e);
-    if (e->type == SMTP_EOM)
-        store(v, s, e);
-    else if (e->type == SMTP_CONNECT && v->o->max_connections > 0 && v->talking > v->o->max_connections)
-        smtp_reply(&s->smtp, e, 421, "4.7.0", "Too many connections");
-    else if ((e->type == SMTP_MAIL || e->type == SMTP_DATA) && e->code < 400 && (is_full(v) || v->stopping))
-        smtp_reply(&s->smtp, e, 421, "4.3.2", "No more messages are taken");
-    else if (e->code < 400 && !remember(s, e))
+    judge(v, s, e);
+    if (e->code == 0)
+        return;
+    if (e->code < 400 && !envelope_take(&s->envelope, e))
         smtp_reply(&s->smtp, e, 451, "4.3.0", "Out of memory");
+    if (is_end_of_chunks(e))
+        drop_message(s);
     s->quit = e->type == SMTP_QUIT && e->code < 400;
     show_reply(v, s, smtp_prepared(&s->smtp));
 }
 
 /* ---- sessions ---- */
 
+static void unwatch(struct server *v, struct session *s)
+{
+    if (!s->conn.borrowed)
+        os_poll_closing(&v->poll, s->conn.in);
+    if (s->in_polled)
+        os_poll_remove(&v->poll, s->conn.in, s);
+    if (s->out_polled)
+        os_poll_remove(&v->poll, s->conn.out, s);
+    s->in_polled = s->out_polled = false;
+}
+
 static void drop(struct server *v, struct session *s)
 {
-    if (s->mark > 0) {
+    if (s->pending) {
         v->pending--;
         v->unheard++;
     }
-    if (smtp_in_data(&s->smtp))
+    if (smtp_in_message(&s->smtp))
         v->cut_off++;
     drop_message(s);
     list_remove(s->ending ? &v->ending : &v->active, s);
-    os_poll_remove(&v->poll, s->source.fd);
-    (void)close(s->source.fd);
+    unwatch(v, s);
+    io_close(&s->conn);
     v->open--;
     v->talking -= !s->ending;
     s->gone = true;
@@ -350,31 +337,45 @@ static void free_gone(struct server *v)
         list_remove(&v->gone, s);
         free(s->held);
         free(s->unsent);
-        free(s->helo.p);
-        free(s->sender.p);
-        free(s->recipients.p);
+        envelope_close(&s->envelope);
         free(s);
     }
+}
+
+/* Watches one of two descriptors, or no longer: one that has hung up is ready whatever it is watched for. */
+static bool watch_one(struct server *v, struct session *s, int fd, bool *polled, bool wanted, bool write)
+{
+    if (*polled == wanted || fd < 0)
+        return true;
+    *polled = wanted;
+    if (!wanted)
+        os_poll_remove(&v->poll, fd, s);
+    return !wanted || (os_poll_add(&v->poll, fd, s) == 0 && (!write || os_poll_set(&v->poll, fd, s, false, true) == 0));
 }
 
 /* Watches for what the session waits for: room for replies, or more input. */
 static bool watch(struct server *v, struct session *s)
 {
-    bool write = s->unsent_n > 0;
+    bool write = s->unsent_n > 0 || s->conn.wants_write;
+    if (s->conn.borrowed)
+        return watch_one(v, s, s->conn.in, &s->in_polled, !write, false) &&
+               watch_one(v, s, s->conn.out, &s->out_polled, write, true);
     if (write == s->wants_write)
         return true;
     s->wants_write = write;
-    return os_poll_set(&v->poll, s->source.fd, s, !write, write) == 0;
+    return os_poll_set(&v->poll, s->conn.in, s, !write, write) == 0;
 }
 
 /* The last reply has been sent.  False if the session is gone. */
 static bool end(struct server *v, struct session *s)
 {
-    if ((s->quit && !s->unread) || s->hung_up) {
+    if ((s->quit && !s->unread && s->conn.transport == NULL && !s->conn.borrowed) || s->hung_up) {
+        if (s->conn.transport != NULL)
+            io_end(&s->conn);
         drop(v, s);
         return false;
     }
-    io_end(s->source.fd);
+    io_end(&s->conn);
     list_remove(&v->active, s);
     s->ending = true;
     v->talking--;
@@ -393,6 +394,7 @@ static void acknowledge(struct server *v, struct session *s, size_t n)
         return;
     }
     s->mark = 0;
+    s->pending = false;
     s->taken_at = v->now;
     v->pending--;
     v->taken++;
@@ -401,7 +403,7 @@ static void acknowledge(struct server *v, struct session *s, size_t n)
 /* Sends n octets of replies, and keeps what the client does not take.  False if the session is gone. */
 static bool send_replies(struct server *v, struct session *s, const char *p, size_t n)
 {
-    ssize_t sent = io_write(s->source.fd, p, n);
+    ssize_t sent = io_write(&s->conn, p, n);
     if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
         drop(v, s);
         return false;
@@ -424,7 +426,7 @@ static bool send_replies(struct server *v, struct session *s, const char *p, siz
 /* Goes on with what was kept.  False if the session is gone. */
 static bool send_unsent(struct server *v, struct session *s)
 {
-    ssize_t sent = io_write(s->source.fd, s->unsent + s->unsent_at, s->unsent_n);
+    ssize_t sent = io_write(&s->conn, s->unsent + s->unsent_at, s->unsent_n);
     if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
         return true;
     if (sent < 0) {
@@ -443,8 +445,16 @@ static bool send_unsent(struct server *v, struct session *s)
     return true;
 }
 
+/* There may be a password in it. */
+static void wipe(char *p, size_t n)
+{
+    volatile char *octets = p;
+    for (size_t i = 0; i < n; i++)
+        octets[i] = '\0';
+}
+
 /* Keeps the input that is left after a turn.  False if the session is gone. */
-static bool hold(struct server *v, struct session *s, const char *p, size_t n)
+static bool hold(struct server *v, struct session *s, char *p, size_t n)
 {
     char *held = n > 0 ? malloc(n) : NULL;
     if (n > 0 && held == NULL) {
@@ -453,15 +463,23 @@ static bool hold(struct server *v, struct session *s, const char *p, size_t n)
     }
     if (n > 0)
         memcpy(held, p, n);
+    wipe(p, n);
+    wipe(s->held, s->held_n);
     free(s->held);
     s->held = held;
     s->held_n = n;
     return true;
 }
 
+static void begin_handshake(struct server *v, struct session *s);
+
 /* What a session's state asks for after a turn, or after replies have gone. */
 static void settle(struct server *v, struct session *s)
 {
+    if (s->unsent_n == 0 && smtp_wants_tls(&s->smtp) && !s->handshaking) {
+        begin_handshake(v, s);
+        return;
+    }
     if (s->unsent_n == 0 && smtp_closed(&s->smtp) && !end(v, s))
         return;
     if (s->unsent_n == 0 && s->hung_up && !s->ending) {
@@ -482,7 +500,7 @@ static void turn(struct server *v, struct session *s, size_t n)
         struct smtp_event e;
         while (smtp_next(&s->smtp, &e)) {
             handle(v, s, &e);
-            if (e.type == SMTP_DATA && s->mark > 0) {
+            if ((e.type == SMTP_DATA || e.type == SMTP_BDAT) && s->pending) {
                 smtp_commit(&s->smtp); /* one mark at a time */
                 break;
             }
@@ -505,10 +523,57 @@ static void client_spoke(struct server *v, struct session *s)
     }
 }
 
+/* ---- TLS ---- */
+
+/* What came of the handshake. */
+static void show_tls(struct server *v, struct session *s, const char *what)
+{
+    char text[128];
+    int n = snprintf(text, sizeof text, s->handshaking ? "(no TLS: %s)" : "(%s)", what);
+    if (n > 0)
+        show_dialogue(v->o->show, s->number, 'S', (struct span){text, (size_t)n});
+}
+
+/* Goes on with the handshake, and with the session once it is done. */
+static void shake_hands(struct server *v, struct session *s)
+{
+    char why[80];
+    int done = s->conn.transport->handshake(&s->conn, why, sizeof why);
+    if (done < 0) {
+        show_tls(v, s, why);
+        v->tls_failed++;
+        drop(v, s);
+        return;
+    }
+    if (done == 0) {
+        if (!watch(v, s))
+            drop(v, s);
+        return;
+    }
+    s->handshaking = false;
+    s->envelope.tls = s->conn.transport->version(&s->conn);
+    show_tls(v, s, s->envelope.tls);
+    smtp_secure(&s->smtp);
+    turn(v, s, 0);
+}
+
+/* What the client says from here on is said in the handshake, or after it; nothing is held. */
+static void begin_handshake(struct server *v, struct session *s)
+{
+    if (tls_start(v->o->tls, &s->conn) < 0) {
+        drop(v, s);
+        return;
+    }
+    s->handshaking = true;
+    shake_hands(v, s);
+}
+
+/* ---- what comes ---- */
+
 /* Reads on behind what was held back.  False if there is nothing to be done with it. */
 static bool read_more(struct server *v, struct session *s, size_t *n)
 {
-    ssize_t got = io_read(s->source.fd, v->in + *n, IN_SIZE - *n);
+    ssize_t got = io_read(&s->conn, v->in + *n, IN_SIZE - *n);
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
         return false;
     if (got < 0) {
@@ -527,7 +592,7 @@ static bool read_more(struct server *v, struct session *s, size_t *n)
 /* Reads what a client sends after our last reply, so that closing does not reset the connection. */
 static void read_away(struct server *v, struct session *s)
 {
-    ssize_t got = io_read(s->source.fd, v->in, IN_SIZE);
+    ssize_t got = io_discard(&s->conn, v->in, IN_SIZE);
     if (got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK))
         drop(v, s);
 }
@@ -535,12 +600,16 @@ static void read_away(struct server *v, struct session *s)
 /* Ends a session with a 421.  It may be gone afterwards. */
 static void dismiss(struct server *v, struct session *s, const char *enhanced, const char *text)
 {
+    if (s->handshaking) { /* nobody would understand it */
+        drop(v, s);
+        return;
+    }
     char *room = malloc(s->unsent_n + SMTP_REPLY_MAX);
     if (room == NULL || s->ending || smtp_closed(&s->smtp)) {
         free(room);
         return;
     }
-    if (smtp_in_data(&s->smtp))
+    if (smtp_in_message(&s->smtp))
         v->cut_off++;
     smtp_output(&s->smtp, room + s->unsent_n, SMTP_REPLY_MAX);
     smtp_close(&s->smtp, enhanced, text);
@@ -561,10 +630,30 @@ static void dismiss(struct server *v, struct session *s, const char *enhanced, c
     free(room);
 }
 
+/* Whether no further session is to be served. */
+static bool has_served_all(const struct server *v) { return v->o->max_sessions > 0 && v->spoken >= v->o->max_sessions; }
+
+/* Who begins a handshake, well or not, has spoken. */
+static void hear_handshake(struct server *v, struct session *s)
+{
+    bool heard = s->spoken || io_has_octets(&s->conn);
+    if (heard && !s->spoken && has_served_all(v)) {
+        drop(v, s);
+        return;
+    }
+    if (heard)
+        client_spoke(v, s);
+    shake_hands(v, s);
+}
+
 static void serve(struct server *v, struct session *s)
 {
     if (s->ending) {
         read_away(v, s);
+        return;
+    }
+    if (s->handshaking) {
+        hear_handshake(v, s);
         return;
     }
     bool was_blocked = s->unsent_n > 0;
@@ -572,7 +661,7 @@ static void serve(struct server *v, struct session *s)
         return;
     if (s->unsent_n > 0)
         return;
-    if (!s->spoken && v->o->max_sessions > 0 && v->spoken >= v->o->max_sessions) {
+    if (!s->spoken && has_served_all(v)) {
         dismiss(v, s, "4.3.2", "No more connections are served");
         return;
     }
@@ -594,23 +683,36 @@ static void watch_listeners(struct server *v, bool listening)
     }
 }
 
-static void start_session(struct server *v, int fd, const struct io_peer *peer)
+/* Frees what a connection takes that has come to nothing. */
+static bool refuse_session(struct session *s, struct io_conn *c)
+{
+    io_close(c);
+    free(s);
+    return false;
+}
+
+static bool start_session(struct server *v, struct io_conn *c, const struct io_peer *peer, enum io_scheme scheme)
 {
     struct session *s = calloc(1, sizeof *s);
-    if (s == NULL || os_poll_add(&v->poll, fd, s) < 0) {
-        free(s);
-        (void)close(fd);
-        return;
-    }
-    s->source = (struct source){SERVER_SESSION, fd};
+    if (s == NULL || os_poll_add(&v->poll, c->in, s) < 0)
+        return refuse_session(s, c);
+    s->source = (struct source){.kind = SERVER_SESSION};
     s->number = ++v->started;
+    s->conn = *c;
+    s->in_polled = c->borrowed;
     s->peer = *peer;
-    smtp_init(&s->smtp, v->o->smtp);
+    s->envelope.lmtp = scheme == IO_LMTP;
+    v->nonce += NONCES;
+    smtp_init(&s->smtp, scheme == IO_LMTP ? v->o->lmtp : v->o->smtp, v->nonce);
     s->deadline = v->now + v->o->idle;
     list_append(&v->active, s);
     v->open++;
     v->talking++;
-    turn(v, s, 0);
+    if (scheme == IO_SMTPS)
+        begin_handshake(v, s);
+    else
+        turn(v, s, 0);
+    return true;
 }
 
 static void pause_accepting(struct server *v, int64_t until)
@@ -633,14 +735,14 @@ static int accept_connections(struct server *v, struct source *source)
 {
     int i = 0;
     for (; i < ACCEPT_MAX && v->listening && !v->paused; i++) {
+        struct io_conn conn;
         struct io_peer peer;
-        int fd = io_accept(source->fd, &peer);
-        if (fd < 0) {
+        if (io_accept(source->fd, &conn, &peer) < 0) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
                 pause_accepting(v, v->now + RETRY);
             break;
         }
-        start_session(v, fd, &peer);
+        (void)start_session(v, &conn, &peer, source->scheme);
         if (v->open >= v->room)
             pause_accepting(v, v->now);
     }
@@ -651,7 +753,7 @@ void server_stop_accepting(struct server *v)
 {
     for (size_t i = 0; i < v->n_sources && v->listening; i++) {
         if (v->sources[i].kind == SERVER_LISTENER)
-            os_poll_remove(&v->poll, v->sources[i].fd);
+            os_poll_remove(&v->poll, v->sources[i].fd, &v->sources[i]);
     }
     v->listening = false;
 }
@@ -659,7 +761,7 @@ void server_stop_accepting(struct server *v)
 /* The last of the sessions to be served has spoken: those who kept silent are not among them. */
 static void stop_at_max_sessions(struct server *v)
 {
-    if (v->o->max_sessions == 0 || v->spoken < v->o->max_sessions || !v->listening)
+    if (!has_served_all(v) || !v->listening)
         return;
     server_stop_accepting(v);
     for (struct session *s = v->active.first, *after; s != NULL; s = after) {
@@ -722,6 +824,14 @@ static uint64_t count_room(void)
     return most > used + 4 ? (most - used) / 2 : 1;
 }
 
+/* Unlike that of any other run: the challenges made of it are not to come twice (RFC 2195 2), but no secret. */
+static uint64_t first_nonce(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return ((uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec) ^ (uint64_t)getpid() << 44;
+}
+
 int server_open(struct server *v, const struct server_options *o)
 {
     *v = (struct server){.o = o, .listening = true};
@@ -732,6 +842,7 @@ int server_open(struct server *v, const struct server_options *o)
         return -1;
     }
     v->now = io_now();
+    v->nonce = first_nonce();
     return 0;
 }
 
@@ -748,14 +859,14 @@ void server_close(struct server *v)
     v->in = v->out = NULL;
 }
 
-static int add_source(struct server *v, enum server_source_kind kind, int fd)
+static int add_source(struct server *v, enum server_source_kind kind, int fd, enum io_scheme scheme)
 {
     if (v->n_sources == SERVER_SOURCES_MAX) {
         errno = ENOSPC;
         return -1;
     }
     struct source *source = &v->sources[v->n_sources];
-    *source = (struct source){.kind = kind, .fd = fd};
+    *source = (struct source){kind, fd, scheme};
     if (os_poll_add(&v->poll, fd, source) < 0)
         return -1;
     v->n_sources++;
@@ -766,11 +877,20 @@ int server_listen(struct server *v, const struct io_listener *l)
 {
     int status = 0;
     for (size_t i = 0; i < l->n && status == 0; i++)
-        status = add_source(v, SERVER_LISTENER, l->fds[i]);
+        status = add_source(v, SERVER_LISTENER, l->fds[i], l->scheme);
     return status;
 }
 
-int server_watch(struct server *v, int fd) { return add_source(v, SERVER_WATCHED, fd); }
+int server_take_stdio(struct server *v, enum io_scheme scheme)
+{
+    struct io_conn conn;
+    struct io_peer peer;
+    if (io_take_stdio(&conn, &peer) < 0)
+        return -1;
+    return start_session(v, &conn, &peer, scheme) ? 0 : -1;
+}
+
+int server_watch(struct server *v, int fd) { return add_source(v, SERVER_WATCHED, fd, IO_SMTP); }
 
 static void serve_source(struct server *v, struct source *source)
 {
@@ -834,8 +954,8 @@ void server_stop(struct server *v, bool finish)
     v->grace = v->now + SERVER_GRACE;
     for (struct session *s = v->active.first, *after; s != NULL; s = after) {
         after = s->after;
-        bool heard = s->taken_at > 0 && v->now < s->taken_at + SERVER_GRACE && !smtp_in_data(&s->smtp);
-        if (s->mark == 0 && !heard && !(finish && smtp_in_data(&s->smtp)))
+        bool heard = s->taken_at > 0 && v->now < s->taken_at + SERVER_GRACE && !smtp_in_message(&s->smtp);
+        if (!s->pending && !heard && !(finish && smtp_in_message(&s->smtp)))
             dismiss(v, s, "4.3.2", "Closing down");
     }
     free_gone(v);

@@ -12,17 +12,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "envelope.h"
 #include "io.h"
 #include "os.h"
 #include "save.h"
 #include "show.h"
 #include "smtp.h"
+#include "tls.h"
 
 enum { SERVER_GRACE = 1000 /* milliseconds a client has for a last word */ };
 
 /* Borrowed, all of it, for as long as the server lives. */
 struct server_options {
-    const struct smtp_config *smtp;
+    const struct smtp_config *smtp, *lmtp;
+    struct tls *tls;           /* for STARTTLS and smtps://, NULL if there is neither */
+    const char *const *logins; /* USER:PASSWORD, */
+    size_t n_logins;           /* 0: any login is taken */
     struct save *save;
     struct show *show;
     int64_t idle;             /* milliseconds without a word before 421; RFC 5321 4.5.3.2.7 */
@@ -39,6 +44,7 @@ enum server_source_kind { SERVER_LISTENER, SERVER_WATCHED, SERVER_SESSION };
 struct source {
     enum server_source_kind kind;
     int fd;
+    enum io_scheme scheme; /* of a listener */
 };
 
 struct session;
@@ -59,23 +65,25 @@ struct server {
     int64_t now;                /* of this step, as io_now() */
     int64_t grace;              /* when stopping: when those who are left are told 421 */
     int64_t resume_at;          /* when paused: not before this is accepting tried again */
+    uint64_t nonce;             /* of the newest session */
     uint64_t room;              /* sessions that the descriptors suffice for */
     bool listening;             /* once false, the listening sockets are to be closed */
     bool paused, stopping, watched;
 
     /* for whoever decides */
-    uint64_t open;     /* sessions now, */
-    uint64_t talking;  /* and those among them that have not had their last reply */
-    uint64_t started;  /* sessions in all */
-    uint64_t spoken;   /* sessions whose client has said something */
-    uint64_t taken;    /* messages stored, and their 250 sent */
-    uint64_t pending;  /* messages stored, and their 250 on its way */
-    uint64_t unheard;  /* messages stored, but the client was gone before its 250 could be sent */
-    uint64_t cut_off;  /* messages that did not come to their end */
-    uint64_t failed;   /* messages that could not be stored; of the first of them: */
-    int error;         /* errno, and */
-    char culprit[256]; /* what failed */
-    bool reader_gone;  /* the reader of a stream has closed it */
+    uint64_t open;       /* sessions now, */
+    uint64_t talking;    /* and those among them that have not had their last reply */
+    uint64_t started;    /* sessions in all */
+    uint64_t spoken;     /* sessions whose client has said something */
+    uint64_t taken;      /* messages stored, and their 250 sent */
+    uint64_t pending;    /* messages stored, and their 250 on its way */
+    uint64_t unheard;    /* messages stored, but the client was gone before its 250 could be sent */
+    uint64_t cut_off;    /* messages that did not come to their end */
+    uint64_t tls_failed; /* connections that came to no TLS */
+    uint64_t failed;     /* messages that could not be stored; of the first of them: */
+    int error;           /* errno, and */
+    char culprit[256];   /* what failed */
+    bool reader_gone;    /* the reader of a stream has closed it */
 };
 
 /* -1 with errno on failure. */
@@ -84,6 +92,9 @@ void server_close(struct server *v);
 
 /* Serves what connects to these sockets, which stay the caller's.  -1 with errno on failure. */
 int server_listen(struct server *v, const struct io_listener *l);
+
+/* Serves standard input and output as one session.  -1 with errno on failure. */
+int server_take_stdio(struct server *v, enum io_scheme scheme);
 
 /* Ends server_step() early when this one descriptor is readable, and says so in v->watched. */
 int server_watch(struct server *v, int fd);

@@ -67,6 +67,8 @@ static int set_environment(const struct wrap_place *place, const char *const *te
     if (setenv("SMTP_HOST", place->host, 1) < 0 || setenv("SMTP_PORT", place->port, 1) < 0 ||
         setenv("SMTP_URL", place->url, 1) < 0 || setenv("FAKESMTP_DIR", place->directory, 1) < 0)
         return -1;
+    if (place->ca_file != NULL ? setenv("SMTP_CA_FILE", place->ca_file, 1) : unsetenv("SMTP_CA_FILE"))
+        return -1;
     for (size_t i = 0; i < n; i++) {
         if (set_template(templates[i], place) < 0)
             return -1;

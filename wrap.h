@@ -12,6 +12,7 @@
 /* What the command is told; text, borrowed. */
 struct wrap_place {
     const char *host, *port, *url, *directory;
+    const char *ca_file; /* NULL: there is none */
 };
 
 /* A command.  The caller allocates it. */
@@ -23,8 +24,8 @@ struct wrap {
 };
 
 /*
- * Starts argv[0], looked up in PATH, with SMTP_HOST, SMTP_PORT, SMTP_URL and
- * FAKESMTP_DIR in its environment, and n templates NAME=TEXT filled in (%h %p
+ * Starts argv[0], looked up in PATH, with SMTP_HOST, SMTP_PORT, SMTP_URL,
+ * FAKESMTP_DIR, and perhaps SMTP_CA_FILE in its environment, and n templates NAME=TEXT filled in (%h %p
  * %u %d %%).  -1 with errno if it cannot be run; nothing is left of it then.
  */
 int wrap_start(struct wrap *w, char **argv, const struct wrap_place *place, const char *const *templates, size_t n);

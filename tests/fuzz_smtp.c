@@ -3,10 +3,11 @@
  * however little room there is for replies, the replies, the mail data and the
  * events are the same, and every reply is one.
  *
- * The first octet chooses a configuration and a policy, the second seeds the
- * cuts; the rest is what the client says.  As a libFuzzer target, or, compiled
- * with REPLAY, as a program that is given files.
+ * The first three octets choose a configuration and a policy, the fourth seeds
+ * the cuts; the rest is what the client says.  As a libFuzzer target, or,
+ * compiled with REPLAY, as a program that is given files.
  */
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,6 +48,13 @@ struct outcome {
     size_t accepted; /* octets of mail, of messages that were */
 };
 
+/* What the first octets of an input choose. */
+struct choice {
+    uint8_t policy;     /* limits, and what the application refuses */
+    uint8_t config;     /* what is required, and which protocol */
+    uint8_t extensions; /* hidden ones */
+};
+
 static void policy(struct smtp *s, struct smtp_event *e, uint8_t choice)
 {
     if (choice & 4 && e->type == SMTP_RCPT && e->arg.n % 3 == 1)
@@ -57,6 +65,10 @@ static void policy(struct smtp *s, struct smtp_event *e, uint8_t choice)
         smtp_reply(s, e, 421, "4.3.2", "bye");
     if (choice & 32 && e->type == SMTP_CONNECT)
         smtp_reply(s, e, 554, NULL, "no");
+    if (choice & 64 && e->type == SMTP_AUTH && e->code == 235)
+        smtp_reply(s, e, e->secret.n % 2 == 1 ? 334 : 535, NULL, "no");
+    if (choice & 128 && e->type == SMTP_CHUNK && e->size % 5 == 4)
+        smtp_reply(s, e, 452, "4.3.1", "full");
 }
 
 static void note(struct outcome *o, const struct smtp_event *e)
@@ -66,28 +78,49 @@ static void note(struct outcome *o, const struct smtp_event *e)
         add(&o->mail, e->arg.p, e->arg.n);
         return;
     }
-    must(e->code >= 200 && e->code <= 599);
-    char text[64];
-    int length = snprintf(text, sizeof text, "%d %d %ju ", (int)e->type, e->code, (uintmax_t)e->size);
+    must((e->code >= 200 && e->code <= 599) || (e->code == 0 && (e->type == SMTP_BDAT || e->type == SMTP_EOM)));
+    char text[80];
+    uint64_t size = e->type == SMTP_STARTTLS ? 0 : e->size; /* what came too early depends on the cuts */
+    int length = snprintf(text, sizeof text, "%d %d %ju %ju %zu ", (int)e->type, e->code, (uintmax_t)size,
+                          (uintmax_t)e->recipient, e->hidden);
     add(&o->events, text, (size_t)length);
     add(&o->events, e->arg.p, e->arg.n);
     add(&o->events, e->params.p, e->params.n);
+    add(&o->events, e->secret.p, e->secret.n);
+    add(&o->events, e->authzid.p, e->authzid.n);
+    add(&o->events, e->line.p, e->line.n);
     add(&o->events, "\n", 1);
-    if (e->type == SMTP_EOM) {
-        o->accepted = e->code < 400 ? o->mail.n : o->accepted;
+    if (e->type == SMTP_EOM && e->recipient <= 1) {
+        o->accepted = e->code < 400 && e->code > 0 ? o->mail.n : o->accepted;
         o->mail.n = o->accepted;
     }
 }
 
-static void run(struct outcome *o, const char *input, size_t n, uint8_t choice, unsigned seed, size_t room_size)
+/* A message that is dropped leaves nothing: that of chunks that were refused, or reset. */
+static void drop(struct outcome *o, const struct smtp_event *e)
 {
-    struct smtp_config config = {
-        .hostname = "h", .max_size = choice & 1 ? 40 : 0, .max_recipients = choice & 2 ? 2 : 0};
+    bool refused = e->type == SMTP_CHUNK && e->code >= 400;
+    if (refused || (e->code < 400 && (e->type == SMTP_RSET || e->type == SMTP_HELO || e->type == SMTP_STARTTLS)))
+        o->mail.n = o->accepted;
+}
+
+static void run(struct outcome *o, const char *input, size_t n, struct choice choice, unsigned seed, size_t room_size)
+{
+    struct smtp_config config = {.hostname = "h",
+                                 .max_size = choice.policy & 1 ? 40 : 0,
+                                 .max_recipients = choice.policy & 2 ? 2 : 0,
+                                 .extensions = SMTP_EXT_ALL & ~((unsigned)choice.extensions << 3),
+                                 .lmtp = choice.config & 1,
+                                 .strict = choice.config & 2,
+                                 .require_auth = choice.config & 4,
+                                 .require_tls = choice.config & 8};
     struct smtp s;
     struct octets left = {NULL, 0, 0};
     char *room = malloc(room_size);
     must(room != NULL);
-    smtp_init(&s, &config);
+    smtp_init(&s, &config, 1);
+    if (choice.config & 16)
+        smtp_secure(&s);
     for (size_t at = 0;;) {
         size_t step = seed == 0 ? n - at : 1 + (seed >> 16) % 24;
         step = step < n - at ? step : n - at;
@@ -105,14 +138,15 @@ static void run(struct outcome *o, const char *input, size_t n, uint8_t choice, 
             smtp_output(&s, room, room_size);
             while (smtp_next(&s, &e)) {
                 if (e.type != SMTP_BODY)
-                    policy(&s, &e, choice);
+                    policy(&s, &e, choice.policy);
                 note(o, &e);
+                drop(o, &e);
             }
             written = smtp_written(&s);
             add(&o->replies, room, written);
         } while (written > 0);
         size_t rest = smtp_left(&s);
-        must(rest <= left.n && rest < SMTP_LINE_MAX);
+        must(rest <= left.n && rest < SMTP_AUTH_LINE_MAX);
         if (rest > 0)
             memmove(left.p, left.p + left.n - rest, rest);
         left.n = rest;
@@ -144,12 +178,14 @@ static void same(const struct octets *a, const struct octets *b)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-    if (n < 2)
+    enum { CHOICES = 4 };
+    if (n < CHOICES)
         return 0;
+    struct choice choice = {data[0], data[1], data[2]};
     struct outcome whole = {{NULL, 0, 0}, {NULL, 0, 0}, {NULL, 0, 0}, 0}, cut = whole;
-    const char *input = (const char *)data + 2;
-    run(&whole, input, n - 2, data[0], 0, 1 << 16);
-    run(&cut, input, n - 2, data[0], 1u + data[1], SMTP_REPLY_MAX);
+    const char *input = (const char *)data + CHOICES;
+    run(&whole, input, n - CHOICES, choice, 0, 1 << 16);
+    run(&cut, input, n - CHOICES, choice, 1u + data[3], SMTP_REPLY_MAX);
     check_replies(&whole.replies);
     same(&whole.replies, &cut.replies);
     same(&whole.events, &cut.events);

@@ -65,7 +65,7 @@ static void open_place(struct save *to, struct save_options o)
 static int put(struct save *to, const char *text, size_t n, size_t step)
 {
     struct save_message m;
-    save_begin(&m, to);
+    save_begin(&m, to, false);
     for (size_t i = 0; i < n; i += step)
         save_add(&m, text + i, n - i < step ? n - i : step);
     return save_finish(&m);
@@ -150,7 +150,7 @@ static void test_dropped_leaves_nothing(void **state)
     open_place(&to, (struct save_options){.directory = path("dropped"), .stream = -1});
     struct save_message m;
     static char block[100000];
-    save_begin(&m, &to);
+    save_begin(&m, &to, false);
     save_add(&m, block, sizeof block);
     save_drop(&m);
     assert_int_equal(count_entries(path("dropped")), 0);
@@ -298,7 +298,7 @@ static void test_failures_name_the_culprit(void **state)
         return; /* only Linux and some BSDs have it */
     open_place(&to, (struct save_options){.stream = full, .stream_name = "full"});
     struct save_message m;
-    save_begin(&m, &to);
+    save_begin(&m, &to, false);
     save_add(&m, "a", 1);
     assert_int_equal(save_finish(&m), -1);
     assert_int_equal(m.error, ENOSPC);

@@ -12,19 +12,21 @@
 #include "../scan.h"
 #include "../smtp.h"
 
-static const struct smtp_config config = {.hostname = "mail.test"};
+static const struct smtp_config config = {.hostname = "mail.test", .extensions = SMTP_EXT_ALL};
 
 struct fixture {
     struct smtp s;
     struct smtp_event e;
-    char room[SMTP_REPLY_MAX * 4];
+    char input[512], room[SMTP_REPLY_MAX * 4];
 };
 
 static void begin(struct fixture *f, const char *input)
 {
-    smtp_init(&f->s, &config);
+    assert_true(strlen(input) < sizeof f->input);
+    memcpy(f->input, input, strlen(input) + 1);
+    smtp_init(&f->s, &config, 7);
     smtp_output(&f->s, f->room, sizeof f->room);
-    smtp_input(&f->s, input, strlen(input));
+    smtp_input(&f->s, f->input, strlen(input));
     assert_true(smtp_next(&f->s, &f->e));
     assert_int_equal(f->e.type, SMTP_CONNECT);
 }
@@ -116,19 +118,19 @@ static void test_mail_data_are_lent_not_copied(void **state)
     next(&f, SMTP_HELO, 250);
     next(&f, SMTP_MAIL, 250);
     next(&f, SMTP_RCPT, 250);
-    assert_false(smtp_in_data(&f.s));
+    assert_false(smtp_in_message(&f.s));
     next(&f, SMTP_DATA, 354);
     next(&f, SMTP_BODY, 0);
-    assert_true(smtp_in_data(&f.s));
-    assert_ptr_equal(f.e.arg.p, strstr(input, "one"));
+    assert_true(smtp_in_message(&f.s));
+    assert_ptr_equal(f.e.arg.p, strstr(f.input, "one"));
     assert_int_equal(f.e.arg.n, strlen("one\r\n"));
     next(&f, SMTP_BODY, 0);
-    assert_ptr_equal(f.e.arg.p, strstr(input, ".two"));
+    assert_ptr_equal(f.e.arg.p, strstr(f.input, ".two"));
     next(&f, SMTP_EOM, 250);
     assert_int_equal(f.e.size, strlen("one\r\n.two\r\n"));
-    assert_true(smtp_in_data(&f.s));
+    assert_true(smtp_in_message(&f.s));
     assert_false(smtp_next(&f.s, &f.e));
-    assert_false(smtp_in_data(&f.s));
+    assert_false(smtp_in_message(&f.s));
 }
 
 static void test_events_tell(void **state)
@@ -153,25 +155,129 @@ static void test_longest_hostname_fits(void **state)
     char name[SMTP_HOSTNAME_MAX + 1];
     memset(name, 'h', SMTP_HOSTNAME_MAX);
     name[SMTP_HOSTNAME_MAX] = '\0';
-    struct smtp_config c = {.hostname = name, .max_size = UINT64_MAX};
+    struct smtp_config c = {.hostname = name, .max_size = UINT64_MAX, .extensions = SMTP_EXT_ALL};
     struct smtp s;
     struct smtp_event e;
-    char room[SMTP_REPLY_MAX * 2];
-    smtp_init(&s, &c);
+    char room[SMTP_REPLY_MAX * 3];
+    char input[] = "EHLO t\r\nAUTH CRAM-MD5\r\n";
+    smtp_init(&s, &c, UINT64_MAX - 1);
     smtp_output(&s, room, sizeof room);
-    smtp_input(&s, "EHLO t\r\n", 8);
+    smtp_input(&s, input, strlen(input));
     assert_true(smtp_next(&s, &e));
     assert_true(smtp_next(&s, &e));
     assert_int_equal(e.code, 250);
     struct span reply = smtp_prepared(&s);
     assert_memory_equal(reply.p + reply.n - strlen("250 SIZE 18446744073709551615\r\n"),
                         "250 SIZE 18446744073709551615\r\n", strlen("250 SIZE 18446744073709551615\r\n"));
+    assert_true(smtp_next(&s, &e));
+    assert_int_equal(e.code, 334);
+    assert_true(smtp_prepared(&s).n <= 512);
 }
 
 static void test_idle_session_is_small(void **state)
 {
     (void)state;
-    assert_true(sizeof(struct smtp) <= 128);
+    assert_true(sizeof(struct smtp) <= 192);
+}
+
+/* RFC 2195 2: a challenge never comes twice. */
+static void test_challenges_differ(void **state)
+{
+    (void)state;
+    struct fixture f;
+    char one[SMTP_CHALLENGE_MAX], two[SMTP_CHALLENGE_MAX];
+    begin(&f, "EHLO t\r\nAUTH CRAM-MD5\r\n*\r\nAUTH CRAM-MD5\r\n");
+    next(&f, SMTP_HELO, 250);
+    next(&f, SMTP_AUTH, 334);
+    size_t n = smtp_challenge(&f.s, one);
+    assert_int_equal(n, strlen(one));
+    assert_string_equal(one, "<8@mail.test>");
+    next(&f, SMTP_AUTH, 501);
+    next(&f, SMTP_AUTH, 334);
+    (void)smtp_challenge(&f.s, two);
+    assert_string_not_equal(one, two);
+}
+
+static void test_a_secret_is_shown_once_and_wiped(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, "EHLO t\r\nAUTH PLAIN AGFubgBzZXNhbWU=\r\nNOOP\r\n");
+    next(&f, SMTP_HELO, 250);
+    next(&f, SMTP_AUTH, 235);
+    assert_int_equal(f.e.mechanism, SASL_PLAIN);
+    assert_memory_equal(f.e.line.p, "AUTH PLAIN", f.e.line.n);
+    assert_int_equal(f.e.hidden, strlen(" AGFubgBzZXNhbWU="));
+    assert_int_equal(f.e.arg.n, strlen("ann"));
+    assert_memory_equal(f.e.arg.p, "ann", f.e.arg.n);
+    assert_int_equal(f.e.secret.n, strlen("sesame"));
+    assert_memory_equal(f.e.secret.p, "sesame", f.e.secret.n);
+    next(&f, SMTP_NOOP, 250);
+    const char *behind = f.input + strlen("EHLO t\r\nAUTH PLAIN");
+    for (size_t i = 0; i < strlen(" AGFubgBzZXNhbWU="); i++)
+        assert_int_equal(behind[i], '\0');
+}
+
+/* RFC 3207 4.2, 6: nothing that was sent in the clear is taken for what comes under TLS. */
+static void test_what_came_before_tls_is_dropped(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, "EHLO t\r\nSTARTTLS\r\nMAIL FROM:<evil@x.test>\r\n");
+    next(&f, SMTP_HELO, 250);
+    next(&f, SMTP_STARTTLS, 220);
+    assert_int_equal(f.e.size, strlen("MAIL FROM:<evil@x.test>\r\n"));
+    assert_false(smtp_wants_tls(&f.s));
+    assert_false(smtp_next(&f.s, &f.e));
+    assert_true(smtp_wants_tls(&f.s));
+    assert_int_equal(smtp_left(&f.s), 0);
+    char late[] = "NOOP\r\n", under_tls[] = "MAIL FROM:<>\r\n";
+    smtp_input(&f.s, late, strlen(late));
+    assert_false(smtp_next(&f.s, &f.e));
+    assert_int_equal(smtp_left(&f.s), 0);
+    smtp_secure(&f.s);
+    assert_false(smtp_wants_tls(&f.s));
+    smtp_input(&f.s, under_tls, strlen(under_tls));
+    next(&f, SMTP_MAIL, 503);
+}
+
+static void test_chunks_are_told_apart(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, "EHLO t\r\nMAIL FROM:<> BODY=BINARYMIME\r\nRCPT TO:<b>\r\nBDAT 3\r\nabcBDAT 2 LAST\r\nde");
+    next(&f, SMTP_HELO, 250);
+    next(&f, SMTP_MAIL, 250);
+    assert_true(f.e.binary);
+    next(&f, SMTP_RCPT, 250);
+    next(&f, SMTP_BDAT, 0);
+    assert_int_equal(f.e.size, 3);
+    assert_false(f.e.last);
+    assert_true(smtp_in_message(&f.s));
+    next(&f, SMTP_BODY, 0);
+    next(&f, SMTP_CHUNK, 250);
+    assert_true(smtp_in_message(&f.s));
+    next(&f, SMTP_BDAT, 0);
+    assert_true(f.e.last);
+    next(&f, SMTP_BODY, 0);
+    next(&f, SMTP_EOM, 250);
+    assert_int_equal(f.e.size, 5);
+    assert_true(f.e.last);
+    assert_false(smtp_next(&f.s, &f.e));
+    assert_false(smtp_in_message(&f.s));
+}
+
+static void test_keywords(void **state)
+{
+    (void)state;
+    assert_int_equal(smtp_extension((struct span){"chunking", 8}), SMTP_EXT_CHUNKING);
+    assert_int_equal(smtp_extension((struct span){"CHUNK", 5}), 0);
+    unsigned all = 0;
+    size_t i = 0;
+    for (; smtp_keyword(i) != NULL; i++)
+        all |= smtp_extension((struct span){smtp_keyword(i), strlen(smtp_keyword(i))});
+    assert_int_equal(all, SMTP_EXT_ALL);
+    assert_int_equal(i, 12);
 }
 
 typedef const char *scan(const char *p, const char *end);
@@ -222,6 +328,11 @@ int main(void)
         cmocka_unit_test(test_events_tell),
         cmocka_unit_test(test_longest_hostname_fits),
         cmocka_unit_test(test_idle_session_is_small),
+        cmocka_unit_test(test_challenges_differ),
+        cmocka_unit_test(test_a_secret_is_shown_once_and_wiped),
+        cmocka_unit_test(test_what_came_before_tls_is_dropped),
+        cmocka_unit_test(test_chunks_are_told_apart),
+        cmocka_unit_test(test_keywords),
         cmocka_unit_test(test_search_by_words),
         cmocka_unit_test(test_search_by_vectors),
     };

@@ -1,6 +1,7 @@
 # shellcheck shell=sh disable=SC2154 # the names come from lib
 # The protocol over real sockets: limits, many clients, and what is shown.
 
+# X8
 t_idle_client_is_told_421() {
     start -k --idle 200ms -d mail
     talk '<220' '<421' '<EOF' + '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' \
@@ -146,6 +147,11 @@ t_dialogue() {
 1 S: 250-8BITMIME
 1 S: 250-SMTPUTF8
 1 S: 250-ENHANCEDSTATUSCODES
+1 S: 250-CHUNKING
+1 S: 250-BINARYMIME
+1 S: 250-DSN
+1 S: 250-AUTH PLAIN LOGIN CRAM-MD5 XOAUTH2
+1 S: 250-LIMITS RCPTMAX=1000
 1 S: 250-HELP
 1 S: 250 SIZE 0
 1 C: MAIL FROM:<a@x.test>

@@ -203,6 +203,7 @@ t_signal_lets_a_transfer_finish() {
     same mail/0001.eml expected
 }
 
+# X7
 t_signal_tells_waiting_clients_421() {
     start -k
     talk '<220' '>EHLO t' '<250' "kill:TERM:$pid" '<421' '<EOF'
@@ -275,6 +276,7 @@ t_no_quit_at_all() {
     status_is 0
 }
 
+# X12
 t_half_close_after_quit() {
     start -n 1 -d mail
     talk '=EHLO t\r\nMAIL FROM:<>\r\nRCPT TO:<b@x.test>\r\nDATA\r\nx\r\n.\r\nQUIT\r\n' half \
@@ -284,6 +286,7 @@ t_half_close_after_quit() {
     [ -f mail/0001.eml ]
 }
 
+# X12
 t_half_close_after_the_dot() {
     start -n 1 -d mail
     talk '=EHLO t\r\nMAIL FROM:<>\r\nRCPT TO:<b@x.test>\r\nDATA\r\nx\r\n.\r\n' half \
@@ -389,7 +392,24 @@ t_usage() {
     usage "-t: '999999999999999h' is not a time: .*" -t 999999999999999h
     usage "-p: '70000' is not a port: give a number from 0 to 65535, 0 for a free one" -p 70000
     usage "-p: 'smtp' is not a port: .*" -p smtp
-    usage "-l: 'localhost' is not an endpoint: it wants HOST:PORT, \[ADDRESS\]:PORT, :PORT or \*:PORT" -l localhost
+    usage "-l: 'localhost' is not an endpoint: it wants HOST:PORT, \[ADDRESS\]:PORT, :PORT, \*:PORT, unix:PATH, fd:N or -" -l localhost
+    usage "-l: 'http://x:1' is not an endpoint: it knows smtp://, smtps:// and lmtp:// only" -l http://x:1
+    usage "-l: 'unix:' is not an endpoint: it wants a path behind unix:" -l unix:
+    usage "-l: 'fd:x' is not an endpoint: it wants the number of an open descriptor behind fd:" -l fd:x
+    usage "--hide: 'FOO' is no extension: give some of PIPELINING, .*SIZE, by comma" --hide SIZE,FOO
+    usage '--auth: give USER:PASSWORD' --auth ann
+    usage "--require: 'mail' cannot be required: give auth, tls or auth,tls" --require mail
+    usage '-b is for a run without a command: .*' -b true
+    usage '-b prints assignments on standard output: .*' -b -f eml
+    usage '-l - is for a run without a command: .*' -l - true
+    usage '-l - speaks SMTP on standard output: .*' -l - -o -
+    usage '-l - can be given only once' -l - -l lmtp://-
+    usage '-l - and -b exclude each other' -l - -b -d mail
+    usage '--cert, --key, --ca-file and --require tls are for TLS: .*' --require tls
+    usage '--key is the key of a certificate: .*' --tls --key k
+    usage '--ca-file writes the certificate that is made, .*' --tls --cert c --ca-file f
+    usage '--tls offers STARTTLS, and --hide takes it away' --tls --hide starttls
+    usage '--auth and --require auth need AUTH, .*' --require auth --hide AUTH
     usage "-l: '::1:25' is not an endpoint: it wants brackets around an IPv6 address: \[ADDRESS\]:PORT" -l ::1:25
     usage "-l: 'x:99999' is not an endpoint: it wants a port from 0 to 65535 behind the colon" -l x:99999
     usage "-l: '\[\]:1' is not an endpoint: it wants an IPv6 address between the brackets" -l '[]:1'

@@ -1,0 +1,698 @@
+/*
+ * command.c - what a command line means: the commands and their parameters.
+ *
+ * Three tables hold what is spoken.  verbs[]: a command's name, event, the
+ * extension it comes with, the states it is in order in, what it waits for
+ * (TLS, a login), its argument's parser and its default reply.  params[]: the
+ * same for the parameters of MAIL and RCPT.  extensions[]: what EHLO lists.
+ * A parser looks at the argument, fills the event, and may refuse; it changes
+ * nothing that a refusal would have to take back.
+ *
+ * Secrets of AUTH are decoded where they lie in the input, and wiped there by
+ * smtp_commit().
+ */
+#include "command.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base64.h"
+#include "dsn.h"
+#include "path.h"
+#include "utf8.h"
+
+/* beside the extensions, what a command may come with */
+enum { SMTP_ONLY = 1 << 30, LMTP_ONLY = 1 << 29 };
+
+/* what a command waits for, where it is required */
+enum { AFTER_TLS = 1, AFTER_AUTH = 2 };
+
+static unsigned offered(const struct smtp *s)
+{
+    unsigned set = s->config->extensions;
+    if (!(set & SMTP_EXT_CHUNKING))
+        set &= ~(unsigned)SMTP_EXT_BINARYMIME;
+    if (s->config->max_recipients == 0)
+        set &= ~(unsigned)SMTP_EXT_LIMITS;
+    return set | (s->config->lmtp ? LMTP_ONLY : SMTP_ONLY);
+}
+
+static bool refuse(struct smtp *s, struct smtp_event *e, int code, const char *enhanced, const char *text)
+{
+    return command_refuse(s, e, code, enhanced, text);
+}
+
+/* ---- parameters of MAIL and RCPT: RFC 5321 4.1.2 ---- */
+
+/* SIZE=n; RFC 1870 6.1.  A number beyond 64 bits is one that is too large, not one that wraps. */
+static bool parse_size(struct smtp *s, struct smtp_event *e, struct span value)
+{
+    uint64_t size = 0;
+    for (size_t i = 0; i < value.n; i++) {
+        if (!ascii_is_digit(value.p[i]))
+            return refuse(s, e, 501, "5.5.4", "SIZE takes a number of octets");
+        uint64_t digit = (uint64_t)(value.p[i] - '0');
+        size = size > (UINT64_MAX - digit) / 10 ? UINT64_MAX : size * 10 + digit;
+    }
+    if (value.n == 0 || value.n > 20)
+        return refuse(s, e, 501, "5.5.4", "SIZE takes a number of up to 20 digits");
+    if (size == UINT64_MAX || (s->config->max_size > 0 && size > s->config->max_size))
+        return refuse(s, e, 552, "5.3.4", "Message is larger than SIZE allows");
+    e->size = size;
+    return true;
+}
+
+/* BODY=7BIT, 8BITMIME or BINARYMIME; RFC 6152, RFC 3030 3 */
+static bool parse_body(struct smtp *s, struct smtp_event *e, struct span value)
+{
+    unsigned set = offered(s);
+    if (span_is(value, "7BIT") || (set & SMTP_EXT_8BITMIME && span_is(value, "8BITMIME")))
+        return true;
+    if (set & SMTP_EXT_BINARYMIME && span_is(value, "BINARYMIME")) {
+        s->binary_asked = e->binary = true;
+        return true;
+    }
+    return refuse(s, e, 501, "5.5.4", "BODY is 7BIT, or what EHLO lists");
+}
+
+/* RFC 6531 3.4 */
+static bool parse_smtputf8(struct smtp *s, struct smtp_event *e, struct span value)
+{
+    if (value.p != NULL)
+        return refuse(s, e, 501, "5.5.4", "SMTPUTF8 takes no value");
+    s->utf8_asked = e->utf8 = true;
+    return true;
+}
+
+/* RFC 3461 4.3 */
+static bool parse_ret(struct smtp *s, struct smtp_event *e, struct span value)
+{
+    return span_is(value, "FULL") || span_is(value, "HDRS") || refuse(s, e, 501, "5.5.4", "RET is FULL or HDRS");
+}
+
+/* RFC 3461 4.4 */
+static bool parse_envid(struct smtp *s, struct smtp_event *e, struct span value)
+{
+    return (value.n > 0 && dsn_is_xtext(value, false)) ||
+           refuse(s, e, 501, "5.5.4", "ENVID is xtext that stands for printable characters");
+}
+
+/* Who sent it first, or "<>"; RFC 4954 5 */
+static bool parse_auth_param(struct smtp *s, struct smtp_event *e, struct span value)
+{
+    return (value.n > 0 && dsn_is_xtext(value, false)) || refuse(s, e, 501, "5.5.4", "AUTH is xtext, or <>");
+}
+
+/* RFC 3461 4.1 */
+static bool parse_notify(struct smtp *s, struct smtp_event *e, struct span value)
+{
+    return dsn_is_notify(value) ||
+           refuse(s, e, 501, "5.5.4", "NOTIFY is NEVER, or some of SUCCESS, FAILURE, DELAY, by comma");
+}
+
+/* RFC 3461 4.2 */
+static bool parse_orcpt(struct smtp *s, struct smtp_event *e, struct span value)
+{
+    return (value.n > 0 && dsn_is_orcpt(value, s->utf8)) ||
+           refuse(s, e, 501, "5.5.4", "ORCPT is a type, a semicolon, and xtext that stands for printable characters");
+}
+
+static const struct param {
+    const char *keyword;
+    enum smtp_event_type command;
+    unsigned extension;                                                     /* any of these */
+    bool (*parse)(struct smtp *s, struct smtp_event *e, struct span value); /* value.p NULL: none given */
+} params[] = {
+    {"SIZE", SMTP_MAIL, SMTP_EXT_SIZE, parse_size},
+    {"BODY", SMTP_MAIL, SMTP_EXT_8BITMIME | SMTP_EXT_BINARYMIME, parse_body},
+    {"SMTPUTF8", SMTP_MAIL, SMTP_EXT_SMTPUTF8, parse_smtputf8},
+    {"RET", SMTP_MAIL, SMTP_EXT_DSN, parse_ret},
+    {"ENVID", SMTP_MAIL, SMTP_EXT_DSN, parse_envid},
+    {"AUTH", SMTP_MAIL, SMTP_EXT_AUTH, parse_auth_param},
+    {"NOTIFY", SMTP_RCPT, SMTP_EXT_DSN, parse_notify},
+    {"ORCPT", SMTP_RCPT, SMTP_EXT_DSN, parse_orcpt},
+};
+enum { PARAMS = sizeof params / sizeof params[0] };
+
+/* esmtp-param of RFC 5321 4.1.2: a keyword, and perhaps "=" and a value without "=", blanks or controls */
+static bool split_param(struct span text, struct span *keyword, struct span *value)
+{
+    const char *end = text.p + text.n, *equals = memchr(text.p, '=', text.n);
+    *keyword = span_between(text.p, equals != NULL ? equals : end);
+    *value = equals != NULL ? span_between(equals + 1, end) : (struct span){NULL, 0};
+    for (size_t i = 0; i < keyword->n; i++) {
+        char c = keyword->p[i];
+        if (!ascii_is_letter(c) && !ascii_is_digit(c) && (c != '-' || i == 0))
+            return false;
+    }
+    for (size_t i = 0; i < value->n; i++) {
+        char c = value->p[i];
+        if (c == '=' || (!ascii_is_8bit(c) && (c <= ' ' || c == 0x7f)))
+            return false;
+    }
+    return keyword->n > 0 && (equals == NULL || value->n > 0);
+}
+
+static bool is_param(const struct smtp *s, const struct param *p, enum smtp_event_type command, struct span keyword)
+{
+    return p->command == command && p->extension & offered(s) && span_is(keyword, p->keyword);
+}
+
+static bool parse_params(struct smtp *s, struct smtp_event *e, struct span t)
+{
+    unsigned given = 0;
+    while (t.n > 0) {
+        struct span spaces = t;
+        span_skip_spaces(&t);
+        if (s->config->strict && spaces.n - t.n > 1)
+            return refuse(s, e, 501, "5.5.4", "One space is enough between parameters");
+        const char *space = memchr(t.p, ' ', t.n), *end = t.p + t.n;
+        struct span keyword, value;
+        if (!split_param(span_between(t.p, space != NULL ? space : end), &keyword, &value))
+            return refuse(s, e, 501, "5.5.4", "A parameter is KEYWORD or KEYWORD=value");
+        t = span_between(space != NULL ? space : end, end);
+        size_t i = 0;
+        while (i < PARAMS && !is_param(s, &params[i], e->type, keyword))
+            i++;
+        if (i == PARAMS)
+            return refuse(s, e, 555, "5.5.4", "Parameter is not recognised");
+        if (given & 1u << i)
+            return refuse(s, e, 501, "5.5.4", "Parameter is given twice");
+        given |= 1u << i;
+        if (!params[i].parse(s, e, value))
+            return false;
+    }
+    return true;
+}
+
+/* ---- the commands: RFC 5321 4.1.1 ---- */
+
+/* Each parser looks at the argument; false if it refused the command. */
+
+static bool parse_none(struct smtp *s, struct smtp_event *e)
+{
+    return e->arg.n == 0 || refuse(s, e, 501, "5.5.4", "This command takes no argument");
+}
+
+static bool parse_any(struct smtp *s, struct smtp_event *e)
+{
+    (void)s, (void)e;
+    return true;
+}
+
+static bool parse_string(struct smtp *s, struct smtp_event *e)
+{
+    return e->arg.n > 0 || refuse(s, e, 501, "5.5.4", "This command takes an argument");
+}
+
+/* The client's name is the first word; what follows is ignored, as mail servers do. */
+static bool parse_helo(struct smtp *s, struct smtp_event *e)
+{
+    const char *space = memchr(e->arg.p, ' ', e->arg.n);
+    if (space != NULL)
+        e->arg = span_between(e->arg.p, space);
+    bool good = e->arg.n > 0;
+    for (size_t i = 0; i < e->arg.n; i++)
+        good = good && e->arg.p[i] > ' ' && e->arg.p[i] < 0x7f;
+    if (s->config->strict)
+        good = good && path_is_host(e->arg);
+    return good || refuse(s, e, 501, NULL, "Give your name: a domain or an address literal");
+}
+
+/* A decimal number, in front of end; returns its first digit. */
+static char *put_number(char *end, uint64_t n)
+{
+    do {
+        *--end = (char)('0' + n % 10);
+        n /= 10;
+    } while (n > 0);
+    return end;
+}
+
+static const struct extension {
+    const char *keyword;
+    unsigned bit;
+} extensions[] = {
+    {"PIPELINING", SMTP_EXT_PIPELINING},
+    {"8BITMIME", SMTP_EXT_8BITMIME},
+    {"SMTPUTF8", SMTP_EXT_SMTPUTF8},
+    {"ENHANCEDSTATUSCODES", SMTP_EXT_ENHANCEDSTATUSCODES},
+    {"CHUNKING", SMTP_EXT_CHUNKING},
+    {"BINARYMIME", SMTP_EXT_BINARYMIME},
+    {"DSN", SMTP_EXT_DSN},
+    {"AUTH", SMTP_EXT_AUTH},
+    {"STARTTLS", SMTP_EXT_STARTTLS},
+    {"LIMITS", SMTP_EXT_LIMITS},
+    {"HELP", SMTP_EXT_HELP},
+    {"SIZE", SMTP_EXT_SIZE},
+};
+enum { EXTENSIONS = sizeof extensions / sizeof extensions[0] };
+
+unsigned smtp_extension(struct span keyword)
+{
+    for (size_t i = 0; i < EXTENSIONS; i++) {
+        if (span_is(keyword, extensions[i].keyword))
+            return extensions[i].bit;
+    }
+    return 0;
+}
+
+const char *smtp_keyword(size_t place) { return place < EXTENSIONS ? extensions[place].keyword : NULL; }
+
+/* Adds words to a text, and returns where it then ends. */
+static char *add(char *end, const char *text)
+{
+    size_t n = strlen(text);
+    memcpy(end, text, n + 1);
+    return end + n;
+}
+
+/* What stands behind a keyword. */
+static char *add_argument(const struct smtp *s, char *end, unsigned extension)
+{
+    char digits[21] = "";
+    switch (extension) {
+    case SMTP_EXT_AUTH:
+        return add(add(end, " "), sasl_names);
+    case SMTP_EXT_LIMITS:
+        return add(add(end, " RCPTMAX="), put_number(digits + 20, s->config->max_recipients));
+    case SMTP_EXT_SIZE:
+        return add(add(end, " "), put_number(digits + 20, s->config->max_size));
+    default:
+        return end;
+    }
+}
+
+/* The reply to EHLO and LHLO: our name, then a line for each extension (RFC 5321 4.1.1.1). */
+static bool parse_ehlo(struct smtp *s, struct smtp_event *e)
+{
+    e->extended = true;
+    if (!parse_helo(s, e))
+        return false;
+    char text[SMTP_REPLY_MAX / 2];
+    char *end = add(text, s->config->hostname);
+    for (size_t i = 0; i < EXTENSIONS; i++) {
+        unsigned bit = extensions[i].bit;
+        if (offered(s) & bit && !(bit == SMTP_EXT_STARTTLS && s->secure)) /* RFC 3207 4.2 */
+            end = add_argument(s, add(add(end, "\n"), extensions[i].keyword), bit);
+    }
+    assert(end < text + sizeof text);
+    smtp_reply(s, e, 250, NULL, text);
+    return true;
+}
+
+/* "FROM:" or "TO:", a path, parameters.  A space after the colon is taken, as mail servers take it. */
+static bool parse_path(struct smtp *s, struct smtp_event *e, const char *prefix)
+{
+    struct span t = e->arg;
+    e->arg = (struct span){NULL, 0};
+    if (!span_starts(t, prefix))
+        return refuse(s, e, 501, "5.5.4", e->type == SMTP_MAIL ? "Say MAIL FROM:<address>" : "Say RCPT TO:<address>");
+    t = span_between(t.p + strlen(prefix), t.p + t.n);
+    if (s->config->strict && (t.n == 0 || *t.p != '<'))
+        return refuse(s, e, 501, "5.5.4", "An address stands in brackets, right behind the colon");
+    span_skip_spaces(&t);
+    const char *status = e->type == SMTP_MAIL ? "5.1.7" : "5.1.3";
+    struct span address;
+    if (!path_take(&t, &address) || (t.n > 0 && *t.p != ' '))
+        return refuse(s, e, 501, status, "The address is not well-formed");
+    const char *problem = path_problem(address, e->type == SMTP_RCPT);
+    if (s->config->strict && problem != NULL)
+        return refuse(s, e, 501, status, problem);
+    e->arg = address;
+    struct span given = t;
+    span_skip_spaces(&given);
+    e->params = given;
+    return parse_params(s, e, t);
+}
+
+/* Addresses outside ASCII need SMTPUTF8 with MAIL; RFC 6531 3.5 */
+static bool check_utf8(struct smtp *s, struct smtp_event *e, bool allowed)
+{
+    if (!span_has_8bit(e->line))
+        return true;
+    if (!allowed)
+        return refuse(s, e, 553, "5.6.7", "An address outside ASCII needs SMTPUTF8 with MAIL");
+    return utf8_is_valid(e->line) || refuse(s, e, 501, "5.5.2", "This is not UTF-8");
+}
+
+static bool parse_mail(struct smtp *s, struct smtp_event *e)
+{
+    s->utf8_asked = s->binary_asked = false;
+    return parse_path(s, e, "FROM:") && check_utf8(s, e, s->utf8_asked);
+}
+
+static bool parse_rcpt(struct smtp *s, struct smtp_event *e)
+{
+    if (!parse_path(s, e, "TO:") || !check_utf8(s, e, s->utf8))
+        return false;
+    if (e->arg.n == 0)
+        return refuse(s, e, 501, "5.1.3", "The forward-path is empty");
+    if (s->config->max_recipients > 0 && s->recipients >= s->config->max_recipients)
+        return refuse(s, e, 452, "4.5.3", "Too many recipients"); /* RFC 5321 4.5.3.1.10 */
+    return true;
+}
+
+/* RFC 3030 3: what is binary has no lines for DATA to end. */
+static bool parse_data(struct smtp *s, struct smtp_event *e)
+{
+    if (s->binary)
+        return refuse(s, e, 503, "5.5.1", "BODY=BINARYMIME is sent with BDAT");
+    return parse_none(s, e);
+}
+
+static bool parse_starttls(struct smtp *s, struct smtp_event *e)
+{
+    if (s->secure)
+        return refuse(s, e, 503, "5.5.1", "TLS is in place already");
+    e->size = (uint64_t)(s->in_end - s->in);
+    return parse_none(s, e);
+}
+
+/* ---- AUTH: RFC 4954 4 ---- */
+
+/* What stands in the input from there on is not to be shown, and wiped once it has been seen. */
+static void hide(struct smtp *s, struct smtp_event *e, size_t from)
+{
+    s->secret = s->line + from;
+    s->secret_n = e->hidden = e->line.n - from;
+    e->line.n = from;
+}
+
+/* "AUTH", the mechanism, and perhaps an initial response, which is secret. */
+static void hide_initial_response(struct smtp *s, struct smtp_event *e)
+{
+    const char *space = memchr(e->arg.p, ' ', e->arg.n);
+    if (space == NULL)
+        return;
+    e->arg = span_between(e->arg.p, space);
+    hide(s, e, (size_t)(space - e->line.p));
+}
+
+static bool challenge(struct smtp *s, struct smtp_event *e, enum step next, const char *text)
+{
+    s->next_step = (uint8_t)next;
+    smtp_reply(s, e, 334, NULL, text);
+    return true;
+}
+
+static bool login(struct smtp *s, struct smtp_event *e)
+{
+    s->next_step = FAILED;
+    smtp_reply(s, e, 235, "2.7.0", "Authentication successful");
+    return true;
+}
+
+/* The client's text, with base64 undone. */
+static bool take_response(struct smtp *s, struct smtp_event *e, struct span text)
+{
+    struct sasl_login found;
+    if (s->mechanism == SASL_LOGIN && s->step == PASSWORD) {
+        e->secret = text;
+        return login(s, e);
+    }
+    if (s->mechanism == SASL_LOGIN) {
+        e->arg = text;
+        return text.n > 0 ? challenge(s, e, PASSWORD, "UGFzc3dvcmQ6" /* Password: */)
+                          : refuse(s, e, 501, "5.5.2", "The user name is empty");
+    }
+    if (!sasl_parse((enum sasl_mechanism)s->mechanism, text, &found))
+        return refuse(s, e, 501, "5.5.2", "This is not what the mechanism has");
+    e->arg = found.user;
+    e->authzid = found.authzid;
+    e->secret = found.secret;
+    return login(s, e);
+}
+
+static bool decode_response(struct smtp *s, struct smtp_event *e, char *text, size_t n)
+{
+    if (!base64_decode(text, &n))
+        return refuse(s, e, 501, "5.5.2", "This is not base64");
+    return take_response(s, e, (struct span){text, n});
+}
+
+/* A line that answers a challenge. */
+void command_respond(struct smtp *s, struct smtp_event *e)
+{
+    s->event = e->type = SMTP_AUTH;
+    e->mechanism = (enum sasl_mechanism)s->mechanism;
+    s->legal = true;
+    bool cancel = e->line.n == 1 && *e->line.p == '*';
+    size_t n = e->line.n;
+    if (!cancel)
+        hide(s, e, 0);
+    if (s->step == FAILED)
+        smtp_reply(s, e, 535, "5.7.8", "Authentication failed");
+    else if (cancel)
+        refuse(s, e, 501, "5.7.0", "Authentication is cancelled");
+    else
+        decode_response(s, e, s->line, n);
+}
+
+static bool first_challenge(struct smtp *s, struct smtp_event *e)
+{
+    char text[SMTP_CHALLENGE_MAX], encoded[BASE64_SIZE(SMTP_CHALLENGE_MAX)];
+    switch ((enum sasl_mechanism)s->mechanism) {
+    case SASL_LOGIN:
+        return challenge(s, e, FIRST, "VXNlcm5hbWU6" /* Username: */);
+    case SASL_CRAM_MD5:
+        s->nonce++;
+        base64_encode((struct span){text, smtp_challenge(s, text)}, encoded);
+        return challenge(s, e, FIRST, encoded);
+    case SASL_NONE:
+    case SASL_PLAIN:
+    case SASL_XOAUTH2:
+        break;
+    }
+    return challenge(s, e, FIRST, "");
+}
+
+static bool parse_auth(struct smtp *s, struct smtp_event *e)
+{
+    struct span name = e->arg;
+    e->arg = (struct span){NULL, 0};
+    if (s->authenticated)
+        return refuse(s, e, 503, "5.5.1", "You are authenticated already");
+    if (name.n == 0)
+        return refuse(s, e, 501, "5.5.4", "Say AUTH and a mechanism");
+    e->mechanism = sasl_mechanism(name);
+    if (e->mechanism == SASL_NONE)
+        return refuse(s, e, 504, "5.5.4", "The mechanism is not known here");
+    s->mechanism = (uint8_t)e->mechanism;
+    s->step = FIRST;
+    if (e->hidden == 0)
+        return first_challenge(s, e);
+    if (e->mechanism == SASL_CRAM_MD5) /* it answers a challenge that must be given first */
+        return refuse(s, e, 501, "5.7.0", "CRAM-MD5 has no initial response");
+    char *text = s->secret;
+    size_t n = s->secret_n;
+    for (; n > 0 && *text == ' '; n--)
+        text++;
+    while (n > 0 && (text[n - 1] == ' ' || text[n - 1] == '\t'))
+        n--;
+    if (n == 1 && *text == '=') /* an empty one */
+        return take_response(s, e, (struct span){text, 0});
+    return decode_response(s, e, text, n);
+}
+
+size_t smtp_challenge(const struct smtp *s, char *text)
+{
+    char digits[21] = "";
+    char *end = add(add(text, "<"), put_number(digits + 20, s->nonce));
+    return (size_t)(add(add(add(end, "@"), s->config->hostname), ">") - text);
+}
+
+/* ---- which command it is ---- */
+
+static bool parse_bdat(struct smtp *s, struct smtp_event *e);
+static bool parse_help(struct smtp *s, struct smtp_event *e);
+
+static const struct verb {
+    const char *name;
+    enum smtp_event_type event;
+    unsigned with;     /* the extension, or protocol, it comes with; 0: all */
+    unsigned in_order; /* the set of states */
+    unsigned after;    /* what it waits for, where that is required */
+    bool (*parse)(struct smtp *s, struct smtp_event *e);
+    int code; /* the default reply */
+    const char *enhanced;
+    const char *text; /* NULL: our hostname */
+} verbs[] = {
+    {"EHLO", SMTP_HELO, SMTP_ONLY, ANY, 0, parse_ehlo, 250, NULL, NULL},
+    {"HELO", SMTP_HELO, SMTP_ONLY, ANY, AFTER_TLS, parse_helo, 250, NULL, NULL},
+    {"LHLO", SMTP_HELO, LMTP_ONLY, ANY, 0, parse_ehlo, 250, NULL, NULL},
+    {"STARTTLS", SMTP_STARTTLS, SMTP_EXT_STARTTLS, GREETED_US, 0, parse_starttls, 220, "2.0.0", "Ready to start TLS"},
+    {"AUTH", SMTP_AUTH, SMTP_EXT_AUTH, 1 << READY, AFTER_TLS, parse_auth, 235, NULL, ""},
+    {"MAIL", SMTP_MAIL, 0, 1 << READY, AFTER_TLS | AFTER_AUTH, parse_mail, 250, "2.1.0", "Sender ok"},
+    {"RCPT", SMTP_RCPT, 0, HAVE_MAIL, AFTER_TLS, parse_rcpt, 250, "2.1.5", "Recipient ok"},
+    {"DATA", SMTP_DATA, 0, 1 << RCPT, AFTER_TLS, parse_data, 354, NULL, "Send the message, end with <CRLF>.<CRLF>"},
+    {"BDAT", SMTP_BDAT, SMTP_EXT_CHUNKING, 1 << RCPT | 1 << CHUNKS, AFTER_TLS, parse_bdat, 250, "2.0.0", ""},
+    {"RSET", SMTP_RSET, 0, ANY, AFTER_TLS, parse_none, 250, "2.0.0", "Ok"},
+    {"NOOP", SMTP_NOOP, 0, ANY, 0, parse_any, 250, "2.0.0", "Ok"},
+    {"QUIT", SMTP_QUIT, 0, ALWAYS, 0, parse_none, 221, "2.0.0", "Bye"},
+    {"VRFY", SMTP_VRFY, 0, ANY, AFTER_TLS | AFTER_AUTH, parse_string, 252, "2.1.5",
+     "Not verified, but mail for it will be taken"},
+    {"EXPN", SMTP_EXPN, 0, ANY, AFTER_TLS | AFTER_AUTH, parse_any, 502, "5.5.1", "There are no lists here"},
+    {"HELP", SMTP_HELP, SMTP_EXT_HELP, ANY, AFTER_TLS, parse_help, 214, "2.0.0", ""},
+    {"SEND", SMTP_UNKNOWN, 0, ALWAYS, 0, parse_any, 502, "5.5.1", "Command is obsolete"},
+    {"SOML", SMTP_UNKNOWN, 0, ALWAYS, 0, parse_any, 502, "5.5.1", "Command is obsolete"},
+    {"SAML", SMTP_UNKNOWN, 0, ALWAYS, 0, parse_any, 502, "5.5.1", "Command is obsolete"},
+    {"TURN", SMTP_UNKNOWN, 0, ALWAYS, 0, parse_any, 502, "5.5.1", "Command is obsolete"},
+    {"ETRN", SMTP_UNKNOWN, 0, ALWAYS, 0, parse_any, 502, "5.5.1", "There is no queue here"},
+    {"ATRN", SMTP_UNKNOWN, 0, ALWAYS, 0, parse_any, 502, "5.5.1", "There is no queue here"},
+    {NULL, SMTP_UNKNOWN, 0, ALWAYS, 0, parse_any, 500, "5.5.1", "Command is not recognised"},
+};
+
+/* The commands that are there. */
+static bool parse_help(struct smtp *s, struct smtp_event *e)
+{
+    char text[SMTP_REPLY_MAX / 4];
+    char *end = text;
+    for (const struct verb *v = verbs; v->name != NULL; v++) {
+        if (v->code < 400 && (v->with == 0 || v->with & offered(s)))
+            end = add(add(end, end > text ? " " : ""), v->name);
+    }
+    (void)add(end, "\nMail is taken and delivered nowhere");
+    smtp_reply(s, e, 214, "2.0.0", text);
+    return true;
+}
+
+static const char *out_of_order(const struct smtp *s, enum smtp_event_type event)
+{
+    if (s->state == REFUSED)
+        return "Service is not available";
+    if (s->state == GREETED)
+        return s->config->lmtp ? "Say LHLO first" : "Say EHLO or HELO first";
+    if (s->state == CHUNKS)
+        return "There is a message under way: say BDAT or RSET";
+    if (event == SMTP_AUTH)
+        return "AUTH is not for the middle of a transaction";
+    if (event == SMTP_MAIL)
+        return "There is a sender already";
+    return s->state == READY ? "Say MAIL first" : "Say RCPT first";
+}
+
+/* What stands against the command, whatever its argument; code 0 if nothing. */
+static struct smtp_refusal object(const struct smtp *s, const struct verb *v)
+{
+    const struct smtp_config *c = s->config;
+    if (v->with != 0 && !(v->with & offered(s)))
+        return (struct smtp_refusal){502, "5.5.1", "Command is not offered here"};
+    if (c->require_tls && v->after & AFTER_TLS && !s->secure)
+        return (struct smtp_refusal){530, "5.7.0", "Say STARTTLS first"};
+    if (c->require_auth && v->after & AFTER_AUTH && !s->authenticated)
+        return (struct smtp_refusal){530, "5.7.0", "Authentication is required"};
+    if (!(v->in_order & 1u << s->state))
+        return (struct smtp_refusal){503, "5.5.1", out_of_order(s, v->event)};
+    return (struct smtp_refusal){0, NULL, NULL};
+}
+
+/* The size of a chunk: a decimal number, and perhaps LAST.  *huge if it is beyond 64 bits. */
+static bool take_chunk_size(struct span t, uint64_t *size, bool *last, bool *huge)
+{
+    size_t digits = 0;
+    *size = 0;
+    *huge = false;
+    for (; digits < t.n && ascii_is_digit(t.p[digits]); digits++) {
+        uint64_t digit = (uint64_t)(t.p[digits] - '0');
+        *huge = *huge || *size > (UINT64_MAX - digit) / 10;
+        *size = *size * 10 + digit;
+    }
+    span_skip(&t, digits);
+    *last = t.n > 0;
+    if (digits > 0 && t.n == 0)
+        return true;
+    if (digits == 0 || *t.p != ' ')
+        return false;
+    span_skip_spaces(&t);
+    return span_is(t, "LAST");
+}
+
+/*
+ * RFC 3030 2.  Whatever stands against a chunk, its octets are read first; only
+ * where nobody knows how many there are, what follows is commands, or, if they
+ * are too many to be counted, nothing at all.
+ */
+static bool parse_bdat(struct smtp *s, struct smtp_event *e)
+{
+    bool huge;
+    if (!take_chunk_size(e->arg, &s->chunk, &s->last, &huge))
+        return refuse(s, e, 501, "5.5.4", "Say BDAT and a number of octets, and LAST with the last chunk");
+    if (huge) {
+        s->closing = true;
+        return refuse(s, e, 552, "5.3.4", "There is no such message");
+    }
+    bool none = s->config->lmtp && s->state == MAIL && s->last; /* to nobody: no replies; RFC 2033 4.3 */
+    if (s->chunk_refused.code == 503 && none)
+        s->chunk_refused.code = 0;
+    if (s->chunk_refused.code == 0 && s->state != CHUNKS) {
+        s->size = 0;
+        s->cr = s->bare = false;
+    }
+    e->size = s->chunk_size = s->chunk;
+    e->last = s->last;
+    e->code = 0;
+    s->in_chunk = true;
+    s->event = SMTP_NONE;
+    s->reply_n = 0;
+    return true;
+}
+
+/* A browser or a script that was led here speaks HTTP; what follows must not be read as commands. */
+bool command_is_http(struct span line)
+{
+    static const char *const methods[] = {"GET ",     "POST ",  "HEAD ",    "PUT ",  "DELETE ",
+                                          "OPTIONS ", "PATCH ", "CONNECT ", "TRACE "};
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+        if (span_starts(line, methods[i]))
+            return true;
+    }
+    return false;
+}
+
+void command_refuse_http(struct smtp *s, struct smtp_event *e) { refuse(s, e, 421, "4.7.0", "This is SMTP, not HTTP"); }
+
+/* The command's name, and its argument; the line may hold no NUL, CR or LF. */
+static bool split_command(struct smtp *s, struct smtp_event *e, struct span *name)
+{
+    const char *end = e->line.p + e->line.n;
+    while (end > e->line.p && (end[-1] == ' ' || end[-1] == '\t'))
+        end--; /* RFC 5321 4.1.1: trailing white space is tolerated */
+    const char *space = memchr(e->line.p, ' ', (size_t)(end - e->line.p));
+    *name = span_between(e->line.p, space != NULL ? space : end);
+    e->arg = span_between(space != NULL ? space : end, end);
+    span_skip_spaces(&e->arg);
+    return memchr(s->line, '\0', e->line.n) == NULL && memchr(s->line, '\r', e->line.n) == NULL &&
+           memchr(s->line, '\n', e->line.n) == NULL;
+}
+
+void command_interpret(struct smtp *s, struct smtp_event *e)
+{
+    struct span name;
+    bool good = split_command(s, e, &name);
+    if (span_is(name, "AUTH"))
+        hide_initial_response(s, e);
+    if (!good) {
+        s->event = e->type = SMTP_UNKNOWN;
+        refuse(s, e, 500, "5.5.2", "A command holds no NUL, CR or LF, and ends with CRLF");
+        return;
+    }
+
+    const struct verb *v = verbs;
+    while (v->name != NULL && !span_is(name, v->name))
+        v++;
+    struct smtp_refusal o = object(s, v);
+    s->event = (uint8_t)(e->type = v->event);
+    smtp_reply(s, e, v->code, v->enhanced, v->text != NULL ? v->text : s->config->hostname);
+    s->legal = v->code < 400;
+    if (v->event == SMTP_BDAT && o.code != 502) {
+        s->chunk_refused = o;
+        parse_bdat(s, e);
+    } else if (o.code != 0) {
+        refuse(s, e, o.code, o.enhanced, o.text);
+    } else if (v->name == NULL && command_is_http(e->line)) {
+        command_refuse_http(s, e);
+    } else {
+        v->parse(s, e);
+    }
+}

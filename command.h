@@ -1,0 +1,56 @@
+/*
+ * command.h - the commands of the protocol engine: what smtp.c shares with
+ * command.c, and nobody else needs.
+ */
+#ifndef COMMAND_H
+#define COMMAND_H
+
+#include "smtp.h"
+
+enum state {
+    CONNECTED, /* nothing said yet */
+    REFUSED,   /* the greeting was negative: only QUIT is answered; RFC 5321 3.1 */
+    GREETED,
+    READY, /* HELO, EHLO or LHLO done */
+    AUTH,  /* a response to a challenge is awaited */
+    MAIL,
+    RCPT,
+    DATA,
+    CHUNKS, /* one chunk or more is there, and not the last */
+    HANDSHAKE,
+    CLOSED,
+};
+
+/* What response of AUTH is awaited. */
+enum step { FIRST, PASSWORD, FAILED /* any, before it is told that it failed */ };
+
+enum dot { NOWHERE, AFTER_CR, LINE_START, AFTER_DOT, AFTER_DOT_CR };
+
+/* sets of states */
+enum {
+    HAVE_MAIL = 1 << MAIL | 1 << RCPT,
+    GREETED_US = 1 << READY | HAVE_MAIL | 1 << CHUNKS,
+    ANY = 1 << GREETED | GREETED_US,
+    ALWAYS = ANY | 1 << REFUSED,
+};
+
+/* The engine's own verdict against a command; returns false for the parsers' sake. */
+static inline bool command_refuse(struct smtp *s, struct smtp_event *e, int code, const char *enhanced,
+                                  const char *text)
+{
+    s->legal = false;
+    smtp_reply(s, e, code, enhanced, text);
+    return false;
+}
+
+/* Fills the event that the command in e->line is, and prepares its reply. */
+void command_interpret(struct smtp *s, struct smtp_event *e);
+
+/* The same of a line that answers a challenge of AUTH. */
+void command_respond(struct smtp *s, struct smtp_event *e);
+
+/* A browser or a script that was led here speaks HTTP; what follows must not be read as commands. */
+bool command_is_http(struct span line);
+void command_refuse_http(struct smtp *s, struct smtp_event *e);
+
+#endif

@@ -1,0 +1,59 @@
+/*
+ * dsn.c - RFC 3461.
+ */
+#include "dsn.h"
+
+/* Hexadecimal digits of xtext are upper-case. */
+static int hex_value(char c) { return ascii_is_digit(c) ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1; }
+
+/* An octet of its own, or "+" and its value. */
+static bool take_octet(struct span *t, bool utf8)
+{
+    char c = *t->p;
+    if (c != '+') {
+        span_skip(t, 1);
+        return ascii_is_8bit(c) ? utf8 : c > ' ' && c < 0x7f && c != '=';
+    }
+    if (t->n < 3 || hex_value(t->p[1]) < 0 || hex_value(t->p[2]) < 0)
+        return false;
+    int value = hex_value(t->p[1]) * 16 + hex_value(t->p[2]);
+    span_skip(t, 3);
+    return value >= ' ' && value < 0x7f;
+}
+
+bool dsn_is_xtext(struct span t, bool utf8)
+{
+    while (t.n > 0) {
+        if (!take_octet(&t, utf8))
+            return false;
+    }
+    return true;
+}
+
+bool dsn_is_notify(struct span t)
+{
+    if (span_is(t, "NEVER"))
+        return true;
+    for (;;) {
+        const char *comma = t.n > 0 ? memchr(t.p, ',', t.n) : NULL;
+        struct span one = comma != NULL ? span_between(t.p, comma) : t;
+        if (!span_is(one, "SUCCESS") && !span_is(one, "FAILURE") && !span_is(one, "DELAY"))
+            return false;
+        if (comma == NULL)
+            return true;
+        span_skip(&t, one.n + 1);
+    }
+}
+
+bool dsn_is_orcpt(struct span t, bool utf8)
+{
+    const char *semicolon = memchr(t.p, ';', t.n);
+    if (semicolon == NULL || semicolon == t.p || semicolon + 1 == t.p + t.n)
+        return false;
+    struct span type = span_between(t.p, semicolon), address = span_between(semicolon + 1, t.p + t.n);
+    for (size_t i = 0; i < type.n; i++) {
+        if (!ascii_is_letter(type.p[i]) && !ascii_is_digit(type.p[i]) && type.p[i] != '-')
+            return false;
+    }
+    return dsn_is_xtext(address, utf8 && span_is(type, "utf-8"));
+}

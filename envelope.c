@@ -1,0 +1,171 @@
+/*
+ * envelope.c - what a client says of itself and of a message.
+ */
+#include "envelope.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { HELO_SHOWN = 255 /* octets of the client's name in Received: */ };
+
+/* ---- texts ---- */
+
+static bool add(struct envelope_text *t, const char *p, size_t n)
+{
+    if (t->n + n > t->size) {
+        size_t size = (t->n + n) * 2;
+        char *grown = realloc(t->p, size);
+        if (grown == NULL)
+            return false;
+        t->p = grown;
+        t->size = size;
+    }
+    if (n > 0)
+        memcpy(t->p + t->n, p, n);
+    t->n += n;
+    return true;
+}
+
+static bool set(struct envelope_text *t, struct span s)
+{
+    t->n = 0;
+    return add(t, s.p, s.n);
+}
+
+static struct span span_of(const struct envelope_text *t) { return (struct span){t->p, t->n}; }
+
+/* ---- events ---- */
+
+static bool take_recipient(struct envelope *v, struct span address)
+{
+    if (!add(&v->recipients, address.p, address.n) || !add(&v->recipients, "", 1))
+        return false;
+    v->n_recipients++;
+    return true;
+}
+
+bool envelope_take(struct envelope *v, const struct smtp_event *e)
+{
+    switch (e->type) {
+    case SMTP_HELO:
+        v->extended = e->extended;
+        return set(&v->helo, e->arg);
+    case SMTP_AUTH:
+        v->authenticated = e->code < 300;
+        return e->arg.p == NULL || set(&v->user, e->arg);
+    case SMTP_STARTTLS: /* all is forgotten; RFC 3207 4.2 */
+        v->helo.n = v->user.n = 0;
+        v->authenticated = v->extended = false;
+        break;
+    case SMTP_MAIL:
+        v->utf8 = e->utf8;
+        v->binary = e->binary;
+        v->recipients.n = 0;
+        v->n_recipients = 0;
+        return set(&v->sender, e->arg);
+    case SMTP_RCPT:
+        return take_recipient(v, e->arg);
+    case SMTP_NONE:
+    case SMTP_CONNECT:
+    case SMTP_DATA:
+    case SMTP_BDAT:
+    case SMTP_BODY:
+    case SMTP_CHUNK:
+    case SMTP_EOM:
+    case SMTP_RSET:
+    case SMTP_NOOP:
+    case SMTP_VRFY:
+    case SMTP_EXPN:
+    case SMTP_HELP:
+    case SMTP_QUIT:
+    case SMTP_UNKNOWN:
+        break;
+    }
+    return true;
+}
+
+void envelope_close(struct envelope *v)
+{
+    free(v->helo.p);
+    free(v->user.p);
+    free(v->sender.p);
+    free(v->recipients.p);
+}
+
+/* ---- header fields ---- */
+
+static void put(struct save_message *m, const char *text) { save_add(m, text, strlen(text)); }
+
+/* As RFC 3848 and RFC 6531 4.3 name it. */
+static void put_protocol(const struct envelope *v, struct save_message *m)
+{
+    if (v->utf8)
+        put(m, v->lmtp ? "UTF8LMTP" : "UTF8SMTP");
+    else
+        put(m, v->lmtp ? "LMTP" : v->extended ? "ESMTP" : "SMTP");
+    if (!v->extended)
+        return;
+    put(m, v->tls != NULL ? "S" : "");
+    put(m, v->authenticated ? "A" : "");
+}
+
+/* The name that the client gave, with nothing in it that could end the field. */
+static void put_client(const struct envelope *v, struct save_message *m, const struct io_peer *peer)
+{
+    char name[HELO_SHOWN + 1];
+    size_t n = v->helo.n < HELO_SHOWN ? v->helo.n : HELO_SHOWN;
+    for (size_t i = 0; i < n; i++) {
+        char c = v->helo.p[i];
+        name[i] = (char)(ascii_is_letter(c) || ascii_is_digit(c) || strchr(".-_:[]", c) != NULL ? c : '_');
+    }
+    save_add(m, name, n);
+    if (peer->address[0] == '\0')
+        return;
+    put(m, strchr(peer->address, ':') != NULL ? " ([IPv6:" : " ([");
+    put(m, peer->address);
+    put(m, "])");
+}
+
+/* Received: RFC 5321 4.4; "for" only of a single recipient, so that no Bcc leaks (7.2). */
+static void put_received(const struct envelope *v, struct save_message *m, const struct io_peer *peer,
+                         const char *hostname, uint64_t id)
+{
+    char line[128], date[64] = "";
+    put(m, "Received: from ");
+    put_client(v, m, peer);
+    put(m, "\r\n\tby ");
+    put(m, hostname);
+    put(m, " with ");
+    put_protocol(v, m);
+    (void)snprintf(line, sizeof line, " id %ju", (uintmax_t)id);
+    put(m, line);
+    if (v->n_recipients == 1) {
+        put(m, "\r\n\tfor <");
+        put(m, v->recipients.p);
+        put(m, ">");
+    }
+    time_t now = time(NULL);
+    struct tm local;
+    if (localtime_r(&now, &local) != NULL)
+        (void)strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S %z", &local);
+    (void)snprintf(line, sizeof line, ";\r\n\t%s\r\n", date);
+    put(m, line);
+}
+
+void envelope_add_headers(const struct envelope *v, struct save_message *m, const struct io_peer *peer,
+                          const char *hostname, uint64_t id)
+{
+    struct span sender = span_of(&v->sender);
+    put(m, "Return-Path: <");
+    save_add(m, sender.p, sender.n);
+    put(m, ">\r\n");
+    for (size_t at = 0; at < v->recipients.n; at += strlen(v->recipients.p + at) + 1) {
+        put(m, "Delivered-To: ");
+        put(m, v->recipients.p + at);
+        put(m, "\r\n");
+    }
+    put_received(v, m, peer, hostname, id);
+}

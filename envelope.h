@@ -1,0 +1,44 @@
+/*
+ * envelope.h - what a client says of itself and of a message: the names, the
+ * reverse-path and forward-paths (RFC 5321 2.3.1), the user, and the header
+ * fields that can be made of it.
+ */
+#ifndef ENVELOPE_H
+#define ENVELOPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "io.h"
+#include "save.h"
+#include "smtp.h"
+
+/* A growing text; p is NULL until there is some. */
+struct envelope_text {
+    char *p;
+    size_t n, size;
+};
+
+/* The caller allocates it, zeroed, and frees what it holds with envelope_close(). */
+struct envelope {
+    struct envelope_text helo;
+    struct envelope_text user; /* who asked to be authenticated last */
+    struct envelope_text sender;
+    struct envelope_text recipients; /* each followed by NUL */
+    uint64_t n_recipients;
+    const char *tls;    /* the version of TLS, NULL without it; borrowed */
+    bool authenticated; /* that user has been */
+    bool extended, lmtp, utf8, binary;
+};
+
+/* Takes in an event whose reply is positive.  False if there is no memory for it. */
+bool envelope_take(struct envelope *v, const struct smtp_event *e);
+
+/* Puts Return-Path, a Delivered-To for each recipient, and Received in front of a message; id is its number. */
+void envelope_add_headers(const struct envelope *v, struct save_message *m, const struct io_peer *peer,
+                          const char *hostname, uint64_t id);
+
+void envelope_close(struct envelope *v);
+
+#endif
