@@ -32,7 +32,7 @@ TLS != pkg-config --exists 'openssl >= 1.1.1' 2>/dev/null && $(CC) $(CPPFLAGS) $
     -E -include openssl/ssl.h -x c /dev/null >/dev/null 2>&1 && echo openssl || echo none
 DL != test $(TLS) = openssl && test "$$(uname -s)" = Linux && echo -ldl || :
 
-FLAGS = -std=c17 -D_XOPEN_SOURCE=700 -DVERSION='"$(VERSION)"' -Wall -Wextra -Wpedantic -Wconversion -Wshadow
+FLAGS = -std=c17 -D_XOPEN_SOURCE=700 -D_DARWIN_C_SOURCE -DVERSION='"$(VERSION)"' -Wall -Wextra -Wpedantic -Wconversion -Wshadow
 PURE = smtp.o command.o sasl.o base64.o md5.o dsn.o path.o
 OBJECTS = fakesmtp.o options.o announce.o signals.o server.o envelope.o save.o io.o show.o wrap.o $(PURE)
 SOURCES = $(OBJECTS:.o=.c)
@@ -106,7 +106,7 @@ check-valgrind: fakesmtp $(TESTS) $(TESTS_$(TLS)) $(REPLAYS)
 	FAKESMTP_INSTRUMENTED=1 FAKESMTP_WRAPPER='valgrind -q --error-exitcode=99 --leak-check=full' sh tests/cli/run ./fakesmtp run storage
 
 fuzz:
-	sh tests/fuzz $(CLANG) $(FUZZ_SECONDS)
+	sh tests/fuzz $(CLANG) $(FUZZ_SECONDS) $(PURE:.o=.c)
 coverage:
 	sh tests/variant coverage $(MAKE) CC=gcc CFLAGS='-O0 -g --coverage' check coverage-report
 coverage-report:
@@ -116,7 +116,7 @@ bench: fakesmtp
 help:
 	@sed -n 's/^#://p' Makefile
 lint:
-	sh tests/lint $(CC) $(CLANG)
+	sh tests/lint $(CC) $(CLANG) $(PURE)
 format:
 	clang-format -i *.c *.h tests/*.c
 deps:

@@ -25,7 +25,8 @@ struct announce_file {
 /*
  * Writes n octets of text to the file of this path, whole or not at all, and
  * replaces what is there; but what a link leads to, a device or a FIFO is
- * written to.  Both strings are borrowed until announce_remove().
+ * written to; while nobody reads a FIFO, f->waits, and announce_go_on() is to be
+ * called from time to time.  Both strings are borrowed until announce_remove().
  */
 int announce_file(struct announce_file *f, const char *path, const char *text, size_t n);
 
@@ -37,7 +38,7 @@ void announce_remove(struct announce_file *f);
 /* Tells a service manager, if NOTIFY_SOCKET names one, that we are ready (sd_notify(3)); the variable is then unset. */
 int announce_ready(void);
 
-/* Prints "NAME='value'; " for a shell, in quotes where they are needed. */
+/* Prints "NAME='value'; " for a shell, in quotes where they are needed; ferror(stdout) tells whether it could. */
 void announce_assignment(const char *name, const char *value);
 
 #endif

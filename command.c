@@ -5,8 +5,9 @@
  * extension it comes with, the states it is in order in, what it waits for
  * (TLS, a login), its argument's parser and its default reply.  params[]: the
  * same for the parameters of MAIL and RCPT.  extensions[]: what EHLO lists.
- * A parser looks at the argument, fills the event, and may refuse; it changes
- * nothing that a refusal would have to take back.
+ * A parser looks at the argument, fills the event, and may refuse.  What it notes
+ * in the session is for the next commit or the next line (a chunk's size, the
+ * mechanism of AUTH); it changes nothing that a refusal would have to take back.
  *
  * Secrets of AUTH are decoded where they lie in the input, and wiped there by
  * smtp_commit().

@@ -7,7 +7,7 @@
  *     stop    once one of these ends the run, let the clients go
  *     judge   compare what came with what was expected
  *
- * Only this file prints and exits.
+ * Only this file decides what is said, and with which status the process ends.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -141,8 +141,10 @@ static int set_defaults(struct app *a)
     a->told = a->wrapped || o->background;
     a->stdio = options_have_stdio(o);
     int passed = io_count_passed();
-    if (passed < 0 || passed > LISTENERS_MAX - OPTIONS_ENDPOINTS_MAX)
-        return cannot_start(a, "take", "sockets passed by a service manager", "LISTEN_FDS is not their number");
+    if (passed < 0)
+        return cannot_start(a, "take", "the sockets of LISTEN_FDS", "it is not a number of them");
+    if (passed > LISTENERS_MAX - OPTIONS_ENDPOINTS_MAX)
+        return cannot_start(a, "take", "the sockets of LISTEN_FDS", "there are more than 16");
     a->alone = a->stdio && o->n_endpoints == 1 && passed == 0;
     if (!o->counted) {
         bool open_ended = o->time >= 0 || a->alone, other = a->wrapped || o->keep || o->connections > 0;
@@ -187,10 +189,8 @@ static int open_stream(struct app *a)
 
 static int make_temporary(struct app *a)
 {
-    const char *top = getenv("TMPDIR");
+    const char *top = save_temporary();
     char path[PATH_MAX];
-    if (top == NULL || *top == '\0')
-        top = "/tmp";
     int n = snprintf(path, sizeof path, "%s/fakesmtp-XXXXXX", top);
     if (n < 0 || (size_t)n >= sizeof path || mkdtemp(path) == NULL)
         return cannot_start(a, "make a directory in", top, strerror(errno));
@@ -315,16 +315,20 @@ static const struct io_listener *told_listener(const struct app *a)
     return &a->listeners[i];
 }
 
+/* What the command, or a shell, is told. */
+static struct wrap_place place(const struct app *a)
+{
+    const struct io_listener *l = told_listener(a);
+    return (struct wrap_place){l->host, l->port_text, l->url, a->directory, a->ca_path};
+}
+
 static int write_port_file(struct app *a)
 {
     const struct io_listener *l = told_listener(a);
     const char *file = a->o.port_file;
     if (file == NULL)
         return AS_EXPECTED;
-    if (l->port > 0)
-        (void)snprintf(a->port_text, sizeof a->port_text, "%u\n", (unsigned)l->port);
-    else
-        (void)snprintf(a->port_text, sizeof a->port_text, "%s\n", l->host);
+    (void)snprintf(a->port_text, sizeof a->port_text, "%s\n", l->port > 0 ? l->port_text : l->host);
     int status = announce_file(&a->port_file, file, a->port_text, strlen(a->port_text));
     return status < 0 ? cannot_start(a, "write", file, strerror(errno)) : AS_EXPECTED;
 }
@@ -332,10 +336,8 @@ static int write_port_file(struct app *a)
 /* A name in the directory for temporary files, for others to find the certificate there. */
 static int name_ca_file(struct app *a)
 {
-    const char *top = getenv("TMPDIR");
+    const char *top = save_temporary();
     char path[PATH_MAX];
-    if (top == NULL || *top == '\0')
-        top = "/tmp";
     int n = snprintf(path, sizeof path, "%s/fakesmtp-ca-XXXXXX", top), fd = -1;
     if (n > 0 && (size_t)n < sizeof path)
         fd = mkstemp(path);
@@ -359,8 +361,12 @@ static int write_ca_file(struct app *a)
     if (o->ca_file == NULL && name_ca_file(a) != AS_EXPECTED)
         return NOT_STARTED;
     const char *file = o->ca_file != NULL ? o->ca_file : a->ca_path;
-    if (announce_file(&a->ca_file, file, text, n) < 0)
-        return cannot_start(a, "write", file, strerror(errno));
+    if (announce_file(&a->ca_file, file, text, n) < 0) {
+        int status = cannot_start(a, "write", file, strerror(errno));
+        if (o->ca_file == NULL)
+            (void)unlink(file);
+        return status;
+    }
     if (o->ca_file != NULL)
         a->ca_path = realpath(file, NULL);
     return AS_EXPECTED;
@@ -382,15 +388,15 @@ static int print_assignments(const struct app *a, pid_t pid)
 {
     static const char *const names[] = {"SMTP_HOST",    "SMTP_PORT",    "SMTP_URL",
                                         "FAKESMTP_DIR", "SMTP_CA_FILE", "FAKESMTP_PID"};
-    const struct io_listener *l = told_listener(a);
-    char port[16] = "", number[32];
-    if (l->port > 0)
-        (void)snprintf(port, sizeof port, "%u", (unsigned)l->port);
+    const struct wrap_place p = place(a);
+    char number[32];
     (void)snprintf(number, sizeof number, "%ld", (long)pid);
-    const char *const values[] = {l->host, port, l->url, a->directory, a->ca_path, number};
+    const char *const values[] = {p.host, p.port, p.url, p.directory, p.ca_file, number};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (values[i] != NULL)
             announce_assignment(names[i], values[i]);
+        else
+            (void)printf("unset %s; ", names[i]); /* it may be of another run */
     }
     (void)printf("export");
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
@@ -426,12 +432,8 @@ static int go_to_background(struct app *a)
 
 static int start_command(struct app *a)
 {
-    const struct io_listener *l = told_listener(a);
-    char port[16] = "";
-    if (l->port > 0)
-        (void)snprintf(port, sizeof port, "%u", (unsigned)l->port);
-    struct wrap_place place = {l->host, port, l->url, a->directory, a->ca_path};
-    if (wrap_start(&a->wrap, a->o.command, &place, a->o.env, a->o.n_env) == 0)
+    const struct wrap_place p = place(a);
+    if (wrap_start(&a->wrap, a->o.command, &p, a->o.env, a->o.n_env) == 0)
         return 0;
     int error = errno;
     size_t digits = strspn(a->o.command[0], "0123456789");
@@ -710,7 +712,7 @@ static void look_at_status_line(struct app *a)
 static int64_t next_look(const struct app *a)
 {
     int64_t next = least(least(a->limit, a->kill_at), a->status_at);
-    if (a->port_file.waits)
+    if (a->port_file.waits || a->ca_file.waits)
         next = least(next, a->server.now + (a->server.now - a->start < 1000 ? FIFO_RETRY : 10 * FIFO_RETRY));
     if (a->wrapped && a->wrap.ended && a->cause == NOTHING)
         next = a->settled ? least(next, a->linger_until) : 0;
@@ -730,6 +732,7 @@ static int watch(struct app *a)
         if (a->server.watched || a->signals.n > 0)
             take_signals(a);
         announce_go_on(&a->port_file);
+        announce_go_on(&a->ca_file);
         look_at_time(a);
         look_at_counts(a);
         look_at_command(a, n == 0);

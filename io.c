@@ -21,6 +21,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -337,7 +338,9 @@ static int bind_path(int fd, const struct sockaddr_un *name, const char **reason
     const struct sockaddr *address = (const struct sockaddr *)name;
     if (bind(fd, address, sizeof *name) == 0)
         return 0;
-    if (errno != EADDRINUSE || !is_stale(name, reason)) {
+    if (errno != EADDRINUSE)
+        return -1;
+    if (!is_stale(name, reason)) {
         errno = EADDRINUSE;
         return -1;
     }
@@ -372,6 +375,14 @@ static int listen_on_path(const struct io_endpoint *e, struct io_listener *l, co
     return -1;
 }
 
+/* The name of a Unix socket, whose address is length octets; one that is in no file system (Linux) begins with @. */
+static void path_text(const struct sockaddr_un *name, socklen_t length, char *text, size_t size)
+{
+    size_t n = length > offsetof(struct sockaddr_un, sun_path) ? length - offsetof(struct sockaddr_un, sun_path) : 0;
+    bool nowhere = n > 0 && name->sun_path[0] == '\0';
+    (void)snprintf(text, size, nowhere ? "@%.*s" : "%.*s", (int)n - nowhere, name->sun_path + nowhere);
+}
+
 /* A socket that whoever started us has open. */
 static int listen_on_fd(const struct io_endpoint *e, struct io_listener *l, const char **reason)
 {
@@ -391,8 +402,8 @@ static int listen_on_fd(const struct io_endpoint *e, struct io_listener *l, cons
         return -1;
     l->fds[l->n++] = e->fd;
     if (a.u.any.sa_family == AF_UNIX) {
-        (void)snprintf(l->host, sizeof l->host, "%.*s", (int)sizeof a.u.path.sun_path, a.u.path.sun_path);
-        (void)snprintf(l->text, sizeof l->text, "unix:%.*s", (int)sizeof a.u.path.sun_path, a.u.path.sun_path);
+        path_text(&a.u.path, length, l->host, sizeof l->host);
+        (void)snprintf(l->text, sizeof l->text, "unix:%.*s", IO_TEXT_MAX - 8, l->host);
         return 0;
     }
     (void)setsockopt(e->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -409,6 +420,8 @@ static void set_url(struct io_listener *l)
         (void)snprintf(l->host, sizeof l->host, "127.0.0.1");
     else if (strcmp(l->host, "::") == 0)
         (void)snprintf(l->host, sizeof l->host, "::1");
+    if (l->port > 0)
+        (void)snprintf(l->port_text, sizeof l->port_text, "%u", (unsigned)l->port);
     if (l->port > 0)
         (void)snprintf(l->url, sizeof l->url, strchr(l->host, ':') != NULL ? "%s[%s]:%u" : "%s%s:%u",
                        schemes[l->scheme], l->host, (unsigned)l->port);
@@ -543,7 +556,8 @@ ssize_t io_read(struct io_conn *c, void *octets, size_t n)
 bool io_has_octets(const struct io_conn *c)
 {
     char octet;
-    return recv(c->in, &octet, 1, MSG_PEEK) > 0 || errno == ENOTSOCK;
+    ssize_t got = recv(c->in, &octet, 1, MSG_PEEK);
+    return got > 0 || (got < 0 && errno == ENOTSOCK);
 }
 
 ssize_t io_discard(struct io_conn *c, void *room, size_t n) { return read_on(c->in, room, n); }

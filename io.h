@@ -36,6 +36,7 @@ struct io_listener {
     int fds[IO_SOCKETS_MAX];
     size_t n;
     uint16_t port;          /* 0: it has none */
+    char port_text[8];      /* the same as text, "" if it has none */
     char host[IO_TEXT_MAX]; /* what a client on this machine connects to: an address, or the path of a Unix socket */
     char text[IO_TEXT_MAX]; /* the endpoint in short; after a failure, what could not be had */
     char url[IO_URL_MAX];   /* the same for a client */
@@ -45,20 +46,23 @@ struct io_listener {
 };
 
 /*
- * A transport over a connection, such as TLS: its state is
- * c->state.  read and write are as those of io_read() and io_write(); each
- * sets c->wants_write to whether it is a write that has to be waited for.
+ * A transport over a connection, such as TLS; its state is c->state.  Where a
+ * function finds that it has to wait, it sets c->wants_write to whether it is
+ * for writing.
  */
 struct io_conn;
 struct io_transport {
     /* Goes on with the handshake: 1 once it is done, 0 if the connection has to be waited for, -1 if it has failed;
        why it has, is then in why, of size octets. */
     int (*handshake)(struct io_conn *c, char *why, size_t size);
+    /* As read(2), 0 at the end, and write(2); -1 with EAGAIN if they have to wait.  What could not be written must be
+       given again, from its first octet on. */
     ssize_t (*read)(struct io_conn *c, void *octets, size_t n);
     ssize_t (*write)(struct io_conn *c, const void *octets, size_t n);
-    void (*end)(struct io_conn *c);   /* says that nothing more will come */
-    void (*close)(struct io_conn *c); /* frees the state */
-    const char *(*version)(const struct io_conn *c);
+    void (*end)(struct io_conn *c);                  /* says that nothing more will come */
+    void (*close)(struct io_conn *c);                /* frees the state */
+    const char *(*version)(const struct io_conn *c); /* once the handshake is done: its name, for as long as the
+                                                        transport is there at all */
 };
 
 /* A connection.  The caller allocates it. */
@@ -113,7 +117,7 @@ int io_take_stdio(struct io_conn *c, struct io_peer *peer);
 ssize_t io_read(struct io_conn *c, void *octets, size_t n);
 ssize_t io_write(struct io_conn *c, const void *octets, size_t n);
 
-/* Whether the client has said something, which stays to be read. */
+/* Whether the client has said something, which stays to be read; always so of what is no socket. */
 bool io_has_octets(const struct io_conn *c);
 
 /* Reads away what still comes, whatever it is: as io_read(), past the transport. */

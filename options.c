@@ -19,8 +19,8 @@ enum group { AWAITED, LISTENING, STORING, PROTOCOL, SECURITY, WRAPPING, SHOWING 
 
 static const char *const groups[] = {
     [AWAITED] = "What is awaited (without any of these: one message)",
-    [LISTENING] = "Where it listens (port 1025 of this machine; with a command, a free port)",
-    [STORING] = "Where mail goes (standard output; with a command, a directory of its own)",
+    [LISTENING] = "Where it listens (port 1025 of this machine; with a command or -b, a free one)",
+    [STORING] = "Where mail goes (standard output; with a command or -b, a directory of its own)",
     [PROTOCOL] = "How it speaks SMTP",
     [SECURITY] = "Logins and TLS",
     [WRAPPING] = "With a command",
@@ -218,7 +218,7 @@ static int take_hostname(struct parse *p, const char *text)
 {
     size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]");
     if (n == 0 || n > 255 || text[n] != '\0')
-        return wrong(p, "'%s' is not a host name", text);
+        return wrong(p, "'%s' is not a host name: give letters, digits and . - _ : [ ], 255 of them at most", text);
     p->o->hostname = text;
     return 0;
 }
@@ -239,7 +239,7 @@ static int take_idle(struct parse *p, const char *text)
 {
     if (parse_time(p, text, &p->o->idle) < 0)
         return -1;
-    return p->o->idle > 0 ? 0 : wrong(p, "'%s' is no time at all", text);
+    return p->o->idle > 0 ? 0 : wrong(p, "'%s' is no time at all: give 1ms or more", text);
 }
 
 /* What stands in front of the next comma; *rest is then behind it, NULL at the end. */
@@ -520,8 +520,12 @@ static const char *check_stdio(const struct options *o)
 static const char *check_security(const struct options *o)
 {
     bool tls = o->tls || options_have_smtps(o);
-    if (!tls && (o->cert != NULL || o->key != NULL || o->ca_file != NULL || o->require_tls))
-        return "--cert, --key, --ca-file and --require tls are for TLS: give --tls, or an endpoint smtps://...";
+    if (!tls && o->cert != NULL)
+        return "--cert is for TLS: give --tls, or an endpoint smtps://...";
+    if (!tls && o->ca_file != NULL)
+        return "--ca-file is for TLS: give --tls, or an endpoint smtps://...";
+    if (!tls && o->require_tls)
+        return "--require tls needs TLS: give --tls, or an endpoint smtps://...";
     if (o->key != NULL && o->cert == NULL)
         return "--key is the key of a certificate: give that with --cert";
     if (o->cert != NULL && o->ca_file != NULL)

@@ -214,14 +214,17 @@ static void unique_name(struct save *to, char *name, const char *prefix, const c
                    (long)getpid(), (uintmax_t)++to->made, *suffix != '\0' ? "." : "", suffix);
 }
 
+const char *save_temporary(void)
+{
+    const char *top = getenv("TMPDIR");
+    return top != NULL && *top != '\0' ? top : "/tmp";
+}
+
 /* For a stream alone: a file that nobody sees. */
 static int open_spool(struct save_message *m)
 {
-    const char *top = getenv("TMPDIR");
-    if (top == NULL || *top == '\0')
-        top = "/tmp";
     char path[PATH_MAX];
-    if (snprintf(path, sizeof path, "%s/.fakesmtp-XXXXXX", top) >= (int)sizeof path)
+    if (snprintf(path, sizeof path, "%s/.fakesmtp-XXXXXX", save_temporary()) >= (int)sizeof path)
         return fail(m, ENAMETOOLONG, "TMPDIR");
     m->fd = mkstemp(path);
     if (m->fd < 0)

@@ -63,6 +63,9 @@ struct save_message {
 int save_open(struct save *to, const struct save_options *options, const char **culprit);
 void save_close(struct save *to);
 
+/* The directory for temporary files: TMPDIR, else /tmp. */
+const char *save_temporary(void);
+
 /* With exact it is not changed at all, whatever the options say of line ends. */
 void save_begin(struct save_message *m, struct save *to, bool exact);
 

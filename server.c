@@ -16,8 +16,9 @@
  * The end of a connection is the hard part.  If octets of the client are
  * unread when a socket is closed, or come afterwards, the system resets the
  * connection, and the client may lose our last reply.  After QUIT nothing may
- * follow, so the socket is closed at once; where we are the ones who leave, it
- * is shut down, and read until the client closes, for a second at most.
+ * follow, so a socket is closed at once; else, and under TLS, which says its own
+ * goodbye, it is shut down, and read until the client closes, for a second at
+ * most.
  */
 #include "server.h"
 
@@ -41,9 +42,9 @@ enum {
     RETRY = 100,               /* milliseconds until accepting is tried again where descriptors or memory ran out */
 };
 
-struct session {
-    struct source source; /* first, as it is what poll's tag points to */
-    struct session *before, *after;
+struct server_session {
+    struct server_source source; /* first, as it is what poll's tag points to */
+    struct server_session *before, *after;
     uint64_t number;
     int64_t deadline;
     int64_t taken_at; /* when its last message was acknowledged; 0: none yet */
@@ -67,13 +68,13 @@ struct session {
 
 /* ---- lists, in the order of deadlines: each has one delay for all ---- */
 
-static void list_remove(struct session_list *l, struct session *s)
+static void list_remove(struct server_sessions *l, struct server_session *s)
 {
     *(s->before != NULL ? &s->before->after : &l->first) = s->after;
     *(s->after != NULL ? &s->after->before : &l->last) = s->before;
 }
 
-static void list_prepend(struct session_list *l, struct session *s)
+static void list_prepend(struct server_sessions *l, struct server_session *s)
 {
     s->before = NULL;
     s->after = l->first;
@@ -81,7 +82,7 @@ static void list_prepend(struct session_list *l, struct session *s)
     l->first = s;
 }
 
-static void list_append(struct session_list *l, struct session *s)
+static void list_append(struct server_sessions *l, struct server_session *s)
 {
     s->before = l->last;
     s->after = NULL;
@@ -90,7 +91,7 @@ static void list_append(struct session_list *l, struct session *s)
 }
 
 /* The client has been heard, or has taken what we said. */
-static void touch(struct server *v, struct session *s)
+static void touch(struct server *v, struct server_session *s)
 {
     s->deadline = v->now + v->o->idle;
     list_remove(&v->active, s);
@@ -99,7 +100,7 @@ static void touch(struct server *v, struct session *s)
 
 /* ---- what is said of it ---- */
 
-static void note(struct server *v, struct session *s, char who, const char *format, uint64_t n)
+static void note(struct server *v, struct server_session *s, char who, const char *format, uint64_t n)
 {
     char text[80];
     int length = snprintf(text, sizeof text, format, (uintmax_t)n);
@@ -108,7 +109,7 @@ static void note(struct server *v, struct session *s, char who, const char *form
 }
 
 /* What is secret is shown as its length. */
-static void show_auth(struct server *v, struct session *s, const struct smtp_event *e)
+static void show_auth(struct server *v, struct server_session *s, const struct smtp_event *e)
 {
     char text[SHOW_TAIL_MAX];
     int n = snprintf(text, sizeof text, "%.*s%s(%ju octets)", e->line.n < 40 ? (int)e->line.n : 40, e->line.p,
@@ -117,7 +118,7 @@ static void show_auth(struct server *v, struct session *s, const struct smtp_eve
         show_dialogue(v->o->show, s->number, 'C', (struct span){text, (size_t)n});
 }
 
-static void show_client(struct server *v, struct session *s, const struct smtp_event *e)
+static void show_client(struct server *v, struct server_session *s, const struct smtp_event *e)
 {
     if (e->type == SMTP_EOM && e->recipient <= 1 && !e->last) {
         note(v, s, 'C', "(%ju octets of mail data)", e->size);
@@ -132,7 +133,7 @@ static void show_client(struct server *v, struct session *s, const struct smtp_e
         note(v, s, 'C', "(%ju octets behind it, dropped)", e->size);
 }
 
-static void show_reply(struct server *v, struct session *s, struct span reply)
+static void show_reply(struct server *v, struct server_session *s, struct span reply)
 {
     while (reply.n > 0) {
         const char *cr = memchr(reply.p, '\r', reply.n);
@@ -144,7 +145,7 @@ static void show_reply(struct server *v, struct session *s, struct span reply)
 
 /* ---- the message ---- */
 
-static bool begin_message(struct server *v, struct session *s)
+static bool begin_message(struct server *v, struct server_session *s)
 {
     if (s->message != NULL)
         return true;
@@ -157,7 +158,7 @@ static bool begin_message(struct server *v, struct session *s)
     return true;
 }
 
-static void drop_message(struct session *s)
+static void drop_message(struct server_session *s)
 {
     s->incomplete = false;
     if (s->message != NULL) {
@@ -168,14 +169,16 @@ static void drop_message(struct session *s)
 }
 
 /* The reply to the message, whoever asks: under LMTP that is one recipient after the other. */
-static void refuse_message(struct session *s, struct smtp_event *e, int code, const char *enhanced, const char *text)
+static void refuse_message(struct server_session *s, struct smtp_event *e, int code, const char *enhanced,
+                           const char *text)
 {
     s->verdict = (struct smtp_refusal){code, enhanced, text};
     smtp_reply(&s->smtp, e, code, enhanced, text);
 }
 
 /* The first failure is the one that the user is told of. */
-static void storing_failed(struct server *v, struct session *s, struct smtp_event *e, int error, const char *culprit)
+static void storing_failed(struct server *v, struct server_session *s, struct smtp_event *e, int error,
+                           const char *culprit)
 {
     v->reader_gone = v->reader_gone || error == EPIPE;
     if (v->failed++ == 0) {
@@ -194,7 +197,7 @@ static bool is_full(const struct server *v)
     return v->o->max_messages > 0 && v->taken + v->pending >= v->o->max_messages;
 }
 
-static void store(struct server *v, struct session *s, struct smtp_event *e)
+static void store(struct server *v, struct server_session *s, struct smtp_event *e)
 {
     s->verdict = (struct smtp_refusal){0, NULL, NULL};
     if (e->code >= 400 || e->code == 0) {
@@ -224,7 +227,7 @@ static void store(struct server *v, struct session *s, struct smtp_event *e)
 }
 
 /* LMTP asks for each recipient; the message is stored once, and its last reply is the one that counts. */
-static void end_message(struct server *v, struct session *s, struct smtp_event *e)
+static void end_message(struct server *v, struct server_session *s, struct smtp_event *e)
 {
     if (e->recipient <= 1)
         store(v, s, e);
@@ -237,7 +240,7 @@ static void end_message(struct server *v, struct session *s, struct smtp_event *
 /* ---- events ---- */
 
 /* Whether it is a login that is taken: any, unless some are listed. */
-static bool is_known(const struct server *v, const struct session *s, const struct smtp_event *e)
+static bool is_known(const struct server *v, const struct server_session *s, const struct smtp_event *e)
 {
     char challenge[SMTP_CHALLENGE_MAX];
     struct span text = {challenge, smtp_challenge(&s->smtp, challenge)};
@@ -248,7 +251,7 @@ static bool is_known(const struct server *v, const struct session *s, const stru
     return known;
 }
 
-static void judge_login(struct server *v, struct session *s, struct smtp_event *e)
+static void judge_login(struct server *v, struct server_session *s, struct smtp_event *e)
 {
     if (e->code != 235 || is_known(v, s, e))
         return;
@@ -259,7 +262,7 @@ static void judge_login(struct server *v, struct session *s, struct smtp_event *
 }
 
 /* Lowers the verdict of the engine where something is against it. */
-static void judge(struct server *v, struct session *s, struct smtp_event *e)
+static void judge(struct server *v, struct server_session *s, struct smtp_event *e)
 {
     if (e->type == SMTP_EOM)
         end_message(v, s, e);
@@ -279,7 +282,7 @@ static bool is_end_of_chunks(const struct smtp_event *e)
     return e->code < 400 && (e->type == SMTP_RSET || e->type == SMTP_HELO || e->type == SMTP_STARTTLS);
 }
 
-static void handle(struct server *v, struct session *s, struct smtp_event *e)
+static void handle(struct server *v, struct server_session *s, struct smtp_event *e)
 {
     if (e->type == SMTP_BODY) {
         s->incomplete = s->incomplete || !begin_message(v, s);
@@ -301,7 +304,7 @@ static void handle(struct server *v, struct session *s, struct smtp_event *e)
 
 /* ---- sessions ---- */
 
-static void unwatch(struct server *v, struct session *s)
+static void unwatch(struct server *v, struct server_session *s)
 {
     if (!s->conn.borrowed)
         os_poll_closing(&v->poll, s->conn.in);
@@ -312,7 +315,7 @@ static void unwatch(struct server *v, struct session *s)
     s->in_polled = s->out_polled = false;
 }
 
-static void drop(struct server *v, struct session *s)
+static void drop(struct server *v, struct server_session *s)
 {
     if (s->pending) {
         v->pending--;
@@ -333,7 +336,7 @@ static void drop(struct server *v, struct session *s)
 static void free_gone(struct server *v)
 {
     while (v->gone.first != NULL) {
-        struct session *s = v->gone.first;
+        struct server_session *s = v->gone.first;
         list_remove(&v->gone, s);
         free(s->held);
         free(s->unsent);
@@ -343,7 +346,7 @@ static void free_gone(struct server *v)
 }
 
 /* Watches one of two descriptors, or no longer: one that has hung up is ready whatever it is watched for. */
-static bool watch_one(struct server *v, struct session *s, int fd, bool *polled, bool wanted, bool write)
+static bool watch_one(struct server *v, struct server_session *s, int fd, bool *polled, bool wanted, bool write)
 {
     if (*polled == wanted || fd < 0)
         return true;
@@ -354,7 +357,7 @@ static bool watch_one(struct server *v, struct session *s, int fd, bool *polled,
 }
 
 /* Watches for what the session waits for: room for replies, or more input. */
-static bool watch(struct server *v, struct session *s)
+static bool watch(struct server *v, struct server_session *s)
 {
     bool write = s->unsent_n > 0 || s->conn.wants_write;
     if (s->conn.borrowed)
@@ -367,7 +370,7 @@ static bool watch(struct server *v, struct session *s)
 }
 
 /* The last reply has been sent.  False if the session is gone. */
-static bool end(struct server *v, struct session *s)
+static bool end(struct server *v, struct server_session *s)
 {
     if ((s->quit && !s->unread && s->conn.transport == NULL && !s->conn.borrowed) || s->hung_up) {
         if (s->conn.transport != NULL)
@@ -385,7 +388,7 @@ static bool end(struct server *v, struct session *s)
 }
 
 /* Counts a message whose 250 is within the n octets that were sent just now. */
-static void acknowledge(struct server *v, struct session *s, size_t n)
+static void acknowledge(struct server *v, struct server_session *s, size_t n)
 {
     if (s->mark == 0)
         return;
@@ -401,7 +404,7 @@ static void acknowledge(struct server *v, struct session *s, size_t n)
 }
 
 /* Sends n octets of replies, and keeps what the client does not take.  False if the session is gone. */
-static bool send_replies(struct server *v, struct session *s, const char *p, size_t n)
+static bool send_replies(struct server *v, struct server_session *s, const char *p, size_t n)
 {
     ssize_t sent = io_write(&s->conn, p, n);
     if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
@@ -424,7 +427,7 @@ static bool send_replies(struct server *v, struct session *s, const char *p, siz
 }
 
 /* Goes on with what was kept.  False if the session is gone. */
-static bool send_unsent(struct server *v, struct session *s)
+static bool send_unsent(struct server *v, struct server_session *s)
 {
     ssize_t sent = io_write(&s->conn, s->unsent + s->unsent_at, s->unsent_n);
     if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
@@ -445,16 +448,8 @@ static bool send_unsent(struct server *v, struct session *s)
     return true;
 }
 
-/* There may be a password in it. */
-static void wipe(char *p, size_t n)
-{
-    volatile char *octets = p;
-    for (size_t i = 0; i < n; i++)
-        octets[i] = '\0';
-}
-
 /* Keeps the input that is left after a turn.  False if the session is gone. */
-static bool hold(struct server *v, struct session *s, char *p, size_t n)
+static bool hold(struct server *v, struct server_session *s, char *p, size_t n)
 {
     char *held = n > 0 ? malloc(n) : NULL;
     if (n > 0 && held == NULL) {
@@ -463,18 +458,18 @@ static bool hold(struct server *v, struct session *s, char *p, size_t n)
     }
     if (n > 0)
         memcpy(held, p, n);
-    wipe(p, n);
-    wipe(s->held, s->held_n);
+    span_wipe(p, n); /* there may be a password in it */
+    span_wipe(s->held, s->held_n);
     free(s->held);
     s->held = held;
     s->held_n = n;
     return true;
 }
 
-static void begin_handshake(struct server *v, struct session *s);
+static void begin_handshake(struct server *v, struct server_session *s);
 
 /* What a session's state asks for after a turn, or after replies have gone. */
-static void settle(struct server *v, struct session *s)
+static void settle(struct server *v, struct server_session *s)
 {
     if (s->unsent_n == 0 && smtp_wants_tls(&s->smtp) && !s->handshaking) {
         begin_handshake(v, s);
@@ -491,7 +486,7 @@ static void settle(struct server *v, struct session *s)
 }
 
 /* Pulls what n octets of input, which lie in v->in, mean, and answers. */
-static void turn(struct server *v, struct session *s, size_t n)
+static void turn(struct server *v, struct server_session *s, size_t n)
 {
     smtp_input(&s->smtp, v->in, n);
     size_t written;
@@ -514,7 +509,7 @@ static void turn(struct server *v, struct session *s, size_t n)
         settle(v, s);
 }
 
-static void client_spoke(struct server *v, struct session *s)
+static void client_spoke(struct server *v, struct server_session *s)
 {
     touch(v, s);
     if (!s->spoken) {
@@ -526,7 +521,7 @@ static void client_spoke(struct server *v, struct session *s)
 /* ---- TLS ---- */
 
 /* What came of the handshake. */
-static void show_tls(struct server *v, struct session *s, const char *what)
+static void show_tls(struct server *v, struct server_session *s, const char *what)
 {
     char text[128];
     int n = snprintf(text, sizeof text, s->handshaking ? "(no TLS: %s)" : "(%s)", what);
@@ -535,7 +530,7 @@ static void show_tls(struct server *v, struct session *s, const char *what)
 }
 
 /* Goes on with the handshake, and with the session once it is done. */
-static void shake_hands(struct server *v, struct session *s)
+static void shake_hands(struct server *v, struct server_session *s)
 {
     char why[80];
     int done = s->conn.transport->handshake(&s->conn, why, sizeof why);
@@ -558,7 +553,7 @@ static void shake_hands(struct server *v, struct session *s)
 }
 
 /* What the client says from here on is said in the handshake, or after it; nothing is held. */
-static void begin_handshake(struct server *v, struct session *s)
+static void begin_handshake(struct server *v, struct server_session *s)
 {
     if (tls_start(v->o->tls, &s->conn) < 0) {
         drop(v, s);
@@ -571,7 +566,7 @@ static void begin_handshake(struct server *v, struct session *s)
 /* ---- what comes ---- */
 
 /* Reads on behind what was held back.  False if there is nothing to be done with it. */
-static bool read_more(struct server *v, struct session *s, size_t *n)
+static bool read_more(struct server *v, struct server_session *s, size_t *n)
 {
     ssize_t got = io_read(&s->conn, v->in + *n, IN_SIZE - *n);
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
@@ -590,7 +585,7 @@ static bool read_more(struct server *v, struct session *s, size_t *n)
 }
 
 /* Reads what a client sends after our last reply, so that closing does not reset the connection. */
-static void read_away(struct server *v, struct session *s)
+static void read_away(struct server *v, struct server_session *s)
 {
     ssize_t got = io_discard(&s->conn, v->in, IN_SIZE);
     if (got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK))
@@ -598,7 +593,7 @@ static void read_away(struct server *v, struct session *s)
 }
 
 /* Ends a session with a 421.  It may be gone afterwards. */
-static void dismiss(struct server *v, struct session *s, const char *enhanced, const char *text)
+static void dismiss(struct server *v, struct server_session *s, const char *enhanced, const char *text)
 {
     if (s->handshaking) { /* nobody would understand it */
         drop(v, s);
@@ -634,7 +629,7 @@ static void dismiss(struct server *v, struct session *s, const char *enhanced, c
 static bool has_served_all(const struct server *v) { return v->o->max_sessions > 0 && v->spoken >= v->o->max_sessions; }
 
 /* Who begins a handshake, well or not, has spoken. */
-static void hear_handshake(struct server *v, struct session *s)
+static void hear_handshake(struct server *v, struct server_session *s)
 {
     bool heard = s->spoken || io_has_octets(&s->conn);
     if (heard && !s->spoken && has_served_all(v)) {
@@ -646,7 +641,7 @@ static void hear_handshake(struct server *v, struct session *s)
     shake_hands(v, s);
 }
 
-static void serve(struct server *v, struct session *s)
+static void serve(struct server *v, struct server_session *s)
 {
     if (s->ending) {
         read_away(v, s);
@@ -677,14 +672,14 @@ static void serve(struct server *v, struct session *s)
 static void watch_listeners(struct server *v, bool listening)
 {
     for (size_t i = 0; i < v->n_sources && v->listening; i++) {
-        struct source *source = &v->sources[i];
+        struct server_source *source = &v->sources[i];
         if (source->kind == SERVER_LISTENER)
             (void)os_poll_set(&v->poll, source->fd, source, listening, false);
     }
 }
 
 /* Frees what a connection takes that has come to nothing. */
-static bool refuse_session(struct session *s, struct io_conn *c)
+static bool refuse_session(struct server_session *s, struct io_conn *c)
 {
     io_close(c);
     free(s);
@@ -693,10 +688,10 @@ static bool refuse_session(struct session *s, struct io_conn *c)
 
 static bool start_session(struct server *v, struct io_conn *c, const struct io_peer *peer, enum io_scheme scheme)
 {
-    struct session *s = calloc(1, sizeof *s);
+    struct server_session *s = calloc(1, sizeof *s);
     if (s == NULL || os_poll_add(&v->poll, c->in, s) < 0)
         return refuse_session(s, c);
-    s->source = (struct source){.kind = SERVER_SESSION};
+    s->source = (struct server_source){.kind = SERVER_SESSION};
     s->number = ++v->started;
     s->conn = *c;
     s->in_polled = c->borrowed;
@@ -731,7 +726,7 @@ static void resume_accepting(struct server *v)
 }
 
 /* Descriptors that run out are waited for, not asked for again and again. */
-static int accept_connections(struct server *v, struct source *source)
+static int accept_connections(struct server *v, struct server_source *source)
 {
     int i = 0;
     for (; i < ACCEPT_MAX && v->listening && !v->paused; i++) {
@@ -749,7 +744,7 @@ static int accept_connections(struct server *v, struct source *source)
     return i;
 }
 
-void server_stop_accepting(struct server *v)
+static void stop_accepting(struct server *v)
 {
     for (size_t i = 0; i < v->n_sources && v->listening; i++) {
         if (v->sources[i].kind == SERVER_LISTENER)
@@ -763,8 +758,8 @@ static void stop_at_max_sessions(struct server *v)
 {
     if (!has_served_all(v) || !v->listening)
         return;
-    server_stop_accepting(v);
-    for (struct session *s = v->active.first, *after; s != NULL; s = after) {
+    stop_accepting(v);
+    for (struct server_session *s = v->active.first, *after; s != NULL; s = after) {
         after = s->after;
         if (!s->spoken)
             dismiss(v, s, "4.3.2", "No more connections are served");
@@ -781,7 +776,7 @@ static void stop_at_max_sessions(struct server *v)
 static void dismiss_late(struct server *v, int64_t asked, bool all_heard)
 {
     bool over = v->stopping && v->now >= v->grace, gone = v->stopping && v->now >= v->grace + SERVER_GRACE;
-    for (struct session *s = v->active.first, *after; s != NULL; s = after) {
+    for (struct server_session *s = v->active.first, *after; s != NULL; s = after) {
         after = s->after;
         if (!over && (asked < s->deadline || !all_heard))
             break;
@@ -865,8 +860,8 @@ static int add_source(struct server *v, enum server_source_kind kind, int fd, en
         errno = ENOSPC;
         return -1;
     }
-    struct source *source = &v->sources[v->n_sources];
-    *source = (struct source){kind, fd, scheme};
+    struct server_source *source = &v->sources[v->n_sources];
+    *source = (struct server_source){kind, fd, scheme};
     if (os_poll_add(&v->poll, fd, source) < 0)
         return -1;
     v->n_sources++;
@@ -892,7 +887,7 @@ int server_take_stdio(struct server *v, enum io_scheme scheme)
 
 int server_watch(struct server *v, int fd) { return add_source(v, SERVER_WATCHED, fd, IO_SMTP); }
 
-static void serve_source(struct server *v, struct source *source)
+static void serve_source(struct server *v, struct server_source *source)
 {
     switch (source->kind) {
     case SERVER_LISTENER:
@@ -902,7 +897,7 @@ static void serve_source(struct server *v, struct source *source)
         v->watched = true;
         break;
     case SERVER_SESSION: {
-        struct session *s = (struct session *)(void *)source;
+        struct server_session *s = (struct server_session *)(void *)source;
         if (!s->gone)
             serve(v, s);
         break;
@@ -948,11 +943,11 @@ void server_stop(struct server *v, bool finish)
 {
     v->now = io_now();
     accept_waiting(v);
-    server_stop_accepting(v);
+    stop_accepting(v);
     v->now = io_now();
     v->stopping = true;
     v->grace = v->now + SERVER_GRACE;
-    for (struct session *s = v->active.first, *after; s != NULL; s = after) {
+    for (struct server_session *s = v->active.first, *after; s != NULL; s = after) {
         after = s->after;
         bool heard = s->taken_at > 0 && v->now < s->taken_at + SERVER_GRACE && !smtp_in_message(&s->smtp);
         if (!s->pending && !heard && !(finish && smtp_in_message(&s->smtp)))

@@ -37,37 +37,37 @@ struct server_options {
     bool headers;             /* put Return-Path, Delivered-To and Received in front of each message */
 };
 
-enum { SERVER_SOURCES_MAX = 72 }; /* sockets listened on, and what is watched */
+enum { SERVER_SOURCES_MAX = 32 * IO_SOCKETS_MAX + 8 }; /* sockets listened on, and what is watched */
 
 enum server_source_kind { SERVER_LISTENER, SERVER_WATCHED, SERVER_SESSION };
 
-struct source {
+struct server_source {
     enum server_source_kind kind;
     int fd;
     enum io_scheme scheme; /* of a listener */
 };
 
-struct session;
+struct server_session;
 
-struct session_list {
-    struct session *first, *last;
+struct server_sessions {
+    struct server_session *first, *last;
 };
 
 struct server {
     const struct server_options *o;
     struct os_poll poll;
-    struct source sources[SERVER_SOURCES_MAX];
+    struct server_source sources[SERVER_SOURCES_MAX];
     size_t n_sources;
-    struct session_list active; /* in the order of their deadlines */
-    struct session_list ending; /* the last reply given, waiting for the client to close; likewise */
-    struct session_list gone;   /* closed in this step: poll may have named them, so they are freed after it */
-    char *in, *out;             /* lent to the engine of the session that is served */
-    int64_t now;                /* of this step, as io_now() */
-    int64_t grace;              /* when stopping: when those who are left are told 421 */
-    int64_t resume_at;          /* when paused: not before this is accepting tried again */
-    uint64_t nonce;             /* of the newest session */
-    uint64_t room;              /* sessions that the descriptors suffice for */
-    bool listening;             /* once false, the listening sockets are to be closed */
+    struct server_sessions active; /* in the order of their deadlines */
+    struct server_sessions ending; /* the last reply given, waiting for the client to close; likewise */
+    struct server_sessions gone;   /* closed in this step: poll may have named them, so they are freed after it */
+    char *in, *out;                /* lent to the engine of the session that is served */
+    int64_t now;                   /* of this step, as io_now() */
+    int64_t grace;                 /* when stopping: when those who are left are told 421 */
+    int64_t resume_at;             /* when paused: not before this is accepting tried again */
+    uint64_t nonce;                /* of the newest session */
+    uint64_t room;                 /* sessions that the descriptors suffice for */
+    bool listening;                /* once false, the listening sockets are to be closed */
     bool paused, stopping, watched;
 
     /* for whoever decides */
@@ -106,9 +106,6 @@ int server_watch(struct server *v, int fd);
  * The first step counts how many sessions the descriptors suffice for.
  */
 int server_step(struct server *v, int64_t until);
-
-/* Accepts nothing more; the listening sockets are to be closed before the next step. */
-void server_stop_accepting(struct server *v);
 
 /*
  * Sends the clients home: whoever has just had a message taken may still QUIT,

@@ -21,7 +21,7 @@ static void on_signal(int number, siginfo_t *info, void *context)
 {
     (void)context;
     int saved = errno;
-    bool sent = info->si_code == SI_USER || info->si_code == SI_QUEUE;
+    bool sent = info->si_code == SI_USER || info->si_code == SI_QUEUE || info->si_pid > 0;
     unsigned char octet = (unsigned char)(number | (sent ? 0 : FROM_TERMINAL));
     (void)!write(signal_pipe, &octet, 1);
     if (number != SIGCHLD)

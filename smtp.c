@@ -8,7 +8,8 @@
  * given, and moves there only at the commit, so a replacement costs nothing
  * and a refusal leaves no trace.
  *
- * What a command is, command.c knows; the state changes in one place, apply().
+ * What a command is, command.c knows.  What a command does to the state is done in
+ * one place, apply(), once its reply is given.
  *
  * What is hard: the end of the mail data may be cut anywhere, and only
  * CRLF.CRLF ends them (RFC 5321 4.1.1.4): a bare CR or LF is data.  dot says
@@ -330,9 +331,7 @@ static void reset(struct smtp *s)
 /* What is secret is of no use any more. */
 static void wipe(struct smtp *s)
 {
-    volatile char *p = s->secret;
-    for (size_t i = 0; i < s->secret_n; i++)
-        p[i] = '\0';
+    span_wipe(s->secret, s->secret_n);
     s->secret_n = 0;
 }
 
@@ -437,7 +436,8 @@ void smtp_commit(struct smtp *s)
         s->state = CLOSED; /* RFC 5321 3.8 */
     else
         apply(s, event, s->legal && s->code < 400);
-    s->refused = s->legal || s->code < 500 ? 0 : s->refused + 1;
+    bool refused = s->code >= 500 && (!s->legal || event == SMTP_AUTH);
+    s->refused = refused ? s->refused + 1 : 0;
 }
 
 static void connected(struct smtp *s, struct smtp_event *e)
@@ -508,5 +508,7 @@ bool smtp_closed(const struct smtp *s) { return s->state == CLOSED; }
 bool smtp_in_message(const struct smtp *s)
 {
     bool chunk = s->in_chunk || s->event == SMTP_CHUNK || s->event == SMTP_EOM;
-    return s->state == DATA || s->state == CHUNKS || (chunk && s->chunk_refused.code == 0);
+    if (s->state == CLOSED)
+        return false;
+    return s->state == DATA || s->state == CHUNKS || s->more || (chunk && s->chunk_refused.code == 0);
 }

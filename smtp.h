@@ -219,7 +219,12 @@ void smtp_close(struct smtp *s, const char *enhanced, const char *text);
  */
 bool smtp_wants_tls(const struct smtp *s);
 
-/* From here on the octets come and go under TLS: everything said before is forgotten. */
+/*
+ * From here on the octets come and go under TLS.  After the handshake that
+ * smtp_wants_tls() asks for, everything said before is forgotten (RFC 3207
+ * 4.2); else only before the first smtp_next(), for TLS from the start (RFC
+ * 8314 3.3).
+ */
 void smtp_secure(struct smtp *s);
 
 /* The challenge of the AUTH CRAM-MD5 under way, as a string of SMTP_CHALLENGE_MAX octets at most; returns its length.

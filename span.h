@@ -59,6 +59,14 @@ static inline bool span_starts(struct span t, const char *word)
 /* Whether t is word, in any case. */
 static inline bool span_is(struct span t, const char *word) { return t.n == strlen(word) && span_starts(t, word); }
 
+/* Overwrites a secret, which no compiler may find needless. */
+static inline void span_wipe(char *p, size_t n)
+{
+    volatile char *octets = p;
+    for (size_t i = 0; i < n; i++)
+        octets[i] = '\0';
+}
+
 static inline bool span_has_8bit(struct span t)
 {
     for (size_t i = 0; i < t.n; i++) {

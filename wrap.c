@@ -69,6 +69,8 @@ static int set_environment(const struct wrap_place *place, const char *const *te
         return -1;
     if (place->ca_file != NULL ? setenv("SMTP_CA_FILE", place->ca_file, 1) : unsetenv("SMTP_CA_FILE"))
         return -1;
+    if (unsetenv("FAKESMTP_PID") < 0) /* of another run, which this is not */
+        return -1;
     for (size_t i = 0; i < n; i++) {
         if (set_template(templates[i], place) < 0)
             return -1;

@@ -51,7 +51,7 @@ struct outcome {
 /* What the first octets of an input choose. */
 struct choice {
     uint8_t policy;     /* limits, and what the application refuses */
-    uint8_t config;     /* what is required, and which protocol */
+    uint8_t config;     /* what is required, which protocol, and three hidden extensions */
     uint8_t extensions; /* hidden ones */
 };
 
@@ -109,7 +109,7 @@ static void run(struct outcome *o, const char *input, size_t n, struct choice ch
     struct smtp_config config = {.hostname = "h",
                                  .max_size = choice.policy & 1 ? 40 : 0,
                                  .max_recipients = choice.policy & 2 ? 2 : 0,
-                                 .extensions = SMTP_EXT_ALL & ~((unsigned)choice.extensions << 3),
+                                 .extensions = SMTP_EXT_ALL & ~((unsigned)choice.extensions << 3 | choice.config >> 5),
                                  .lmtp = choice.config & 1,
                                  .strict = choice.config & 2,
                                  .require_auth = choice.config & 4,

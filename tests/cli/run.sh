@@ -405,7 +405,9 @@ t_usage() {
     usage '-l - speaks SMTP on standard output: .*' -l - -o -
     usage '-l - can be given only once' -l - -l lmtp://-
     usage '-l - and -b exclude each other' -l - -b -d mail
-    usage '--cert, --key, --ca-file and --require tls are for TLS: .*' --require tls
+    usage '--require tls needs TLS: .*' --require tls
+    usage '--cert is for TLS: .*' --cert f
+    usage '--ca-file is for TLS: .*' --ca-file f
     usage '--key is the key of a certificate: .*' --tls --key k
     usage '--ca-file writes the certificate that is made, .*' --tls --cert c --ca-file f
     usage '--tls offers STARTTLS, and --hide takes it away' --tls --hide starttls
@@ -421,8 +423,8 @@ t_usage() {
     usage "--max-size: '1T' is not a size: give a number of octets from 1 up, or one with K, M or G behind it" --max-size 1T
     usage "--max-size: '0' is not a size: .*" --max-size 0
     usage "--max-size: '99999999999G' is not a size: .*" --max-size 99999999999G
-    usage "--idle: '0' is no time at all" --idle 0
-    usage "--hostname: 'a b' is not a host name" --hostname 'a b'
+    usage "--idle: '0' is no time at all: give 1ms or more" --idle 0
+    usage "--hostname: 'a b' is not a host name: give letters, digits and .*" --hostname 'a b'
     usage "--env: 'X' is not NAME=TEXT" --env X true
     usage "--env: '%x' in 'X=%x' is unknown: give %h, %p, %u, %d or %%" --env X=%x true
     usage "--env is for a command, and there is none" --env X=1
