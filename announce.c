@@ -121,7 +121,7 @@ int announce_ready(void)
     static const char ready[] = "READY=1\n";
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     const char *name = getenv("NOTIFY_SOCKET");
-    if (name == NULL || *name == '\0')
+    if (name == NULL || (*name != '/' && *name != '@'))
         return 0;
     size_t n = strlen(name);
     if (n >= sizeof address.sun_path) {
@@ -135,11 +135,13 @@ int announce_ready(void)
     if (fd < 0)
         return -1;
     socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n);
-    bool good = sendto(fd, ready, sizeof ready - 1, 0, (const struct sockaddr *)&address, length) > 0;
+    bool good = fcntl(fd, F_SETFL, O_NONBLOCK) == 0 &&
+                sendto(fd, ready, sizeof ready - 1, 0, (const struct sockaddr *)&address, length) > 0;
     int saved = errno;
     (void)close(fd);
     errno = saved;
-    return good && unsetenv("NOTIFY_SOCKET") == 0 ? 0 : -1;
+    (void)unsetenv("NOTIFY_SOCKET"); /* the command's readiness is not ours */
+    return good ? 0 : -1;
 }
 
 /* ---- a shell ---- */

@@ -35,7 +35,8 @@ void announce_go_on(struct announce_file *f);
 
 void announce_remove(struct announce_file *f);
 
-/* Tells a service manager, if NOTIFY_SOCKET names one, that we are ready (sd_notify(3)); the variable is then unset. */
+/* Tells a service manager, if NOTIFY_SOCKET names one, that we are ready (sd_notify(3)), without waiting; the
+   variable is then unset. */
 int announce_ready(void);
 
 /* Prints "NAME='value'; " for a shell, in quotes where they are needed; ferror(stdout) tells whether it could. */

@@ -380,14 +380,30 @@ static void hide(struct smtp *s, struct smtp_event *e, size_t from)
     e->line.n = from;
 }
 
-/* "AUTH", the mechanism, and perhaps an initial response, which is secret. */
-static void hide_initial_response(struct smtp *s, struct smtp_event *e)
+/*
+ * Whatever looks like AUTH may hold a password, be it ever so malformed: of it
+ * only the word and a mechanism that is known are shown.  So may whatever is no
+ * command after an AUTH that was refused, as some clients do not look.
+ */
+static void hide_secrets(struct smtp *s, struct smtp_event *e, bool known)
 {
-    const char *space = memchr(e->arg.p, ' ', e->arg.n);
-    if (space == NULL)
+    struct span t = e->line;
+    while (t.n > 0 && ascii_is_control(*t.p) | (*t.p == ' '))
+        span_skip(&t, 1);
+    if (!span_starts(t, "AUTH")) {
+        if (s->wary && !known)
+            hide(s, e, 0);
         return;
-    e->arg = span_between(e->arg.p, space);
-    hide(s, e, (size_t)(space - e->line.p));
+    }
+    span_skip(&t, strlen("AUTH"));
+    size_t shown = (size_t)(t.p - e->line.p), n = 0;
+    while (t.n > 0 && (*t.p == ' ' || *t.p == '\t'))
+        span_skip(&t, 1);
+    while (n < t.n && (ascii_is_letter(t.p[n]) || ascii_is_digit(t.p[n]) || t.p[n] == '-'))
+        n++;
+    if (sasl_mechanism((struct span){t.p, n}) != SASL_NONE)
+        shown = (size_t)(t.p - e->line.p) + n;
+    hide(s, e, shown);
 }
 
 static bool challenge(struct smtp *s, struct smtp_event *e, enum step next, const char *text)
@@ -470,7 +486,10 @@ static bool first_challenge(struct smtp *s, struct smtp_event *e)
 
 static bool parse_auth(struct smtp *s, struct smtp_event *e)
 {
-    struct span name = e->arg;
+    const char *space = e->arg.n > 0 ? memchr(e->arg.p, ' ', e->arg.n) : NULL;
+    struct span name = space != NULL ? span_between(e->arg.p, space) : e->arg;
+    char *text = s->secret;
+    size_t n = s->secret_n;
     e->arg = (struct span){NULL, 0};
     if (s->authenticated)
         return refuse(s, e, 503, "5.5.1", "You are authenticated already");
@@ -481,16 +500,14 @@ static bool parse_auth(struct smtp *s, struct smtp_event *e)
         return refuse(s, e, 504, "5.5.4", "The mechanism is not known here");
     s->mechanism = (uint8_t)e->mechanism;
     s->step = FIRST;
-    if (e->hidden == 0)
-        return first_challenge(s, e);
-    if (e->mechanism == SASL_CRAM_MD5) /* it answers a challenge that must be given first */
-        return refuse(s, e, 501, "5.7.0", "CRAM-MD5 has no initial response");
-    char *text = s->secret;
-    size_t n = s->secret_n;
     for (; n > 0 && *text == ' '; n--)
         text++;
     while (n > 0 && (text[n - 1] == ' ' || text[n - 1] == '\t'))
         n--;
+    if (n == 0)
+        return first_challenge(s, e);
+    if (e->mechanism == SASL_CRAM_MD5) /* it answers a challenge that must be given first */
+        return refuse(s, e, 501, "5.7.0", "CRAM-MD5 has no initial response");
     if (n == 1 && *text == '=') /* an empty one */
         return take_response(s, e, (struct span){text, 0});
     return decode_response(s, e, text, n);
@@ -550,7 +567,8 @@ static bool parse_help(struct smtp *s, struct smtp_event *e)
     char text[SMTP_REPLY_MAX / 4];
     char *end = text;
     for (const struct verb *v = verbs; v->name != NULL; v++) {
-        if (v->code < 400 && (v->with == 0 || v->with & offered(s)))
+        bool useless = v->event == SMTP_STARTTLS && s->secure;
+        if (v->code < 400 && !useless && (v->with == 0 || v->with & offered(s)))
             end = add(add(end, end > text ? " " : ""), v->name);
     }
     (void)add(end, "\nMail is taken and delivered nowhere");
@@ -648,6 +666,10 @@ bool command_is_http(struct span line)
         if (span_starts(line, methods[i]))
             return true;
     }
+    for (; line.n > 0; span_skip(&line, 1)) {
+        if (span_starts(line, " HTTP/1."))
+            return true;
+    }
     return false;
 }
 
@@ -670,18 +692,13 @@ static bool split_command(struct smtp *s, struct smtp_event *e, struct span *nam
 void command_interpret(struct smtp *s, struct smtp_event *e)
 {
     struct span name;
+    struct span whole = e->line;
     bool good = split_command(s, e, &name);
-    if (span_is(name, "AUTH"))
-        hide_initial_response(s, e);
-    if (!good) {
-        s->event = e->type = SMTP_UNKNOWN;
-        refuse(s, e, 500, "5.5.2", "A command holds no NUL, CR or LF, and ends with CRLF");
-        return;
-    }
-
     const struct verb *v = verbs;
-    while (v->name != NULL && !span_is(name, v->name))
+    while (v->name != NULL && !(good && span_is(name, v->name)))
         v++;
+    hide_secrets(s, e, v->name != NULL);
+    s->wary = s->wary && v->name == NULL;
     struct smtp_refusal o = object(s, v);
     s->event = (uint8_t)(e->type = v->event);
     smtp_reply(s, e, v->code, v->enhanced, v->text != NULL ? v->text : s->config->hostname);
@@ -691,8 +708,10 @@ void command_interpret(struct smtp *s, struct smtp_event *e)
         parse_bdat(s, e);
     } else if (o.code != 0) {
         refuse(s, e, o.code, o.enhanced, o.text);
-    } else if (v->name == NULL && command_is_http(e->line)) {
+    } else if (v->name == NULL && command_is_http(whole)) {
         command_refuse_http(s, e);
+    } else if (!good) {
+        refuse(s, e, 500, "5.5.2", "A command holds no NUL, CR or LF, and ends with CRLF");
     } else {
         v->parse(s, e);
     }

@@ -102,12 +102,12 @@ static void put(struct save_message *m, const char *text) { save_add(m, text, st
 /* As RFC 3848 and RFC 6531 4.3 name it. */
 static void put_protocol(const struct envelope *v, struct save_message *m)
 {
-    if (v->utf8)
-        put(m, v->lmtp ? "UTF8LMTP" : "UTF8SMTP");
-    else
-        put(m, v->lmtp ? "LMTP" : v->extended ? "ESMTP" : "SMTP");
-    if (!v->extended)
+    if (!v->extended) {
+        put(m, "SMTP");
         return;
+    }
+    put(m, v->utf8 ? "UTF8" : v->lmtp ? "" : "E");
+    put(m, v->lmtp ? "LMTP" : "SMTP");
     put(m, v->tls != NULL ? "S" : "");
     put(m, v->authenticated ? "A" : "");
 }

@@ -379,7 +379,7 @@ static int announce(struct app *a)
     if (status == AS_EXPECTED)
         status = write_port_file(a);
     if (status == AS_EXPECTED && announce_ready() < 0)
-        status = cannot_start(a, "notify", "NOTIFY_SOCKET", strerror(errno));
+        show_line(&a->show, "cannot notify NOTIFY_SOCKET: %s", strerror(errno));
     return status;
 }
 
@@ -402,6 +402,13 @@ static int print_assignments(const struct app *a, pid_t pid)
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         (void)printf("%s%s", values[i] != NULL ? " " : "", values[i] != NULL ? names[i] : "");
     return printf("\n") < 0 || fflush(stdout) == EOF || ferror(stdout) ? -1 : 0;
+}
+
+/* Has the eval of what we print fail as we do. */
+static void fail_in_shell(int status)
+{
+    (void)printf("(exit %d)\n", status);
+    (void)fflush(stdout);
 }
 
 /*
@@ -469,7 +476,7 @@ static void mute_shared_error(void)
 {
     struct stat out, err;
     if (fstat(STDOUT_FILENO, &out) < 0 || fstat(STDERR_FILENO, &err) < 0 || out.st_ino != err.st_ino ||
-        out.st_dev != err.st_dev || !(S_ISSOCK(out.st_mode) || S_ISFIFO(out.st_mode)))
+        out.st_dev != err.st_dev || !S_ISSOCK(out.st_mode))
         return;
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (null >= 0) {
@@ -506,6 +513,11 @@ static int start_serving(struct app *a)
 
 static int start(struct app *a)
 {
+    for (size_t i = 0; i < a->o.n_endpoints; i++) {
+        const struct io_endpoint *e = &a->o.endpoints[i];
+        if (e->kind == IO_FD && !io_is_open(e->fd))
+            return cannot_start(a, "listen on", "a socket that is open already", "there is none of the number given");
+    }
     if (options_have_stdio(&a->o))
         mute_shared_error();
     if (signals_open(&a->signals) < 0)
@@ -540,8 +552,9 @@ static void stop(struct app *a, enum cause cause)
     a->cause = cause;
     a->status_at = INT64_MAX;
     show_status(&a->show, "");
+    server_stop_accepting(&a->server);
+    close_listeners(a); /* before anything else is done: who connects meanwhile would only be reset */
     server_stop(&a->server, cause != ENOUGH);
-    close_listeners(a);
 }
 
 static void clean_up(struct app *a);
@@ -555,6 +568,8 @@ static void take_signal(struct app *a, int number, bool from_terminal)
         if (a->wrapped)
             wrap_signal(&a->wrap, SIGKILL);
         show_line(&a->show, "ended at once by a second signal, %s", signals_name(number));
+        server_close(&a->server);
+        close_listeners(a);
         clean_up(a);
         signals_die(number);
     }
@@ -714,6 +729,8 @@ static int64_t next_look(const struct app *a)
     int64_t next = least(least(a->limit, a->kill_at), a->status_at);
     if (a->port_file.waits || a->ca_file.waits)
         next = least(next, a->server.now + (a->server.now - a->start < 1000 ? FIFO_RETRY : 10 * FIFO_RETRY));
+    if (a->alone && a->server.open == 0 && a->cause == NOTHING)
+        next = 0;
     if (a->wrapped && a->wrap.ended && a->cause == NOTHING)
         next = a->settled ? least(next, a->linger_until) : 0;
     return next;
@@ -921,6 +938,8 @@ int main(int argc, char **argv)
     if (options_parse(&a.o, argc, argv, why) < 0) {
         show_line(&a.show, "%s", why);
         show_line(&a.show, "'fakesmtp --help' shows the options");
+        if (a.o.background)
+            fail_in_shell(USAGE);
         return USAGE;
     }
     if (a.o.help || a.o.version)
@@ -935,6 +954,8 @@ int main(int argc, char **argv)
             show_tail(&a.show);
     }
     bool unstarted = status != AS_EXPECTED && !a.server.stopping;
+    if (unstarted && a.o.background)
+        fail_in_shell(status);
     close_all(&a);
     struct signals_one one;
     if (unstarted)

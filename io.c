@@ -9,17 +9,20 @@
  * two that listen on one address stay impossible, and SO_REUSEPORT, which
  * would let them share the mail, is never set.
  *
- * Standard input and output may be others' too, as a terminal is, so they are
- * given back as they were.
+ * Standard input and output may be others' too, as a terminal is.  O_NONBLOCK
+ * would be theirs as well, so what is no socket keeps its flags, and is polled
+ * before each use; where that cannot be, flags are given back as they were.
  */
 #include "io.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -328,7 +331,8 @@ static bool is_stale(const struct sockaddr_un *name, const char **reason)
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     if (fd < 0)
         return false;
-    bool refused = connect(fd, (const struct sockaddr *)name, sizeof *name) < 0 && errno == ECONNREFUSED;
+    bool refused = fcntl(fd, F_SETFL, O_NONBLOCK) == 0 && /* a live one may have no room */
+                   connect(fd, (const struct sockaddr *)name, sizeof *name) < 0 && errno == ECONNREFUSED;
     (void)close(fd);
     return refused;
 }
@@ -347,26 +351,29 @@ static int bind_path(int fd, const struct sockaddr_un *name, const char **reason
     return unlink(name->sun_path) < 0 ? -1 : bind(fd, address, sizeof *name);
 }
 
-static int listen_on_path(const struct io_endpoint *e, struct io_listener *l, const char **reason)
+/* What a client connects to: the absolute path, if that is not too long to be used. */
+static void set_path(struct io_listener *l, const char *path, size_t size)
 {
-    struct sockaddr_un name = {.sun_family = AF_UNIX};
-    struct stat st;
-    memcpy(name.sun_path, e->host, strlen(e->host) + 1);
-    (void)snprintf(l->text, sizeof l->text, "unix:%s", e->host);
-    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    if (fd < 0)
-        return -1;
-    if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0 || bind_path(fd, &name, reason) < 0)
-        return close_failed(fd);
-    l->fds[l->n++] = fd;
-    (void)snprintf(l->path, sizeof l->path, "%s", e->host);
-    char *whole = realpath(e->host, NULL);
-    (void)snprintf(l->host, sizeof l->host, "%s", whole != NULL ? whole : e->host);
+    char *whole = realpath(path, NULL);
+    (void)snprintf(l->path, sizeof l->path, "%s", path);
+    (void)snprintf(l->host, sizeof l->host, "%s", whole != NULL && strlen(whole) < size ? whole : path);
     free(whole);
-    if (stat(e->host, &st) == 0) {
+    struct stat st;
+    if (stat(path, &st) == 0) {
         l->device = st.st_dev;
         l->inode = st.st_ino;
     }
+}
+
+static int bind_and_listen(const struct sockaddr_un *name, struct io_listener *l, const char **reason)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    if (fd < 0)
+        return -1;
+    if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0 || bind_path(fd, name, reason) < 0)
+        return close_failed(fd);
+    l->fds[l->n++] = fd;
+    set_path(l, name->sun_path, sizeof name->sun_path);
     if (listen(fd, BACKLOG) == 0)
         return 0;
     int saved = errno;
@@ -374,6 +381,35 @@ static int listen_on_path(const struct io_endpoint *e, struct io_listener *l, co
     errno = saved;
     return -1;
 }
+
+/* Of several that start at once, one looks at what is there and takes its place before the next one looks. */
+static int listen_on_path(const struct io_endpoint *e, struct io_listener *l, const char **reason)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    memcpy(name.sun_path, e->host, strlen(e->host) + 1);
+    (void)snprintf(l->text, sizeof l->text, "unix:%s", e->host);
+    int lock = os_lock_directory_of(e->host), status = bind_and_listen(&name, l, reason), saved = errno;
+    if (lock >= 0)
+        (void)close(lock);
+    errno = saved;
+    return status;
+}
+
+/* A descriptor of its own for what fd is open on; in its place nothing is left but /dev/null. */
+static int take_descriptor(int fd)
+{
+    int taken = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1), null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    bool good = taken >= 0 && null >= 0 && dup2(null, fd) == fd;
+    int saved = errno;
+    if (null >= 0)
+        (void)close(null);
+    if (!good && taken >= 0)
+        (void)close(taken);
+    errno = saved;
+    return good ? taken : -1;
+}
+
+bool io_is_open(int fd) { return fcntl(fd, F_GETFD) >= 0; }
 
 /* The name of a Unix socket, whose address is length octets; one that is in no file system (Linux) begins with @. */
 static void path_text(const struct sockaddr_un *name, socklen_t length, char *text, size_t size)
@@ -398,15 +434,18 @@ static int listen_on_fd(const struct io_endpoint *e, struct io_listener *l, cons
         *reason = "it is no listening socket";
         return -1;
     }
-    if (fcntl(e->fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(e->fd, F_SETFL, O_NONBLOCK) < 0)
+    l->flags = fcntl(e->fd, F_GETFL);
+    int fd = e->fd <= STDERR_FILENO ? take_descriptor(e->fd) : e->fd;
+    if (l->flags < 0 || fd < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, l->flags | O_NONBLOCK) < 0)
         return -1;
-    l->fds[l->n++] = e->fd;
+    l->borrowed = true;
+    l->fds[l->n++] = fd;
     if (a.u.any.sa_family == AF_UNIX) {
         path_text(&a.u.path, length, l->host, sizeof l->host);
         (void)snprintf(l->text, sizeof l->text, "unix:%.*s", IO_TEXT_MAX - 8, l->host);
         return 0;
     }
-    (void)setsockopt(e->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     l->port = get_port(&a);
     address_text(&a, l->host, sizeof l->host);
     endpoint_text(&a, l->port, l->text, sizeof l->text);
@@ -472,6 +511,8 @@ int io_count_passed(void)
 void io_unlisten(struct io_listener *l)
 {
     struct stat st;
+    if (l->borrowed && l->n > 0)
+        (void)fcntl(l->fds[0], F_SETFL, l->flags);
     for (size_t i = 0; i < l->n; i++)
         (void)close(l->fds[i]);
     l->n = 0;
@@ -505,18 +546,10 @@ int io_accept(int fd, struct io_conn *c, struct io_peer *peer)
     return 0;
 }
 
-/* A descriptor of its own, that does not block, for what fd is open on; in its place nothing is left but /dev/null. */
-static int take_descriptor(int fd, int flags)
+static bool is_socket(int fd)
 {
-    int taken = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1), null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    bool good = taken >= 0 && null >= 0 && fcntl(taken, F_SETFL, flags | O_NONBLOCK) == 0 && dup2(null, fd) == fd;
-    int saved = errno;
-    if (null >= 0)
-        (void)close(null);
-    if (!good && taken >= 0)
-        (void)close(taken);
-    errno = saved;
-    return good ? taken : -1;
+    struct stat st;
+    return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
 }
 
 int io_take_stdio(struct io_conn *c, struct io_peer *peer)
@@ -527,16 +560,38 @@ int io_take_stdio(struct io_conn *c, struct io_peer *peer)
     if (getpeername(STDIN_FILENO, &a.u.any, &length) < 0)
         a.u.any.sa_family = AF_UNSPEC;
     set_peer(&a, peer);
-    *c = (struct io_conn){.borrowed = true};
+    *c = (struct io_conn){.borrowed = true, .polled = !is_socket(STDIN_FILENO) || !is_socket(STDOUT_FILENO)};
     c->in_flags = fcntl(STDIN_FILENO, F_GETFL);
     c->out_flags = fcntl(STDOUT_FILENO, F_GETFL); /* both may be of one description, which changes with the first */
     if (c->in_flags < 0 || c->out_flags < 0)
         return -1;
-    c->in = take_descriptor(STDIN_FILENO, c->in_flags);
+    c->in = take_descriptor(STDIN_FILENO);
     if (c->in < 0)
         return -1;
-    c->out = take_descriptor(STDOUT_FILENO, c->out_flags);
-    return c->out < 0 ? close_failed(c->in) : 0;
+    c->out = take_descriptor(STDOUT_FILENO);
+    if (c->out < 0)
+        return close_failed(c->in);
+    return c->polled ? 0 : io_unblock(c);
+}
+
+int io_unblock(struct io_conn *c)
+{
+    if (!c->borrowed)
+        return 0;
+    c->polled = false;
+    return fcntl(c->in, F_SETFL, c->in_flags | O_NONBLOCK) < 0 || fcntl(c->out, F_SETFL, c->out_flags | O_NONBLOCK) < 0
+               ? -1
+               : 0;
+}
+
+/* Whether it can be used now; if not, errno is EAGAIN. */
+static bool is_ready(int fd, short events)
+{
+    struct pollfd one = {.fd = fd, .events = events};
+    if (poll(&one, 1, 0) > 0)
+        return true;
+    errno = EAGAIN;
+    return false;
 }
 
 static ssize_t read_on(int fd, void *octets, size_t n)
@@ -550,7 +605,9 @@ static ssize_t read_on(int fd, void *octets, size_t n)
 
 ssize_t io_read(struct io_conn *c, void *octets, size_t n)
 {
-    return c->transport != NULL ? c->transport->read(c, octets, n) : read_on(c->in, octets, n);
+    if (c->transport != NULL)
+        return c->transport->read(c, octets, n);
+    return c->polled && !is_ready(c->in, POLLIN) ? -1 : read_on(c->in, octets, n);
 }
 
 bool io_has_octets(const struct io_conn *c)
@@ -560,12 +617,19 @@ bool io_has_octets(const struct io_conn *c)
     return got > 0 || (got < 0 && errno == ENOTSOCK);
 }
 
-ssize_t io_discard(struct io_conn *c, void *room, size_t n) { return read_on(c->in, room, n); }
+ssize_t io_discard(struct io_conn *c, void *room, size_t n)
+{
+    return c->polled && !is_ready(c->in, POLLIN) ? -1 : read_on(c->in, room, n);
+}
 
 ssize_t io_write(struct io_conn *c, const void *octets, size_t n)
 {
     if (c->transport != NULL)
         return c->transport->write(c, octets, n);
+    if (c->polled && !is_ready(c->out, POLLOUT))
+        return -1;
+    if (c->polled && n > PIPE_BUF) /* what a pipe takes at once, when it takes anything */
+        n = PIPE_BUF;
     ssize_t put;
     do
         put = write(c->out, octets, n);

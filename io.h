@@ -43,6 +43,8 @@ struct io_listener {
     char path[IO_TEXT_MAX]; /* of the Unix socket that was made, "" if none was: */
     dev_t device;           /* it is removed at the end if it is still the same */
     ino_t inode;
+    bool borrowed; /* fds[0] is others' too, and had these flags: */
+    int flags;
 };
 
 /*
@@ -71,8 +73,9 @@ struct io_conn {
     const struct io_transport *transport; /* NULL: plain octets */
     void *state;                          /* the transport's */
     bool wants_write;                     /* the transport has to write before it can go on */
-    bool borrowed;                        /* in and out are others' too, and had these flags: */
+    bool borrowed;                        /* in and out are others' too, and had these flags, */
     int in_flags, out_flags;
+    bool polled; /* and keep them: each use looks first whether it would block */
 };
 
 /* The other end of a connection. */
@@ -110,8 +113,14 @@ void io_unlisten(struct io_listener *l);
 /* Takes a connection; it does not block. */
 int io_accept(int fd, struct io_conn *c, struct io_peer *peer);
 
+/* Whether the descriptor that fd:N names is open: to be asked before anything of our own is. */
+bool io_is_open(int fd);
+
 /* Takes standard input and output as one; what stands in their places is /dev/null. */
 int io_take_stdio(struct io_conn *c, struct io_peer *peer);
+
+/* For a transport that cannot look first: from here on no use of the connection blocks. */
+int io_unblock(struct io_conn *c);
 
 /* As read(2) and write(2), but for EINTR, through the transport if there is one. */
 ssize_t io_read(struct io_conn *c, void *octets, size_t n);

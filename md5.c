@@ -71,9 +71,10 @@ static size_t take_block(struct span *a, struct span *b, unsigned char *block)
     size_t n = 0;
     for (struct span *from = a; n < BLOCK; from = b) {
         size_t part = from->n < BLOCK - n ? from->n : BLOCK - n;
-        if (part > 0)
+        if (part > 0) {
             memcpy(block + n, from->p, part);
-        span_skip(from, part);
+            span_skip(from, part);
+        }
         n += part;
         if (from == b)
             break;

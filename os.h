@@ -59,6 +59,12 @@ int os_poll_wait(struct os_poll *p, struct os_ready *ready, size_t max, int mill
 /* accept(2); the socket does not block, and is closed on exec. */
 int os_accept(int fd, struct sockaddr *address, socklen_t *length);
 
+/*
+ * Keeps others who do the same out of the directory that holds path, until the
+ * descriptor that it returns is closed.  -1 where that cannot be.
+ */
+int os_lock_directory_of(const char *path);
+
 /* ---- files that appear whole ---- */
 
 /* Opens a new file of this mode in a directory, without a name; ENOTSUP where that cannot be. */

@@ -119,6 +119,12 @@ int os_accept(int fd, struct sockaddr *address, socklen_t *length)
     return accepted;
 }
 
+int os_lock_directory_of(const char *path)
+{
+    (void)path;
+    return -1; /* POSIX locks no directory: of several that start within an instant, more than one may win */
+}
+
 int os_create_unnamed(int directory, mode_t mode)
 {
     (void)directory, (void)mode;

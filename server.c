@@ -282,6 +282,13 @@ static bool is_end_of_chunks(const struct smtp_event *e)
     return e->code < 400 && (e->type == SMTP_RSET || e->type == SMTP_HELO || e->type == SMTP_STARTTLS);
 }
 
+/* What ends the session ends a message that is under way. */
+static bool is_end_of_message(const struct server_session *s, const struct smtp_event *e)
+{
+    bool last = e->code == 421 || e->type == SMTP_QUIT || (e->type == SMTP_BDAT && e->code == 552);
+    return last && e->type != SMTP_EOM && smtp_in_message(&s->smtp);
+}
+
 static void handle(struct server *v, struct server_session *s, struct smtp_event *e)
 {
     if (e->type == SMTP_BODY) {
@@ -294,6 +301,7 @@ static void handle(struct server *v, struct server_session *s, struct smtp_event
     judge(v, s, e);
     if (e->code == 0)
         return;
+    v->cut_off += is_end_of_message(s, e);
     if (e->code < 400 && !envelope_take(&s->envelope, e))
         smtp_reply(&s->smtp, e, 451, "4.3.0", "Out of memory");
     if (is_end_of_chunks(e))
@@ -338,6 +346,7 @@ static void free_gone(struct server *v)
     while (v->gone.first != NULL) {
         struct server_session *s = v->gone.first;
         list_remove(&v->gone, s);
+        span_wipe(s->held, s->held_n);
         free(s->held);
         free(s->unsent);
         envelope_close(&s->envelope);
@@ -378,6 +387,9 @@ static bool end(struct server *v, struct server_session *s)
         drop(v, s);
         return false;
     }
+    if (s->out_polled) /* it may be closed now */
+        os_poll_remove(&v->poll, s->conn.out, s);
+    s->out_polled = false;
     io_end(&s->conn);
     list_remove(&v->active, s);
     s->ending = true;
@@ -458,7 +470,7 @@ static bool hold(struct server *v, struct server_session *s, char *p, size_t n)
     }
     if (n > 0)
         memcpy(held, p, n);
-    span_wipe(p, n); /* there may be a password in it */
+    span_wipe(p, n);
     span_wipe(s->held, s->held_n);
     free(s->held);
     s->held = held;
@@ -485,16 +497,16 @@ static void settle(struct server *v, struct server_session *s)
         drop(v, s);
 }
 
-/* Pulls what n octets of input, which lie in v->in, mean, and answers. */
-static void turn(struct server *v, struct server_session *s, size_t n)
+/* Pulls what the input means, and answers.  False if the session is gone. */
+static bool converse(struct server *v, struct server_session *s, bool *mail)
 {
-    smtp_input(&s->smtp, v->in, n);
     size_t written;
     do {
         smtp_output(&s->smtp, v->out, OUT_SIZE);
         struct smtp_event e;
         while (smtp_next(&s->smtp, &e)) {
             handle(v, s, &e);
+            *mail = *mail || e.type == SMTP_BODY;
             if ((e.type == SMTP_DATA || e.type == SMTP_BDAT) && s->pending) {
                 smtp_commit(&s->smtp); /* one mark at a time */
                 break;
@@ -502,20 +514,21 @@ static void turn(struct server *v, struct server_session *s, size_t n)
         }
         written = smtp_written(&s->smtp);
         if (written > 0 && !send_replies(v, s, v->out, written))
-            return;
+            return false;
     } while (written > 0 && s->unsent_n == 0);
-    size_t left = smtp_left(&s->smtp);
-    if (hold(v, s, v->in + n - left, left))
-        settle(v, s);
+    return true;
 }
 
-static void client_spoke(struct server *v, struct server_session *s)
+/* A turn with n octets of input, which lie in v->in.  Nothing stays there but mail: there may be a password in it. */
+static void turn(struct server *v, struct server_session *s, size_t n)
 {
-    touch(v, s);
-    if (!s->spoken) {
-        s->spoken = true;
-        v->spoken++;
-    }
+    bool mail = false;
+    smtp_input(&s->smtp, v->in, n);
+    bool there = converse(v, s, &mail);
+    size_t left = smtp_left(&s->smtp);
+    if (there && hold(v, s, v->in + n - left, left))
+        settle(v, s);
+    span_wipe(v->in, mail ? 0 : n);
 }
 
 /* ---- TLS ---- */
@@ -536,7 +549,7 @@ static void shake_hands(struct server *v, struct server_session *s)
     int done = s->conn.transport->handshake(&s->conn, why, sizeof why);
     if (done < 0) {
         show_tls(v, s, why);
-        v->tls_failed++;
+        v->tls_failed += s->spoken;
         drop(v, s);
         return;
     }
@@ -552,15 +565,40 @@ static void shake_hands(struct server *v, struct server_session *s)
     turn(v, s, 0);
 }
 
+static void client_spoke(struct server *v, struct server_session *s)
+{
+    touch(v, s);
+    if (!s->spoken) {
+        s->spoken = true;
+        v->spoken++;
+    }
+}
+
+/* Whether no further session is to be served. */
+static bool has_served_all(const struct server *v) { return v->o->max_sessions > 0 && v->spoken >= v->o->max_sessions; }
+
+/* Who begins a handshake, well or not, has spoken. */
+static void hear_handshake(struct server *v, struct server_session *s)
+{
+    bool heard = s->spoken || io_has_octets(&s->conn);
+    if (heard && !s->spoken && has_served_all(v)) {
+        drop(v, s);
+        return;
+    }
+    if (heard)
+        client_spoke(v, s);
+    shake_hands(v, s);
+}
+
 /* What the client says from here on is said in the handshake, or after it; nothing is held. */
 static void begin_handshake(struct server *v, struct server_session *s)
 {
-    if (tls_start(v->o->tls, &s->conn) < 0) {
+    if (io_unblock(&s->conn) < 0 || tls_start(v->o->tls, &s->conn) < 0) {
         drop(v, s);
         return;
     }
     s->handshaking = true;
-    shake_hands(v, s);
+    hear_handshake(v, s);
 }
 
 /* ---- what comes ---- */
@@ -569,8 +607,11 @@ static void begin_handshake(struct server *v, struct server_session *s)
 static bool read_more(struct server *v, struct server_session *s, size_t *n)
 {
     ssize_t got = io_read(&s->conn, v->in + *n, IN_SIZE - *n);
-    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+        if (!watch(v, s))
+            drop(v, s);
         return false;
+    }
     if (got < 0) {
         drop(v, s);
         return false;
@@ -623,22 +664,6 @@ static void dismiss(struct server *v, struct server_session *s, const char *enha
     if (send_replies(v, s, room, n))
         settle(v, s);
     free(room);
-}
-
-/* Whether no further session is to be served. */
-static bool has_served_all(const struct server *v) { return v->o->max_sessions > 0 && v->spoken >= v->o->max_sessions; }
-
-/* Who begins a handshake, well or not, has spoken. */
-static void hear_handshake(struct server *v, struct server_session *s)
-{
-    bool heard = s->spoken || io_has_octets(&s->conn);
-    if (heard && !s->spoken && has_served_all(v)) {
-        drop(v, s);
-        return;
-    }
-    if (heard)
-        client_spoke(v, s);
-    shake_hands(v, s);
 }
 
 static void serve(struct server *v, struct server_session *s)
@@ -744,7 +769,7 @@ static int accept_connections(struct server *v, struct server_source *source)
     return i;
 }
 
-static void stop_accepting(struct server *v)
+static void stop_listening(struct server *v)
 {
     for (size_t i = 0; i < v->n_sources && v->listening; i++) {
         if (v->sources[i].kind == SERVER_LISTENER)
@@ -758,7 +783,7 @@ static void stop_at_max_sessions(struct server *v)
 {
     if (!has_served_all(v) || !v->listening)
         return;
-    stop_accepting(v);
+    stop_listening(v);
     for (struct server_session *s = v->active.first, *after; s != NULL; s = after) {
         after = s->after;
         if (!s->spoken)
@@ -939,11 +964,15 @@ static void accept_waiting(struct server *v)
     }
 }
 
-void server_stop(struct server *v, bool finish)
+void server_stop_accepting(struct server *v)
 {
     v->now = io_now();
     accept_waiting(v);
-    stop_accepting(v);
+    stop_listening(v);
+}
+
+void server_stop(struct server *v, bool finish)
+{
     v->now = io_now();
     v->stopping = true;
     v->grace = v->now + SERVER_GRACE;

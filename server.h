@@ -107,6 +107,9 @@ int server_watch(struct server *v, int fd);
  */
 int server_step(struct server *v, int64_t until);
 
+/* Lets in who has connected, and nobody after; the listening sockets are to be closed at once. */
+void server_stop_accepting(struct server *v);
+
 /*
  * Sends the clients home: whoever has just had a message taken may still QUIT,
  * and with finish whoever is sending one may end it, for SERVER_GRACE each;

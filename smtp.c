@@ -143,6 +143,14 @@ static void refuse_long_line(struct smtp *s, struct smtp_event *e)
         command_refuse(s, e, 500, s->long_auth ? "5.5.6" : "5.5.2", "Line is too long"); /* RFC 4954 4 */
 }
 
+/* RFC 5321 7.8; returns true, as there is an event. */
+static bool give_up(struct smtp *s, struct smtp_event *e)
+{
+    if (s->refused >= SMTP_REFUSED_MAX && e->code >= 500)
+        command_refuse(s, e, 421, "4.7.0", "Too many refused commands");
+    return true;
+}
+
 static bool next_command(struct smtp *s, struct smtp_event *e)
 {
     if (!take_line(s, e))
@@ -153,9 +161,7 @@ static bool next_command(struct smtp *s, struct smtp_event *e)
         command_respond(s, e);
     else
         command_interpret(s, e);
-    if (s->refused >= SMTP_REFUSED_MAX && e->code >= 500)
-        command_refuse(s, e, 421, "4.7.0", "Too many refused commands");
-    return true;
+    return give_up(s, e);
 }
 
 /* ---- mail data: RFC 5321 4.1.1.4, 4.5.2; RFC 3030 2 ---- */
@@ -276,7 +282,7 @@ static bool end_of_chunk(struct smtp *s, struct smtp_event *e)
         smtp_reply(s, e, 552, "5.3.4", "Message is larger than SIZE allows");
     else
         smtp_reply(s, e, 250, "2.0.0", "Chunk taken");
-    return true;
+    return give_up(s, e);
 }
 
 static bool next_of_chunk(struct smtp *s, struct smtp_event *e)
@@ -400,6 +406,7 @@ static void apply_auth(struct smtp *s, bool good)
         return;
     }
     s->authenticated = s->authenticated || good;
+    s->wary = !good;
     if (s->state == AUTH)
         s->state = READY;
 }

@@ -167,6 +167,7 @@ struct smtp {
     bool cr, bare;                 /* strict: the mail data so far end with CR; there was a CR or LF alone in them */
     bool utf8, binary;             /* SMTPUTF8 (RFC 6531), BODY=BINARYMIME (RFC 3030) was given with MAIL, */
     bool utf8_asked, binary_asked; /* and with the MAIL that is not yet committed */
+    bool wary;                     /* AUTH has been refused, and no command has come since */
     bool secure;                   /* TLS is in place */
     bool authenticated;            /* RFC 4954 */
 };

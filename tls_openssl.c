@@ -288,6 +288,11 @@ static EVP_PKEY *read_key(const struct functions *f, const char *path, char *why
 static int use_files(struct tls *t, const char *cert, const char *key_path, char *why, size_t size)
 {
     const struct functions *f = &t->f;
+    struct stat st;
+    if (strcmp(cert, key_path) == 0 && stat(cert, &st) == 0 && S_ISFIFO(st.st_mode)) {
+        (void)snprintf(why, size, "%s can be read only once: give a file, or the key with --key", cert);
+        return -1;
+    }
     if (use_certificate(t, cert, why, size) < 0)
         return -1;
     f->ERR_clear_error();
