@@ -87,11 +87,12 @@ tests/replay_smtp: tests/fuzz_smtp.c $(HEADERS) $(PURE)
 check: check-unit check-cli
 
 check-unit: $(TESTS) $(TESTS_$(TLS)) $(REPLAYS)
+	sh tests/conformance
 	sh tests/unit $(TESTS) $(TESTS_$(TLS)) $(REPLAYS)
 check-cli: fakesmtp
-	sh tests/cli/run ./fakesmtp
+	FAKESMTP_TLS=$(TLS) sh tests/cli/run ./fakesmtp
 check-static: static
-	sh tests/cli/run ./fakesmtp-static
+	FAKESMTP_TLS=none sh tests/cli/run ./fakesmtp-static
 
 # the same with what POSIX alone has
 check-posix:

@@ -377,6 +377,8 @@ static void hide(struct smtp *s, struct smtp_event *e, size_t from)
 {
     s->secret = s->line + from;
     s->secret_n = e->hidden = e->line.n - from;
+    while (e->hidden > 0 && (e->line.p[e->line.n - e->hidden] == ' ' || e->line.p[e->line.n - e->hidden] == '\t'))
+        e->hidden--; /* blanks in front are none of it */
     e->line.n = from;
 }
 

@@ -515,8 +515,10 @@ static int start(struct app *a)
 {
     for (size_t i = 0; i < a->o.n_endpoints; i++) {
         const struct io_endpoint *e = &a->o.endpoints[i];
+        char text[16];
+        (void)snprintf(text, sizeof text, "fd:%d", e->fd);
         if (e->kind == IO_FD && !io_is_open(e->fd))
-            return cannot_start(a, "listen on", "a socket that is open already", "there is none of the number given");
+            return cannot_start(a, "listen on", text, strerror(errno));
     }
     if (options_have_stdio(&a->o))
         mute_shared_error();

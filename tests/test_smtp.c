@@ -207,7 +207,7 @@ static void test_a_secret_is_shown_once_and_wiped(void **state)
     next(&f, SMTP_AUTH, 235);
     assert_int_equal(f.e.mechanism, SASL_PLAIN);
     assert_memory_equal(f.e.line.p, "AUTH PLAIN", f.e.line.n);
-    assert_int_equal(f.e.hidden, strlen(" AGFubgBzZXNhbWU="));
+    assert_int_equal(f.e.hidden, strlen("AGFubgBzZXNhbWU="));
     assert_int_equal(f.e.arg.n, strlen("ann"));
     assert_memory_equal(f.e.arg.p, "ann", f.e.arg.n);
     assert_int_equal(f.e.secret.n, strlen("sesame"));

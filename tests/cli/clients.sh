@@ -1,16 +1,6 @@
 # shellcheck shell=sh disable=SC2154 # the names come from lib
 # Real clients deliver, and what was captured is what was sent, octet for octet.
 
-# A message with what clients get wrong: dots, long lines, 8-bit, blank lines at the end.
-make_mail() {
-    {
-        printf 'From: Ann <a@x.test>\nTo: b@x.test\nSubject: dots\nMessage-ID: <1@x.test>\n'
-        printf 'Date: Tue, 24 Nov 2026 03:12:00 +0000\nMIME-Version: 1.0\n'
-        printf 'Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n'
-        printf '.\n..\n.x\nGr\303\274\303\237e\n%0900d\n\n\n' 7
-    } >mail
-}
-
 body_is_that_of_mail() {
     sed '1,/^$/d' mail >want
     sed '1,/^$/d' "$1" >got

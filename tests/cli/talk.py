@@ -3,6 +3,8 @@
 
     talk.py PORT WORD ...
 
+PORT may be the path of a Unix socket, with a slash in it.
+
     +              a new connection; the words after it are for this one
     @N             go on with connection N (from 1)
     <CODE          wait for a reply with this code; its lines are printed
@@ -11,6 +13,7 @@
     >TEXT          say TEXT and CRLF
     =TEXT          say TEXT as it is; \\r \\n \\0 and \\xHH are octets
     *N:TEXT        say TEXT as it is N times
+    tls            begin TLS; the server is localhost, by what ca.pem trusts
     half           close our direction
     reset          end with a reset
     close          close
@@ -34,8 +37,22 @@ def octets(text):
 
 class Client:
     def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=20)
+        if "/" in port:
+            self.socket = socket.socket(socket.AF_UNIX)
+            self.socket.settimeout(20)
+            self.socket.connect(port)
+        else:
+            self.socket = socket.create_connection(("127.0.0.1", int(port)), timeout=20)
         self.buffer = b""
+
+    def tls(self):
+        import ssl
+
+        if self.buffer:
+            sys.exit("more was said in clear: %r" % self.buffer)
+        context = ssl.create_default_context(cafile="ca.pem")
+        # an end without a goodbye is then an error
+        self.socket = context.wrap_socket(self.socket, server_hostname="localhost", suppress_ragged_eofs=False)
 
     def line(self):
         while b"\n" not in self.buffer:
@@ -67,7 +84,7 @@ class Client:
 
 
 def main():
-    port, words = int(sys.argv[1]), sys.argv[2:]
+    port, words = sys.argv[1], sys.argv[2:]
     clients, client = [], None
     if words[0] != "+":
         words.insert(0, "+")
@@ -90,6 +107,8 @@ def main():
         elif word[0] == "*":
             count, text = word[1:].split(":", 1)
             client.socket.sendall(octets(text) * int(count))
+        elif word == "tls":
+            client.tls()
         elif word == "half":
             client.socket.shutdown(socket.SHUT_WR)
         elif word == "reset":
@@ -107,7 +126,7 @@ def main():
             end = time.monotonic() + 1
             while True:
                 try:
-                    socket.create_connection(("127.0.0.1", port), timeout=20).close()
+                    socket.create_connection(("127.0.0.1", int(port)), timeout=20).close()
                 except ConnectionRefusedError:
                     break
                 if time.monotonic() > end:

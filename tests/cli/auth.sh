@@ -1,0 +1,434 @@
+# shellcheck shell=sh disable=SC2154 # the names come from lib
+# Logins: each mechanism by real clients, and what is shown of them: nothing.
+
+t_curl_each_mechanism() {
+    start -k -d mail -v --auth 'ann:pass word:x' --auth bob: --auth cid:token
+    n=0
+    for mechanism in PLAIN LOGIN CRAM-MD5; do
+        for initial in --no-sasl-ir --sasl-ir; do
+            deliver --login-options "AUTH=$mechanism" "$initial" -u 'ann:pass word:x'
+            status_is 0
+            n=$((n + 1))
+            taken "$n"
+            for wrong in 'ann:pass word' 'ann:pass word:xx' ann:token 'cid:pass word:x' eve:token; do
+                deliver --login-options "AUTH=$mechanism" "$initial" -u "$wrong"
+                status_is 67
+            done
+            deliver --login-options "AUTH=$mechanism" "$initial" -u cid:token
+            status_is 0
+            n=$((n + 1))
+        done
+    done
+    taken "$n"
+    stop
+    # it was the mechanism asked for
+    for said in PLAIN 'PLAIN \([0-9]+ octets\)' LOGIN 'LOGIN \([0-9]+ octets\)' CRAM-MD5; do
+        grep -Eqx "[0-9]+ C: AUTH $said" err
+    done
+    [ "$(grep -c 'S: 535 5\.7\.8 Authentication failed$' err)" -eq 30 ]
+}
+
+t_curl_xoauth2() {
+    start -k -d mail -v --auth cid:token
+    for initial in --no-sasl-ir --sasl-ir; do
+        deliver --login-options AUTH=XOAUTH2 "$initial" -u cid: --oauth2-bearer token
+        status_is 0
+        deliver --login-options AUTH=XOAUTH2 "$initial" -u cid: --oauth2-bearer toke
+        status_is 67
+        deliver --login-options AUTH=XOAUTH2 "$initial" -u sid: --oauth2-bearer token
+        status_is 67
+    done
+    taken 2
+    stop
+    grep -qx '1 C: AUTH XOAUTH2' err
+    grep -Eqx '4 C: AUTH XOAUTH2 \([0-9]+ octets\)' err
+}
+
+# RFC 7628 3.2.2: what went wrong comes as a challenge, the client answers with nothing.
+t_xoauth2_failure() {
+    start -k --auth cid:token
+    # user=cid ^A auth=Bearer wrong ^A ^A
+    talk '<220' '>EHLO t' '<250' '>AUTH XOAUTH2 dXNlcj1jaWQBYXV0aD1CZWFyZXIgd3JvbmcBAQ==' '<334' '>' '<535' \
+        '>AUTH XOAUTH2' '<334' '>dXNlcj1jaWQBYXV0aD1CZWFyZXIgd3JvbmcBAQ==' '<334' '>' '<535' '>NOOP' '<250' \
+        '>AUTH XOAUTH2 dXNlcj1jaWQBYXV0aD1CZWFyZXIgdG9rZW4BAQ==' '<235' '>QUIT' '<221' '<EOF' >got
+    sed -n 's/^334 \(..*\)/\1/p' got | head -n 1 >challenge
+    python3 -c 'import base64, json; assert json.loads(base64.b64decode(open("challenge").read()))["status"] == "401"'
+    stop
+}
+
+t_any_login_is_good_without_a_list() {
+    start -k -d mail
+    deliver --login-options AUTH=PLAIN -u who:ever
+    status_is 0
+    deliver --login-options AUTH=CRAM-MD5 -u who:ever
+    status_is 0
+    deliver --login-options AUTH=XOAUTH2 -u who: --oauth2-bearer ever
+    status_is 0
+    deliver
+    status_is 0
+    taken 4
+    stop
+}
+
+t_required() {
+    start -k -d mail --require auth --auth ann:secret
+    deliver
+    status_is 55
+    taken 0
+    talk '<220' '>MAIL FROM:<a@x.test>' '<530' '>NOOP' '<250' '>HELP' '<214' '>RSET' '<250' '>EHLO t' '<250' \
+        '>MAIL FROM:<a@x.test>' '<530' '>RCPT TO:<b@x.test>' '<5' '>DATA' '<5' '>NOOP' '<250' '>AUTH PLAIN AGFubgBzZWNyZXQ=' '<235' \
+        '>MAIL FROM:<a@x.test>' '<250' '>QUIT' '<221' '<EOF' >got
+    grep -qx '530 5\.7\.0 .*' got
+    deliver -u ann:secret
+    status_is 0
+    deliver -u ann:secre
+    status_is 67
+    taken 1
+    fails swaks --server "127.0.0.1:$port" -f a@x.test -t b@x.test >swaks.out 2>&1
+    grep -q '530 5\.7\.0' swaks.out
+    taken 1
+    stop
+}
+
+# Without --auth any login will do, but there must be one.
+t_required_of_anybody() {
+    start -n 1 -d mail --require auth
+    deliver
+    status_is 55
+    deliver -u who:ever
+    status_is 0
+    finish
+    status_is 0
+    taken 1
+}
+
+t_swaks() {
+    start -k -d mail -v --auth 'ann:pass=word'
+    for mechanism in PLAIN LOGIN CRAM-MD5; do
+        swaks --server "127.0.0.1:$port" -f a@x.test -t b@x.test --auth "$mechanism" --auth-user ann \
+            --auth-password 'pass=word' >swaks.out 2>&1 || { cat swaks.out; return 1; }
+        status=0
+        swaks --server "127.0.0.1:$port" -f a@x.test -t b@x.test --auth "$mechanism" --auth-user ann \
+            --auth-password password >swaks.out 2>&1 || status=$?
+        status_is 28
+    done
+    taken 3
+    stop
+    for mechanism in PLAIN LOGIN CRAM-MD5; do grep -Eq "^[135] C: AUTH $mechanism" err; done
+}
+
+t_smtplib() {
+    start -k -d mail -v --auth 'ann:pa ss'
+    python3 - "$port" <<'PY'
+import smtplib, sys
+def connect():
+    return smtplib.SMTP("127.0.0.1", int(sys.argv[1]), timeout=20)
+def mail(s):
+    s.sendmail("a@x.test", ["b@x.test"], "Subject: t\r\n\r\nhello\r\n")
+with connect() as s: # its CRAM-MD5 first
+    s.login("ann", "pa ss")
+    mail(s)
+for method in "auth_plain", "auth_login", "auth_cram_md5":
+    for initial in True, False:
+        with connect() as s:
+            s.ehlo()
+            s.user, s.password = "ann", "pa ss"
+            name = method[5:].upper().replace("_", "-")
+            assert s.auth(name, getattr(s, method), initial_response_ok=initial)[0] == 235
+            mail(s)
+with connect() as s: # all it knows, and then the last refusal
+    try:
+        s.login("ann", "wrong")
+        sys.exit("taken")
+    except smtplib.SMTPAuthenticationError as e:
+        assert e.smtp_code == 535, e
+    s.login("ann", "pa ss") # it may try again
+    mail(s)
+PY
+    stop
+    taken 8
+    grep -qx '1 C: AUTH CRAM-MD5' err
+}
+
+t_msmtp() {
+    start -k -d mail -v --auth ann:secret
+    for mechanism in plain login cram-md5; do
+        printf 'Subject: t\n\nhello\n' | msmtp --file=/dev/null --host=127.0.0.1 --port="$port" --tls=off \
+            --auth="$mechanism" --user=ann --passwordeval='echo secret' --from=a@x.test b@x.test
+        status=0
+        printf 'Subject: t\n\nhello\n' | msmtp --file=/dev/null --host=127.0.0.1 --port="$port" --tls=off \
+            --auth="$mechanism" --user=ann --passwordeval='echo wrong' --from=a@x.test b@x.test 2>/dev/null || status=$?
+        status_is 77
+    done
+    taken 3
+    stop
+    for mechanism in PLAIN LOGIN CRAM-MD5; do grep -Eq "^[135] C: AUTH $mechanism" err; done
+}
+
+t_s_nail() {
+    start -k -d mail -v --auth ann:secret
+    for mechanism in plain login cram-md5; do
+        echo hello | env -u MAILRC HOME="$PWD" LC_ALL=C.UTF-8 s-nail -:/ -S v15-compat -S sendwait -S nosave \
+            -S mta="smtp://ann:secret@127.0.0.1:$port" -S "smtp-auth=$mechanism" -S from=a@x.test -s t b@x.test
+        echo hello | fails env -u MAILRC HOME="$PWD" LC_ALL=C.UTF-8 s-nail -:/ -S v15-compat -S sendwait -S nosave \
+            -S mta="smtp://ann:wrong@127.0.0.1:$port" -S "smtp-auth=$mechanism" -S from=a@x.test -s t b@x.test 2>/dev/null
+    done
+    taken 3
+    stop
+    for mechanism in PLAIN LOGIN CRAM-MD5; do grep -Eq "^[135] C: AUTH $mechanism" err; done
+}
+
+t_git_send_email() {
+    export HOME="$PWD" GIT_CONFIG_NOSYSTEM=1 EMAIL=a@x.test GIT_AUTHOR_NAME=A GIT_COMMITTER_NAME=A
+    git init -q repository
+    git -C repository commit -q --allow-empty -m 'Add nothing'
+    git -C repository format-patch -q -1 --always
+    start -k -d mail -v --require auth --auth ann:secret
+    for mechanism in PLAIN LOGIN CRAM-MD5; do
+        git -C repository send-email --quiet --suppress-cc=all --confirm=never --from=a@x.test --to=b@x.test \
+            --smtp-server=127.0.0.1 --smtp-server-port="$port" --smtp-user=ann --smtp-pass=secret \
+            --smtp-auth="$mechanism" 0001-Add-nothing.patch >git.out 2>&1 || { cat git.out; return 1; }
+    done
+    fails git -C repository send-email --quiet --suppress-cc=all --confirm=never --from=a@x.test --to=b@x.test \
+        --smtp-server=127.0.0.1 --smtp-server-port="$port" --smtp-user=ann --smtp-pass=wrong \
+        --smtp-auth=PLAIN 0001-Add-nothing.patch >git.out 2>&1 </dev/null
+    taken 3
+    stop
+    for mechanism in PLAIN LOGIN CRAM-MD5; do grep -Eq "^[123] C: AUTH $mechanism" err; done
+}
+
+# A name or a password need not be text that a shell likes.
+t_odd_logins() {
+    start -k --auth "a b:" --auth 'c:d:e' --auth "$(printf '\303\274:\303\237')"
+    python3 - "$port" <<'PY'
+import base64, smtplib, sys
+def plain(user, password, authzid=b""):
+    with smtplib.SMTP("127.0.0.1", int(sys.argv[1]), timeout=20) as s:
+        s.ehlo()
+        return s.docmd("AUTH PLAIN", base64.b64encode(b"\0".join((authzid, user, password))).decode())[0]
+assert plain(b"a b", b"") == 235
+assert plain(b"a b", b"x") == 535
+assert plain(b"c", b"d:e") == 235
+assert plain(b"c", b"d:e", b"another") == 235
+assert plain(b"c:d", b"e") == 535
+assert plain(b"c", b"d") == 535
+assert plain(b"c", b"D:E") == 535
+assert plain(b"C", b"d:e") == 535
+assert plain("\u00fc".encode(), "\u00df".encode()) == 235
+assert plain(b"", b"") in (501, 535)
+PY
+    stop
+}
+
+t_received_tells_of_it() {
+    start -k -e -d mail
+    deliver
+    status_is 0
+    deliver -u ann:secret
+    status_is 0
+    stop
+    grep -Eq 'with ESMTP( |$)' mail/0001.eml
+    grep -Eq 'with ESMTPA( |$)' mail/0002.eml
+    fails grep -q secret mail/0002.eml
+}
+
+# ---- secrets ----
+
+# The ways in which a client may say its password: nothing of it is shown, however wrong it is.
+secrets() {
+    base64=$(printf '\0ann\0open-sesame' | base64)
+    talk '<220' ">AUTH PLAIN $base64" '<503' '>EHLO t' '<250' ">AUTH FOO $base64" '<504' ">AUTH PLAIN =$base64" '<501' \
+        ">AUTH PLAIN $base64 x" '<501' ">AUTH  PLAIN $base64" '<' \
+        + '<220' '>EHLO t' '<250' ">AUTH CRAM-MD5 $base64" '<5' '>AUTH LOGIN' '<334' '>YW5u' '<334' \
+        ">!$base64" '<501' '>AUTH LOGIN YW5u' '<334' '>b3Blbi1zZXNhbWU=' '<' '>AUTH LOGIN YW5u' '<503' \
+        ">AUTH PLAIN $base64" '<503' '>MAIL FROM:<a@x.test>' '<250' ">AUTH PLAIN $base64" '<503' '>QUIT' '<221' '<EOF' \
+        + '<220' '>EHLO t' '<250' '>AUTH PLAIN' '<334' ">$base64" '<235' '>QUIT' '<221' '<EOF' \
+        + '<220' '>EHLO t' '<250' '=AUTH PLAIN ' "=$base64" '=\r\n' '<235' '>QUIT' '<221' '<EOF' \
+        + '<220' '>EHLO t' '<250' '=AUTH PLAIN ' "*3000:$base64" '=\r\n' '<5' '>QUIT' '<221' '<EOF' \
+        + '<220' '>EHLO t' '<250' ">AUTH PLAIN $base64" '<235' '>MAIL FROM:<a@x.test>' '<250' '>RCPT TO:<b@x.test>' \
+        '<250' '>DATA' '<354' '>hello' '>.' '<250' '>QUIT' '<221' '<EOF' >talk.out
+}
+
+# not_shown FILE ...: neither as it is nor in base64, at any offset
+not_shown() {
+    for word in open-sesame "$(printf '\0ann\0open-sesame' | base64)" b3Blbi1zZXNhbW wZW4tc2VzYW1 vcGVuLXNlc2FtZ; do
+        fails grep -F -e "$word" "$@"
+    done
+}
+
+t_secrets_are_not_shown() {
+    start -k -v -d mail -e
+    secrets
+    stop
+    not_shown out err talk.out
+    fails grep -rF open-sesame mail
+    grep -qx "1 C: AUTH ([0-9]* octets)" err
+    grep -qx "3 C: AUTH PLAIN" err
+    grep -qx "3 C: (24 octets)" err
+    grep -qx "4 C: AUTH PLAIN (24 octets)" err
+    # nor where nobody may log in
+    start -k -v --hide AUTH
+    talk '<220' '>EHLO t' '<250' '>AUTH PLAIN AGFubgBvcGVuLXNlc2FtZQ==' '<5' '>QUIT' '<221' '<EOF' >talk.out
+    stop
+    not_shown out err talk.out
+}
+
+# These are no AUTH; but what is meant is plain.
+t_secrets_of_malformed_auth_are_not_shown() {
+    b64=AGFubgBvcGVuLXNlc2FtZQ==
+    start -k -v
+    talk '<220' '>EHLO t' '<250' ">auth\\tplain $b64" '<5' ">AUTH PLAIN\\t$b64" '<5' "> AUTH PLAIN $b64" '<5' \
+        ">AUTH $b64" '<5' ">AUTH=PLAIN $b64" '<5' ">AUTHPLAIN $b64" '<5' ">AUTH\\0PLAIN $b64" '<5' \
+        ">AUTH PLAIN\\r$b64" '<5' ">\\0AUTH PLAIN $b64" '<5' ">AUTH PLAIN:$b64" '<5' '>QUIT' '<221' '<EOF' >talk.out
+    stop
+    not_shown err talk.out
+}
+
+# Some clients go on whatever they are told.
+t_secrets_after_a_refused_auth_are_not_shown() {
+    start -k -v --hide AUTH
+    talk '<220' '>EHLO t' '<250' '>AUTH LOGIN' '<502' '>YW5u' '<500' '>b3Blbi1zZXNhbWU=' '<500' '>NOOP' '<250' \
+        '>FROB' '<500' '>QUIT' '<221' '<EOF' >talk.out
+    stop
+    not_shown err talk.out
+    grep -qx '1 C: FROB' err
+}
+
+t_secrets_are_not_in_the_end_of_the_dialogue() {
+    start -n 2 -t 10s -d mail
+    talk '<220' '>EHLO t' '<250' '>AUTH LOGIN' '<334' '>YW5u' '<334' '>b3Blbi1zZXNhbWU=' '<235' '>NOOP' '<250' >talk.out
+    kill "$pid"
+    finish
+    status_is 1
+    grep -qx '1 C: (16 octets)' err
+    not_shown err
+    start -n 2 -t 10s -d mail
+    talk '<220' '>EHLO t' '<250' '>AUTH PLAIN AGFubgBvcGVuLXNlc2FtZQ==' '<235' >talk.out
+    kill "$pid"
+    finish
+    status_is 1
+    grep -qx '1 C: AUTH PLAIN (24 octets)' err
+    not_shown err
+}
+
+# Once a login is over, nothing that can be written to holds its password: no buffer, no stack.
+t_secrets_do_not_stay_in_memory() {
+    [ -z "${FAKESMTP_INSTRUMENTED-}" ] || return 0
+    python3 - "$FAKESMTP" <<'PY'
+import base64, os, re, socket, subprocess, sys
+os.mkfifo("port")
+# our own child, so that its memory can be read
+server = subprocess.Popen([sys.argv[1], "-q", "-k", "-p", "0", "--port-file", "port", "-d", "mail"])
+port = int(open("port").read())
+plain = base64.b64encode(b"\0ann\0open-sesame")
+def found():
+    n = 0
+    with open("/proc/%d/maps" % server.pid) as maps, open("/proc/%d/mem" % server.pid, "rb", 0) as memory:
+        for line in maps:
+            start, end = (int(x, 16) for x in line.split()[0].split("-"))
+            if "w" in line.split()[1]:
+                memory.seek(start)
+                octets = memory.read(end - start)
+                n += sum(len(re.findall(word, octets)) for word in (b"open-sesame", b"b3Blbi1zZXNhbW", b"wZW4tc2VzYW1", b"vcGVuLXNlc2FtZ"))
+    return n
+def session(*lines):
+    s = socket.create_connection(("127.0.0.1", port), timeout=20)
+    s.recv(1000)
+    for octets in (b"EHLO t\r\n",) + lines:
+        s.sendall(octets)
+        s.recv(1000)
+    return s
+kept = []
+def clean(what, *lines):
+    kept.append(session(*lines))
+    assert found() == 0, "%s: the password is in memory %d times" % (what, found())
+clean("at once", b"AUTH PLAIN " + plain + b"\r\n", b"NOOP\r\n")
+clean("no command after it", b"AUTH PLAIN " + plain + b"\r\n")
+clean("in two steps", b"AUTH PLAIN\r\n", plain + b"\r\n")
+clean("name and password", b"AUTH LOGIN\r\n", b"YW5u\r\n", base64.b64encode(b"open-sesame") + b"\r\n")
+clean("not base64", b"AUTH PLAIN !" + plain + b"\r\n")
+clean("with the next command", b"AUTH PLAIN " + plain + b"\r\nNOOP\r\n")
+clean("with half of the next command", b"AUTH PLAIN " + plain + b"\r\nNO")
+s = session(b"AUTH PLAIN\r\n")
+s.sendall(plain[:-3])
+s.close() # in the midst of it
+clean("after one who left")
+s = session(b"AUTH PLAIN\r\n")
+s.sendall(plain[:-3])
+while not found(): # or the search finds nothing
+    pass
+s.sendall(plain[-3:] + b"\r\n")
+s.recv(1000)
+clean("in two pieces")
+server.terminate()
+server.wait()
+PY
+}
+
+# ---- long lines ----
+
+# RFC 4954 4: 12,288 octets of base64
+t_long_responses() {
+    start -k --auth "bob:$(printf '%09180d' 7)"
+    python3 - "$port" <<'PY'
+import base64, socket, sys
+def connect():
+    s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=20)
+    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    replies = s.makefile("rb")
+    assert replies.readline().startswith(b"220 ")
+    s.sendall(b"EHLO t\r\n")
+    while replies.readline()[3:4] == b"-":
+        pass
+    def say(octets):
+        s.sendall(octets)
+        return replies.readline()
+    return s, replies, say
+token = b"%09180d" % 7
+def xoauth2(token):
+    return base64.b64encode(b"user=bob\1auth=Bearer " + token + b"\1\1")
+response = xoauth2(token)
+assert 12200 < len(response) + 2 <= 12288, len(response)
+s, replies, say = connect()
+assert say(b"AUTH XOAUTH2\r\n") == b"334 \r\n"
+assert say(response + b"\r\n").startswith(b"235 ")
+s, replies, say = connect()
+assert say(b"AUTH XOAUTH2 " + response + b"\r\n").startswith(b"235 ")
+s, replies, say = connect()
+assert say(b"AUTH XOAUTH2 " + xoauth2(token[:-1] + b"8") + b"\r\n").startswith(b"334 ")
+assert say(b"\r\n").startswith(b"535 ")
+# 12,288 octets of it
+assert say(b"AUTH PLAIN\r\n") == b"334 \r\n"
+assert say(b"Q" * 12288 + b"\r\n")[:3] in (b"501", b"535")
+# octet by octet
+def slowly(octets):
+    for i in range(len(octets)):
+        s.sendall(octets[i : i + 1])
+    return replies.readline()
+assert slowly(b"AUTH XOAUTH2\r\n") == b"334 \r\n"
+assert slowly(xoauth2(b"short") + b"\r\n").startswith(b"334 ")
+assert slowly(b"\r\n").startswith(b"535 ")
+assert slowly(b"AUTH XOAUTH2 " + response + b"\r\n").startswith(b"235 ")
+# far too long: 500, and then commands again
+s, replies, say = connect()
+assert say(b"AUTH PLAIN\r\n") == b"334 \r\n"
+assert say(b"Q" * 200000 + b"\r\n").startswith(b"500 5.5.6 ")
+assert say(b"NOOP\r\n").startswith(b"250 ")
+assert say(b"AUTH PLAIN " + b"Q" * 200000 + b"\r\n")[:4] in (b"500 ", b"501 ")
+assert say(b"NOOP\r\n").startswith(b"250 ")
+PY
+    stop
+}
+
+t_usage() {
+    for login in ann : :secret; do
+        run --auth "$login"
+        status_is 2 'fakesmtp: --auth: give USER:PASSWORD'
+    done
+    run --require login
+    status_is 2 "fakesmtp: --require: 'login' cannot be required: .*"
+    run --require auth --hide AUTH
+    status_is 2
+    run --auth a:b --hide AUTH
+    status_is 2
+}
