@@ -171,13 +171,13 @@ END
 }
 
 t_end_of_the_dialogue_after_a_failure() {
-    start -t 300ms
+    start -t 3s
     talk '<220' '>NOOP' '<250' '>QUIT' '<221' '<EOF'
     finish
     status_is 1
     sed 1d err >got
     cat >expected <<'END'
-fakesmtp: expected at least 1 message, got none before the 300 ms limit
+fakesmtp: expected at least 1 message, got none before the 3 s limit
 fakesmtp: the whole of the dialogue:
 1 S: 220 localhost ESMTP fakesmtp
 1 C: NOOP

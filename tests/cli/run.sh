@@ -33,10 +33,10 @@ t_n_messages() {
 }
 
 t_n_messages_too_few() {
-    start -n 2 -t 500ms -d mail
+    start -n 2 -t 3s -d mail
     send one
     finish
-    status_is 1 'fakesmtp: expected 2 messages, got 1 before the 500 ms limit'
+    status_is 1 'fakesmtp: expected 2 messages, got 1 before the 3 s limit'
 }
 
 t_range_full() {
@@ -48,7 +48,7 @@ t_range_full() {
 }
 
 t_range_enough() {
-    start -n 1-2 -t 500ms -d mail
+    start -n 1-2 -t 3s -d mail
     send one
     finish
     status_is 0
@@ -56,14 +56,14 @@ t_range_enough() {
 }
 
 t_range_too_few() {
-    start -n 2-3 -t 300ms -d mail
+    start -n 2-3 -t 3s -d mail
     send one
     finish
-    status_is 1 'fakesmtp: expected 2 to 3 messages, got 1 before the 300 ms limit'
+    status_is 1 'fakesmtp: expected 2 to 3 messages, got 1 before the 3 s limit'
 }
 
 t_at_least() {
-    start -n 1- -t 500ms -d mail
+    start -n 1- -t 3s -d mail
     send one
     send two
     finish
@@ -107,10 +107,10 @@ t_connections_and_messages() {
 }
 
 t_connections_too_few() {
-    start -c 2 -t 300ms -d mail
+    start -c 2 -t 3s -d mail
     send one
     finish
-    status_is 1 'fakesmtp: expected 2 connections, got 1 before the 300 ms limit'
+    status_is 1 'fakesmtp: expected 2 connections, got 1 before the 3 s limit'
 }
 
 t_connections_finish() {
@@ -131,7 +131,7 @@ t_connections_silent_ones_are_dismissed() {
 }
 
 t_time_alone() {
-    start -t 500ms -d mail
+    start -t 3s -d mail
     send one
     finish
     status_is 0
@@ -170,7 +170,7 @@ t_keep_too_many() {
 }
 
 t_keep_with_a_limit() {
-    start -k -t 200ms -d mail
+    start -k -t 3s -d mail
     finish
     status_is 0
 }
