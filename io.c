@@ -352,12 +352,17 @@ static int bind_path(int fd, const struct sockaddr_un *name, const char **reason
 }
 
 /* What a client connects to: the absolute path, if that is not too long to be used. */
-static void set_path(struct io_listener *l, const char *path, size_t size)
+static void set_host(struct io_listener *l, const char *path, size_t size)
 {
-    char *whole = realpath(path, NULL);
-    (void)snprintf(l->path, sizeof l->path, "%s", path);
+    char *whole = *path != '@' ? realpath(path, NULL) : NULL;
     (void)snprintf(l->host, sizeof l->host, "%s", whole != NULL && strlen(whole) < size ? whole : path);
     free(whole);
+}
+
+/* The file to be removed at the end. */
+static void set_path(struct io_listener *l, const char *path)
+{
+    (void)snprintf(l->path, sizeof l->path, "%s", path);
     struct stat st;
     if (stat(path, &st) == 0) {
         l->device = st.st_dev;
@@ -373,7 +378,8 @@ static int bind_and_listen(const struct sockaddr_un *name, struct io_listener *l
     if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0 || bind_path(fd, name, reason) < 0)
         return close_failed(fd);
     l->fds[l->n++] = fd;
-    set_path(l, name->sun_path, sizeof name->sun_path);
+    set_host(l, name->sun_path, sizeof name->sun_path);
+    set_path(l, name->sun_path);
     if (listen(fd, BACKLOG) == 0)
         return 0;
     int saved = errno;
@@ -441,8 +447,10 @@ static int listen_on_fd(const struct io_endpoint *e, struct io_listener *l, cons
     l->borrowed = true;
     l->fds[l->n++] = fd;
     if (a.u.any.sa_family == AF_UNIX) {
-        path_text(&a.u.path, length, l->host, sizeof l->host);
-        (void)snprintf(l->text, sizeof l->text, "unix:%.*s", IO_TEXT_MAX - 8, l->host);
+        char path[IO_TEXT_MAX];
+        path_text(&a.u.path, length, path, sizeof path);
+        (void)snprintf(l->text, sizeof l->text, "unix:%.*s", IO_TEXT_MAX - 8, path);
+        set_host(l, path, sizeof a.u.path.sun_path);
         return 0;
     }
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);

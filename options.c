@@ -507,6 +507,8 @@ static const char *check_stdio(const struct options *o)
         n += o->endpoints[i].kind == IO_STDIO;
     if (n > 1)
         return "-l - can be given only once";
+    if (o->port_file != NULL && o->n_endpoints == 1)
+        return "-l - has no port for --port-file";
     if (o->command[0] != NULL)
         return "-l - is for a run without a command: with one, standard input and output are the command's";
     if (o->background)

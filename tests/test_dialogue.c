@@ -429,7 +429,7 @@ static void handle(struct run *r, struct smtp_event *e)
         r->counted = r->counted || e->code == 250;
     }
     note(r, e);
-    r->hidden = (struct span){e->line.p + e->line.n, e->hidden};
+    r->hidden = (struct span){e->hidden > 0 ? e->line.p + e->line.n : "", e->hidden};
     if (e->secret.n > 0)
         assert_true(e->secret.p >= r->hidden.p && e->secret.p + e->secret.n <= r->hidden.p + r->hidden.n);
 }

@@ -315,10 +315,11 @@ t_secrets_are_not_in_the_end_of_the_dialogue() {
 t_secrets_do_not_stay_in_memory() {
     [ -z "${FAKESMTP_INSTRUMENTED-}" ] || return 0
     python3 - "$FAKESMTP" <<'PY'
-import base64, os, re, socket, subprocess, sys
+import atexit, base64, os, re, socket, subprocess, sys
 os.mkfifo("port")
 # our own child, so that its memory can be read
 server = subprocess.Popen([sys.argv[1], "-q", "-k", "-p", "0", "--port-file", "port", "-d", "mail"])
+atexit.register(server.kill)
 port = int(open("port").read())
 plain = base64.b64encode(b"\0ann\0open-sesame")
 def found():
@@ -349,17 +350,21 @@ clean("name and password", b"AUTH LOGIN\r\n", b"YW5u\r\n", base64.b64encode(b"op
 clean("not base64", b"AUTH PLAIN !" + plain + b"\r\n")
 clean("with the next command", b"AUTH PLAIN " + plain + b"\r\nNOOP\r\n")
 clean("with half of the next command", b"AUTH PLAIN " + plain + b"\r\nNO")
+# what is freed is used again from its beginning
+long = base64.b64encode(b"z" * 90 + b"\0ann\0open-sesame")
 s = session(b"AUTH PLAIN\r\n")
-s.sendall(plain[:-3])
-s.close() # in the midst of it
-clean("after one who left")
-s = session(b"AUTH PLAIN\r\n")
-s.sendall(plain[:-3])
-while not found(): # or the search finds nothing
+s.sendall(long[:-3])
+while not found(): # or the search would find nothing anyway
     pass
-s.sendall(plain[-3:] + b"\r\n")
+s.sendall(long[-3:] + b"\r\n")
 s.recv(1000)
 clean("in two pieces")
+s = session(b"AUTH PLAIN\r\n")
+s.sendall(long[:-3])
+while not found():
+    pass
+s.close() # in the midst of it
+clean("after one who left")
 server.terminate()
 server.wait()
 PY

@@ -1,12 +1,6 @@
 # shellcheck shell=sh disable=SC2154 # the names come from lib
 # Real clients deliver, and what was captured is what was sent, octet for octet.
 
-body_is_that_of_mail() {
-    sed '1,/^$/d' mail >want
-    sed '1,/^$/d' "$1" >got
-    same got want
-}
-
 t_curl() {
     make_mail
     sed 's/$/\r/' mail >mail.crlf

@@ -407,7 +407,8 @@ t_usage() {
     usage '-l - is for a run without a command: .*' -l - true
     usage '-l - speaks SMTP on standard output: .*' -l - -o -
     usage '-l - can be given only once' -l - -l lmtp://-
-    usage '-l - and -b exclude each other' -l - -b -d mail
+        usage '-l - and -b exclude each other' -l - -b -d mail
+    usage '-l - has no port for --port-file' -l - --port-file f
     usage '--require tls needs TLS: .*' --require tls
     usage '--cert is for TLS: .*' --cert f
     usage '--ca-file is for TLS: .*' --ca-file f

@@ -318,11 +318,11 @@ t_starttls_with_an_argument() {
 
 # T3: all is forgotten: EHLO, the login, the transaction
 t_all_is_forgotten() {
-    start_tls -k --auth ann:secret --require auth -d mail
+    start_tls -k
     talk '<220' '>EHLO t' '<250' '>STARTTLS' '<220' tls '>MAIL FROM:<>' '<503' '>RCPT TO:<b@x.test>' '<503' \
-        '>AUTH PLAIN AGFubgBzZWNyZXQ=' '<503' '>QUIT' '<221' '<EOF' \
-        + '<220' '>EHLO t' '<250' '>AUTH PLAIN AGFubgBzZWNyZXQ=' '<235' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' \
-        '>STARTTLS' '<' >got || [ "$(tail -n 1 got)" != '' ]
+        '>AUTH PLAIN AGFubgBzZWNyZXQ=' '<503' '>QUIT' '<221' '<EOF'
+    stop
+    start_tls -k --auth ann:secret --require auth
     talk '<220' '>EHLO t' '<250' '>AUTH PLAIN AGFubgBzZWNyZXQ=' '<235' '>STARTTLS' '<220' tls '>EHLO t' '<250' \
         '>MAIL FROM:<>' '<530' '>AUTH PLAIN AGFubgBzZWNyZXQ=' '<235' '>MAIL FROM:<>' '<250' '>QUIT' '<221' '<EOF'
     stop
@@ -631,7 +631,7 @@ t_a_probe_uses_up_nothing() {
 
 # Who has tried to talk, even in clear, was a connection; also one whose octets were there before he was let in.
 t_a_failed_handshake_is_a_connection() {
-    start_smtps -c 2 -n 1 -d mail
+    start_smtps -c 2 -n 1 -d mail -t 5
     talk + tls '<220' '>QUIT' '<221' '<EOF' + '=\x16\x03\x01' half '<GONE'
     finish
     status_is 1 'fakesmtp: expected 1 message, got none in 2 connections; 1 connection came to no TLS'
@@ -872,7 +872,6 @@ t_lmtp() {
 
 t_unix_socket() {
     start_on unix:socket --tls --ca-file ca.pem -d mail -k
-    talk ./socket '<220' >talk.out 2>&1 || true
     port=./socket
     talk '<220' '>EHLO t' '<250' '>STARTTLS' '<220' tls '>EHLO t' '<250' '>MAIL FROM:<>' '<250' \
         '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' '>x' '>.' '<250' '>QUIT' '<221' '<EOF'

@@ -18,7 +18,6 @@ t_unix_socket() {
     err_has 'fakesmtp: listening on unix:socket'
     curl_unix socket
     status_is 0
-    talk ./socket '<220' >talk.out 2>&1 || true # a port that it cannot be
     port=./socket
     talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' '>x' '>.' '<250' '>QUIT' \
         '<221' '<EOF'
@@ -108,8 +107,11 @@ t_unix_socket_with_a_bad_path() {
     run -l unix:
     status_is 2
     # the longest
-    start_on "unix:$(printf '%0107d' 7)" -k
-    talk ./"$(printf '%0107d' 7)" '<220' >talk.out 2>&1 || true
+    port=./$(printf '%0105d' 7)
+    "$FAKESMTP" -l "unix:$port" -k 2>err &
+    pid=$!
+    while [ ! -S "$port" ]; do kill -0 "$pid"; done
+    talk '<220' '>QUIT' '<221' '<EOF'
     stop
     [ "$(find . -type s | wc -l)" -eq 0 ]
 }
@@ -416,6 +418,22 @@ assert b"expected at least 1 message, got none before the session ended" in p.st
 PY
 }
 
+# Both are others' too, and stay as they were: blocking.
+t_stdio_is_given_back() {
+    python3 - "$FAKESMTP" <<'PY'
+import fcntl, os, subprocess, sys
+(in_r, in_w), (out_r, out_w) = os.pipe(), os.pipe()
+for status in 0, 1: # however it ends
+    os.write(in_w, b"EHLO t\r\nQUIT\r\n")
+    if status:
+        os.close(in_w) # there is nothing more
+    p = subprocess.run([sys.argv[1], "-q", "-n", str(status), "-l", "-"], stdin=in_r, stdout=out_w, stderr=subprocess.PIPE, timeout=20)
+    assert p.returncode == status, p
+    for fd in in_r, out_w:
+        assert not fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_NONBLOCK, fd
+PY
+}
+
 t_stdio_is_judged() {
     # shellcheck disable=SC2059
     printf "$session" >script
@@ -553,12 +571,13 @@ t_listen_fds_of_another() {
 
 t_notify_socket() {
     python3 - "$FAKESMTP" <<'PY'
-import os, socket, subprocess, sys
+import atexit, os, socket, subprocess, sys
 for name in ["notify"] + (["@fakesmtp-test-%d" % os.getpid()] if sys.platform == "linux" else []):
     manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     manager.bind("\0" + name[1:] if name[0] == "@" else name)
     manager.settimeout(20)
     p = subprocess.Popen([sys.argv[1], "-l", "unix:socket", "-k", "-q"], env=dict(os.environ, NOTIFY_SOCKET=os.path.abspath(name) if name[0] != "@" else name))
+    atexit.register(p.kill)
     said = manager.recv(1000)
     client = socket.socket(socket.AF_UNIX)
     client.connect("socket") # at once
