@@ -39,9 +39,10 @@ static struct span span_of(const struct envelope_text *t) { return (struct span)
 
 /* ---- events ---- */
 
-static bool take_recipient(struct envelope *v, struct span address)
+static bool take_recipient(struct envelope *v, struct span address, struct span params)
 {
-    if (!add(&v->recipients, address.p, address.n) || !add(&v->recipients, "", 1))
+    if (!add(&v->recipients, address.p, address.n) || !add(&v->recipients, "", 1) ||
+        !add(&v->recipient_params, params.p, params.n) || !add(&v->recipient_params, "", 1))
         return false;
     v->n_recipients++;
     return true;
@@ -63,11 +64,11 @@ bool envelope_take(struct envelope *v, const struct smtp_event *e)
     case SMTP_MAIL:
         v->utf8 = e->utf8;
         v->binary = e->binary;
-        v->recipients.n = 0;
+        v->recipients.n = v->recipient_params.n = 0;
         v->n_recipients = 0;
-        return set(&v->sender, e->arg);
+        return set(&v->sender, e->arg) && set(&v->sender_params, e->params);
     case SMTP_RCPT:
-        return take_recipient(v, e->arg);
+        return take_recipient(v, e->arg, e->params);
     case SMTP_NONE:
     case SMTP_CONNECT:
     case SMTP_DATA:
@@ -92,24 +93,27 @@ void envelope_close(struct envelope *v)
     free(v->helo.p);
     free(v->user.p);
     free(v->sender.p);
+    free(v->sender_params.p);
     free(v->recipients.p);
+    free(v->recipient_params.p);
 }
 
 /* ---- header fields ---- */
 
 static void put(struct save_message *m, const char *text) { save_add(m, text, strlen(text)); }
 
-/* As RFC 3848 and RFC 6531 4.3 name it. */
-static void put_protocol(const struct envelope *v, struct save_message *m)
+const char *envelope_protocol(const struct envelope *v)
 {
-    if (!v->extended) {
-        put(m, "SMTP");
-        return;
-    }
-    put(m, v->utf8 ? "UTF8" : v->lmtp ? "" : "E");
-    put(m, v->lmtp ? "LMTP" : "SMTP");
-    put(m, v->tls != NULL ? "S" : "");
-    put(m, v->authenticated ? "A" : "");
+    static const char *const names[3][4] = {
+        {"ESMTP", "ESMTPS", "ESMTPA", "ESMTPSA"},
+        {"LMTP", "LMTPS", "LMTPA", "LMTPSA"},
+        {"UTF8SMTP", "UTF8SMTPS", "UTF8SMTPA", "UTF8SMTPSA"},
+    };
+    static const char *const utf8_lmtp[4] = {"UTF8LMTP", "UTF8LMTPS", "UTF8LMTPA", "UTF8LMTPSA"};
+    if (!v->extended)
+        return "SMTP";
+    unsigned how = (v->tls != NULL ? 1u : 0) + (v->authenticated ? 2u : 0);
+    return v->utf8 && v->lmtp ? utf8_lmtp[how] : names[v->utf8 ? 2 : v->lmtp ? 1 : 0][how];
 }
 
 /* The name that the client gave, with nothing in it that could end the field. */
@@ -139,7 +143,7 @@ static void put_received(const struct envelope *v, struct save_message *m, const
     put(m, "\r\n\tby ");
     put(m, hostname);
     put(m, " with ");
-    put_protocol(v, m);
+    put(m, envelope_protocol(v));
     (void)snprintf(line, sizeof line, " id %ju", (uintmax_t)id);
     put(m, line);
     if (v->n_recipients == 1) {
@@ -168,4 +172,25 @@ void envelope_add_headers(const struct envelope *v, struct save_message *m, cons
         put(m, "\r\n");
     }
     put_received(v, m, peer, hostname, id);
+}
+
+/* ---- mbox ---- */
+
+void envelope_mbox_line(const struct envelope *v, int64_t seconds, char line[ENVELOPE_MBOX_LINE_MAX])
+{
+    static const char nobody[] = "MAILER-DAEMON";
+    static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    struct span sender = v->sender.n > 0 ? span_of(&v->sender) : (struct span){nobody, sizeof nobody - 1};
+    time_t at = (time_t)seconds;
+    struct tm utc;
+    size_t n = sender.n < ENVELOPE_MBOX_LINE_MAX / 2 ? sender.n : ENVELOPE_MBOX_LINE_MAX / 2;
+    memcpy(line, "From ", 5);
+    for (size_t i = 0; i < n; i++)
+        line[5 + i] = (char)(sender.p[i] == ' ' || ascii_is_control(sender.p[i]) ? '-' : sender.p[i]);
+    line[5 + n] = '\0';
+    if (gmtime_r(&at, &utc) != NULL)
+        (void)snprintf(line + 5 + n, ENVELOPE_MBOX_LINE_MAX - 5 - n, " %s %s %2d %02d:%02d:%02d %d", days[utc.tm_wday],
+                       months[utc.tm_mon], utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, utc.tm_year + 1900);
 }

@@ -24,8 +24,8 @@ struct envelope_text {
 struct envelope {
     struct envelope_text helo;
     struct envelope_text user; /* who asked to be authenticated last */
-    struct envelope_text sender;
-    struct envelope_text recipients; /* each followed by NUL */
+    struct envelope_text sender, sender_params;
+    struct envelope_text recipients, recipient_params; /* each followed by NUL */
     uint64_t n_recipients;
     const char *tls;    /* the version of TLS, NULL without it; borrowed */
     bool authenticated; /* that user has been */
@@ -38,6 +38,15 @@ bool envelope_take(struct envelope *v, const struct smtp_event *e);
 /* Puts Return-Path, a Delivered-To for each recipient, and Received in front of a message; id is its number. */
 void envelope_add_headers(const struct envelope *v, struct save_message *m, const struct io_peer *peer,
                           const char *hostname, uint64_t id);
+
+/* The protocol that the message came by, as RFC 3848 and RFC 6531 4.3 name it. */
+const char *envelope_protocol(const struct envelope *v);
+
+enum { ENVELOPE_MBOX_LINE_MAX = 4096 };
+
+/* The line in front of a message in an mbox, without its end: "From ", the sender in one word, the time in UTC (RFC
+   4155); at seconds since 1970. */
+void envelope_mbox_line(const struct envelope *v, int64_t seconds, char line[ENVELOPE_MBOX_LINE_MAX]);
 
 void envelope_close(struct envelope *v);
 

@@ -27,6 +27,7 @@
 #include "io.h"
 #include "options.h"
 #include "os.h"
+#include "output.h"
 #include "save.h"
 #include "server.h"
 #include "show.h"
@@ -44,6 +45,7 @@ enum { AS_EXPECTED, NOT_AS_EXPECTED, USAGE, NOT_STARTED, NOT_WRITTEN, TIMED_OUT 
 enum {
     DEFAULT_PORT = 1025,
     KILL_AFTER = 1000,   /* milliseconds from SIGTERM to SIGKILL for a command at its limit */
+    MOMENT = 20,         /* milliseconds between looks whether a lock is free */
     FIFO_RETRY = 10,     /* milliseconds between looks for a reader of the port file */
     STATUS_AFTER = 1000, /* milliseconds of waiting before a status line, and between two */
     ONE_SIGNAL = 200, /* milliseconds in which several signals are one: timeout(1) sends two, sessions that end too */
@@ -60,6 +62,7 @@ struct app {
     struct show show;
     struct smtp_config smtp, lmtp;
     struct tls *tls;
+    struct output output;
     struct save save;
     struct server_options server_options;
     struct server server;
@@ -156,7 +159,8 @@ static int set_defaults(struct app *a)
             (struct io_endpoint){.kind = IO_LOOPBACK, .port = a->told ? 0 : DEFAULT_PORT, .fd = -1};
     a->passed = (size_t)passed;
     a->limit = a->kill_at = a->linger_until = a->status_at = a->give_up_at = INT64_MAX;
-    a->stream = a->server.poll.fd = a->save.temporary = a->save.final = -1; /* nothing to be closed yet */
+    a->stream = a->server.poll.fd = a->save.temporary = a->save.final = -1;
+    a->output.place.temporary = a->output.place.final = -1; /* nothing to be closed yet */
     a->start = io_now();
     if (o->time >= 0) {
         a->limit = a->give_up_at = a->start + o->time;
@@ -176,12 +180,16 @@ static int open_stream(struct app *a)
 {
     const struct options *o = &a->o;
     bool wanted = o->stream || (!a->told && !a->stdio && o->directory == NULL && o->maildir == NULL);
-    if (!wanted || o->none)
+    if (!wanted || o->format == OPTIONS_NONE)
         return 0;
     a->stream = STDOUT_FILENO;
     if (o->output == NULL || strcmp(o->output, "-") == 0)
         return 0;
-    a->stream = open(o->output, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    int append = o->format == OPTIONS_MBOX ? O_APPEND : 0;
+    struct stat st;
+    bool file = stat(o->output, &st) < 0 || S_ISREG(st.st_mode);
+    int flags = O_CREAT | O_CLOEXEC | append | (append && file ? O_RDWR : O_WRONLY); /* how it ends is looked at */
+    a->stream = open(o->output, flags, 0666);
     if (a->stream >= 0)
         return 0;
     return cannot_start(a, "write to", o->output, errno == EINTR ? "nobody reads it" : strerror(errno));
@@ -214,7 +222,16 @@ static int open_save(struct app *a)
     if (status != 0)
         return status;
     const char *directory = o->directory != NULL ? o->directory : o->maildir != NULL ? o->maildir : a->temporary;
+    bool json = a->stream >= 0 && o->format == OPTIONS_JSON, text = a->stream >= 0 && o->format == OPTIONS_TEXT;
+    if (output_open(&a->output, json ? OUTPUT_JSON : text ? OUTPUT_TEXT : OUTPUT_NONE, o->attachments, o->fsync) < 0)
+        return cannot_start(a, "use directory", o->attachments, strerror(errno));
     struct save_options save = {
+        .format = json || text                ? SAVE_RENDERED
+                  : o->format == OPTIONS_MBOX ? SAVE_MBOX
+                                              : SAVE_EML,
+        .render = json || text || o->attachments != NULL ? output_render : NULL,
+        .undo = output_undo,
+        .render_context = &a->output,
         .directory = directory,
         .maildir = o->maildir != NULL,
         .stream = a->stream,
@@ -505,7 +522,7 @@ static int start_serving(struct app *a)
         status = go_to_background(a);
     if (status == AS_EXPECTED && a->wrapped)
         status = start_command(a);
-    if (status == AS_EXPECTED && a->stream > STDERR_FILENO)
+    if (status == AS_EXPECTED && a->stream > STDERR_FILENO && a->o.format != OPTIONS_MBOX)
         (void)ftruncate(a->stream, 0); /* of -o; what is no file cannot be */
     raise_descriptor_limit();
     return status == AS_EXPECTED ? take_stdio(a) : status;
@@ -647,6 +664,8 @@ static bool wait_for_reader(void *context, int fd)
         if (a->wrapped && !a->wrap.ended && !a->limit_hit)
             next = least(next, a->limit);
         int64_t wait = next > now ? next - now : 0;
+        if (fd < 0)
+            wait = least(wait, MOMENT);
         if (poll(fds, 2, wait > INT_MAX ? INT_MAX : (int)wait) < 0 && errno != EINTR)
             return false;
         if (fds[0].revents & (POLLOUT | POLLERR | POLLHUP | POLLNVAL))
@@ -655,6 +674,8 @@ static bool wait_for_reader(void *context, int fd)
             look_at_signals_waiting(a, now);
         if (now >= a->give_up_at)
             return false;
+        if (fd < 0)
+            return true;
     }
 }
 
@@ -769,7 +790,9 @@ static const char *failures_text(const struct server *v, char text[512])
     if (v->failed > 0)
         (void)snprintf(text, 512, "%ju message%s could not be written%s to %s: %s", (uintmax_t)v->failed,
                        plural(v->failed), v->failed > 1 ? ", the first one" : "", v->culprit,
-                       v->error == ETIMEDOUT ? "its reader takes nothing" : strerror(v->error));
+                       v->error == ETIMEDOUT ? "its reader takes nothing"
+                       : v->error == EBUSY   ? "another process has it locked"
+                                             : strerror(v->error));
     return text;
 }
 
@@ -904,6 +927,7 @@ static void close_all(struct app *a)
     close_listeners(a);
     tls_close(a->tls);
     save_close(&a->save);
+    output_close(&a->output);
     clean_up(a);
     if (a->directory != a->temporary)
         free(a->directory);

@@ -201,12 +201,28 @@ static int take_maildir(struct parse *p, const char *text)
 
 static int take_format(struct parse *p, const char *text)
 {
-    if (strcmp(text, "eml") != 0 && strcmp(text, "none") != 0)
-        return wrong(p, "'%s' is not a format: give eml or none", text);
-    p->o->none = strcmp(text, "none") == 0;
-    p->o->stream = true;
-    return 0;
+    static const char *const formats[] = {[OPTIONS_EML] = "eml",
+                                          [OPTIONS_MBOX] = "mbox",
+                                          [OPTIONS_JSON] = "json",
+                                          [OPTIONS_TEXT] = "text",
+                                          [OPTIONS_NONE] = "none"};
+    for (int i = OPTIONS_EML; i <= OPTIONS_NONE; i++) {
+        if (strcmp(text, formats[i]) != 0)
+            continue;
+        p->o->format = (enum options_format)i;
+        p->o->stream = true;
+        return 0;
+    }
+    return wrong(p, "'%s' is not a format: give eml, mbox, json, text or none", text);
 }
+
+static int take_json(struct parse *p, const char *text)
+{
+    (void)text;
+    return take_format(p, "json");
+}
+
+static int take_attachments(struct parse *p, const char *text) { return take_file_name(p, text, &p->o->attachments); }
 
 static int take_output(struct parse *p, const char *text)
 {
@@ -348,8 +364,10 @@ static const struct option_entry {
 
     {'d', NULL, "DIR", STORING, TAKE(take_directory), "DIR/0001.eml, DIR/0002.eml, ..."},
     {0, "maildir", "DIR", STORING, TAKE(take_maildir), "a Maildir"},
-    {'f', NULL, "FORMAT", STORING, TAKE(take_format), "a stream of eml, or none"},
+    {'f', NULL, "FORMAT", STORING, TAKE(take_format), "a stream of eml, mbox, json or text, or none"},
+    {'j', NULL, NULL, STORING, TAKE(take_json), "a stream of json: one object a line, for jq"},
     {'o', NULL, "FILE", STORING, TAKE(take_output), "the stream goes to FILE, not to standard output"},
+    {0, "attachments", "DIR", STORING, TAKE(take_attachments), "the attachments, decoded, as files"},
     {'e', NULL, NULL, STORING, FLAG(headers), "put Return-Path, Delivered-To and Received in front\nof each message"},
     {0, "crlf", NULL, STORING, FLAG(crlf), "keep CRLF line ends (else lines end in LF)"},
     {0, "fsync", NULL, STORING, FLAG(fsync), "have files on the disk before the client is told 250"},
@@ -473,7 +491,7 @@ bool options_have_smtps(const struct options *o)
 /* A stream on standard output was asked for. */
 static bool prints(const struct options *o)
 {
-    return o->stream && !o->none && (o->output == NULL || strcmp(o->output, "-") == 0);
+    return o->stream && o->format != OPTIONS_NONE && (o->output == NULL || strcmp(o->output, "-") == 0);
 }
 
 /* What does not go together in the run; NULL if all does. */
@@ -490,7 +508,7 @@ static const char *check_run(const struct options *o)
         return "-b is for a run without a command: with one, its environment says where we listen";
     if (o->background && prints(o))
         return "-b prints assignments on standard output: send the stream elsewhere with -o";
-    if (o->none && o->output != NULL)
+    if (o->format == OPTIONS_NONE && o->output != NULL)
         return "-f none makes no stream, so -o has nothing to write";
     if (o->verbose && o->quiet)
         return "-v and -q are opposites: give one of them";

@@ -18,6 +18,8 @@ enum {
     OPTIONS_WHY_MAX = 512, /* octets of a complaint, with the NUL */
 };
 
+enum options_format { OPTIONS_EML, OPTIONS_MBOX, OPTIONS_JSON, OPTIONS_TEXT, OPTIONS_NONE };
+
 struct options {
     /* what is awaited */
     bool counted;         /* -n was given */
@@ -33,7 +35,9 @@ struct options {
     bool background;
     /* where mail goes */
     const char *directory, *maildir, *output;
-    bool stream, none; /* -f or -o was given; -f none was */
+    enum options_format format;
+    bool stream;             /* -f or -o was given */
+    const char *attachments; /* a directory */
     bool headers, crlf, fsync;
     /* the protocol */
     const char *hostname;

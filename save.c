@@ -12,9 +12,9 @@
  * system has no hard links it is renamed.  Of several that number files in one
  * directory at once, each takes the next free number.
  *
- * What is hard: a failure must leave nothing behind.  The file is complete
- * before the stream is begun, and published after; a stream that is a file is
- * cut back to where it was.
+ * What is hard: a failure must leave nothing behind.  The file is complete and
+ * published before the stream is begun, as it can be taken back; a stream that
+ * is a file is cut back to where it was.
  */
 #include "save.h"
 
@@ -26,6 +26,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -36,6 +37,8 @@ enum {
     FIRST = 4096,       /* octets of the buffer at first; it doubles */
     BUFFER = 64 * 1024, /* and at most */
     PIECE = PIPE_BUF,   /* what a pipe takes at once, when it takes anything */
+    FEW = 8,            /* names tried with the next number */
+    LOCK_RETRY = -1,    /* for wait(): no descriptor, but a moment */
     TAKEN_MAX = 16,     /* numbers found taken in a row before the directory is read again */
     MODE = 0600,
 };
@@ -281,6 +284,7 @@ static int grow(struct save_message *m)
 
 static void append(struct save_message *m, const char *p, size_t n)
 {
+    m->total += n;
     while (n > 0 && m->error == 0) {
         if (m->n == m->size && (m->size < BUFFER ? grow(m) : flush(m)) < 0)
             return;
@@ -297,12 +301,23 @@ void save_begin(struct save_message *m, struct save *to, bool exact)
     *m = (struct save_message){.to = to, .fd = -1, .crlf = exact || to->o.crlf};
 }
 
+/* Once lines end in LF nobody can tell any more. */
+static void look_for_bare_lf(struct save_message *m, const char *octets, size_t n)
+{
+    const char *end = octets + n, *lf = octets;
+    for (; !m->bare_lf && (lf = memchr(lf, '\n', (size_t)(end - lf))) != NULL; lf++)
+        m->bare_lf = lf > octets ? lf[-1] != '\r' : !m->ends_in_cr;
+    m->ends_in_cr = end[-1] == '\r';
+}
+
 /* CRLF becomes LF; a CR alone stays, so one at the end has to wait. */
 void save_add(struct save_message *m, const char *octets, size_t n)
 {
     const struct save_options *o = &m->to->o;
-    if ((o->directory == NULL && o->stream < 0) || n == 0)
+    if ((o->directory == NULL && o->stream < 0 && o->render == NULL) || n == 0)
         return;
+    if (o->render != NULL)
+        look_for_bare_lf(m, octets, n);
     if (m->crlf) {
         append(m, octets, n);
         return;
@@ -322,12 +337,30 @@ void save_add(struct save_message *m, const char *octets, size_t n)
 
 /* ---- finishing ---- */
 
+/* "report.pdf", "report-2.pdf", ... */
+static void number_name(struct save_message *m, int taken)
+{
+    const char *dot = strrchr(m->asked, '.');
+    size_t n = dot != NULL ? (size_t)(dot - m->asked) : strlen(m->asked);
+    /* where many are taken, a number that goes up for all names finds a free one sooner */
+    uint64_t number = taken < FEW ? (uint64_t)taken + 1 : FEW + ++m->to->made;
+    if (taken == 0)
+        (void)snprintf(m->name, sizeof m->name, "%s", m->asked);
+    else
+        (void)snprintf(m->name, sizeof m->name, "%.*s-%ju%.16s", (int)(n < 90 ? n : 90), m->asked, (uintmax_t)number,
+                       m->asked + n);
+}
+
 /* The number goes up by one where another process was first; after many, the directory knows better. */
 static int next_name(struct save_message *m, int taken)
 {
     struct save *to = m->to;
     if (to->o.maildir) {
         unique_name(to, m->name, "", to->host);
+        return 0;
+    }
+    if (m->asked[0] != '\0') {
+        number_name(m, taken);
         return 0;
     }
     if (taken > 0 && taken % TAKEN_MAX == 0 && find_next(to) < 0)
@@ -399,11 +432,8 @@ static int publish(struct save_message *m)
     }
     if (status < 0)
         return fail(m, errno, m->to->o.directory);
-    if (m->to->o.fsync && fsync(m->to->final) < 0) {
-        (void)fail(m, errno, m->to->o.directory);
-        (void)unlinkat(m->to->final, m->name, 0);
-    }
-    return m->error != 0 ? -1 : 0;
+    m->published = true;
+    return m->to->o.fsync && fsync(m->to->final) < 0 ? fail(m, errno, m->to->o.directory) : 0;
 }
 
 /* All of the message is in the file. */
@@ -472,21 +502,231 @@ static void cut_stream(struct save_message *m, off_t start)
         (void)lseek(stream, start, SEEK_SET);
 }
 
-int save_finish(struct save_message *m)
+/* ---- mbox: RFC 4155, with lines that begin with "From " quoted as mboxrd has it ---- */
+
+/* Octets on their way into an mbox. */
+struct quoter {
+    struct save_message *m;
+    bool is_file;
+    enum { IN_LINE, AT_START, IN_WORD } where; /* IN_WORD: what may be "From " has begun */
+    size_t marks;                              /* '>' at the start of the line that are held back, */
+    size_t word;                               /* and octets of "From " behind them */
+    size_t n;
+    char block[16 * 1024];
+};
+
+static void flush_quoter(struct quoter *q)
+{
+    if (q->m->error == 0)
+        (void)write_stream(q->m, q->is_file, q->block, q->n);
+    q->n = 0;
+}
+
+static void put_quoted(struct quoter *q, const char *p, size_t n)
+{
+    while (n > 0) {
+        if (q->n == sizeof q->block)
+            flush_quoter(q);
+        size_t part = n < sizeof q->block - q->n ? n : sizeof q->block - q->n;
+        memcpy(q->block + q->n, p, part);
+        q->n += part;
+        p += part;
+        n -= part;
+    }
+}
+
+static const char from[] = "From ";
+
+/* Lets go of what was held back. */
+static void release(struct quoter *q)
+{
+    for (; q->marks > 0; q->marks--)
+        put_quoted(q, ">", 1);
+    put_quoted(q, from, q->word);
+    q->word = 0;
+    q->where = IN_LINE;
+}
+
+/* An octet near the start of a line; false if it is for the line itself. */
+static bool hold_back(struct quoter *q, char c)
+{
+    if (q->where == AT_START && c == '>') {
+        q->marks++;
+        return true;
+    }
+    if (c != from[q->word])
+        return false;
+    q->where = IN_WORD;
+    if (++q->word == sizeof from - 1) {
+        put_quoted(q, ">", 1);
+        release(q);
+    }
+    return true;
+}
+
+static void quote(struct quoter *q, const char *p, size_t n)
+{
+    const char *end = p + n;
+    while (p < end) {
+        if (q->where != IN_LINE) {
+            if (hold_back(q, *p)) {
+                p++;
+                continue;
+            }
+            release(q);
+        }
+        const char *lf = memchr(p, '\n', (size_t)(end - p)), *stop = lf != NULL ? lf + 1 : end;
+        put_quoted(q, p, (size_t)(stop - p));
+        q->where = lf != NULL ? AT_START : IN_LINE;
+        p = stop;
+    }
+}
+
+/* What is there already may end in the middle of a line, or without an empty one. */
+static void put_gap(struct quoter *q)
+{
+    struct stat st;
+    char last[2] = "\n\n";
+    int stream = q->m->to->o.stream;
+    if (!q->is_file || fstat(stream, &st) < 0 || st.st_size == 0)
+        return;
+    if (st.st_size == 1 ? pread(stream, last + 1, 1, 0) != 1 : pread(stream, last, 2, st.st_size - 2) != 2)
+        return; /* it may only be written: whoever opened it knows where he stands */
+    if (last[1] != '\n')
+        put_quoted(q, "\n\n", 2);
+    else if (last[0] != '\n')
+        put_quoted(q, "\n", 1);
+}
+
+/* A message ends with an empty line, and so has a last line that ends. */
+static int write_mbox(struct save_message *m, bool is_file, struct span octets, const char *line)
+{
+    struct quoter *q = malloc(sizeof *q);
+    if (q == NULL)
+        return fail(m, ENOMEM, "memory");
+    *q = (struct quoter){.m = m, .is_file = is_file, .where = AT_START};
+    put_gap(q);
+    put_quoted(q, line, strlen(line));
+    put_quoted(q, "\n", 1);
+    quote(q, octets.p, octets.n);
+    release(q);
+    put_quoted(q, "\n\n", octets.n > 0 && octets.p[octets.n - 1] != '\n' ? 2 : 1);
+    flush_quoter(q);
+    free(q);
+    return m->error != 0 ? -1 : 0;
+}
+
+/* Of several that append to one mbox, one at a time. */
+static int lock(struct save_message *m, short type)
+{
+    struct flock whole = {.l_type = type, .l_whence = SEEK_SET};
+    const struct save_options *o = &m->to->o;
+    while (fcntl(o->stream, F_SETLK, &whole) < 0) {
+        if (errno != EINTR && errno != EAGAIN && errno != EACCES)
+            return fail(m, errno, o->stream_name);
+        if (!o->wait(o->context, LOCK_RETRY))
+            return fail(m, EBUSY, o->stream_name);
+    }
+    return 0;
+}
+
+/* ---- finishing ---- */
+
+/* All octets of a message that is complete; those of a file are mapped, *mapped of them. */
+static struct span look_at(struct save_message *m, size_t *mapped)
+{
+    *mapped = 0;
+    if (m->fd < 0)
+        return (struct span){m->buffer != NULL ? m->buffer : "", m->n};
+    size_t n = (size_t)m->total;
+    void *p = mmap(NULL, n, PROT_READ, MAP_PRIVATE, m->fd, 0);
+    if (p == MAP_FAILED) {
+        (void)fail(m, errno, "memory");
+        return (struct span){"", 0};
+    }
+    *mapped = n;
+    return (struct span){p, n};
+}
+
+static int stream(struct save_message *m, const struct save_about *about, struct span octets, const char *text,
+                  size_t n)
 {
     const struct save_options *o = &m->to->o;
     off_t start = stream_start(o->stream);
-    if (m->cr)
-        append(m, "\r", 1);
-    if (m->error == 0 && (o->directory != NULL || m->fd >= 0))
-        (void)complete(m);
-    if (m->error == 0 && o->stream >= 0)
-        (void)copy_to_stream(m, start >= 0);
+    bool is_file = start >= 0;
+    switch (o->format) {
+    case SAVE_EML:
+        (void)copy_to_stream(m, is_file);
+        break;
+    case SAVE_MBOX:
+        if (!is_file || lock(m, F_WRLCK) == 0) {
+            start = stream_start(o->stream);
+            (void)write_mbox(m, is_file, octets, about->mbox_line);
+        }
+        break;
+    case SAVE_RENDERED:
+        (void)write_stream(m, is_file, text, n);
+        break;
+    }
+    if (m->error != 0 && is_file)
+        cut_stream(m, start);
+    if (o->format == SAVE_MBOX && is_file)
+        (void)lock(m, F_UNLCK);
+    return m->error != 0 ? -1 : 0;
+}
+
+static int render(struct save_message *m, const struct save_about *about, struct span octets, char **text, size_t *n)
+{
+    const struct save_options *o = &m->to->o;
+    char file[PATH_MAX];
+    const char *culprit = "memory";
+    (void)snprintf(file, sizeof file, o->maildir ? "%s/new/%s" : "%s/%s", o->directory != NULL ? o->directory : "",
+                   m->name);
+    span_skip(&octets, (size_t)m->ours);
+    int status = o->render(o->render_context, about->message, m->published ? file : NULL, octets, text, n, &culprit);
+    return status < 0 ? fail(m, errno, culprit) : 0;
+}
+
+/* A file can be taken back, what went down a stream cannot: so that comes last. */
+static void deliver(struct save_message *m, const struct save_about *about, struct span octets)
+{
+    const struct save_options *o = &m->to->o;
+    char *text = NULL;
+    size_t n = 0;
+    bool rendered = false;
     if (m->error == 0 && o->directory != NULL)
         (void)publish(m);
+    if (m->error == 0 && o->render != NULL) {
+        rendered = true;
+        (void)render(m, about, octets, &text, &n);
+    }
+    if (m->error == 0 && o->stream >= 0)
+        (void)stream(m, about, octets, text, n);
+    if (m->error != 0 && rendered && o->undo != NULL)
+        o->undo(o->render_context);
+    free(text);
+}
+
+int save_finish(struct save_message *m, const struct save_about *about)
+{
+    const struct save_options *o = &m->to->o;
+    size_t mapped = 0;
+    if (m->cr)
+        append(m, "\r", 1);
+    struct span octets = {"", 0};
+    bool looks = o->render != NULL || (o->stream >= 0 && o->format == SAVE_MBOX), small = m->fd < 0;
+    if (m->error == 0 && small)
+        octets = look_at(m, &mapped);
+    if (m->error == 0 && (o->directory != NULL || m->fd >= 0))
+        (void)complete(m);
+    if (m->error == 0 && looks && !small)
+        octets = look_at(m, &mapped);
+    deliver(m, about, octets);
+    if (mapped > 0)
+        (void)munmap((void *)(uintptr_t)octets.p, mapped);
+    if (m->error != 0 && m->published)
+        (void)unlinkat(m->to->final, m->name, 0);
     int status = m->error == 0 ? 0 : -1;
-    if (status < 0 && start >= 0)
-        cut_stream(m, start);
     save_drop(m);
     return status;
 }

@@ -14,21 +14,46 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "span.h"
+
 enum { SAVE_NAME_MAX = 128 }; /* octets of a file's name, with the NUL */
+
+/* What a stream is made of. */
+enum save_format {
+    SAVE_EML,      /* messages as they are */
+    SAVE_MBOX,     /* an mbox: mboxrd, with the lines of RFC 4155; a file is appended to, under a lock */
+    SAVE_RENDERED, /* what render() makes of them */
+};
+
+/* What only the caller knows of a message; borrowed by save_finish(). */
+struct save_about {
+    const char *mbox_line; /* "From ...", without its line end */
+    const void *message;   /* for render() */
+};
 
 struct save_options {
     const char *directory; /* NULL: no files */
     bool maildir;          /* it is a Maildir */
     int stream;            /* a descriptor, -1: no stream */
     const char *stream_name;
+    enum save_format format;
     bool crlf;  /* lines keep their CRLF; else it becomes LF */
     bool fsync; /* files are on the disk before save_finish() returns */
-    /*
-     * Waits until a stream that is no file takes octets.  False if that shall
-     * not be waited for any longer.
-     */
+                /*
+                 * Waits until a stream that is no file takes octets; with fd -1, for a
+                 * moment.  False if that shall not be waited for any longer.
+                 */
     bool (*wait)(void *context, int fd);
-    void *context;
+    /*
+     * Looks at a whole message before it is told anybody that it is there; NULL: nobody does.  file is where it is,
+     * NULL if in no file.  For SAVE_RENDERED, *text becomes octets for the stream, *size of them, to be freed.  -1
+     * with errno on failure, and *culprit names what failed.
+     */
+    int (*render)(void *context, const void *message, const char *file, struct span octets, char **text, size_t *size,
+                  const char **culprit);
+    void (*undo)(void *context); /* takes back what render() did: the message is not kept after all */
+    void *render_context;
+    void *context; /* of wait() */
 };
 
 /* The place.  The caller allocates it. */
@@ -47,12 +72,18 @@ struct save_message {
     size_t n, size;
     int fd;                        /* the file, once the buffer has overflowed */
     bool crlf;                     /* its line ends stay as they are */
+    bool ends_in_cr, bare_lf;      /* for render(): its octets so far end with CR; a LF without CR was there */
     bool cr;                       /* a CR is held back, to see whether LF follows */
+    bool published;                /* it has its final name */
+    uint64_t total;                /* octets of it so far */
+    uint64_t ours;                 /* for the caller: of them, how many at the front are not the client's */
     uint64_t streamed;             /* octets of it that the stream took */
     int error;                     /* errno of the first failure, 0 if none */
     const char *culprit;           /* what failed: the name of a file, directory or stream */
     char temporary[SAVE_NAME_MAX]; /* name of the file until it is finished, "" if it has none */
-    char name[SAVE_NAME_MAX];      /* for the caller: its final name below the directory, once finished */
+    char asked[SAVE_NAME_MAX];     /* the name that the caller asks for, "" for the next number; it gets a number if
+                              it is taken */
+    char name[SAVE_NAME_MAX];      /* its final name below the directory, once finished */
 };
 
 /*
@@ -77,7 +108,7 @@ void save_add(struct save_message *m, const char *octets, size_t n);
  * returns 0.  On failure -1; error and culprit tell of it, and no trace of the
  * message is left (but in a pipe, what went down it).
  */
-int save_finish(struct save_message *m);
+int save_finish(struct save_message *m, const struct save_about *about);
 
 /* Drops the message without a trace. */
 void save_drop(struct save_message *m);

@@ -31,6 +31,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "trace.h"
+
 enum {
     IN_SIZE = 256 * 1024,
     OUT_SIZE = 64 * 1024,
@@ -98,51 +100,6 @@ static void touch(struct server *v, struct server_session *s)
     list_append(&v->active, s);
 }
 
-/* ---- what is said of it ---- */
-
-static void note(struct server *v, struct server_session *s, char who, const char *format, uint64_t n)
-{
-    char text[80];
-    int length = snprintf(text, sizeof text, format, (uintmax_t)n);
-    if (length > 0)
-        show_dialogue(v->o->show, s->number, who, (struct span){text, (size_t)length});
-}
-
-/* What is secret is shown as its length. */
-static void show_auth(struct server *v, struct server_session *s, const struct smtp_event *e)
-{
-    char text[SHOW_TAIL_MAX];
-    int n = snprintf(text, sizeof text, "%.*s%s(%ju octets)", e->line.n < 40 ? (int)e->line.n : 40, e->line.p,
-                     e->line.n > 0 ? " " : "", (uintmax_t)e->hidden);
-    if (n > 0)
-        show_dialogue(v->o->show, s->number, 'C', (struct span){text, (size_t)n});
-}
-
-static void show_client(struct server *v, struct server_session *s, const struct smtp_event *e)
-{
-    if (e->type == SMTP_EOM && e->recipient <= 1 && !e->last) {
-        note(v, s, 'C', "(%ju octets of mail data)", e->size);
-        note(v, s, 'C', ".", 0);
-    } else if (e->hidden > 0 && e->line.p != NULL)
-        show_auth(v, s, e);
-    else if (e->line.p != NULL)
-        show_dialogue(v->o->show, s->number, 'C', e->line);
-    else if (e->type == SMTP_UNKNOWN || e->type == SMTP_AUTH)
-        note(v, s, 'C', "(a line of %ju octets)", e->size);
-    if (e->type == SMTP_STARTTLS && e->code < 400 && e->size > 0)
-        note(v, s, 'C', "(%ju octets behind it, dropped)", e->size);
-}
-
-static void show_reply(struct server *v, struct server_session *s, struct span reply)
-{
-    while (reply.n > 0) {
-        const char *cr = memchr(reply.p, '\r', reply.n);
-        size_t n = cr != NULL ? (size_t)(cr - reply.p) : reply.n;
-        show_dialogue(v->o->show, s->number, 'S', (struct span){reply.p, n});
-        span_skip(&reply, n + 2 <= reply.n ? n + 2 : reply.n);
-    }
-}
-
 /* ---- the message ---- */
 
 static bool begin_message(struct server *v, struct server_session *s)
@@ -155,6 +112,7 @@ static bool begin_message(struct server *v, struct server_session *s)
     save_begin(s->message, v->o->save, s->envelope.binary);
     if (v->o->headers)
         envelope_add_headers(&s->envelope, s->message, &s->peer, v->o->smtp->hostname, s->number);
+    s->message->ours = s->message->total;
     return true;
 }
 
@@ -197,6 +155,23 @@ static bool is_full(const struct server *v)
     return v->o->max_messages > 0 && v->taken + v->pending >= v->o->max_messages;
 }
 
+static int finish_message(struct server *v, struct server_session *s, const struct smtp_event *e)
+{
+    char line[ENVELOPE_MBOX_LINE_MAX];
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    const struct server_message message = {
+        .n = v->stored + 1,
+        .size = e->size,
+        .time = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000,
+        .bare_lf = s->message->bare_lf && !s->envelope.binary,
+        .envelope = &s->envelope,
+        .peer = &s->peer,
+    };
+    envelope_mbox_line(&s->envelope, now.tv_sec, line);
+    return save_finish(s->message, &(struct save_about){line, &message});
+}
+
 static void store(struct server *v, struct server_session *s, struct smtp_event *e)
 {
     s->verdict = (struct smtp_refusal){0, NULL, NULL};
@@ -215,11 +190,12 @@ static void store(struct server *v, struct server_session *s, struct smtp_event 
         return;
     }
     show_status(v->o->show, "");
-    int stored = save_finish(s->message);
+    int stored = finish_message(v, s, e);
     v->now = io_now(); /* that may have taken a while */
     if (stored < 0) {
         storing_failed(v, s, e, s->message->error, s->message->culprit);
     } else {
+        v->stored++;
         v->pending++;
         s->pending = true;
     }
@@ -297,7 +273,7 @@ static void handle(struct server *v, struct server_session *s, struct smtp_event
             save_add(s->message, e->arg.p, e->arg.n);
         return;
     }
-    show_client(v, s, e);
+    trace_client(v->o->show, s->number, e);
     judge(v, s, e);
     if (e->code == 0)
         return;
@@ -307,7 +283,7 @@ static void handle(struct server *v, struct server_session *s, struct smtp_event
     if (is_end_of_chunks(e))
         drop_message(s);
     s->quit = e->type == SMTP_QUIT && e->code < 400;
-    show_reply(v, s, smtp_prepared(&s->smtp));
+    trace_reply(v->o->show, s->number, smtp_prepared(&s->smtp));
 }
 
 /* ---- sessions ---- */
@@ -533,22 +509,13 @@ static void turn(struct server *v, struct server_session *s, size_t n)
 
 /* ---- TLS ---- */
 
-/* What came of the handshake. */
-static void show_tls(struct server *v, struct server_session *s, const char *what)
-{
-    char text[128];
-    int n = snprintf(text, sizeof text, s->handshaking ? "(no TLS: %s)" : "(%s)", what);
-    if (n > 0)
-        show_dialogue(v->o->show, s->number, 'S', (struct span){text, (size_t)n});
-}
-
 /* Goes on with the handshake, and with the session once it is done. */
 static void shake_hands(struct server *v, struct server_session *s)
 {
     char why[80];
     int done = s->conn.transport->handshake(&s->conn, why, sizeof why);
     if (done < 0) {
-        show_tls(v, s, why);
+        trace_tls(v->o->show, s->number, false, why);
         v->tls_failed += s->spoken;
         drop(v, s);
         return;
@@ -560,7 +527,7 @@ static void shake_hands(struct server *v, struct server_session *s)
     }
     s->handshaking = false;
     s->envelope.tls = s->conn.transport->version(&s->conn);
-    show_tls(v, s, s->envelope.tls);
+    trace_tls(v->o->show, s->number, true, s->envelope.tls);
     smtp_secure(&s->smtp);
     turn(v, s, 0);
 }
@@ -650,7 +617,7 @@ static void dismiss(struct server *v, struct server_session *s, const char *enha
     smtp_output(&s->smtp, room + s->unsent_n, SMTP_REPLY_MAX);
     smtp_close(&s->smtp, enhanced, text);
     size_t n = smtp_written(&s->smtp);
-    show_reply(v, s, (struct span){room + s->unsent_n, n});
+    trace_reply(v->o->show, s->number, (struct span){room + s->unsent_n, n});
     if (s->unsent_n > 0)
         memcpy(room, s->unsent + s->unsent_at, s->unsent_n);
     n += s->unsent_n;

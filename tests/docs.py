@@ -6,6 +6,8 @@
 readme    runs each ```sh block, which must succeed, and each ```console block,
           whose output must be as shown
 manual    runs each display under EXAMPLES
+
+README's first ```sh block makes the mails that the others send.
 options   --help and the manual tell of the same options, with the same arguments
 statuses  README, the manual and --help tell of the same statuses
 """
@@ -18,7 +20,7 @@ import tempfile
 program, tree, what = os.path.abspath(sys.argv[1]), sys.argv[2], sys.argv[3]
 readme = open(os.path.join(tree, "README.md")).read()
 manual = open(os.path.join(tree, "man", "fakesmtp.1")).read()
-MAIL = "Subject: Your new password\nTo: b@x.test\n\nHello!\n"
+MAILS = re.search(r"^```sh\n(.*?)^```$", readme, re.M | re.S).group(1)
 
 
 def shell(script):
@@ -26,8 +28,7 @@ def shell(script):
         os.symlink(program, os.path.join(place, "fakesmtp"))
         work = os.path.join(place, "work")
         os.mkdir(work)
-        with open(os.path.join(work, "mail.txt"), "w") as f:
-            f.write(MAIL)
+        subprocess.run(["sh", "-eu", "-c", MAILS], cwd=work, check=True)
         env = dict(os.environ, PATH=place + ":" + os.environ["PATH"])
         return subprocess.run(["sh", "-c", script], cwd=work, env=env, timeout=60, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

@@ -68,7 +68,7 @@ static int put(struct save *to, const char *text, size_t n, size_t step)
     save_begin(&m, to, false);
     for (size_t i = 0; i < n; i += step)
         save_add(&m, text + i, n - i < step ? n - i : step);
-    return save_finish(&m);
+    return save_finish(&m, NULL);
 }
 
 static void check_file(const char *name, const char *expected, size_t n)
@@ -300,7 +300,7 @@ static void test_failures_name_the_culprit(void **state)
     struct save_message m;
     save_begin(&m, &to, false);
     save_add(&m, "a", 1);
-    assert_int_equal(save_finish(&m), -1);
+    assert_int_equal(save_finish(&m, NULL), -1);
     assert_int_equal(m.error, ENOSPC);
     assert_string_equal(m.culprit, "full");
     save_close(&to);

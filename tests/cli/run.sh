@@ -423,7 +423,7 @@ t_usage() {
     usage "-p: -p and -l exclude each other" -l :1 -p 1
     usage "--maildir: -d and --maildir exclude each other" -d x --maildir y
     usage "-d: the name is empty" -d ''
-    usage "-f: 'xml' is not a format: give eml or none" -f xml
+    usage "-f: 'xml' is not a format: give eml, mbox, json, text or none" -f xml
     usage "--max-size: '1T' is not a size: give a number of octets from 1 up, or one with K, M or G behind it" --max-size 1T
     usage "--max-size: '0' is not a size: .*" --max-size 0
     usage "--max-size: '99999999999G' is not a size: .*" --max-size 99999999999G

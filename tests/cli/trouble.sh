@@ -316,17 +316,17 @@ PY
 }
 
 t_others_write_to_the_same_file() {
-    # the message fails after it was streamed; what others wrote behind it stays
+        # the message fails in the middle of the stream; what others wrote behind it stays
     python <<'PY'
 log = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-p = subprocess.Popen(["strace", "-f", "-q", "-o", "/dev/null", "-e", "inject=linkat:error=ENOSPC:delay_enter=500000",
-                      program, "-q", "-p", "0", "--port-file", "port.txt", "-d", "mail", "-f", "eml"], stdout=log,
+p = subprocess.Popen(["strace", "-f", "-q", "-o", "/dev/null", "-P", os.path.abspath("log"),
+                      "-e", "inject=write:error=ENOSPC:delay_enter=500000:when=2+", program, "-q", "-p", "0", "--port-file", "port.txt", "-d", "mail", "-f", "eml"], stdout=log,
                      env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0", GCOV_PREFIX=os.getcwd()))
 while not os.path.exists("port.txt"):
     assert p.poll() is None
 port = int(open("port.txt").read())
 s, f = open_data()
-s.sendall(b"the message\r\n.\r\n")
+s.sendall(b"the message\r\n" * 10000 + b".\r\n")
 while os.path.getsize("log") == 0:
     assert p.poll() is None
 os.write(log, b"somebody else\n")

@@ -1,0 +1,188 @@
+/*
+ * output.c - what is made of a message when it is stored.
+ *
+ * Attachments are files of a struct save of their own, so that they appear
+ * whole and replace nothing.  Their names are ours: the number of the message,
+ * and what of the client's name can do no harm in a shell, in a terminal, or in
+ * a path.
+ */
+#include "output.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "render.h"
+#include "server.h"
+
+enum { NAME_SHOWN = 80 /* octets of a client's name for a file */ };
+
+/* ---- attachments ---- */
+
+static bool is_harmless(char c) { return ascii_is_letter(c) || ascii_is_digit(c) || c == '.' || c == '-' || c == '_'; }
+
+/* Directories are dropped, and what is in front where a name is too long, as its end tells the type. */
+static size_t clean(char *out, struct span name)
+{
+    size_t n = 0;
+    for (size_t i = 0; i + 1 < name.n; i++) {
+        if (name.p[i] == '/' || name.p[i] == '\\') {
+            span_skip(&name, i + 1);
+            i = (size_t)-1;
+        }
+    }
+    if (name.n > NAME_SHOWN)
+        span_skip(&name, name.n - NAME_SHOWN);
+    for (; name.n > 0; span_skip(&name, 1)) {
+        bool good = is_harmless(*name.p);
+        if (good || n == 0 || out[n - 1] != '_')
+            out[n++] = (char)(good ? *name.p : '_');
+    }
+    return n;
+}
+
+/* Of what has no name: "part" and what its type is for. */
+static size_t make_name(char *out, struct span type, struct span subtype)
+{
+    size_t n = 5;
+    memcpy(out, "part.", n);
+    if (span_is(type, "text") && span_is(subtype, "plain"))
+        subtype = (struct span){"txt", 3};
+    else if (span_is(type, "message"))
+        subtype = (struct span){"eml", 3};
+    else if (subtype.n == 0 || subtype.n > 5)
+        subtype = (struct span){"bin", 3};
+    n += clean(out + n, subtype);
+    for (size_t i = 5; i < n; i++)
+        out[i] = ascii_lower(out[i]);
+    return n;
+}
+
+static bool open_attachment(void *context, uint64_t message, struct span name, struct span type, struct span subtype)
+{
+    struct output *o = context;
+    char cleaned[NAME_SHOWN + 8];
+    size_t n = name.n > 0 ? clean(cleaned, name) : make_name(cleaned, type, subtype);
+    save_begin(&o->file, &o->place, true);
+    (void)snprintf(o->file.asked, sizeof o->file.asked, "%04ju-%.*s", (uintmax_t)message, (int)n, cleaned);
+    return true;
+}
+
+static void put_attachment(void *context, const char *octets, size_t n)
+{
+    struct output *o = context;
+    save_add(&o->file, octets, n);
+}
+
+static bool note_name(struct output *o)
+{
+    if (o->n_made == o->size_made) {
+        size_t size = o->size_made > 0 ? o->size_made * 2 : 8;
+        void *grown = realloc(o->made, size * sizeof *o->made);
+        if (grown == NULL)
+            return false;
+        o->made = grown;
+        o->size_made = size;
+    }
+    memcpy(o->made[o->n_made++], o->file.name, SAVE_NAME_MAX);
+    return true;
+}
+
+static const char *close_attachment(void *context)
+{
+    struct output *o = context;
+    if (save_finish(&o->file, NULL) < 0) {
+        o->error = o->file.error;
+        o->culprit = o->file.culprit;
+        return NULL;
+    }
+    if (!note_name(o)) {
+        (void)unlinkat(o->place.final, o->file.name, 0);
+        o->error = ENOMEM;
+        o->culprit = "memory";
+        return NULL;
+    }
+    (void)snprintf(o->path, sizeof o->path, "%s/%s", o->directory, o->file.name);
+    return o->path;
+}
+
+void output_undo(void *context)
+{
+    struct output *o = context;
+    for (size_t i = 0; i < o->n_made; i++)
+        (void)unlinkat(o->place.final, o->made[i], 0);
+    o->n_made = 0;
+}
+
+/* ---- messages ---- */
+
+static struct span span_of(const struct envelope_text *t) { return (struct span){t->p, t->n}; }
+
+static struct render_message describe(const struct server_message *m, const char *file, struct span octets)
+{
+    const struct envelope *e = m->envelope;
+    return (struct render_message){
+        .octets = octets,
+        .n = m->n,
+        .time = m->time,
+        .size = m->size,
+        .file = file,
+        .bare_lf = m->bare_lf,
+        .matched = true,
+        .address = m->peer->address,
+        .port = m->peer->port,
+        .helo = span_of(&e->helo),
+        .protocol = envelope_protocol(e),
+        .user = e->authenticated ? span_of(&e->user) : (struct span){NULL, 0},
+        .tls = e->tls,
+        .sender = span_of(&e->sender),
+        .sender_params = span_of(&e->sender_params),
+        .recipients = e->recipients.p,
+        .recipient_params = e->recipient_params.p,
+        .n_recipients = e->n_recipients,
+    };
+}
+
+int output_render(void *context, const void *message, const char *file, struct span octets, char **text, size_t *size,
+                  const char **culprit)
+{
+    struct output *o = context;
+    struct render_message m = describe(message, file, octets);
+    struct render_text made = {NULL, 0, 0, false};
+    const struct render_attach attach = {open_attachment, put_attachment, close_attachment, o};
+    bool attaching = o->directory != NULL, good = true;
+    o->n_made = 0;
+    if (o->format == OUTPUT_JSON)
+        good = render_json(&made, &m, attaching ? &attach : NULL);
+    else if (attaching)
+        good = render_attachments(&m, &attach, &made.failed);
+    if (o->format == OUTPUT_TEXT)
+        render_text(&made, &m);
+    if (good && !made.failed) {
+        *text = made.p;
+        *size = made.n;
+        return 0;
+    }
+    free(made.p);
+    *culprit = good ? "memory" : o->culprit;
+    errno = good ? ENOMEM : o->error;
+    return -1;
+}
+
+int output_open(struct output *o, enum output_format format, const char *directory, bool fsync)
+{
+    const struct save_options options = {.directory = directory, .stream = -1, .fsync = fsync};
+    const char *culprit;
+    *o = (struct output){.format = format, .directory = directory, .place = {.temporary = -1, .final = -1}};
+    return directory != NULL ? save_open(&o->place, &options, &culprit) : 0;
+}
+
+void output_close(struct output *o)
+{
+    save_close(&o->place);
+    free(o->made);
+    o->made = NULL;
+}

@@ -1,0 +1,41 @@
+/*
+ * output.h - what is made of a message when it is stored: JSON or text for the
+ * stream, and files of its attachments.
+ */
+#ifndef OUTPUT_H
+#define OUTPUT_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "save.h"
+#include "span.h"
+
+enum output_format { OUTPUT_NONE, OUTPUT_JSON, OUTPUT_TEXT };
+
+/* The caller allocates it. */
+struct output {
+    enum output_format format;
+    const char *directory; /* for attachments, NULL: none */
+    struct save place;
+    struct save_message file; /* the attachment under way */
+    const char *culprit;      /* what could not be written */
+    int error;
+    char path[PATH_MAX];
+    char (*made)[SAVE_NAME_MAX]; /* names of the attachments of the message at hand */
+    size_t n_made, size_made;
+};
+
+/* Makes the directory where it is missing; -1 with errno on failure. */
+int output_open(struct output *o, enum output_format format, const char *directory, bool fsync);
+void output_close(struct output *o);
+
+/* For struct save_options; context is a struct output, message a struct server_message. */
+int output_render(void *context, const void *message, const char *file, struct span octets, char **text, size_t *size,
+                  const char **culprit);
+
+/* Removes the attachments of the message that was rendered last: it is not kept. */
+void output_undo(void *context);
+
+#endif
