@@ -951,3 +951,64 @@ t_of_a_wrapped_command() {
     status_is 0
     grep -qx true out
 }
+
+# ---- what was wrong once ----
+
+# Octets that a decoder of charsets does not survive everywhere.
+t_charsets_do_no_harm() {
+    start -k -j -o out
+    for charset in euc-kr cp949 uhc ks_c_5601-1987 big5 big5-hkscs gb18030 shift_jis iso-2022-jp iso-2022-kr utf-7 utf-16; do
+        {
+            printf 'Subject: =?%s?Q?=C8=41=C8=FE=FF=81=30?=\r\n' "$charset"
+            printf 'Content-Type: text/plain; charset=%s\r\n\r\n\310\101\377\376\201\060\033$)C\016!\r\n' "$charset"
+        } >m
+        post m
+    done
+    stop
+    lines_are out 12
+    holds out '.subject | type == "string"'
+}
+
+# The file is published before the stream is begun: a message that is refused is in neither.
+t_no_stream_without_a_file() {
+    mail_with first >m
+    for format in eml mbox json text; do
+        rm -rf mail box
+        start_under strace -f -q -o /dev/null -e trace=linkat -e inject=linkat:error=ENOSPC:when=2+ -- \
+            -c 1 -t 20s -f "$format" -o box -d mail
+        post m code=452 m
+        finish
+        [ "$status" -eq 4 ]
+        [ "$(grep -c 'hello' box)" -eq 1 ]
+        [ "$(find mail -name '*.eml' | wc -l)" -eq 1 ]
+    done
+}
+
+# A thousand of one name are no more work than a thousand names.
+t_a_thousand_attachments_of_one_name() {
+    python3 - <<'PY' >same
+part = b"--B\r\nContent-Disposition: attachment; filename=same.txt\r\n\r\nx\r\n"
+import sys
+sys.stdout.buffer.write(b"Content-Type: multipart/mixed; boundary=B\r\n\r\n" + part * 900 + b"--B--\r\n")
+PY
+    start -n 3 -f none --attachments at
+    post same same same
+    finish
+    status_is 0
+    [ "$(find at -type f | wc -l)" -eq 2700 ]
+}
+
+# What is made of a message with attachments alone is not its text.
+t_attachments_take_no_memory() {
+    python3 -c 'import sys; sys.stdout.buffer.write(b"Subject: t\r\n\r\n" + b"a line of text that is long\r\n" * 2000000)' >large
+    rm -f port && mkfifo port
+    (
+        [ -n "${FAKESMTP_INSTRUMENTED-}" ] || ulimit -v 120000
+        GCOV_PREFIX=$PWD exec "$FAKESMTP" -n 1 -p 0 --port-file port -f none --attachments at >out 2>err
+    ) &
+    pid=$!
+    read -r port <port
+    post large
+    finish
+    status_is 0
+}
