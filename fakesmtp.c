@@ -791,7 +791,7 @@ static const char *failures_text(const struct server *v, char text[512])
         (void)snprintf(text, 512, "%ju message%s could not be written%s to %s: %s", (uintmax_t)v->failed,
                        plural(v->failed), v->failed > 1 ? ", the first one" : "", v->culprit,
                        v->error == ETIMEDOUT ? "its reader takes nothing"
-                       : v->error == EBUSY   ? "another process has it locked"
+                       : v->error == ENOLCK  ? "another process has it locked"
                                              : strerror(v->error));
     return text;
 }

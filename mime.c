@@ -349,7 +349,8 @@ static void read_fields(struct mime *m, struct mime_part *part)
         if (span_is(field.name, "content-id"))
             part->id = strip_brackets(field.value);
     }
-    part->attachment = span_is(first_token(part->disposition), "attachment");
+    part->handling = first_token(part->disposition);
+    part->attachment = span_is(part->handling, "attachment");
 }
 
 /* Takes "type/subtype" off a Content-Type; false if that is malformed. */

@@ -86,7 +86,7 @@ enum mime_problem {
 /* In words, with the section of the RFC it departs from, as "NUL octet (RFC 5322 4)"; a string that lasts. */
 const char *mime_problem_text(enum mime_problem problem);
 
-/* Where decoded octets go; never called with n 0. */
+/* Where decoded octets go; never called with n 0, and with text a character is whole. */
 struct mime_sink {
     void (*put)(void *context, const char *octets, size_t n);
     void *context;
@@ -111,7 +111,8 @@ struct mime_part {
     struct span content_type, disposition; /* the whole values of these fields, as written; p NULL: there is none */
     struct span encoding;                  /* Content-Transfer-Encoding, without blanks and comments; n 0: none */
     struct span id;                        /* Content-ID without brackets; p NULL: none */
-    bool attachment;                       /* Content-Disposition: attachment */
+    struct span handling;                  /* the first word of disposition, as written; n 0: none */
+    bool attachment;                       /* it is attachment */
 };
 
 /* A line that begins with the boundary of a multipart. */

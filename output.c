@@ -61,14 +61,13 @@ static size_t make_name(char *out, struct span type, struct span subtype)
     return n;
 }
 
-static bool open_attachment(void *context, uint64_t message, struct span name, struct span type, struct span subtype)
+static void open_attachment(void *context, uint64_t message, struct span name, struct span type, struct span subtype)
 {
     struct output *o = context;
     char cleaned[NAME_SHOWN + 8];
     size_t n = name.n > 0 ? clean(cleaned, name) : make_name(cleaned, type, subtype);
     save_begin(&o->file, &o->place, true);
     (void)snprintf(o->file.asked, sizeof o->file.asked, "%04ju-%.*s", (uintmax_t)message, (int)n, cleaned);
-    return true;
 }
 
 static void put_attachment(void *context, const char *octets, size_t n)
@@ -105,8 +104,12 @@ static const char *close_attachment(void *context)
         o->culprit = "memory";
         return NULL;
     }
-    (void)snprintf(o->path, sizeof o->path, "%s/%s", o->directory, o->file.name);
-    return o->path;
+    int n = snprintf(o->path, sizeof o->path, "%s/%s", o->directory, o->file.name);
+    if (n > 0 && (size_t)n < sizeof o->path)
+        return o->path;
+    o->error = ENAMETOOLONG;
+    o->culprit = o->directory;
+    return NULL;
 }
 
 void output_undo(void *context)
@@ -131,6 +134,7 @@ static struct render_message describe(const struct server_message *m, const char
         .size = m->size,
         .file = file,
         .bare_lf = m->bare_lf,
+        .converted = m->converted,
         .matched = true,
         .address = m->peer->address,
         .port = m->peer->port,

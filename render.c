@@ -459,23 +459,16 @@ static void add_digest(struct render_text *t, struct measure *m)
     add_json(t, span_of(hex));
 }
 
-/* The first word of Content-Disposition. */
 static void add_disposition(struct render_text *t, const struct mime_part *p)
 {
-    struct span rest = p->disposition;
-    while (rest.n > 0 && strchr(" \t\r\n", *rest.p) != NULL && *rest.p != '\0')
-        span_skip(&rest, 1);
-    struct span word = {rest.p, 0};
-    while (word.n < rest.n && strchr("; \t\r\n(", rest.p[word.n]) == NULL)
-        word.n++;
     add_key(t, "disposition");
-    if (word.n == 0) {
+    if (p->handling.n == 0) {
         add_string(t, "null");
         return;
     }
     add_string(t, "\"");
-    for (size_t i = 0; i < word.n; i++) {
-        char c = ascii_lower(word.p[i]);
+    for (size_t i = 0; i < p->handling.n; i++) {
+        char c = ascii_lower(p->handling.p[i]);
         put_json(t, &c, 1);
     }
     add_string(t, "\"");
@@ -505,10 +498,9 @@ static bool add_attachment(struct parts *all, struct render_text *t, size_t i, u
     }
     struct measure m = {.attach = attach};
     sha256_begin(&m.digest);
-    bool good =
-        attach == NULL || attach->open(attach->context, message, (struct span){name.p, name.n}, p->type, p->subtype);
-    if (!good)
-        m.attach = NULL;
+    bool good = true;
+    if (attach != NULL)
+        attach->open(attach->context, message, (struct span){name.p, name.n}, p->type, p->subtype);
     mime_octets(&all->mime, p, (struct mime_sink){put_measured, &m});
     add_digest(t, &m);
     if (m.attach != NULL) {
@@ -537,12 +529,18 @@ static bool add_attachments(struct parts *all, struct render_text *t, uint64_t m
     return good;
 }
 
-static void add_problems(struct parts *all, struct render_text *t, bool bare_lf)
+/* What is known of line ends counts for more than what the reading of other ones tells. */
+static void add_problems(struct parts *all, struct render_text *t, const struct render_message *m)
 {
+    const uint64_t mixed = 1ull << MIME_MIXED_LINES;
     add_key(t, "problems");
     add_string(t, "[");
-    if (bare_lf)
-        add_json(t, span_of("bare LF in message body (RFC 5321 2.3.8)"));
+    if (m->bare_lf)
+        add_json(t, span_of("bare LF in the message (RFC 5321 2.3.8)"));
+    if (m->converted && all->mime.problems & mixed) /* CR, CR, LF */
+        all->mime.problems |= 1ull << MIME_BARE_CR;
+    if (m->converted || m->bare_lf)
+        all->mime.problems &= ~mixed;
     for (int i = 0; i < MIME_PROBLEMS; i++) {
         if (!(all->mime.problems >> i & 1))
             continue;
@@ -680,7 +678,7 @@ static bool add_message(struct parts *all, struct render_text *t, const struct r
     add_body(all, t, "text", all->text);
     add_body(all, t, "html", all->html);
     bool good = add_attachments(all, t, m->n, attach);
-    add_problems(all, t, m->bare_lf);
+    add_problems(all, t, m);
     return good;
 }
 

@@ -18,6 +18,7 @@ struct render_message {
     uint64_t size;      /* octets, with line ends of CRLF; RFC 1870 5 */
     const char *file;   /* where it is, NULL if in no file */
     bool bare_lf;       /* some of its lines ended in LF alone, on the way here */
+    bool converted;     /* its line ends were CRLF then, and are LF now */
     bool matched;       /* it is one of those that were awaited */
     /* the client; "" or p NULL where there is no such thing */
     const char *address;
@@ -35,7 +36,8 @@ struct render_message {
 
 /* Where attachments are written to; all functions get context. */
 struct render_attach {
-    bool (*open)(void *context, uint64_t message, struct span name, struct span type, struct span subtype);
+    /* name is decoded, and may hold anything; n 0: there is none.  Spans live for this call. */
+    void (*open)(void *context, uint64_t message, struct span name, struct span type, struct span subtype);
     void (*put)(void *context, const char *octets, size_t n);
     const char *(*close)(void *context); /* the path, valid until the next open; NULL if it could not be written */
     void *context;

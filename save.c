@@ -335,7 +335,7 @@ void save_add(struct save_message *m, const char *octets, size_t n)
     append(m, octets, (size_t)(end - octets));
 }
 
-/* ---- finishing ---- */
+/* ---- the file ---- */
 
 /* "report.pdf", "report-2.pdf", ... */
 static void number_name(struct save_message *m, int taken)
@@ -418,8 +418,9 @@ static int publish(struct save_message *m)
     /* some file systems report a failed write only at close; a file without a name cannot be closed yet */
     if (m->temporary[0] != '\0') {
         int fd = m->fd;
-        m->fd = -1;
-        if (close(fd) < 0)
+        m->fd = m->to->o.stream >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1; /* to be read for the stream */
+        bool lost = m->to->o.stream >= 0 && m->fd < 0;
+        if (close(fd) < 0 || lost)
             return fail(m, errno, m->to->o.directory);
     }
     int status = -1;
@@ -511,6 +512,7 @@ struct quoter {
     enum { IN_LINE, AT_START, IN_WORD } where; /* IN_WORD: what may be "From " has begun */
     size_t marks;                              /* '>' at the start of the line that are held back, */
     size_t word;                               /* and octets of "From " behind them */
+    char last;                                 /* octet so far, '\n' if there is none */
     size_t n;
     char block[16 * 1024];
 };
@@ -567,6 +569,8 @@ static bool hold_back(struct quoter *q, char c)
 static void quote(struct quoter *q, const char *p, size_t n)
 {
     const char *end = p + n;
+    if (n > 0)
+        q->last = end[-1];
     while (p < end) {
         if (q->where != IN_LINE) {
             if (hold_back(q, *p)) {
@@ -598,19 +602,30 @@ static void put_gap(struct quoter *q)
         put_quoted(q, "\n", 1);
 }
 
-/* A message ends with an empty line, and so has a last line that ends. */
+/* A message ends with an empty line, and so has a last line that ends.  octets are all of it, unless it is in a file.
+ */
 static int write_mbox(struct save_message *m, bool is_file, struct span octets, const char *line)
 {
+    char block[16 * 1024];
+    ssize_t got = 0;
     struct quoter *q = malloc(sizeof *q);
     if (q == NULL)
         return fail(m, ENOMEM, "memory");
-    *q = (struct quoter){.m = m, .is_file = is_file, .where = AT_START};
+    *q = (struct quoter){.m = m, .is_file = is_file, .where = AT_START, .last = '\n'};
     put_gap(q);
     put_quoted(q, line, strlen(line));
     put_quoted(q, "\n", 1);
     quote(q, octets.p, octets.n);
+    for (off_t at = 0; m->fd >= 0 && octets.n == 0 && m->error == 0; at += got) {
+        got = pread(m->fd, block, sizeof block, at);
+        if (got <= 0)
+            break;
+        quote(q, block, (size_t)got);
+    }
+    if (got < 0)
+        (void)fail(m, errno, m->to->final >= 0 ? m->to->o.directory : "TMPDIR");
     release(q);
-    put_quoted(q, "\n\n", octets.n > 0 && octets.p[octets.n - 1] != '\n' ? 2 : 1);
+    put_quoted(q, "\n\n", q->last != '\n' ? 2 : 1);
     flush_quoter(q);
     free(q);
     return m->error != 0 ? -1 : 0;
@@ -625,7 +640,7 @@ static int lock(struct save_message *m, short type)
         if (errno != EINTR && errno != EAGAIN && errno != EACCES)
             return fail(m, errno, o->stream_name);
         if (!o->wait(o->context, LOCK_RETRY))
-            return fail(m, EBUSY, o->stream_name);
+            return fail(m, ENOLCK, o->stream_name);
     }
     return 0;
 }
@@ -659,10 +674,10 @@ static int stream(struct save_message *m, const struct save_about *about, struct
         (void)copy_to_stream(m, is_file);
         break;
     case SAVE_MBOX:
-        if (!is_file || lock(m, F_WRLCK) == 0) {
-            start = stream_start(o->stream);
-            (void)write_mbox(m, is_file, octets, about->mbox_line);
-        }
+        if (is_file && lock(m, F_WRLCK) < 0)
+            return -1; /* it is not ours to be cut back */
+        start = stream_start(o->stream);
+        (void)write_mbox(m, is_file, octets, about->mbox_line);
         break;
     case SAVE_RENDERED:
         (void)write_stream(m, is_file, text, n);
@@ -680,8 +695,10 @@ static int render(struct save_message *m, const struct save_about *about, struct
     const struct save_options *o = &m->to->o;
     char file[PATH_MAX];
     const char *culprit = "memory";
-    (void)snprintf(file, sizeof file, o->maildir ? "%s/new/%s" : "%s/%s", o->directory != NULL ? o->directory : "",
-                   m->name);
+    int n_file = snprintf(file, sizeof file, o->maildir ? "%s/new/%s" : "%s/%s",
+                          o->directory != NULL ? o->directory : "", m->name);
+    if (n_file < 0 || (size_t)n_file >= sizeof file)
+        return fail(m, ENAMETOOLONG, o->directory);
     span_skip(&octets, (size_t)m->ours);
     int status = o->render(o->render_context, about->message, m->published ? file : NULL, octets, text, n, &culprit);
     return status < 0 ? fail(m, errno, culprit) : 0;
@@ -714,7 +731,7 @@ int save_finish(struct save_message *m, const struct save_about *about)
     if (m->cr)
         append(m, "\r", 1);
     struct span octets = {"", 0};
-    bool looks = o->render != NULL || (o->stream >= 0 && o->format == SAVE_MBOX), small = m->fd < 0;
+    bool looks = o->render != NULL, small = m->fd < 0;
     if (m->error == 0 && small)
         octets = look_at(m, &mapped);
     if (m->error == 0 && (o->directory != NULL || m->fd >= 0))

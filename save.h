@@ -39,15 +39,16 @@ struct save_options {
     enum save_format format;
     bool crlf;  /* lines keep their CRLF; else it becomes LF */
     bool fsync; /* files are on the disk before save_finish() returns */
-                /*
-                 * Waits until a stream that is no file takes octets; with fd -1, for a
-                 * moment.  False if that shall not be waited for any longer.
-                 */
+
+    /*
+     * Waits until a stream that is no file takes octets; with fd -1, for a
+     * moment.  False if that shall not be waited for any longer.
+     */
     bool (*wait)(void *context, int fd);
     /*
-     * Looks at a whole message before it is told anybody that it is there; NULL: nobody does.  file is where it is,
-     * NULL if in no file.  For SAVE_RENDERED, *text becomes octets for the stream, *size of them, to be freed.  -1
-     * with errno on failure, and *culprit names what failed.
+     * Looks at a whole message when its file has its name, and before the stream; NULL: nobody does.  file is where
+     * it is, NULL if in no file; a failure takes it back.  For SAVE_RENDERED, *text becomes octets for the stream,
+     * *size of them, to be freed.  -1 with errno on failure, and *culprit names what failed.
      */
     int (*render)(void *context, const void *message, const char *file, struct span octets, char **text, size_t *size,
                   const char **culprit);
@@ -106,7 +107,8 @@ void save_add(struct save_message *m, const char *octets, size_t n);
 /*
  * Finishes the message: it is in its place, under its final name, when this
  * returns 0.  On failure -1; error and culprit tell of it, and no trace of the
- * message is left (but in a pipe, what went down it).
+ * message is left (but in a pipe, what went down it).  about may be NULL where the place
+ * has neither an mbox nor render().
  */
 int save_finish(struct save_message *m, const struct save_about *about);
 

@@ -164,6 +164,7 @@ static int finish_message(struct server *v, struct server_session *s, const stru
         .n = v->stored + 1,
         .size = e->size,
         .time = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000,
+        .converted = !s->message->crlf,
         .bare_lf = s->message->bare_lf && !s->envelope.binary,
         .envelope = &s->envelope,
         .peer = &s->peer,

@@ -39,10 +39,11 @@ struct server_options {
 
 /* A message that is about to be stored, for whoever renders it. */
 struct server_message {
-    uint64_t n;    /* which one of the run it is, from 1 */
-    uint64_t size; /* octets as they came; RFC 1870 5 */
-    int64_t time;  /* milliseconds since 1970 */
-    bool bare_lf;  /* some lines ended in LF alone */
+    uint64_t n;     /* which one of the run it is, from 1 */
+    uint64_t size;  /* octets as they came; RFC 1870 5 */
+    int64_t time;   /* milliseconds since 1970 */
+    bool bare_lf;   /* some lines ended in LF alone */
+    bool converted; /* line ends were CRLF, and are LF now */
     const struct envelope *envelope;
     const struct io_peer *peer;
 };
@@ -85,7 +86,7 @@ struct server {
     uint64_t talking;    /* and those among them that have not had their last reply */
     uint64_t started;    /* sessions in all */
     uint64_t spoken;     /* sessions whose client has said something */
-    uint64_t stored;     /* messages stored, */
+    uint64_t stored;     /* messages stored, whatever became of the reply */
     uint64_t taken;      /* messages stored, and their 250 sent */
     uint64_t pending;    /* messages stored, and their 250 on its way */
     uint64_t unheard;    /* messages stored, but the client was gone before its 250 could be sent */

@@ -162,7 +162,7 @@ static void test_known(void **state)
     m.helo = (struct span){NULL, 0};
     has_in(json_of(&m), "\"client\":{\"address\":null,\"port\":null,\"helo\":null,");
     m.bare_lf = true;
-    has_in(json_of(&m), "\"problems\":[\"bare LF in message body (RFC 5321 2.3.8)\"");
+    has_in(json_of(&m), "\"problems\":[\"bare LF in the message (RFC 5321 2.3.8)\"");
 }
 
 /* ---- strings ---- */
@@ -570,17 +570,17 @@ static void test_attachment(void **state)
 
 struct sink {
     char log[512];
-    int fail_open, fail_close; /* which one, from 1 */
+    int fail_close; /* which one, from 1 */
     int opened, closed;
 };
 
-static bool sink_open(void *context, uint64_t message, struct span name, struct span type, struct span subtype)
+static void sink_open(void *context, uint64_t message, struct span name, struct span type, struct span subtype)
 {
     struct sink *s = context;
     size_t n = strlen(s->log);
     (void)snprintf(s->log + n, sizeof s->log - n, "%d:%.*s:%.*s/%.*s:", (int)message, (int)name.n,
                    name.p != NULL ? name.p : "", (int)type.n, type.p, (int)subtype.n, subtype.p);
-    return ++s->opened != s->fail_open;
+    s->opened++;
 }
 
 static void sink_put(void *context, const char *octets, size_t n)
@@ -602,8 +602,8 @@ static void test_attach(void **state)
     (void)state;
     static const char message[] = MIXED PART("text/plain", "", "body") PART("a/b; name=n", "", "one")
         PART("c/d", "Content-Transfer-Encoding: base64\n", "dHdv") "--b\nContent-Type: message/rfc822\n\nabc\n--b--\n";
-    for (int failing = 0; failing < 3; failing++) {
-        struct sink s = {.log = "", .fail_open = failing == 1 ? 2 : 0, .fail_close = failing == 2 ? 2 : 0};
+    for (int failing = 0; failing < 2; failing++) {
+        struct sink s = {.log = "", .fail_close = failing == 1 ? 2 : 0};
         const struct render_attach attach = {sink_open, sink_put, sink_close, &s};
         struct render_text made = {NULL, 0, 0, false};
         struct render_message m = base(message, sizeof message - 1);
@@ -616,7 +616,7 @@ static void test_attach(void **state)
             has_in(made.p, "\",\"path\":\"at/\\\"x\\\"\"}");
         } else {
             assert_int_equal(s.opened, 2); /* and no more */
-            assert_int_equal(s.closed, failing);
+            assert_int_equal(s.closed, 2);
         }
         free(made.p);
     }
