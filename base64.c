@@ -21,17 +21,6 @@ void base64_encode(struct span octets, char *text)
     *text = '\0';
 }
 
-static unsigned digit_value(char c)
-{
-    if (ascii_is_upper(c))
-        return (unsigned)(c - 'A');
-    if (ascii_is_letter(c))
-        return (unsigned)(c - 'a') + 26;
-    if (ascii_is_digit(c))
-        return (unsigned)(c - '0') + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : 64;
-}
-
 bool base64_decode(char *text, size_t *n)
 {
     if (*n % 4 != 0)
@@ -42,7 +31,7 @@ bool base64_decode(char *text, size_t *n)
     size_t out = 0, length = *n - padding;
     unsigned bits = 0;
     for (size_t i = 0; i < length; i++) {
-        unsigned value = digit_value(text[i]);
+        unsigned value = base64_digit(text[i]);
         if (value > 63)
             return false;
         bits = bits << 6 | value;

@@ -10,6 +10,18 @@
 
 #include "span.h"
 
+/* What a digit stands for; 64 if it is none. */
+static inline unsigned base64_digit(char c)
+{
+    if (ascii_is_upper(c))
+        return (unsigned)(c - 'A');
+    if (ascii_is_letter(c))
+        return (unsigned)(c - 'a') + 26;
+    if (ascii_is_digit(c))
+        return (unsigned)(c - '0') + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : 64;
+}
+
 /* Room for the base64 of n octets, with a NUL. */
 #define BASE64_SIZE(n) (((n) + 2) / 3 * 4 + 1)
 

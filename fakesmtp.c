@@ -145,9 +145,9 @@ static int set_defaults(struct app *a)
     a->stdio = options_have_stdio(o);
     int passed = io_count_passed();
     if (passed < 0)
-        return cannot_start(a, "take", "the sockets of LISTEN_FDS", "it is not a number of them");
+        return cannot_start(a, "take", "the sockets of LISTEN_FDS", "give their number, up to 16");
     if (passed > LISTENERS_MAX - OPTIONS_ENDPOINTS_MAX)
-        return cannot_start(a, "take", "the sockets of LISTEN_FDS", "there are more than 16");
+        return cannot_start(a, "take", "the sockets of LISTEN_FDS", "there are too many, 16 are taken");
     a->alone = a->stdio && o->n_endpoints == 1 && passed == 0;
     if (!o->counted) {
         bool open_ended = o->time >= 0 || a->alone, other = a->wrapped || o->keep || o->connections > 0;
@@ -880,7 +880,7 @@ static int judge_counts(struct app *a)
         (void)snprintf(more, sizeof more, "; %ju more stored, but the client left before the reply",
                        (uintmax_t)v->unheard);
     else if (v->tls_failed > 0)
-        (void)snprintf(more, sizeof more, "; %ju connection%s came to no TLS", (uintmax_t)v->tls_failed,
+        (void)snprintf(more, sizeof more, "; %ju TLS handshake%s failed", (uintmax_t)v->tls_failed,
                        plural(v->tls_failed));
     show_line(&a->show, "expected %s, got %s%s%s", expected, got, v->taken > o->max ? "" : cause, more);
     return NOT_AS_EXPECTED;

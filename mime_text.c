@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base64.h"
 #include "utf8.h"
 
 struct span mime_trim(struct span t)
@@ -95,23 +96,12 @@ static void gather(struct gathered *g, char c)
 
 enum { NO_DIGIT = 64 };
 
-static unsigned digit_value(char c)
-{
-    if (ascii_is_upper(c))
-        return (unsigned)(c - 'A');
-    if (ascii_is_letter(c))
-        return (unsigned)(c - 'a') + 26;
-    if (ascii_is_digit(c))
-        return (unsigned)(c - '0') + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : NO_DIGIT;
-}
-
 /* Whether t is base64 and nothing else: lines of whole quanta. */
 static bool is_base64(struct span t)
 {
     size_t column = 0;
     for (; t.n > 0; span_skip(&t, 1)) {
-        if (digit_value(*t.p) < NO_DIGIT || *t.p == '=')
+        if (base64_digit(*t.p) < NO_DIGIT || *t.p == '=')
             column++;
         else if (!mime_is_blank(*t.p) || column % 4 != 0)
             return false;
@@ -153,7 +143,7 @@ void mime_undo_base64(struct mime *m, struct span t, struct mime_sink to)
     unsigned bits = 0, n = 0;
     bool pieces = false;
     while (t.n > 0) {
-        unsigned value = digit_value(*t.p);
+        unsigned value = base64_digit(*t.p);
         if (*t.p == '=') {
             end_quantum(m, &g, bits, n);
             take_padding(m, &t, n);

@@ -59,13 +59,10 @@ static struct mime_sink into(struct render_text *t) { return (struct mime_sink){
 
 /* ---- strings of JSON: RFC 8259 7 ---- */
 
-/* One character as \uXXXX, or as two of them beyond U+FFFF. */
+/* One character as an escape of four hexadecimal digits, or as two of them beyond U+FFFF. */
 static void add_escaped(struct render_text *t, struct span character)
 {
-    const unsigned char *p = (const unsigned char *)character.p;
-    uint32_t c = character.n == 1 ? p[0] : p[0] & (0xffu >> (character.n + 1));
-    for (size_t i = 1; i < character.n; i++)
-        c = c << 6 | (p[i] & 0x3fu);
+    uint32_t c = utf8_code_point(character);
     char text[16];
     if (c > 0xffff)
         (void)snprintf(text, sizeof text, "\\u%04x\\u%04x", (unsigned)(0xd800 + ((c - 0x10000) >> 10)),

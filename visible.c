@@ -7,17 +7,6 @@
 
 #include "utf8.h"
 
-static uint32_t code_point(const char *text, size_t n)
-{
-    const unsigned char *p = (const unsigned char *)text;
-    if (n == 1)
-        return p[0];
-    uint32_t c = p[0] & (0xffu >> (n + 1));
-    for (size_t i = 1; i < n; i++)
-        c = c << 6 | (p[i] & 0x3fu);
-    return c;
-}
-
 /*
  * Characters that move, hide or reorder what is around them, or show nothing:
  * controls, bidirectional and zero-width ones, fillers, variation selectors,
@@ -48,6 +37,6 @@ static bool is_visible(uint32_t c)
 size_t visible_take(struct span t, bool *visible)
 {
     size_t length = utf8_length(t);
-    *visible = length > 0 && is_visible(code_point(t.p, length));
+    *visible = length > 0 && is_visible(utf8_code_point((struct span){t.p, length}));
     return length > 0 ? length : 1;
 }

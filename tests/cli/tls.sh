@@ -59,7 +59,7 @@ t_certificate_is_looked_at() {
     status_is 60
     kill "$pid"
     finish
-    status_is 1 'fakesmtp: expected 1 message, got none before SIGTERM; 1 connection came to no TLS'
+    status_is 1 'fakesmtp: expected 1 message, got none before SIGTERM; 1 TLS handshake failed'
     grep -Eqix '1 S: \(no TLS: the client says: unknown ca\)' err
     start_smtps -n 1 -d mail -v
     deliver_to "smtps://127.0.0.1:$port"
@@ -68,7 +68,7 @@ t_certificate_is_looked_at() {
     status_is 60
     kill "$pid"
     finish
-    status_is 1 'fakesmtp: expected 1 message, got none before SIGTERM; 1 connection came to no TLS'
+    status_is 1 'fakesmtp: expected 1 message, got none before SIGTERM; 1 TLS handshake failed'
     grep -Eqix '1 S: \(no TLS: the client says: unknown ca\)' err
     [ ! -e mail ] || taken 0
 }
@@ -634,11 +634,11 @@ t_a_failed_handshake_is_a_connection() {
     start_smtps -c 2 -n 1 -d mail -t 5
     talk + tls '<220' '>QUIT' '<221' '<EOF' + '=\x16\x03\x01' half '<GONE'
     finish
-    status_is 1 'fakesmtp: expected 1 message, got none in 2 connections; 1 connection came to no TLS'
+    status_is 1 'fakesmtp: expected 1 message, got none in 2 connections; 1 TLS handshake failed'
     start_smtps -c 1 -n 1 -d mail -t 5
     talk + kill:STOP:"$pid" + '>EHLO t' kill:CONT:"$pid" '<GONE'
     finish
-    status_is 1 'fakesmtp: expected 1 message, got none in 1 connection; 1 connection came to no TLS'
+    status_is 1 'fakesmtp: expected 1 message, got none in 1 connection; 1 TLS handshake failed'
 }
 
 # ---- files ----
