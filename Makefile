@@ -23,9 +23,9 @@ DL != test $(TLS) = openssl && test "$$(uname -s)" = Linux && echo -ldl || :
 
 FLAGS = -std=c17 -D_XOPEN_SOURCE=700 -D_DARWIN_C_SOURCE -DVERSION='"$(VERSION)"' -Wall -Wextra -Wpedantic -Wconversion -Wshadow
 # the protocol; reading and showing messages; the program around them
-PURE = smtp.o command.o sasl.o base64.o md5.o dsn.o path.o
+PURE = smtp.o command.o sasl.o base64.o md5.o dsn.o path.o problem.o
 READING = mime.o mime_text.o mime_address.o visible.o
-RENDERING = render.o sha256.o $(READING)
+RENDERING = render.o lint.o message.o text.o sha256.o $(READING)
 OBJECTS = fakesmtp.o options.o announce.o signals.o server.o trace.o envelope.o output.o save.o io.o show.o wrap.o \
     $(RENDERING) $(PURE)
 SOURCES = $(OBJECTS:.o=.c)

@@ -23,7 +23,15 @@
 #include "utf8.h"
 
 /* beside the extensions, what a command may come with */
-enum { SMTP_ONLY = 1 << 30, LMTP_ONLY = 1 << 29 };
+enum { SMTP_ONLY = 1 << 30, LMTP_ONLY = 1 << 29, NEVER = 1 << 28 };
+
+/* octets of a command with its end, and how many more the extensions allow */
+enum {
+    COMMAND_MAX = 512,                        /* RFC 5321 4.5.3.1.4 */
+    MAIL_MORE = 26 + 17 + 10 + 500 + 6 + 107, /* SIZE, BODY, SMTPUTF8, AUTH, RET, ENVID */
+    RCPT_MORE = 500 + 29,                     /* ORCPT, NOTIFY */
+    ENVID_MAX = 100,                          /* RFC 3461 4.4 */
+};
 
 /* what a command waits for, where it is required */
 enum { AFTER_TLS = 1, AFTER_AUTH = 2 };
@@ -43,6 +51,18 @@ static bool refuse(struct smtp *s, struct smtp_event *e, int code, const char *e
     return command_refuse(s, e, code, enhanced, text);
 }
 
+static bool offend(struct smtp *s, struct smtp_event *e, enum problem problem, int code, const char *enhanced,
+                   const char *text)
+{
+    return command_offend(s, e, problem, code, enhanced, text);
+}
+
+static bool tolerate(struct smtp *s, struct smtp_event *e, enum problem problem, int code, const char *enhanced,
+                     const char *text)
+{
+    return command_tolerate(s, e, problem, code, enhanced, text);
+}
+
 /* ---- parameters of MAIL and RCPT: RFC 5321 4.1.2 ---- */
 
 /* SIZE=n; RFC 1870 6.1.  A number beyond 64 bits is one that is too large, not one that wraps. */
@@ -51,15 +71,15 @@ static bool parse_size(struct smtp *s, struct smtp_event *e, struct span value)
     uint64_t size = 0;
     for (size_t i = 0; i < value.n; i++) {
         if (!ascii_is_digit(value.p[i]))
-            return refuse(s, e, 501, "5.5.4", "SIZE takes a number of octets");
+            return offend(s, e, PROBLEM_MAIL_PARAMETER, 501, "5.5.4", "SIZE takes a number of octets");
         uint64_t digit = (uint64_t)(value.p[i] - '0');
         size = size > (UINT64_MAX - digit) / 10 ? UINT64_MAX : size * 10 + digit;
     }
     if (value.n == 0 || value.n > 20)
-        return refuse(s, e, 501, "5.5.4", "SIZE takes a number of up to 20 digits");
+        return offend(s, e, PROBLEM_MAIL_PARAMETER, 501, "5.5.4", "SIZE takes a number of up to 20 digits");
     if (size == UINT64_MAX || (s->config->max_size > 0 && size > s->config->max_size))
         return refuse(s, e, 552, "5.3.4", "Message is larger than SIZE allows");
-    e->size = size;
+    s->declared_asked = e->size = size;
     return true;
 }
 
@@ -67,20 +87,21 @@ static bool parse_size(struct smtp *s, struct smtp_event *e, struct span value)
 static bool parse_body(struct smtp *s, struct smtp_event *e, struct span value)
 {
     unsigned set = offered(s);
-    if (span_is(value, "7BIT") || (set & SMTP_EXT_8BITMIME && span_is(value, "8BITMIME")))
+    s->eightbit_asked = set & SMTP_EXT_8BITMIME && span_is(value, "8BITMIME");
+    if (s->eightbit_asked || span_is(value, "7BIT"))
         return true;
     if (set & SMTP_EXT_BINARYMIME && span_is(value, "BINARYMIME")) {
         s->binary_asked = e->binary = true;
         return true;
     }
-    return refuse(s, e, 501, "5.5.4", "BODY is 7BIT, or what EHLO lists");
+    return offend(s, e, PROBLEM_MAIL_PARAMETER, 501, "5.5.4", "BODY is 7BIT, or what EHLO lists");
 }
 
 /* RFC 6531 3.4 */
 static bool parse_smtputf8(struct smtp *s, struct smtp_event *e, struct span value)
 {
     if (value.p != NULL)
-        return refuse(s, e, 501, "5.5.4", "SMTPUTF8 takes no value");
+        return offend(s, e, PROBLEM_MAIL_PARAMETER, 501, "5.5.4", "SMTPUTF8 takes no value");
     s->utf8_asked = e->utf8 = true;
     return true;
 }
@@ -88,34 +109,43 @@ static bool parse_smtputf8(struct smtp *s, struct smtp_event *e, struct span val
 /* RFC 3461 4.3 */
 static bool parse_ret(struct smtp *s, struct smtp_event *e, struct span value)
 {
-    return span_is(value, "FULL") || span_is(value, "HDRS") || refuse(s, e, 501, "5.5.4", "RET is FULL or HDRS");
+    return span_is(value, "FULL") || span_is(value, "HDRS") ||
+           offend(s, e, PROBLEM_MAIL_PARAMETER, 501, "5.5.4", "RET is FULL or HDRS");
 }
 
 /* RFC 3461 4.4 */
 static bool parse_envid(struct smtp *s, struct smtp_event *e, struct span value)
 {
+    if (value.n > ENVID_MAX)
+        problems_add(&e->problems, PROBLEM_LONG_ENVID);
     return (value.n > 0 && dsn_is_xtext(value, false)) ||
-           refuse(s, e, 501, "5.5.4", "ENVID is xtext that stands for printable characters");
+           offend(s, e, PROBLEM_MAIL_PARAMETER, 501, "5.5.4", "ENVID is xtext that stands for printable characters");
 }
 
 /* Who sent it first, or "<>"; RFC 4954 5 */
 static bool parse_auth_param(struct smtp *s, struct smtp_event *e, struct span value)
 {
-    return (value.n > 0 && dsn_is_xtext(value, false)) || refuse(s, e, 501, "5.5.4", "AUTH is xtext, or <>");
+    return (value.n > 0 && dsn_is_xtext(value, false)) ||
+           offend(s, e, PROBLEM_MAIL_PARAMETER, 501, "5.5.4", "AUTH is xtext, or <>");
 }
 
 /* RFC 3461 4.1 */
 static bool parse_notify(struct smtp *s, struct smtp_event *e, struct span value)
 {
-    return dsn_is_notify(value) ||
-           refuse(s, e, 501, "5.5.4", "NOTIFY is NEVER, or some of SUCCESS, FAILURE, DELAY, by comma");
+    bool twice;
+    bool good = dsn_is_notify(value, &twice);
+    if (good && twice)
+        problems_add(&e->problems, PROBLEM_NOTIFY_TWICE);
+    return good || offend(s, e, PROBLEM_MAIL_PARAMETER, 501, "5.5.4",
+                          "NOTIFY is NEVER, or some of SUCCESS, FAILURE, DELAY, by comma");
 }
 
 /* RFC 3461 4.2 */
 static bool parse_orcpt(struct smtp *s, struct smtp_event *e, struct span value)
 {
     return (value.n > 0 && dsn_is_orcpt(value, s->utf8)) ||
-           refuse(s, e, 501, "5.5.4", "ORCPT is a type, a semicolon, and xtext that stands for printable characters");
+           offend(s, e, PROBLEM_MAIL_PARAMETER, 501, "5.5.4",
+                  "ORCPT is a type, a semicolon, and xtext that stands for printable characters");
 }
 
 static const struct param {
@@ -162,23 +192,26 @@ static bool is_param(const struct smtp *s, const struct param *p, enum smtp_even
 static bool parse_params(struct smtp *s, struct smtp_event *e, struct span t)
 {
     unsigned given = 0;
+    if (t.n > 0 && !s->extended)
+        problems_add(&e->problems, PROBLEM_AFTER_HELO);
     while (t.n > 0) {
         struct span spaces = t;
         span_skip_spaces(&t);
-        if (s->config->strict && spaces.n - t.n > 1)
-            return refuse(s, e, 501, "5.5.4", "One space is enough between parameters");
+        if (spaces.n - t.n > 1 &&
+            !tolerate(s, e, PROBLEM_EXTRA_BLANK, 501, "5.5.4", "One space is enough between parameters"))
+            return false;
         const char *space = memchr(t.p, ' ', t.n), *end = t.p + t.n;
         struct span keyword, value;
         if (!split_param(span_between(t.p, space != NULL ? space : end), &keyword, &value))
-            return refuse(s, e, 501, "5.5.4", "A parameter is KEYWORD or KEYWORD=value");
+            return offend(s, e, PROBLEM_MAIL_PARAMETER, 501, "5.5.4", "A parameter is KEYWORD or KEYWORD=value");
         t = span_between(space != NULL ? space : end, end);
         size_t i = 0;
         while (i < PARAMS && !is_param(s, &params[i], e->type, keyword))
             i++;
         if (i == PARAMS)
-            return refuse(s, e, 555, "5.5.4", "Parameter is not recognised");
+            return offend(s, e, PROBLEM_NOT_OFFERED, 555, "5.5.4", "Parameter is not recognised");
         if (given & 1u << i)
-            return refuse(s, e, 501, "5.5.4", "Parameter is given twice");
+            return offend(s, e, PROBLEM_MAIL_PARAMETER_TWICE, 501, "5.5.4", "Parameter is given twice");
         given |= 1u << i;
         if (!params[i].parse(s, e, value))
             return false;
@@ -192,7 +225,7 @@ static bool parse_params(struct smtp *s, struct smtp_event *e, struct span t)
 
 static bool parse_none(struct smtp *s, struct smtp_event *e)
 {
-    return e->arg.n == 0 || refuse(s, e, 501, "5.5.4", "This command takes no argument");
+    return e->arg.n == 0 || offend(s, e, PROBLEM_COMMAND_SYNTAX, 501, "5.5.4", "This command takes no argument");
 }
 
 static bool parse_any(struct smtp *s, struct smtp_event *e)
@@ -203,21 +236,27 @@ static bool parse_any(struct smtp *s, struct smtp_event *e)
 
 static bool parse_string(struct smtp *s, struct smtp_event *e)
 {
-    return e->arg.n > 0 || refuse(s, e, 501, "5.5.4", "This command takes an argument");
+    return e->arg.n > 0 || offend(s, e, PROBLEM_COMMAND_SYNTAX, 501, "5.5.4", "This command takes an argument");
 }
 
 /* The client's name is the first word; what follows is ignored, as mail servers do. */
 static bool parse_helo(struct smtp *s, struct smtp_event *e)
 {
+    static const char what[] = "Give your name: a domain or an address literal";
     const char *space = memchr(e->arg.p, ' ', e->arg.n);
-    if (space != NULL)
+    s->extended_asked = e->extended;
+    if (space != NULL) {
+        problems_add(&e->problems, PROBLEM_HELO_EXTRA);
         e->arg = span_between(e->arg.p, space);
+    }
     bool good = e->arg.n > 0;
     for (size_t i = 0; i < e->arg.n; i++)
         good = good && e->arg.p[i] > ' ' && e->arg.p[i] < 0x7f;
-    if (s->config->strict)
-        good = good && path_is_host(e->arg);
-    return good || refuse(s, e, 501, NULL, "Give your name: a domain or an address literal");
+    if (!good)
+        return offend(s, e, e->arg.n > 0 ? PROBLEM_HELO_NAME : PROBLEM_COMMAND_SYNTAX, 501, NULL, what);
+    if (!e->extended && *e->arg.p == '[')
+        problems_add(&e->problems, PROBLEM_HELO_LITERAL);
+    return path_is_host(e->arg) || tolerate(s, e, PROBLEM_HELO_NAME, 501, NULL, what);
 }
 
 /* A decimal number, in front of end; returns its first digit. */
@@ -302,24 +341,37 @@ static bool parse_ehlo(struct smtp *s, struct smtp_event *e)
     return true;
 }
 
+/* What stands between the colon and the address; whether it is taken. */
+static bool take_start_of_path(struct smtp *s, struct smtp_event *e, struct span *t)
+{
+    static const char what[] = "An address stands in brackets, right behind the colon";
+    size_t n = t->n;
+    span_skip_spaces(t);
+    if (t->n < n && !tolerate(s, e, PROBLEM_BLANK_BEFORE_PATH, 501, "5.5.4", what))
+        return false;
+    return (t->n > 0 && *t->p == '<') || tolerate(s, e, PROBLEM_NO_BRACKETS, 501, "5.5.4", what);
+}
+
 /* "FROM:" or "TO:", a path, parameters.  A space after the colon is taken, as mail servers take it. */
 static bool parse_path(struct smtp *s, struct smtp_event *e, const char *prefix)
 {
     struct span t = e->arg;
     e->arg = (struct span){NULL, 0};
     if (!span_starts(t, prefix))
-        return refuse(s, e, 501, "5.5.4", e->type == SMTP_MAIL ? "Say MAIL FROM:<address>" : "Say RCPT TO:<address>");
+        return offend(s, e, PROBLEM_COMMAND_SYNTAX, 501, "5.5.4",
+                      e->type == SMTP_MAIL ? "Say MAIL FROM:<address>" : "Say RCPT TO:<address>");
     t = span_between(t.p + strlen(prefix), t.p + t.n);
-    if (s->config->strict && (t.n == 0 || *t.p != '<'))
-        return refuse(s, e, 501, "5.5.4", "An address stands in brackets, right behind the colon");
-    span_skip_spaces(&t);
-    const char *status = e->type == SMTP_MAIL ? "5.1.7" : "5.1.3";
+    if (!take_start_of_path(s, e, &t))
+        return false;
+    const char *status = e->type == SMTP_MAIL ? "5.1.7" : "5.1.3", *start = t.p;
     struct span address;
     if (!path_take(&t, &address) || (t.n > 0 && *t.p != ' '))
-        return refuse(s, e, 501, status, "The address is not well-formed");
-    const char *problem = path_problem(address, e->type == SMTP_RCPT);
-    if (s->config->strict && problem != NULL)
-        return refuse(s, e, 501, status, problem);
+        return offend(s, e, PROBLEM_PATH, 501, status, "The address is not well-formed");
+    if (address.p - start > 1) /* beyond the bracket */
+        problems_add(&e->problems, PROBLEM_SOURCE_ROUTE);
+    enum problem problem = path_problem(address, e->type == SMTP_RCPT);
+    if (problem != PROBLEMS && !tolerate(s, e, problem, 501, status, problem_about(problem)->sentence))
+        return false;
     e->arg = address;
     struct span given = t;
     span_skip_spaces(&given);
@@ -333,13 +385,14 @@ static bool check_utf8(struct smtp *s, struct smtp_event *e, bool allowed)
     if (!span_has_8bit(e->line))
         return true;
     if (!allowed)
-        return refuse(s, e, 553, "5.6.7", "An address outside ASCII needs SMTPUTF8 with MAIL");
-    return utf8_is_valid(e->line) || refuse(s, e, 501, "5.5.2", "This is not UTF-8");
+        return offend(s, e, PROBLEM_UTF8_PATH, 553, "5.6.7", "An address outside ASCII needs SMTPUTF8 with MAIL");
+    return utf8_is_valid(e->line) || offend(s, e, PROBLEM_NOT_UTF8, 501, "5.5.2", "This is not UTF-8");
 }
 
 static bool parse_mail(struct smtp *s, struct smtp_event *e)
 {
-    s->utf8_asked = s->binary_asked = false;
+    s->utf8_asked = s->binary_asked = s->eightbit_asked = false;
+    s->declared_asked = 0;
     return parse_path(s, e, "FROM:") && check_utf8(s, e, s->utf8_asked);
 }
 
@@ -348,7 +401,7 @@ static bool parse_rcpt(struct smtp *s, struct smtp_event *e)
     if (!parse_path(s, e, "TO:") || !check_utf8(s, e, s->utf8))
         return false;
     if (e->arg.n == 0)
-        return refuse(s, e, 501, "5.1.3", "The forward-path is empty");
+        return offend(s, e, PROBLEM_PATH, 501, "5.1.3", "The forward-path is empty");
     if (s->config->max_recipients > 0 && s->recipients >= s->config->max_recipients)
         return refuse(s, e, 452, "4.5.3", "Too many recipients"); /* RFC 5321 4.5.3.1.10 */
     return true;
@@ -358,15 +411,17 @@ static bool parse_rcpt(struct smtp *s, struct smtp_event *e)
 static bool parse_data(struct smtp *s, struct smtp_event *e)
 {
     if (s->binary)
-        return refuse(s, e, 503, "5.5.1", "BODY=BINARYMIME is sent with BDAT");
+        return offend(s, e, PROBLEM_OUT_OF_ORDER, 503, "5.5.1", "BODY=BINARYMIME is sent with BDAT");
     return parse_none(s, e);
 }
 
 static bool parse_starttls(struct smtp *s, struct smtp_event *e)
 {
     if (s->secure)
-        return refuse(s, e, 503, "5.5.1", "TLS is in place already");
+        return offend(s, e, PROBLEM_OUT_OF_ORDER, 503, "5.5.1", "TLS is in place already");
     e->size = (uint64_t)(s->in_end - s->in);
+    if (e->size > 0)
+        problems_add(&e->problems, PROBLEM_EARLY_TLS);
     return parse_none(s, e);
 }
 
@@ -433,10 +488,10 @@ static bool take_response(struct smtp *s, struct smtp_event *e, struct span text
     if (s->mechanism == SASL_LOGIN) {
         e->arg = text;
         return text.n > 0 ? challenge(s, e, PASSWORD, "UGFzc3dvcmQ6" /* Password: */)
-                          : refuse(s, e, 501, "5.5.2", "The user name is empty");
+                          : offend(s, e, PROBLEM_AUTH_SYNTAX, 501, "5.5.2", "The user name is empty");
     }
     if (!sasl_parse((enum sasl_mechanism)s->mechanism, text, &found))
-        return refuse(s, e, 501, "5.5.2", "This is not what the mechanism has");
+        return offend(s, e, PROBLEM_AUTH_SYNTAX, 501, "5.5.2", "This is not what the mechanism has");
     e->arg = found.user;
     e->authzid = found.authzid;
     e->secret = found.secret;
@@ -446,7 +501,7 @@ static bool take_response(struct smtp *s, struct smtp_event *e, struct span text
 static bool decode_response(struct smtp *s, struct smtp_event *e, char *text, size_t n)
 {
     if (!base64_decode(text, &n))
-        return refuse(s, e, 501, "5.5.2", "This is not base64");
+        return offend(s, e, PROBLEM_AUTH_SYNTAX, 501, "5.5.2", "This is not base64");
     return take_response(s, e, (struct span){text, n});
 }
 
@@ -494,12 +549,14 @@ static bool parse_auth(struct smtp *s, struct smtp_event *e)
     size_t n = s->secret_n;
     e->arg = (struct span){NULL, 0};
     if (s->authenticated)
-        return refuse(s, e, 503, "5.5.1", "You are authenticated already");
+        return offend(s, e, PROBLEM_OUT_OF_ORDER, 503, "5.5.1", "You are authenticated already");
     if (name.n == 0)
-        return refuse(s, e, 501, "5.5.4", "Say AUTH and a mechanism");
+        return offend(s, e, PROBLEM_AUTH_SYNTAX, 501, "5.5.4", "Say AUTH and a mechanism");
     e->mechanism = sasl_mechanism(name);
     if (e->mechanism == SASL_NONE)
-        return refuse(s, e, 504, "5.5.4", "The mechanism is not known here");
+        return offend(s, e, PROBLEM_NOT_OFFERED, 504, "5.5.4", "The mechanism is not known here");
+    if (e->mechanism != SASL_CRAM_MD5 && !s->secure && offered(s) & SMTP_EXT_STARTTLS)
+        problems_add(&e->problems, PROBLEM_AUTH_IN_CLEAR);
     s->mechanism = (uint8_t)e->mechanism;
     s->step = FIRST;
     for (; n > 0 && *text == ' '; n--)
@@ -509,7 +566,7 @@ static bool parse_auth(struct smtp *s, struct smtp_event *e)
     if (n == 0)
         return first_challenge(s, e);
     if (e->mechanism == SASL_CRAM_MD5) /* it answers a challenge that must be given first */
-        return refuse(s, e, 501, "5.7.0", "CRAM-MD5 has no initial response");
+        return offend(s, e, PROBLEM_AUTH_SYNTAX, 501, "5.7.0", "CRAM-MD5 has no initial response");
     if (n == 1 && *text == '=') /* an empty one */
         return take_response(s, e, (struct span){text, 0});
     return decode_response(s, e, text, n);
@@ -558,8 +615,8 @@ static const struct verb {
     {"SOML", SMTP_UNKNOWN, 0, ALWAYS, 0, parse_any, 502, "5.5.1", "Command is obsolete"},
     {"SAML", SMTP_UNKNOWN, 0, ALWAYS, 0, parse_any, 502, "5.5.1", "Command is obsolete"},
     {"TURN", SMTP_UNKNOWN, 0, ALWAYS, 0, parse_any, 502, "5.5.1", "Command is obsolete"},
-    {"ETRN", SMTP_UNKNOWN, 0, ALWAYS, 0, parse_any, 502, "5.5.1", "There is no queue here"},
-    {"ATRN", SMTP_UNKNOWN, 0, ALWAYS, 0, parse_any, 502, "5.5.1", "There is no queue here"},
+    {"ETRN", SMTP_UNKNOWN, NEVER, ALWAYS, 0, parse_any, 502, "5.5.1", ""},
+    {"ATRN", SMTP_UNKNOWN, NEVER, ALWAYS, 0, parse_any, 502, "5.5.1", ""},
     {NULL, SMTP_UNKNOWN, 0, ALWAYS, 0, parse_any, 500, "5.5.1", "Command is not recognised"},
 };
 
@@ -594,18 +651,42 @@ static const char *out_of_order(const struct smtp *s, enum smtp_event_type event
 }
 
 /* What stands against the command, whatever its argument; code 0 if nothing. */
-static struct smtp_refusal object(const struct smtp *s, const struct verb *v)
+static struct smtp_refusal object(const struct smtp *s, struct smtp_event *e, const struct verb *v)
 {
     const struct smtp_config *c = s->config;
-    if (v->with != 0 && !(v->with & offered(s)))
+    if (v->with != 0 && !(v->with & offered(s))) {
+        problems_add(&e->problems, PROBLEM_NOT_OFFERED);
         return (struct smtp_refusal){502, "5.5.1", "Command is not offered here"};
+    }
     if (c->require_tls && v->after & AFTER_TLS && !s->secure)
         return (struct smtp_refusal){530, "5.7.0", "Say STARTTLS first"};
     if (c->require_auth && v->after & AFTER_AUTH && !s->authenticated)
         return (struct smtp_refusal){530, "5.7.0", "Authentication is required"};
-    if (!(v->in_order & 1u << s->state))
+    if (!(v->in_order & 1u << s->state)) {
+        bool group = s->path_refused && (v->event == SMTP_RCPT || v->event == SMTP_DATA || v->event == SMTP_BDAT);
+        if (!group)
+            problems_add(&e->problems, PROBLEM_OUT_OF_ORDER);
         return (struct smtp_refusal){503, "5.5.1", out_of_order(s, v->event)};
+    }
     return (struct smtp_refusal){0, NULL, NULL};
+}
+
+/* Notes what is wrong with the line and with the command, whatever its argument. */
+static void look_at_command(struct smtp *s, struct smtp_event *e, const struct verb *v, struct span whole)
+{
+    const unsigned extended = SMTP_EXT_STARTTLS | SMTP_EXT_AUTH | SMTP_EXT_CHUNKING;
+    size_t most = v->event == SMTP_AUTH   ? SMTP_AUTH_LINE_MAX
+                  : v->event == SMTP_MAIL ? COMMAND_MAX + MAIL_MORE
+                  : v->event == SMTP_RCPT ? COMMAND_MAX + RCPT_MORE
+                                          : COMMAND_MAX;
+    if (whole.n + 2 > most)
+        problems_add(&e->problems, PROBLEM_LONG_COMMAND);
+    if (v->name == NULL)
+        problems_add(&e->problems, PROBLEM_UNKNOWN_COMMAND);
+    else if (v->event == SMTP_UNKNOWN && v->with == 0)
+        problems_add(&e->problems, PROBLEM_OBSOLETE_COMMAND);
+    if (v->with & extended && s->state >= READY && !s->extended)
+        problems_add(&e->problems, PROBLEM_AFTER_HELO);
 }
 
 /* The size of a chunk: a decimal number, and perhaps LAST.  *huge if it is beyond 64 bits. */
@@ -638,7 +719,8 @@ static bool parse_bdat(struct smtp *s, struct smtp_event *e)
 {
     bool huge;
     if (!take_chunk_size(e->arg, &s->chunk, &s->last, &huge))
-        return refuse(s, e, 501, "5.5.4", "Say BDAT and a number of octets, and LAST with the last chunk");
+        return offend(s, e, PROBLEM_COMMAND_SYNTAX, 501, "5.5.4",
+                      "Say BDAT and a number of octets, and LAST with the last chunk");
     if (huge) {
         s->closing = true;
         return refuse(s, e, 552, "5.3.4", "There is no such message");
@@ -647,8 +729,7 @@ static bool parse_bdat(struct smtp *s, struct smtp_event *e)
     if (s->chunk_refused.code == 503 && none)
         s->chunk_refused.code = 0;
     if (s->chunk_refused.code == 0 && s->state != CHUNKS) {
-        s->size = 0;
-        s->cr = s->bare = false;
+        command_begin_data(s);
     }
     e->size = s->chunk_size = s->chunk;
     e->last = s->last;
@@ -675,7 +756,10 @@ bool command_is_http(struct span line)
     return false;
 }
 
-void command_refuse_http(struct smtp *s, struct smtp_event *e) { refuse(s, e, 421, "4.7.0", "This is SMTP, not HTTP"); }
+void command_refuse_http(struct smtp *s, struct smtp_event *e)
+{
+    offend(s, e, PROBLEM_UNKNOWN_COMMAND, 421, "4.7.0", "This is SMTP, not HTTP");
+}
 
 /* The command's name, and its argument; the line may hold no NUL, CR or LF. */
 static bool split_command(struct smtp *s, struct smtp_event *e, struct span *name)
@@ -684,8 +768,12 @@ static bool split_command(struct smtp *s, struct smtp_event *e, struct span *nam
     while (end > e->line.p && (end[-1] == ' ' || end[-1] == '\t'))
         end--; /* RFC 5321 4.1.1: trailing white space is tolerated */
     const char *space = memchr(e->line.p, ' ', (size_t)(end - e->line.p));
+    if (end < e->line.p + e->line.n)
+        problems_add(&e->problems, PROBLEM_TRAILING_BLANK);
     *name = span_between(e->line.p, space != NULL ? space : end);
     e->arg = span_between(space != NULL ? space : end, end);
+    if (e->arg.n > 1 && e->arg.p[1] == ' ')
+        problems_add(&e->problems, PROBLEM_EXTRA_BLANK);
     span_skip_spaces(&e->arg);
     return memchr(s->line, '\0', e->line.n) == NULL && memchr(s->line, '\r', e->line.n) == NULL &&
            memchr(s->line, '\n', e->line.n) == NULL;
@@ -701,7 +789,8 @@ void command_interpret(struct smtp *s, struct smtp_event *e)
         v++;
     hide_secrets(s, e, v->name != NULL);
     s->wary = s->wary && v->name == NULL;
-    struct smtp_refusal o = object(s, v);
+    look_at_command(s, e, v, whole);
+    struct smtp_refusal o = object(s, e, v);
     s->event = (uint8_t)(e->type = v->event);
     smtp_reply(s, e, v->code, v->enhanced, v->text != NULL ? v->text : s->config->hostname);
     s->legal = v->code < 400;
@@ -713,7 +802,7 @@ void command_interpret(struct smtp *s, struct smtp_event *e)
     } else if (v->name == NULL && command_is_http(whole)) {
         command_refuse_http(s, e);
     } else if (!good) {
-        refuse(s, e, 500, "5.5.2", "A command holds no NUL, CR or LF, and ends with CRLF");
+        offend(s, e, PROBLEM_COMMAND_OCTETS, 500, "5.5.2", "A command holds no NUL, CR or LF, and ends with CRLF");
     } else {
         v->parse(s, e);
     }

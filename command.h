@@ -43,6 +43,25 @@ static inline bool command_refuse(struct smtp *s, struct smtp_event *e, int code
     return false;
 }
 
+/* The same for what the client got wrong. */
+static inline bool command_offend(struct smtp *s, struct smtp_event *e, enum problem problem, int code,
+                                  const char *enhanced, const char *text)
+{
+    problems_add(&e->problems, problem);
+    return command_refuse(s, e, code, enhanced, text);
+}
+
+/* The same where that is taken all the same, unless to be strict; whether it is. */
+static inline bool command_tolerate(struct smtp *s, struct smtp_event *e, enum problem problem, int code,
+                                    const char *enhanced, const char *text)
+{
+    problems_add(&e->problems, problem);
+    return !s->config->strict || command_refuse(s, e, code, enhanced, text);
+}
+
+/* None of the mail data have come yet. */
+void command_begin_data(struct smtp *s);
+
 /* Fills the event that the command in e->line is, and prepares its reply. */
 void command_interpret(struct smtp *s, struct smtp_event *e);
 

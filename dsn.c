@@ -30,15 +30,23 @@ bool dsn_is_xtext(struct span t, bool utf8)
     return true;
 }
 
-bool dsn_is_notify(struct span t)
+bool dsn_is_notify(struct span t, bool *twice)
 {
+    static const char *const words[] = {"SUCCESS", "FAILURE", "DELAY"};
+    unsigned given = 0;
+    *twice = false;
     if (span_is(t, "NEVER"))
         return true;
     for (;;) {
         const char *comma = t.n > 0 ? memchr(t.p, ',', t.n) : NULL;
         struct span one = comma != NULL ? span_between(t.p, comma) : t;
-        if (!span_is(one, "SUCCESS") && !span_is(one, "FAILURE") && !span_is(one, "DELAY"))
+        unsigned i = 0;
+        while (i < 3 && !span_is(one, words[i]))
+            i++;
+        if (i == 3)
             return false;
+        *twice = *twice || given & 1u << i;
+        given |= 1u << i;
         if (comma == NULL)
             return true;
         span_skip(&t, one.n + 1);

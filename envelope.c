@@ -11,38 +11,23 @@
 
 enum { HELO_SHOWN = 255 /* octets of the client's name in Received: */ };
 
-/* ---- texts ---- */
-
-static bool add(struct envelope_text *t, const char *p, size_t n)
-{
-    if (t->n + n > t->size) {
-        size_t size = (t->n + n) * 2;
-        char *grown = realloc(t->p, size);
-        if (grown == NULL)
-            return false;
-        t->p = grown;
-        t->size = size;
-    }
-    if (n > 0)
-        memcpy(t->p + t->n, p, n);
-    t->n += n;
-    return true;
-}
-
-static bool set(struct envelope_text *t, struct span s)
+static bool set(struct text *t, struct span s)
 {
     t->n = 0;
-    return add(t, s.p, s.n);
+    t->failed = false;
+    text_add(t, s.p, s.n);
+    return !t->failed;
 }
-
-static struct span span_of(const struct envelope_text *t) { return (struct span){t->p, t->n}; }
 
 /* ---- events ---- */
 
 static bool take_recipient(struct envelope *v, struct span address, struct span params)
 {
-    if (!add(&v->recipients, address.p, address.n) || !add(&v->recipients, "", 1) ||
-        !add(&v->recipient_params, params.p, params.n) || !add(&v->recipient_params, "", 1))
+    text_add(&v->recipients, address.p, address.n);
+    text_add(&v->recipients, "", 1);
+    text_add(&v->recipient_params, params.p, params.n);
+    text_add(&v->recipient_params, "", 1);
+    if (v->recipients.failed || v->recipient_params.failed)
         return false;
     v->n_recipients++;
     return true;
@@ -65,6 +50,7 @@ bool envelope_take(struct envelope *v, const struct smtp_event *e)
         v->utf8 = e->utf8;
         v->binary = e->binary;
         v->recipients.n = v->recipient_params.n = 0;
+        v->recipients.failed = v->recipient_params.failed = false;
         v->n_recipients = 0;
         return set(&v->sender, e->arg) && set(&v->sender_params, e->params);
     case SMTP_RCPT:
@@ -162,7 +148,7 @@ static void put_received(const struct envelope *v, struct save_message *m, const
 void envelope_add_headers(const struct envelope *v, struct save_message *m, const struct io_peer *peer,
                           const char *hostname, uint64_t id)
 {
-    struct span sender = span_of(&v->sender);
+    struct span sender = text_span(&v->sender);
     put(m, "Return-Path: <");
     save_add(m, sender.p, sender.n);
     put(m, ">\r\n");
@@ -182,7 +168,7 @@ void envelope_mbox_line(const struct envelope *v, int64_t seconds, char line[ENV
     static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
     static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                          "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    struct span sender = v->sender.n > 0 ? span_of(&v->sender) : (struct span){nobody, sizeof nobody - 1};
+    struct span sender = v->sender.n > 0 ? text_span(&v->sender) : (struct span){nobody, sizeof nobody - 1};
     time_t at = (time_t)seconds;
     struct tm utc;
     size_t n = sender.n < ENVELOPE_MBOX_LINE_MAX / 2 ? sender.n : ENVELOPE_MBOX_LINE_MAX / 2;

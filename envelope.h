@@ -13,19 +13,14 @@
 #include "io.h"
 #include "save.h"
 #include "smtp.h"
-
-/* A growing text; p is NULL until there is some. */
-struct envelope_text {
-    char *p;
-    size_t n, size;
-};
+#include "text.h"
 
 /* The caller allocates it, zeroed, and frees what it holds with envelope_close(). */
 struct envelope {
-    struct envelope_text helo;
-    struct envelope_text user; /* who asked to be authenticated last */
-    struct envelope_text sender, sender_params;
-    struct envelope_text recipients, recipient_params; /* each followed by NUL */
+    struct text helo;
+    struct text user; /* who asked to be authenticated last */
+    struct text sender, sender_params;
+    struct text recipients, recipient_params; /* each followed by NUL */
     uint64_t n_recipients;
     const char *tls;    /* the version of TLS, NULL without it; borrowed */
     bool authenticated; /* that user has been */

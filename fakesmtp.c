@@ -297,6 +297,7 @@ static int open_server(struct app *a)
         .extensions = SMTP_EXT_ALL & ~o->hidden & ~(o->tls ? 0u : (unsigned)SMTP_EXT_STARTTLS),
         .require_auth = o->require_auth,
         .require_tls = o->require_tls,
+        .examine = o->format == OPTIONS_JSON,
     };
     a->lmtp = a->smtp;
     a->lmtp.lmtp = true;

@@ -16,55 +16,6 @@
 
 #include "mime_text.h"
 
-_Static_assert(MIME_PROBLEMS <= 64, "each problem is a bit");
-
-const char *mime_problem_text(enum mime_problem problem)
-{
-    static const char *const texts[] = {
-        [MIME_NUL] = "NUL octet (RFC 5322 4)",
-        [MIME_BARE_CR] = "bare CR (RFC 5322 2.3)",
-        [MIME_MIXED_LINES] = "bare LF among lines that end in CRLF (RFC 5322 2.3)",
-        [MIME_LONG_LINE] = "line longer than 998 octets (RFC 5322 2.1.1)",
-        [MIME_ENVELOPE_LINE] = "mbox \"From \" line before the header (RFC 4155)",
-        [MIME_NO_COLON] = "line in the header that is no field (RFC 5322 2.2)",
-        [MIME_BLANK_BEFORE_COLON] = "blank between a field's name and its colon (RFC 5322 4.5)",
-        [MIME_STRAY_FOLD] = "header that begins with a folded line (RFC 5322 2.2.3)",
-        [MIME_NO_BLANK_LINE] = "no blank line between header and body (RFC 5322 2.1)",
-        [MIME_LARGE_HEADER] = "header larger than 1 MiB, of which the rest was not read (RFC 5322 2.2)",
-        [MIME_DUPLICATE_FIELD] = "field that may be there only once (RFC 5322 3.6)",
-        [MIME_8BIT_HEADER] = "8-bit octets in the header that are not UTF-8 (RFC 6532 3.1)",
-        [MIME_ENCODED_WORD] = "malformed encoded word (RFC 2047 2)",
-        [MIME_LONG_ENCODED_WORD] = "encoded word longer than 75 characters (RFC 2047 2)",
-        [MIME_UNKNOWN_CHARSET] = "unknown charset (RFC 2046 4.1.2)",
-        [MIME_TOO_MANY_CHARSETS] = "more than 2000 changes of charset, of which the rest was not decoded (RFC 2047 5)",
-        [MIME_UNDECODABLE] = "octets that are no characters of their charset (RFC 2046 4.1.2)",
-        [MIME_UNDECLARED_8BIT] = "8-bit octets in text declared to be US-ASCII (RFC 2046 4.1.2)",
-        [MIME_UNKNOWN_ENCODING] = "unknown transfer encoding (RFC 2045 6.1)",
-        [MIME_BASE64] = "malformed base64 (RFC 2045 6.8)",
-        [MIME_BASE64_PADDING] = "base64 without its padding (RFC 2045 6.8)",
-        [MIME_QUOTED_PRINTABLE] = "malformed quoted-printable (RFC 2045 6.7)",
-        [MIME_CONTENT_TYPE] = "malformed Content-Type (RFC 2045 5.1)",
-        [MIME_NO_BOUNDARY] = "multipart without a boundary parameter (RFC 2046 5.1.1)",
-        [MIME_LONG_BOUNDARY] = "boundary longer than 70 characters (RFC 2046 5.1.1)",
-        [MIME_NO_PARTS] = "multipart without a part (RFC 2046 5.1.1)",
-        [MIME_UNCLOSED] = "multipart without its closing boundary (RFC 2046 5.1.1)",
-        [MIME_ENCODED_MULTIPART] = "transfer encoding of a multipart (RFC 2045 6.4)",
-        [MIME_ENCODED_MESSAGE] = "transfer encoding of a message in a message (RFC 2046 5.2.1)",
-        [MIME_TOO_MANY_PARTS] = "more than 1000 parts, of which the rest was not read (RFC 2046 5.1)",
-        [MIME_TOO_DEEP] = "parts nested more than 100 deep (RFC 2046 5.1)",
-        [MIME_PARAMETER] = "malformed parameter (RFC 2045 5.1)",
-        [MIME_PARAMETER_WORD] = "encoded word in a parameter (RFC 2047 5)",
-        [MIME_PARAMETER_SEGMENT] = "parameter in pieces of which some are missing, or there twice (RFC 2231 3)",
-        [MIME_PARAMETER_CODING] = "malformed charset or percent sign in a parameter (RFC 2231 4)",
-        [MIME_ADDRESS] = "malformed address (RFC 5322 3.4)",
-        [MIME_NO_COMMA] = "no comma between two addresses (RFC 5322 3.4)",
-        [MIME_DATE] = "malformed date (RFC 5322 3.3)",
-        [MIME_OBSOLETE_DATE] = "date in an obsolete form (RFC 5322 4.3)",
-        [MIME_WRONG_DAY] = "date with another day's name (RFC 5322 3.3)",
-    };
-    return texts[problem];
-}
-
 /* ---- header fields ---- */
 
 /* Takes a line; text: without its end. */
@@ -94,7 +45,7 @@ static bool split_field(struct mime *m, struct span line, struct mime_field *fie
     if (field->name.n == 0 || i == line.n || line.p[i] != ':')
         return false;
     if (i > field->name.n) /* RFC 5322 4.5 */
-        mime_note(m, MIME_BLANK_BEFORE_COLON);
+        mime_note(m, PROBLEM_BLANK_BEFORE_COLON);
     field->value = (struct span){line.p + i + 1, line.n - i - 1};
     return true;
 }
@@ -104,7 +55,7 @@ bool mime_take_field(struct mime *m, struct span *header, struct mime_field *fie
     struct span line;
     while (take_line(header, &line)) {
         if (!split_field(m, line, field)) {
-            mime_note(m, is_folded(line) ? MIME_STRAY_FOLD : MIME_NO_COLON);
+            mime_note(m, is_folded(line) ? PROBLEM_STRAY_FOLD : PROBLEM_NO_COLON);
             while (is_folded(*header))
                 (void)take_line(header, &line);
             continue;
@@ -185,7 +136,7 @@ static void advance(struct mime *m, struct mime_delimiter d)
             d = beyond;
         }
         if (m->open > (unsigned)(d.level + 1))
-            mime_note(m, MIME_UNCLOSED);
+            mime_note(m, PROBLEM_UNCLOSED);
         m->open = (unsigned)(d.level + 1);
         if (m->open == 0) {
             m->next = NULL;
@@ -227,7 +178,7 @@ static void split_part(struct mime *m, struct mime_part *part)
     struct mime_delimiter d;
     struct mime_field field;
     if (span_starts(rest, "From ") && memcmp(rest.p, "From ", 5) == 0 && take_line(&rest, &line)) {
-        mime_note(m, MIME_ENVELOPE_LINE);
+        mime_note(m, PROBLEM_ENVELOPE_LINE);
         start = rest.p;
     }
     while (take_line(&rest, &line)) {
@@ -248,7 +199,7 @@ static void split_part(struct mime *m, struct mime_part *part)
             odd = line.p;
     }
     if (odd != NULL) {
-        mime_note(m, MIME_NO_BLANK_LINE);
+        mime_note(m, PROBLEM_NO_BLANK_LINE);
         rest = span_between(odd, m->limit);
     }
     part->header = span_between(start, rest.p);
@@ -259,7 +210,7 @@ static void limit_header(struct mime *m, struct span *header)
 {
     if (header->n <= MIME_HEADER_MAX)
         return;
-    mime_note(m, MIME_LARGE_HEADER);
+    mime_note(m, PROBLEM_LARGE_HEADER);
     header->n = MIME_HEADER_MAX;
     while (header->n > 0 && header->p[header->n - 1] != '\n')
         header->n--;
@@ -273,19 +224,19 @@ static void look_over(struct mime *m, struct span t)
         char c = t.p[i];
         bool crlf = c == '\r' && i + 1 < t.n && t.p[i + 1] == '\n';
         if (c == '\0')
-            mime_note(m, MIME_NUL);
+            mime_note(m, PROBLEM_NUL);
         if (c == '\r' && !crlf)
-            mime_note(m, MIME_BARE_CR);
+            mime_note(m, PROBLEM_BARE_CR);
         if (c == '\n' && i > 0 && t.p[i - 1] == '\r')
             m->crlf = true;
         else if (c == '\n')
             m->lf = true;
         length = c == '\n' ? 0 : length + !crlf;
         if (length > 998) /* RFC 5322 2.1.1 */
-            mime_note(m, MIME_LONG_LINE);
+            mime_note(m, PROBLEM_LONG_LINE);
     }
     if (m->crlf && m->lf)
-        mime_note(m, MIME_MIXED_LINES);
+        mime_note(m, PROBLEM_MIXED_LINES);
 }
 
 /* Content-ID without brackets. */
@@ -326,7 +277,7 @@ static bool is_first(struct mime *m, struct span name, unsigned *seen)
         bool first = (*seen & 1u << i) == 0;
         *seen |= 1u << i;
         if (!first)
-            mime_note(m, MIME_DUPLICATE_FIELD);
+            mime_note(m, PROBLEM_DUPLICATE_FIELD);
         return first;
     }
     return false;
@@ -375,12 +326,12 @@ static void read_type(struct mime *m, struct mime_part *part)
     if (t.p != NULL && take_type(&t, &part->type, &part->subtype)) {
         mime_skip_cfws(&t);
         if (t.n > 0 && *t.p != ';')
-            mime_note(m, MIME_CONTENT_TYPE);
+            mime_note(m, PROBLEM_CONTENT_TYPE);
         return;
     }
     bool message = t.p == NULL && m->digest; /* RFC 2046 5.1.5 */
     if (t.p != NULL)
-        mime_note(m, MIME_CONTENT_TYPE); /* RFC 2045 5.2: then it is text/plain */
+        mime_note(m, PROBLEM_CONTENT_TYPE); /* RFC 2045 5.2: then it is text/plain */
     part->type = literal(message ? "message" : "text");
     part->subtype = literal(message ? "rfc822" : "plain");
 }
@@ -419,16 +370,16 @@ static void take_bare(struct mime *m, struct span *t, struct span *value)
 {
     struct span token = *t;
     if (mime_take_token(t).n == 0)
-        mime_note(m, MIME_PARAMETER);
+        mime_note(m, PROBLEM_PARAMETER);
     while (t->n > 0 && !mime_is_blank(*t->p) && *t->p != ';' && *t->p != '(') {
-        mime_note(m, MIME_PARAMETER);
+        mime_note(m, PROBLEM_PARAMETER);
         span_skip(t, 1);
     }
     *value = span_between(token.p, t->p);
     mime_skip_cfws(t);
     if (t->n == 0 || *t->p == ';')
         return;
-    mime_note(m, MIME_PARAMETER);
+    mime_note(m, PROBLEM_PARAMETER);
     if (is_param(*t))
         return;
     while (t->n > 0 && *t->p != ';')
@@ -447,7 +398,7 @@ static bool take_param(struct mime *m, struct span *t, struct param *param)
         param->name = mime_take_token(t);
         mime_skip_cfws(t);
         if (param->name.n == 0 || t->n == 0 || *t->p != '=') {
-            mime_note(m, MIME_PARAMETER);
+            mime_note(m, PROBLEM_PARAMETER);
             while (t->n > 0 && *t->p != ';')
                 span_skip(t, 1);
             continue;
@@ -458,7 +409,7 @@ static bool take_param(struct mime *m, struct span *t, struct param *param)
         if (!param->quoted) {
             take_bare(m, t, &param->value);
         } else if (!take_quoted(t, &param->value)) {
-            mime_note(m, MIME_PARAMETER);
+            mime_note(m, PROBLEM_PARAMETER);
             param->value = mime_trim(param->value);
         }
         return true;
@@ -484,7 +435,7 @@ static struct span take_charset(struct mime *m, struct span *t)
     const char *first = memchr(t->p, '\'', t->n);
     const char *second = first != NULL ? memchr(first + 1, '\'', (size_t)(t->p + t->n - first - 1)) : NULL;
     if (second == NULL) {
-        mime_note(m, MIME_PARAMETER_CODING);
+        mime_note(m, PROBLEM_PARAMETER_CODING);
         return (struct span){NULL, 0};
     }
     struct span charset = span_between(t->p, first);
@@ -507,7 +458,7 @@ static struct span find_boundary(struct mime *m, struct span value)
         while (boundary.n > 0 && mime_is_blank(boundary.p[boundary.n - 1]))
             boundary.n--;
         if (boundary.n > 70)
-            mime_note(m, MIME_LONG_BOUNDARY);
+            mime_note(m, PROBLEM_LONG_BOUNDARY);
         return boundary;
     }
     return (struct span){NULL, 0};
@@ -557,7 +508,7 @@ static void keep(struct mime *m, struct found *f, int kind, struct segment segme
         place = &f->segments[kind];
     f->n += kind >= 0;
     if (place == NULL || place->value.p != NULL)
-        mime_note(m, kind >= 0 ? MIME_PARAMETER_SEGMENT : MIME_PARAMETER);
+        mime_note(m, kind >= 0 ? PROBLEM_PARAMETER_SEGMENT : PROBLEM_PARAMETER);
     else
         *place = segment;
 }
@@ -584,7 +535,7 @@ static void put_segment(struct mime *m, struct mime_charset *c, const struct seg
         bool hex = percent && t.n > 2 && ascii_is_hex(t.p[1]) && ascii_is_hex(t.p[2]);
         bool escape = s->quoted && *t.p == '\\' && t.n > 1;
         if (percent && !hex)
-            mime_note(m, MIME_PARAMETER_CODING);
+            mime_note(m, PROBLEM_PARAMETER_CODING);
         if (!hex && !escape && !mime_is_break(*t.p))
             continue;
         mime_charset_put(c, run, (size_t)(t.p - run));
@@ -618,7 +569,7 @@ static void put_plain(struct mime *m, const struct segment *s, struct mime_sink 
     mime_words_put(&w, s->value, s->quoted);
     mime_words_close(&w);
     if (w.decoded)
-        mime_note(m, MIME_PARAMETER_WORD);
+        mime_note(m, PROBLEM_PARAMETER_WORD);
 }
 
 bool mime_param(struct mime *m, struct span value, const char *name, struct mime_sink to)
@@ -629,7 +580,7 @@ bool mime_param(struct mime *m, struct span value, const char *name, struct mime
     while (n < MIME_SEGMENTS_MAX && f.segments[n].value.p != NULL)
         n++;
     if (n < f.n)
-        mime_note(m, MIME_PARAMETER_SEGMENT);
+        mime_note(m, PROBLEM_PARAMETER_SEGMENT);
     if (f.extended.value.p != NULL) /* the better one where both are there: RFC 6266 4.3 */
         put_segments(m, &f.extended, 1, to);
     else if (n > 0)
@@ -667,9 +618,9 @@ static void enter_multipart(struct mime *m, struct mime_part *part, size_t place
 {
     struct span boundary = find_boundary(m, part->content_type);
     if (!is_identity(part->encoding)) /* RFC 2045 6.4 */
-        mime_note(m, MIME_ENCODED_MULTIPART);
+        mime_note(m, PROBLEM_ENCODED_MULTIPART);
     if (boundary.n == 0) {
-        mime_note(m, MIME_NO_BOUNDARY);
+        mime_note(m, PROBLEM_NO_BOUNDARY);
         enter_leaf(m, part);
         return;
     }
@@ -677,7 +628,7 @@ static void enter_multipart(struct mime *m, struct mime_part *part, size_t place
     m->stack[m->open++] = (struct mime_multipart){boundary, place, part->depth, digest};
     struct mime_delimiter d = find_delimiter(m, part->body.p);
     if (d.level != (int)m->open - 1 || d.close) {
-        mime_note(m, MIME_NO_PARTS);
+        mime_note(m, PROBLEM_NO_PARTS);
         m->open--;
         enter_leaf(m, part);
         return;
@@ -710,11 +661,11 @@ static void enter(struct mime *m, struct mime_part *part, size_t place)
 {
     bool multipart = span_is(part->type, "multipart"), message = is_message(part);
     if ((multipart || message) && part->depth + 1 >= MIME_DEPTH_MAX) {
-        mime_note(m, MIME_TOO_DEEP);
+        mime_note(m, PROBLEM_TOO_DEEP);
         multipart = message = false;
     }
     if (message && !is_identity(part->encoding)) { /* RFC 2046 5.2.1 */
-        mime_note(m, MIME_ENCODED_MESSAGE);
+        mime_note(m, PROBLEM_ENCODED_MESSAGE);
         message = false;
     }
     if (multipart)
@@ -730,7 +681,7 @@ void mime_open(struct mime *m, struct span message)
     if (message.p == NULL)
         message.p = "";
     m->message = message;
-    m->problems = 0;
+    m->problems = (struct problems){{0, 0}};
     m->crlf = m->lf = m->digest = m->within = false;
     m->next = message.p;
     m->limit = message.p + message.n;
@@ -744,7 +695,7 @@ bool mime_next(struct mime *m, struct mime_part *part)
     if (m->next == NULL)
         return false;
     if (m->parts == MIME_PARTS_MAX) {
-        mime_note(m, MIME_TOO_MANY_PARTS);
+        mime_note(m, PROBLEM_TOO_MANY_PARTS);
         m->next = NULL;
         return false;
     }
@@ -770,7 +721,7 @@ void mime_octets(struct mime *m, const struct mime_part *part, struct mime_sink 
         mime_undo_quoted_printable(m, part->body, to);
     } else {
         if (!is_identity(part->encoding) && part->kind == MIME_LEAF) /* RFC 2045 6.4: then it is but octets */
-            mime_note(m, MIME_UNKNOWN_ENCODING);
+            mime_note(m, PROBLEM_UNKNOWN_ENCODING);
         mime_put(to, part->body.p, part->body.n);
     }
 }

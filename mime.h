@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "problem.h"
 #include "span.h"
 
 enum {
@@ -29,62 +30,6 @@ enum {
     MIME_SEGMENTS_MAX = 128,       /* RFC 2231 3: pieces of one parameter */
     MIME_CHARSETS_MAX = 2000,      /* charsets opened, one after the other: that takes its time */
 };
-
-/* What is odd in a message. */
-enum mime_problem {
-    /* lines */
-    MIME_NUL,
-    MIME_BARE_CR,
-    MIME_MIXED_LINES, /* some lines end in CRLF, others in LF */
-    MIME_LONG_LINE,
-    /* headers */
-    MIME_ENVELOPE_LINE, /* "From ", as in an mbox */
-    MIME_NO_COLON,
-    MIME_BLANK_BEFORE_COLON,
-    MIME_STRAY_FOLD,
-    MIME_NO_BLANK_LINE,
-    MIME_LARGE_HEADER,
-    MIME_DUPLICATE_FIELD,
-    MIME_8BIT_HEADER, /* that is no UTF-8 either */
-    /* encoded words and charsets */
-    MIME_ENCODED_WORD,
-    MIME_LONG_ENCODED_WORD,
-    MIME_UNKNOWN_CHARSET,
-    MIME_TOO_MANY_CHARSETS,
-    MIME_UNDECODABLE,
-    MIME_UNDECLARED_8BIT,
-    /* transfer encodings */
-    MIME_UNKNOWN_ENCODING,
-    MIME_BASE64,
-    MIME_BASE64_PADDING,
-    MIME_QUOTED_PRINTABLE,
-    /* parts */
-    MIME_CONTENT_TYPE,
-    MIME_NO_BOUNDARY,
-    MIME_LONG_BOUNDARY,
-    MIME_NO_PARTS,
-    MIME_UNCLOSED,
-    MIME_ENCODED_MULTIPART,
-    MIME_ENCODED_MESSAGE,
-    MIME_TOO_MANY_PARTS,
-    MIME_TOO_DEEP,
-    /* parameters */
-    MIME_PARAMETER,
-    MIME_PARAMETER_WORD, /* an encoded word in a parameter */
-    MIME_PARAMETER_SEGMENT,
-    MIME_PARAMETER_CODING,
-    /* addresses and dates */
-    MIME_ADDRESS,
-    MIME_NO_COMMA,
-    MIME_DATE,
-    MIME_OBSOLETE_DATE,
-    MIME_WRONG_DAY,
-
-    MIME_PROBLEMS /* how many there are; at most 64 */
-};
-
-/* In words, with the section of the RFC it departs from, as "NUL octet (RFC 5322 4)"; a string that lasts. */
-const char *mime_problem_text(enum mime_problem problem);
 
 /* Where decoded octets go; never called with n 0, and with text a character is whole. */
 struct mime_sink {
@@ -125,9 +70,9 @@ struct mime_delimiter {
 /* The caller allocates it.  Only message and problems are for its eyes. */
 struct mime {
     struct span message;
-    uint64_t problems; /* a bit for each enum mime_problem */
-    unsigned charsets; /* opened so far */
-    bool crlf, lf;     /* lines that ended so */
+    struct problems problems; /* what is odd, as far as it has been read */
+    unsigned charsets;        /* opened so far */
+    bool crlf, lf;            /* lines that ended so */
     /* what mime_next() goes by */
     const char *next;  /* the header of the next part; NULL: no more */
     const char *limit; /* where what is being read ends */

@@ -78,7 +78,7 @@ static struct span take_angle(struct mime *m, struct span *t, bool *open)
     struct span angle = mime_trim(span_between(start, t->p));
     drop_route(&angle);
     if (t->n == 0 || *t->p != '>')
-        mime_note(m, MIME_ADDRESS);
+        mime_note(m, PROBLEM_ADDRESS);
     while (t->n > 0 && (*t->p == '>' || *open))
         span_skip(t, 1);
     return mime_trim(angle);
@@ -156,10 +156,10 @@ static void sort_out(struct mime *m, const struct reading *r, struct mime_addres
     if (r->angle.p == NULL && r->ats > 0 && r->local > r->start) { /* a name, and an address without brackets */
         a->name = mime_trim(span_between(r->start, r->local));
         a->address = span_between(r->local, text.p + text.n);
-        mime_note(m, MIME_ADDRESS);
+        mime_note(m, PROBLEM_ADDRESS);
     }
     if (r->open || memchr(a->address.p, '@', a->address.n) == NULL || (r->angle.p == NULL && r->ats > 1))
-        mime_note(m, MIME_ADDRESS);
+        mime_note(m, PROBLEM_ADDRESS);
 }
 
 bool mime_take_address(struct mime *m, struct span *list, struct mime_address *address)
@@ -169,7 +169,7 @@ bool mime_take_address(struct mime *m, struct span *list, struct mime_address *a
         memset(&r, 0, sizeof r);
         bool ends = read_address(m, list, &r);
         if (!ends) {
-            mime_note(m, MIME_NO_COMMA);
+            mime_note(m, PROBLEM_NO_COMMA);
             *list = span_between(r.cut, list->p + list->n);
         } else if (list->n > 0) {
             span_skip(list, 1);
@@ -177,7 +177,7 @@ bool mime_take_address(struct mime *m, struct span *list, struct mime_address *a
         if (r.start == NULL && r.angle.p == NULL)
             continue;
         if (ends && r.cut != NULL && r.angle.p == NULL)
-            mime_note(m, MIME_ADDRESS);
+            mime_note(m, PROBLEM_ADDRESS);
         sort_out(m, &r, address);
         return true;
     }
@@ -246,7 +246,7 @@ void mime_addr_spec(struct mime *m, struct span address, struct mime_sink to)
 {
     struct mime_charset c;
     mime_charset_open(&c, m, (struct span){NULL, 0}, to);
-    c.malformed = MIME_8BIT_HEADER;
+    c.malformed = PROBLEM_8BIT_HEADER;
     char last = '@';
     bool open = false;
     address = mime_some(address);
@@ -336,7 +336,7 @@ static bool take_day(struct mime *m, struct span *t, struct date *d)
     size_t digits = before - t->n;
     mime_skip_cfws(t);
     if (digits < 4) { /* RFC 5322 4.3 */
-        mime_note(m, MIME_OBSOLETE_DATE);
+        mime_note(m, PROBLEM_OBSOLETE_DATE);
         d->year += digits == 3 || d->year > 49 ? 1900 : 2000;
     }
     return d->year > 0 && d->day > 0 && d->day <= days_in(d->month, d->year);
@@ -399,7 +399,7 @@ static bool take_zone(struct mime *m, struct span *t, struct date *d)
         return ok && d->zone_hour < 24 && d->zone_minute < 60;
     }
     struct span word = take_letters(t);
-    mime_note(m, word.n > 0 ? MIME_OBSOLETE_DATE : MIME_DATE);
+    mime_note(m, word.n > 0 ? PROBLEM_OBSOLETE_DATE : PROBLEM_DATE);
     read_zone(word, d);
     return true;
 }
@@ -424,9 +424,9 @@ static bool read_date(struct mime *m, struct span t, struct date *d)
         return false;
     unsigned day = find_name(name, "MonTueWedThuFriSatSun", 7);
     if (t.n > 0 || (name.n > 0 && day == 7))
-        mime_note(m, MIME_DATE);
+        mime_note(m, PROBLEM_DATE);
     else if (name.n > 0 && day != day_of_week(d))
-        mime_note(m, MIME_WRONG_DAY);
+        mime_note(m, PROBLEM_WRONG_DAY);
     return true;
 }
 
@@ -442,7 +442,7 @@ bool mime_date(struct mime *m, struct span value, char text[32])
 {
     struct date d;
     if (!read_date(m, value, &d)) {
-        mime_note(m, MIME_DATE);
+        mime_note(m, PROBLEM_DATE);
         return false;
     }
     put_number(&text, d.year, 4, '-');

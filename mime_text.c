@@ -118,7 +118,7 @@ static void end_quantum(struct mime *m, struct gathered *g, unsigned bits, unsig
     if (n > 2)
         gather(g, (char)(bits >> 8 & 0xff));
     if (n == 1)
-        mime_note(m, MIME_BASE64);
+        mime_note(m, PROBLEM_BASE64);
 }
 
 /* Takes the padding behind n digits. */
@@ -128,9 +128,9 @@ static void take_padding(struct mime *m, struct span *t, unsigned n)
     for (; t->n > 0 && (*t->p == '=' || mime_is_blank(*t->p)); span_skip(t, 1))
         padding += *t->p == '=';
     if (n == 0)
-        mime_note(m, MIME_BASE64);
+        mime_note(m, PROBLEM_BASE64);
     else if (padding + n != 4)
-        mime_note(m, MIME_BASE64_PADDING);
+        mime_note(m, PROBLEM_BASE64_PADDING);
 }
 
 /* RFC 2045 6.8: what is no digit is skipped, and "=" ends the data.  But data put together from several pieces goes on
@@ -149,7 +149,7 @@ void mime_undo_base64(struct mime *m, struct span t, struct mime_sink to)
             take_padding(m, &t, n);
             bits = n = 0;
             if (t.n > 0)
-                mime_note(m, MIME_BASE64);
+                mime_note(m, PROBLEM_BASE64);
             pieces = pieces || is_base64(t);
             if (!pieces)
                 break;
@@ -159,7 +159,7 @@ void mime_undo_base64(struct mime *m, struct span t, struct mime_sink to)
             bits = bits << 6 | value;
             n++;
         } else if (!mime_is_blank(*t.p)) {
-            mime_note(m, MIME_BASE64);
+            mime_note(m, PROBLEM_BASE64);
         }
         if (n == 4) {
             gather(&g, (char)(bits >> 16 & 0xff));
@@ -170,13 +170,13 @@ void mime_undo_base64(struct mime *m, struct span t, struct mime_sink to)
         span_skip(&t, 1);
     }
     if (n > 0)
-        mime_note(m, MIME_BASE64_PADDING);
+        mime_note(m, PROBLEM_BASE64_PADDING);
     end_quantum(m, &g, bits, n);
     send(&g);
 }
 
 /* Takes "=" and two hex digits; a bad one stays as it is (RFC 2045 6.7). */
-static char take_escaped(struct mime *m, struct span *t, enum mime_problem problem)
+static char take_escaped(struct mime *m, struct span *t, enum problem problem)
 {
     char c = *t->p;
     if (t->n >= 3 && ascii_is_hex(t->p[1]) && ascii_is_hex(t->p[2])) {
@@ -213,9 +213,9 @@ static void undo_line(struct mime *m, struct gathered *g, struct span line)
     }
     while (line.n > 0) {
         if (ascii_is_8bit(*line.p))
-            mime_note(m, MIME_QUOTED_PRINTABLE);
+            mime_note(m, PROBLEM_QUOTED_PRINTABLE);
         if (*line.p == '=') {
-            gather(g, take_escaped(m, &line, MIME_QUOTED_PRINTABLE));
+            gather(g, take_escaped(m, &line, PROBLEM_QUOTED_PRINTABLE));
         } else {
             gather(g, *line.p);
             span_skip(&line, 1);
@@ -244,9 +244,9 @@ static void undo_q(struct mime *m, struct span t, struct mime_sink to)
     while (t.n > 0) {
         char c = *t.p;
         if (mime_is_blank(c))
-            mime_note(m, MIME_ENCODED_WORD);
+            mime_note(m, PROBLEM_ENCODED_WORD);
         if (c == '=') {
-            gather(&g, take_escaped(m, &t, MIME_ENCODED_WORD));
+            gather(&g, take_escaped(m, &t, PROBLEM_ENCODED_WORD));
             continue;
         }
         if (!mime_is_break(c))
@@ -368,7 +368,7 @@ static void open_other(struct mime_charset *c, const char *name, const char *squ
     const char *plain = squeezed[0] == 'x' ? squeezed + 1 : squeezed;
     c->unit = unit_of(plain);
     if (is_harmful(plain) || c->m->charsets++ >= MIME_CHARSETS_MAX) {
-        mime_note(c->m, is_harmful(plain) ? MIME_UNKNOWN_CHARSET : MIME_TOO_MANY_CHARSETS);
+        mime_note(c->m, is_harmful(plain) ? PROBLEM_UNKNOWN_CHARSET : PROBLEM_TOO_MANY_CHARSETS);
         c->coding = MIME_UNKNOWN;
         return;
     }
@@ -376,7 +376,7 @@ static void open_other(struct mime_charset *c, const char *name, const char *squ
         return;
     if (respell(plain, spelling) && open_iconv(c, spelling))
         return;
-    mime_note(c->m, MIME_UNKNOWN_CHARSET);
+    mime_note(c->m, PROBLEM_UNKNOWN_CHARSET);
     c->coding = MIME_UNKNOWN;
 }
 
@@ -388,7 +388,7 @@ void mime_charset_open(struct mime_charset *c, struct mime *m, struct span name,
     c->m = m;
     c->to = to;
     c->coding = MIME_UTF8;
-    c->malformed = MIME_UNDECODABLE;
+    c->malformed = PROBLEM_UNDECODABLE;
     c->ascii = false;
     c->unit = 1;
     c->n = c->held = 0;
@@ -396,7 +396,7 @@ void mime_charset_open(struct mime_charset *c, struct mime *m, struct span name,
     if (name.n == 0)
         return;
     if (!copy_name(name, copy, squeezed)) {
-        mime_note(m, MIME_UNKNOWN_CHARSET);
+        mime_note(m, PROBLEM_UNKNOWN_CHARSET);
         c->coding = MIME_UNKNOWN;
         return;
     }
@@ -459,7 +459,7 @@ static void put_utf8(struct mime_charset *c, struct span t)
     while (t.n > 0) {
         size_t n = utf8_length(t);
         if (n != 1 && c->ascii)
-            mime_note(c->m, MIME_UNDECLARED_8BIT);
+            mime_note(c->m, PROBLEM_UNDECLARED_8BIT);
         if (n > 0) {
             span_skip(&t, n);
             continue;
@@ -562,7 +562,7 @@ void mime_words_open(struct mime_words *w, struct mime *m, struct mime_sink to)
     w->charset = w->blanks = (struct span){NULL, 0};
     w->after_word = w->decoded = false;
     mime_charset_open(&w->raw, m, w->charset, to);
-    w->raw.malformed = MIME_8BIT_HEADER;
+    w->raw.malformed = PROBLEM_8BIT_HEADER;
 }
 
 struct word {
@@ -680,7 +680,7 @@ void mime_words_put(struct mime_words *w, struct span t, bool escaped)
         struct word word;
         if (take_word(&t, &word)) {
             if (t.p - start > 75) /* RFC 2047 2 */
-                mime_note(w->m, MIME_LONG_ENCODED_WORD);
+                mime_note(w->m, PROBLEM_LONG_ENCODED_WORD);
             put_word(w, &word);
             continue;
         }

@@ -10,7 +10,7 @@
 
 #include "mime.h"
 
-static inline void mime_note(struct mime *m, enum mime_problem problem) { m->problems |= (uint64_t)1 << problem; }
+static inline void mime_note(struct mime *m, enum problem problem) { problems_add(&m->problems, problem); }
 
 static inline void mime_put(struct mime_sink to, const char *octets, size_t n)
 {
@@ -49,9 +49,9 @@ struct mime_charset {
     struct mime_sink to;
     iconv_t cd; /* where coding is ICONV; it is in no state that mime_charset_flush() does not end */
     enum { MIME_UTF8, MIME_ICONV, MIME_UNKNOWN } coding;
-    enum mime_problem malformed; /* what it is called if octets are no character */
-    bool ascii;                  /* nothing with 8 bits was promised */
-    size_t unit;                 /* octets to skip where they are no character */
+    enum problem malformed; /* what it is called if octets are no character */
+    bool ascii;             /* nothing with 8 bits was promised */
+    size_t unit;            /* octets to skip where they are no character */
     size_t n;
     char octets[256]; /* not converted yet */
     size_t held;

@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #include "render.h"
-#include "server.h"
 
 enum { NAME_SHOWN = 80 /* octets of a client's name for a file */ };
 
@@ -122,58 +121,43 @@ void output_undo(void *context)
 
 /* ---- messages ---- */
 
-static struct span span_of(const struct envelope_text *t) { return (struct span){t->p, t->n}; }
-
-static struct render_message describe(const struct server_message *m, const char *file, struct span octets)
+/* -1 with errno where memory, or the place of an attachment, is what failed. */
+static int make(struct output *o, struct mail *mail, struct message *m, struct text *made)
 {
-    const struct envelope *e = m->envelope;
-    return (struct render_message){
-        .octets = octets,
-        .n = m->n,
-        .time = m->time,
-        .size = m->size,
-        .file = file,
-        .bare_lf = m->bare_lf,
-        .converted = m->converted,
-        .matched = true,
-        .address = m->peer->address,
-        .port = m->peer->port,
-        .helo = span_of(&e->helo),
-        .protocol = envelope_protocol(e),
-        .user = e->authenticated ? span_of(&e->user) : (struct span){NULL, 0},
-        .tls = e->tls,
-        .sender = span_of(&e->sender),
-        .sender_params = span_of(&e->sender_params),
-        .recipients = e->recipients.p,
-        .recipient_params = e->recipient_params.p,
-        .n_recipients = e->n_recipients,
-    };
+    const struct render_attach attach = {open_attachment, put_attachment, close_attachment, o};
+    bool attaching = o->directory != NULL, good = true, failed = false;
+    if (o->format == OUTPUT_JSON)
+        good = render_json(made, mail, m, attaching ? &attach : NULL);
+    else if (attaching)
+        good = render_attachments(mail, m, &attach, &failed);
+    if (o->format == OUTPUT_TEXT)
+        render_text(made, mail, m);
+    errno = good ? ENOMEM : o->error;
+    return good && !failed && !made->failed ? 0 : -1;
 }
 
-int output_render(void *context, const void *message, const char *file, struct span octets, char **text, size_t *size,
+int output_render(void *context, void *message, const char *file, struct span octets, char **text, size_t *size,
                   const char **culprit)
 {
     struct output *o = context;
-    struct render_message m = describe(message, file, octets);
-    struct render_text made = {NULL, 0, 0, false};
-    const struct render_attach attach = {open_attachment, put_attachment, close_attachment, o};
-    bool attaching = o->directory != NULL, good = true;
+    struct mail *mail = message;
+    struct message m;
+    struct text made = {NULL, 0, 0, false};
     o->n_made = 0;
-    if (o->format == OUTPUT_JSON)
-        good = render_json(&made, &m, attaching ? &attach : NULL);
-    else if (attaching)
-        good = render_attachments(&m, &attach, &made.failed);
-    if (o->format == OUTPUT_TEXT)
-        render_text(&made, &m);
-    if (good && !made.failed) {
+    o->culprit = "memory";
+    mail->file = file;
+    errno = ENOMEM;
+    int status = message_open(&m, octets) ? make(o, mail, &m, &made) : -1, saved = errno;
+    message_close(&m);
+    *culprit = o->culprit;
+    if (status == 0) {
         *text = made.p;
         *size = made.n;
-        return 0;
+    } else {
+        free(made.p);
     }
-    free(made.p);
-    *culprit = good ? "memory" : o->culprit;
-    errno = good ? ENOMEM : o->error;
-    return -1;
+    errno = saved;
+    return status;
 }
 
 int output_open(struct output *o, enum output_format format, const char *directory, bool fsync)

@@ -31,8 +31,8 @@ struct output {
 int output_open(struct output *o, enum output_format format, const char *directory, bool fsync);
 void output_close(struct output *o);
 
-/* For struct save_options; context is a struct output, message a struct server_message. */
-int output_render(void *context, const void *message, const char *file, struct span octets, char **text, size_t *size,
+/* For struct save_options; context is a struct output, message a struct mail. */
+int output_render(void *context, void *message, const char *file, struct span octets, char **text, size_t *size,
                   const char **culprit);
 
 /* Removes the attachments of the message that was rendered last: it is not kept. */

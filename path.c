@@ -219,22 +219,22 @@ static bool has_stray_dot(struct span t)
     return dot;
 }
 
-const char *path_problem(struct span address, bool forward)
+enum problem path_problem(struct span address, bool forward)
 {
     struct span rest = address;
     if (address.n == 0 || (forward && span_is(address, "postmaster")))
-        return NULL;
+        return PROBLEMS;
     bool quoted = *address.p == '"';
     (void)(quoted ? take_quoted_string(&rest) : take_dot_string(&rest));
     struct span local = span_between(address.p, rest.p);
     if (!quoted && has_stray_dot(local))
-        return "The local part has a dot out of place";
+        return PROBLEM_STRAY_DOT;
     if (local.n > LOCAL_PART_MAX)
-        return "The local part is longer than 64 octets";
+        return PROBLEM_LONG_LOCAL_PART;
     if (rest.n == 0)
-        return "The address has no domain";
+        return PROBLEM_NO_DOMAIN;
     span_skip(&rest, 1);
     if (!path_is_host(rest))
-        return "The domain is not well-formed";
-    return address.n > PATH_MAX_OCTETS ? "The address is longer than 254 octets" : NULL;
+        return PROBLEM_DOMAIN;
+    return address.n > PATH_MAX_OCTETS ? PROBLEM_LONG_PATH : PROBLEMS;
 }

@@ -5,6 +5,7 @@
 #ifndef PATH_H
 #define PATH_H
 
+#include "problem.h"
 #include "span.h"
 
 /*
@@ -20,11 +21,11 @@
 bool path_take(struct span *t, struct span *address);
 
 /*
- * What the grammar does not allow in an address that path_take() has taken, in
- * words; NULL if it is to the letter.  Only a forward-path may be Postmaster
+ * What the grammar does not allow in an address that path_take() has taken;
+ * PROBLEMS if it is to the letter.  Only a forward-path may be Postmaster
  * without a domain (RFC 5321 4.1.1.3).
  */
-const char *path_problem(struct span address, bool forward);
+enum problem path_problem(struct span address, bool forward);
 
 /* Whether it is a domain or an address literal, to the letter; RFC 5321 4.1.2, 4.1.3. */
 bool path_is_host(struct span t);

@@ -301,23 +301,13 @@ void save_begin(struct save_message *m, struct save *to, bool exact)
     *m = (struct save_message){.to = to, .fd = -1, .crlf = exact || to->o.crlf};
 }
 
-/* Once lines end in LF nobody can tell any more. */
-static void look_for_bare_lf(struct save_message *m, const char *octets, size_t n)
-{
-    const char *end = octets + n, *lf = octets;
-    for (; !m->bare_lf && (lf = memchr(lf, '\n', (size_t)(end - lf))) != NULL; lf++)
-        m->bare_lf = lf > octets ? lf[-1] != '\r' : !m->ends_in_cr;
-    m->ends_in_cr = end[-1] == '\r';
-}
-
 /* CRLF becomes LF; a CR alone stays, so one at the end has to wait. */
 void save_add(struct save_message *m, const char *octets, size_t n)
 {
     const struct save_options *o = &m->to->o;
     if ((o->directory == NULL && o->stream < 0 && o->render == NULL) || n == 0)
         return;
-    if (o->render != NULL)
-        look_for_bare_lf(m, octets, n);
+
     if (m->crlf) {
         append(m, octets, n);
         return;

@@ -28,7 +28,7 @@ enum save_format {
 /* What only the caller knows of a message; borrowed by save_finish(). */
 struct save_about {
     const char *mbox_line; /* "From ...", without its line end */
-    const void *message;   /* for render() */
+    void *message;         /* for render() */
 };
 
 struct save_options {
@@ -50,7 +50,7 @@ struct save_options {
      * it is, NULL if in no file; a failure takes it back.  For SAVE_RENDERED, *text becomes octets for the stream,
      * *size of them, to be freed.  -1 with errno on failure, and *culprit names what failed.
      */
-    int (*render)(void *context, const void *message, const char *file, struct span octets, char **text, size_t *size,
+    int (*render)(void *context, void *message, const char *file, struct span octets, char **text, size_t *size,
                   const char **culprit);
     void (*undo)(void *context); /* takes back what render() did: the message is not kept after all */
     void *render_context;
@@ -71,9 +71,9 @@ struct save_message {
     struct save *to;
     char *buffer;
     size_t n, size;
-    int fd;                        /* the file, once the buffer has overflowed */
-    bool crlf;                     /* its line ends stay as they are */
-    bool ends_in_cr, bare_lf;      /* for render(): its octets so far end with CR; a LF without CR was there */
+    int fd;    /* the file, once the buffer has overflowed */
+    bool crlf; /* its line ends stay as they are */
+
     bool cr;                       /* a CR is held back, to see whether LF follows */
     bool published;                /* it has its final name */
     uint64_t total;                /* octets of it so far */

@@ -9,6 +9,7 @@
 #ifndef SCAN_H
 #define SCAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -82,6 +83,31 @@ static inline const char *scan_lf_dot(const char *p, const char *end)
 #else
     return scan_lf_dot_words(p, end);
 #endif
+}
+
+/* Whether an octet is none that the text of a line consists of: the ends of lines, NUL, those with 8 bits. */
+static inline bool scan_is_odd(char c) { return c == '\r' || c == '\n' || c == '\0' || ((unsigned char)c & 0x80) != 0; }
+
+/*
+ * The first such octet in [p, end), or end.  Eight at a time are passed over
+ * while none of them is below 0x0e or has 8 bits.
+ */
+static inline const char *scan_odd(const char *p, const char *end)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    while (p < end) {
+        uint64_t x;
+        for (; end - p >= 8; p += 8) {
+            memcpy(&x, p, 8);
+            if ((((x - ones * 0x0e) & ~x) | x) & ones << 7)
+                break;
+        }
+        for (int i = 0; i < 8 && p < end; i++, p++) {
+            if (scan_is_odd(*p))
+                return p;
+        }
+    }
+    return end;
 }
 
 #endif

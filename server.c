@@ -31,6 +31,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "mail.h"
 #include "trace.h"
 
 enum {
@@ -61,6 +62,7 @@ struct server_session {
     size_t mark;                /* where in the output that reply ends; 0: it is not there yet */
     struct save_message *message;
     struct smtp_refusal verdict; /* on the message, for the further recipients of LMTP */
+    struct problems problems;    /* of the client, since the message before */
     struct envelope envelope;
     bool handshaking; /* TLS is being negotiated */
     bool spoken, quit, unread, hung_up, wants_write, ending, gone;
@@ -155,22 +157,41 @@ static bool is_full(const struct server *v)
     return v->o->max_messages > 0 && v->taken + v->pending >= v->o->max_messages;
 }
 
+/* What there is to say of the message. */
+static struct mail describe(const struct server *v, const struct server_session *s, const struct smtp_event *e)
+{
+    const struct envelope *env = &s->envelope;
+    return (struct mail){
+        .n = v->stored + 1,
+        .size = e->size,
+        .examined = true,
+        .converted = !s->message->crlf,
+        .address = s->peer.address,
+        .port = s->peer.port,
+        .helo = text_span(&env->helo),
+        .protocol = envelope_protocol(env),
+        .user = env->authenticated ? text_span(&env->user) : (struct span){NULL, 0},
+        .tls = env->tls,
+        .sender = text_span(&env->sender),
+        .sender_params = text_span(&env->sender_params),
+        .recipients = env->recipients.p,
+        .recipient_params = env->recipient_params.p,
+        .n_recipients = env->n_recipients,
+        .utf8 = env->utf8,
+        .binary = env->binary,
+        .problems = s->problems,
+    };
+}
+
 static int finish_message(struct server *v, struct server_session *s, const struct smtp_event *e)
 {
     char line[ENVELOPE_MBOX_LINE_MAX];
     struct timespec now;
     (void)clock_gettime(CLOCK_REALTIME, &now);
-    const struct server_message message = {
-        .n = v->stored + 1,
-        .size = e->size,
-        .time = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000,
-        .converted = !s->message->crlf,
-        .bare_lf = s->message->bare_lf && !s->envelope.binary,
-        .envelope = &s->envelope,
-        .peer = &s->peer,
-    };
+    struct mail mail = describe(v, s, e);
+    mail.time = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
     envelope_mbox_line(&s->envelope, now.tv_sec, line);
-    return save_finish(s->message, &(struct save_about){line, &message});
+    return save_finish(s->message, &(struct save_about){line, &mail});
 }
 
 static void store(struct server *v, struct server_session *s, struct smtp_event *e)
@@ -206,10 +227,12 @@ static void store(struct server *v, struct server_session *s, struct smtp_event 
 /* LMTP asks for each recipient; the message is stored once, and its last reply is the one that counts. */
 static void end_message(struct server *v, struct server_session *s, struct smtp_event *e)
 {
-    if (e->recipient <= 1)
+    if (e->recipient <= 1) {
         store(v, s, e);
-    else if (s->verdict.code != 0)
+        s->problems = (struct problems){{0, 0}}; /* what comes now is of the next one */
+    } else if (s->verdict.code != 0) {
         smtp_reply(&s->smtp, e, s->verdict.code, s->verdict.enhanced, s->verdict.text);
+    }
     if (s->pending && (e->recipient == 0 || e->recipient == s->envelope.n_recipients))
         s->mark = smtp_written(&s->smtp) + smtp_prepared(&s->smtp).n;
 }
@@ -221,7 +244,7 @@ static bool is_known(const struct server *v, const struct server_session *s, con
 {
     char challenge[SMTP_CHALLENGE_MAX];
     struct span text = {challenge, smtp_challenge(&s->smtp, challenge)};
-    struct span user = e->arg.p != NULL ? e->arg : (struct span){s->envelope.user.p, s->envelope.user.n};
+    struct span user = e->arg.p != NULL ? e->arg : text_span(&s->envelope.user);
     bool known = v->o->n_logins == 0;
     for (size_t i = 0; i < v->o->n_logins && !known; i++)
         known = sasl_verify(e->mechanism, v->o->logins[i], user, e->secret, text);
@@ -275,6 +298,7 @@ static void handle(struct server *v, struct server_session *s, struct smtp_event
         return;
     }
     trace_client(v->o->show, s->number, e);
+    problems_merge(&s->problems, &e->problems);
     judge(v, s, e);
     if (e->code == 0)
         return;

@@ -37,17 +37,6 @@ struct server_options {
     bool headers;             /* put Return-Path, Delivered-To and Received in front of each message */
 };
 
-/* A message that is about to be stored, for whoever renders it. */
-struct server_message {
-    uint64_t n;     /* which one of the run it is, from 1 */
-    uint64_t size;  /* octets as they came; RFC 1870 5 */
-    int64_t time;   /* milliseconds since 1970 */
-    bool bare_lf;   /* some lines ended in LF alone */
-    bool converted; /* line ends were CRLF, and are LF now */
-    const struct envelope *envelope;
-    const struct io_peer *peer;
-};
-
 enum { SERVER_SOURCES_MAX = 32 * IO_SOCKETS_MAX + 8 }; /* sockets listened on, and what is watched */
 
 enum server_source_kind { SERVER_LISTENER, SERVER_WATCHED, SERVER_SESSION };

@@ -116,7 +116,10 @@ static bool take_line(struct smtp *s, struct smtp_event *e)
     s->line = s->in;
     char *lf = limit > s->seen ? find_line_end(s, s->seen, limit) : NULL;
     if (lf != NULL) {
-        e->line = span_between(s->in, lf > s->in && lf[-1] == '\r' ? lf - 1 : lf);
+        bool crlf = lf > s->in && lf[-1] == '\r';
+        if (!crlf)
+            problems_add(&e->problems, PROBLEM_BARE_LF_COMMAND);
+        e->line = span_between(s->in, crlf ? lf - 1 : lf);
         s->seen = 0;
         s->in = lf + 1;
         return true;
@@ -137,6 +140,7 @@ static bool take_line(struct smtp *s, struct smtp_event *e)
 static void refuse_long_line(struct smtp *s, struct smtp_event *e)
 {
     s->event = e->type = s->state == AUTH ? SMTP_AUTH : SMTP_UNKNOWN;
+    problems_add(&e->problems, PROBLEM_LONG_COMMAND);
     if (s->http)
         command_refuse_http(s, e);
     else
@@ -151,6 +155,26 @@ static bool give_up(struct smtp *s, struct smtp_event *e)
     return true;
 }
 
+/* Commands whose reply has to be waited for; RFC 2920 3.1, RFC 4954 4, RFC 3207 4.  Of STARTTLS it is told by itself.
+ */
+static bool is_last_in_group(enum smtp_event_type event)
+{
+    return event == SMTP_HELO || event == SMTP_DATA || event == SMTP_VRFY || event == SMTP_EXPN || event == SMTP_NOOP ||
+           event == SMTP_QUIT || event == SMTP_AUTH;
+}
+
+/* What is behind a command already was sent before its reply. */
+static void look_for_pipelining(struct smtp *s, struct smtp_event *e)
+{
+    bool offered = s->config->extensions & SMTP_EXT_PIPELINING && s->extended;
+    if (s->in == s->in_end || e->type == SMTP_BDAT || e->type == SMTP_STARTTLS)
+        return;
+    if (is_last_in_group(e->type))
+        problems_add(&e->problems, PROBLEM_PIPELINING_SYNC);
+    else if (!offered)
+        problems_add(&e->problems, PROBLEM_PIPELINING);
+}
+
 static bool next_command(struct smtp *s, struct smtp_event *e)
 {
     if (!take_line(s, e))
@@ -161,10 +185,21 @@ static bool next_command(struct smtp *s, struct smtp_event *e)
         command_respond(s, e);
     else
         command_interpret(s, e);
+    look_for_pipelining(s, e);
     return give_up(s, e);
 }
 
 /* ---- mail data: RFC 5321 4.1.1.4, 4.5.2; RFC 3030 2 ---- */
+
+enum { TEXT_LINE_MAX = 998 /* octets without CRLF; RFC 5321 4.5.3.1.6 */ };
+
+/* None have come yet. */
+void command_begin_data(struct smtp *s)
+{
+    s->size = s->line_size = 0;
+    s->cr = false;
+    s->data_problems = (struct problems){{0, 0}};
+}
 
 /* A run of mail data: to the end of a line before one that begins with a dot, or all there is. */
 static struct span take_run(struct smtp *s)
@@ -178,6 +213,55 @@ static struct span take_run(struct smtp *s)
 
 static bool is_too_large(const struct smtp *s) { return s->config->max_size > 0 && s->size > s->config->max_size; }
 
+/* Takes a line's end, or what is odd within it. */
+static void look_at_octet(struct smtp *s, char c)
+{
+    if (c == '\n' && s->line_size - s->cr > TEXT_LINE_MAX)
+        problems_add(&s->data_problems, PROBLEM_LONG_LINE);
+    if (c == '\n' && !s->cr)
+        problems_add(&s->data_problems, PROBLEM_BARE_LF);
+    if (c == '\0')
+        problems_add(&s->data_problems, PROBLEM_NUL);
+    if (ascii_is_8bit(c) && !s->eightbit && !s->utf8)
+        problems_add(&s->data_problems, PROBLEM_8BIT_DATA);
+    s->cr = c == '\r';
+    s->line_size = c == '\n' ? 0 : s->line_size + 1;
+}
+
+static void examine(struct smtp *s, struct span t)
+{
+    const char *end = t.p + t.n;
+    while (t.n > 0) {
+        if (s->cr && *t.p != '\n')
+            problems_add(&s->data_problems, PROBLEM_BARE_CR);
+        const char *odd = scan_odd(t.p, end);
+        s->line_size += (uint64_t)(odd - t.p);
+        s->cr = s->cr && odd == t.p;
+        if (odd < end)
+            look_at_octet(s, *odd);
+        t = span_between(odd < end ? odd + 1 : end, end);
+    }
+}
+
+/* What was odd in the mail data; what is binary has no lines. */
+static void tell_of_data(struct smtp *s, struct smtp_event *e)
+{
+    if (s->cr)
+        problems_add(&s->data_problems, PROBLEM_BARE_CR);
+    if (s->line_size > TEXT_LINE_MAX)
+        problems_add(&s->data_problems, PROBLEM_LONG_LINE);
+    if (!s->binary)
+        problems_merge(&e->problems, &s->data_problems);
+    if (s->declared > 0 && s->size > s->declared)
+        problems_add(&e->problems, PROBLEM_SIZE);
+}
+
+static bool has_bare(const struct smtp *s)
+{
+    const struct problems *p = &s->data_problems;
+    return !s->binary && (problems_have(p, PROBLEM_BARE_CR) || problems_have(p, PROBLEM_BARE_LF));
+}
+
 /* Under LMTP this comes once for each recipient; RFC 2033 4.2. */
 static bool end_of_message(struct smtp *s, struct smtp_event *e)
 {
@@ -185,9 +269,13 @@ static bool end_of_message(struct smtp *s, struct smtp_event *e)
     e->size = s->size;
     e->recipient = s->config->lmtp ? s->answered + 1 : 0;
     s->legal = true;
+    if (e->recipient <= 1) {
+        tell_of_data(s, e);
+        look_for_pipelining(s, e);
+    }
     if (is_too_large(s))
         smtp_reply(s, e, 552, "5.3.4", "Message is larger than SIZE allows"); /* RFC 1870 6.3 */
-    else if (s->config->strict && !s->binary && (s->bare || s->cr))
+    else if (s->config->strict && has_bare(s))
         smtp_reply(s, e, 550, "5.6.0", "There is a CR or LF alone in the mail data"); /* RFC 5321 2.3.8 */
     else
         smtp_reply(s, e, 250, "2.0.0", "Message accepted");
@@ -205,20 +293,12 @@ static bool end_without_reply(struct smtp *s, struct smtp_event *e)
     return true;
 }
 
-static void look_for_bare(struct smtp *s, struct span t)
-{
-    for (size_t i = 0; i < t.n; i++) {
-        s->bare = s->bare || s->cr != (t.p[i] == '\n');
-        s->cr = t.p[i] == '\r';
-    }
-}
-
 /* What is over the limit is read all the same, but not handed on. */
 static bool body(struct smtp *s, struct smtp_event *e, struct span octets)
 {
     s->size += octets.n;
-    if (s->config->strict)
-        look_for_bare(s, octets);
+    if (s->config->strict || s->config->examine)
+        examine(s, octets);
     if (is_too_large(s))
         return false;
     e->type = SMTP_BODY;
@@ -331,7 +411,7 @@ static void reset(struct smtp *s)
     if (s->state > READY)
         s->state = READY;
     s->recipients = s->answered = 0;
-    s->more = false;
+    s->more = s->path_refused = false;
 }
 
 /* What is secret is of no use any more. */
@@ -346,6 +426,7 @@ static void apply_good(struct smtp *s, enum smtp_event_type event)
     switch (event) {
     case SMTP_HELO:
         s->state = READY;
+        s->extended = s->extended_asked;
         reset(s);
         break;
     case SMTP_STARTTLS:
@@ -356,6 +437,8 @@ static void apply_good(struct smtp *s, enum smtp_event_type event)
         s->state = MAIL;
         s->utf8 = s->utf8_asked;
         s->binary = s->binary_asked;
+        s->eightbit = s->eightbit_asked;
+        s->declared = s->declared_asked;
         break;
     case SMTP_RCPT:
         s->state = RCPT;
@@ -364,8 +447,7 @@ static void apply_good(struct smtp *s, enum smtp_event_type event)
     case SMTP_DATA:
         s->state = DATA;
         s->dot = LINE_START;
-        s->size = 0;
-        s->cr = s->bare = false;
+        command_begin_data(s);
         break;
     case SMTP_RSET:
         reset(s);
@@ -443,6 +525,8 @@ void smtp_commit(struct smtp *s)
         s->state = CLOSED; /* RFC 5321 3.8 */
     else
         apply(s, event, s->legal && s->code < 400);
+    if (event == SMTP_MAIL || event == SMTP_RCPT)
+        s->path_refused = s->code >= 400 || (event == SMTP_RCPT && s->path_refused);
     bool refused = s->code >= 500 && (!s->legal || event == SMTP_AUTH);
     s->refused = refused ? s->refused + 1 : 0;
 }

@@ -24,6 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "problem.h"
 #include "sasl.h"
 #include "span.h"
 
@@ -90,19 +91,21 @@ enum smtp_event_type {
 /* Valid until the next call on the session that it came from, but for smtp_reply(). */
 struct smtp_event {
     enum smtp_event_type type;
-    int code;                      /* of the reply as it stands; 0 where there is none */
-    struct span line;              /* the command as received, without its line end; empty if it was too long;
-                                      of AUTH without what is secret */
-    struct span arg;               /* see the types above; AUTH: the user name, p NULL while it is unknown (LOGIN:
-                                      it comes one step before the password, and not again) */
-    struct span params;            /* MAIL, RCPT: the parameters, as sent */
-    struct span secret;            /* AUTH: what is to be verified, see sasl.h; wiped by the following call */
-    struct span authzid;           /* AUTH: the authorization identity, if the client gave one */
-    size_t hidden;                 /* AUTH: octets of the command that are left out of line */
-    uint64_t size;                 /* MAIL: declared SIZE, 0 if none (RFC 1870); EOM: octets of mail data; BDAT,
-                                      CHUNK: of the chunk; STARTTLS: octets that were sent behind it too early and
-                                      are dropped; UNKNOWN: octets of a line that was too long */
-    uint64_t recipient;            /* EOM with LMTP: whose reply it is, from 1 */
+    int code;            /* of the reply as it stands; 0 where there is none */
+    struct span line;    /* the command as received, without its line end; empty if it was too long;
+                            of AUTH without what is secret */
+    struct span arg;     /* see the types above; AUTH: the user name, p NULL while it is unknown (LOGIN:
+                            it comes one step before the password, and not again) */
+    struct span params;  /* MAIL, RCPT: the parameters, as sent */
+    struct span secret;  /* AUTH: what is to be verified, see sasl.h; wiped by the following call */
+    struct span authzid; /* AUTH: the authorization identity, if the client gave one */
+    struct problems
+        problems;       /* what the client got wrong with it; EOM: and with the mail data, where they are examined */
+    size_t hidden;      /* AUTH: octets of the command that are left out of line */
+    uint64_t size;      /* MAIL: declared SIZE, 0 if none (RFC 1870); EOM: octets of mail data; BDAT,
+                           CHUNK: of the chunk; STARTTLS: octets that were sent behind it too early and
+                           are dropped; UNKNOWN: octets of a line that was too long */
+    uint64_t recipient; /* EOM with LMTP: whose reply it is, from 1 */
     enum sasl_mechanism mechanism; /* AUTH */
     bool extended;                 /* HELO: the client said EHLO or LHLO */
     bool utf8;                     /* MAIL: SMTPUTF8 was given (RFC 6531) */
@@ -119,7 +122,8 @@ struct smtp_config {
     bool lmtp;               /* RFC 2033 */
     bool require_auth;       /* before MAIL; RFC 4954 6 */
     bool require_tls;        /* before all but NOOP, EHLO, STARTTLS and QUIT; RFC 3207 4 */
-    bool strict;             /* take nothing beyond the grammar */
+    bool strict;             /* take nothing beyond the grammar; examine goes with it */
+    bool examine;            /* look at each octet of mail data for what is odd */
 };
 
 /* A refusal that waits for its turn; code 0: there is none. */
@@ -140,8 +144,11 @@ struct smtp {
     size_t reply_n; /* octets of the reply prepared behind them */
     char *secret;   /* what is secret in the command at hand, */
     size_t secret_n;
-    uint64_t nonce; /* of the challenge of CRAM-MD5 */
-    uint64_t size;  /* of the mail data, or of a line that is too long, so far */
+    uint64_t nonce;                    /* of the challenge of CRAM-MD5 */
+    uint64_t size;                     /* of the mail data, or of a line that is too long, so far */
+    uint64_t line_size;                /* examined: of the line of them that is under way */
+    uint64_t declared, declared_asked; /* SIZE of MAIL (RFC 1870), and of the one that is not yet committed */
+    struct problems data_problems;     /* of the mail data so far */
     uint64_t recipients;
     uint64_t answered; /* LMTP: of them, how many have had their reply to the mail data */
     uint64_t chunk;    /* octets of the chunk still to come */
@@ -152,24 +159,27 @@ struct smtp {
     int16_t code;     /* of the reply prepared */
     uint8_t event;    /* the event whose reply is prepared */
     uint8_t state;
-    uint8_t dot;                   /* how much of CRLF.CRLF the mail data end with */
-    uint8_t mechanism;             /* of the AUTH under way */
-    uint8_t step;                  /* which response of it is awaited, */
-    uint8_t next_step;             /* and which, once the reply prepared is given */
-    bool legal;                    /* the command of that event was in order and well-formed */
-    bool closing;                  /* its reply is the last */
-    bool skipping;                 /* a line that is too long is being passed over */
-    bool skipped_cr;               /* its last octet so far is CR */
-    bool http, long_auth;          /* it begins as a request of HTTP does, as AUTH does, or answers a challenge */
-    bool in_chunk;                 /* octets of a chunk, or its end, are awaited */
-    bool last;                     /* it is the last chunk */
-    bool more;                     /* LMTP: the mail data are complete, and a recipient's reply is due */
-    bool cr, bare;                 /* strict: the mail data so far end with CR; there was a CR or LF alone in them */
-    bool utf8, binary;             /* SMTPUTF8 (RFC 6531), BODY=BINARYMIME (RFC 3030) was given with MAIL, */
-    bool utf8_asked, binary_asked; /* and with the MAIL that is not yet committed */
+    uint8_t dot;          /* how much of CRLF.CRLF the mail data end with */
+    uint8_t mechanism;    /* of the AUTH under way */
+    uint8_t step;         /* which response of it is awaited, */
+    uint8_t next_step;    /* and which, once the reply prepared is given */
+    bool legal;           /* the command of that event was in order and well-formed */
+    bool closing;         /* its reply is the last */
+    bool skipping;        /* a line that is too long is being passed over */
+    bool skipped_cr;      /* its last octet so far is CR */
+    bool http, long_auth; /* it begins as a request of HTTP does, as AUTH does, or answers a challenge */
+    bool in_chunk;        /* octets of a chunk, or its end, are awaited */
+    bool last;            /* it is the last chunk */
+    bool more;            /* LMTP: the mail data are complete, and a recipient's reply is due */
+    bool cr;              /* examined: the mail data so far end with CR */
+    bool utf8, binary,
+        eightbit; /* SMTPUTF8 (RFC 6531), BODY=BINARYMIME (RFC 3030), BODY=8BITMIME was given with MAIL, */
+    bool utf8_asked, binary_asked, eightbit_asked; /* and with the MAIL that is not yet committed */
+    bool extended, extended_asked; /* the client said EHLO or LHLO; it does so with the command not yet committed */
     bool wary;                     /* AUTH has been refused, and no command has come since */
-    bool secure;                   /* TLS is in place */
-    bool authenticated;            /* RFC 4954 */
+    bool path_refused; /* MAIL or RCPT was: what a client sent behind it at once is out of order, but in order for it */
+    bool secure;       /* TLS is in place */
+    bool authenticated; /* RFC 4954 */
 };
 
 /*

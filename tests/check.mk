@@ -25,7 +25,7 @@ TESTS_openssl = tests/test_tls
 REPLAYS = tests/replay_smtp tests/replay_mime tests/replay_render
 TESTED = show.o save.o sha256.o $(READING) $(PURE)
 
-$(TESTS): $(TESTS:=.c) render.c $(HEADERS) $(TESTED) $(OS).o
+$(TESTS): $(TESTS:=.c) tests/reading.h text.c message.c lint.c render.c $(HEADERS) $(TESTED) $(OS).o
 	$(COMPILE) $(LDFLAGS) -o $@ $@.c $(TESTED) $(OS).o -lcmocka
 
 # the client in it is OpenSSL's, linked
@@ -36,8 +36,8 @@ tests/test_tls: tests/test_tls.c tls_openssl.o $(HEADERS)
 $(REPLAYS): tests/fuzz_smtp.c tests/fuzz_mime.c tests/fuzz_render.c $(HEADERS) $(PURE) $(RENDERING)
 	$(COMPILE) -DREPLAY $(LDFLAGS) -o $@ $$(echo $@ | sed s/replay/fuzz/).c $(PURE) $(RENDERING)
 
-tests/render_json: tests/render_json.c $(HEADERS) $(RENDERING)
-	$(COMPILE) $(LDFLAGS) -o $@ $@.c $(RENDERING)
+tests/render_json: tests/render_json.c tests/reading.h $(HEADERS) $(RENDERING) problem.o
+	$(COMPILE) $(LDFLAGS) -o $@ $@.c $(RENDERING) problem.o
 
 check: check-unit check-cli
 

@@ -140,7 +140,7 @@ static void read_parts(struct mime *m, struct span message)
         read_part(m, &part);
     }
     must(n > 0 && n <= MIME_PARTS_MAX && !mime_next(m, &part));
-    must(m->problems >> MIME_PROBLEMS == 0);
+    must(m->problems.bits[1] >> (PROBLEMS - 64) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)

@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../render.h"
 #include "../utf8.h"
 #include "../visible.h"
+#include "reading.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
@@ -186,15 +186,15 @@ static char *copy(const void *octets, size_t n)
     return exact;
 }
 
-static void render_twice(const struct render_message *m)
+static void render_twice(const struct received *m)
 {
     for (int as_text = 0; as_text < 2; as_text++) {
-        struct render_text made[2] = {{NULL, 0, 0, false}, {NULL, 0, 0, false}};
+        struct text made[2] = {{NULL, 0, 0, false}, {NULL, 0, 0, false}};
         for (int i = 0; i < 2; i++) {
             if (as_text)
-                render_text(&made[i], m);
+                make_text(&made[i], m);
             else
-                must(render_json(&made[i], m, NULL));
+                must(make_json(&made[i], m, NULL));
             must(!made[i].failed && made[i].n > 0);
         }
         must(made[0].n == made[1].n && memcmp(made[0].p, made[1].p, made[0].n) == 0);
@@ -217,18 +217,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         memcpy(w.text, data, front);
     char recipients[2 * sizeof w.text + 2] = "";
     char *octets = copy(data, n);
-    struct render_message m = {.octets = {octets, n}, .n = n, .time = (int64_t)n * 1000, .size = n};
-    m.address = next_word(&w);
-    m.helo = next_span(&w);
-    m.protocol = next_word(&w);
-    m.user = next_span(&w);
-    m.tls = next_word(&w);
-    m.file = next_word(&w);
-    m.sender = next_span(&w);
-    m.sender_params = next_span(&w);
+    struct received m = {.octets = {octets, n}, .mail.n = n, .mail.time = (int64_t)n * 1000, .mail.size = n};
+    m.mail.address = next_word(&w);
+    m.mail.helo = next_span(&w);
+    m.mail.protocol = next_word(&w);
+    m.mail.user = next_span(&w);
+    m.mail.tls = next_word(&w);
+    m.mail.file = next_word(&w);
+    m.mail.sender = next_span(&w);
+    m.mail.sender_params = next_span(&w);
     memcpy(recipients, w.text, sizeof w.text); /* which ends with NUL */
-    m.recipients = m.recipient_params = recipients;
-    m.n_recipients = n % 3;
+    m.mail.recipients = m.mail.recipient_params = recipients;
+    m.mail.n_recipients = n % 3;
     render_twice(&m);
     free(octets);
     return 0;

@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../render.h"
+#include "reading.h"
 
-static struct render_text text;
+static struct text text;
 
 static void die(const char *what)
 {
@@ -23,27 +23,26 @@ static void die(const char *what)
 /* It has come from one client, whatever it is. */
 static void show(const char *octets, size_t n, uint64_t number, bool as_text)
 {
-    const struct render_message m = {
+    const struct received m = {
         .octets = {octets, n},
-        .n = number,
-        .time = INT64_C(1795480320123),
-        .size = n,
-        .matched = true,
-        .address = "127.0.0.1",
-        .port = 51234,
-        .helo = {"app.example", 11},
-        .protocol = "ESMTP",
-        .sender = {"a@example.com", 13},
-        .sender_params = {"SIZE=1234", 9},
-        .recipients = "b@example.com",
-        .recipient_params = "",
-        .n_recipients = 1,
+        .mail.n = number,
+        .mail.time = INT64_C(1795480320123),
+        .mail.size = n,
+        .mail.address = "127.0.0.1",
+        .mail.port = 51234,
+        .mail.helo = {"app.example", 11},
+        .mail.protocol = "ESMTP",
+        .mail.sender = {"a@example.com", 13},
+        .mail.sender_params = {"SIZE=1234", 9},
+        .mail.recipients = "b@example.com",
+        .mail.recipient_params = "",
+        .mail.n_recipients = 1,
     };
     text.n = 0;
     if (as_text)
-        render_text(&text, &m);
+        make_text(&text, &m);
     else
-        (void)render_json(&text, &m, NULL);
+        (void)make_json(&text, &m, NULL);
     if (text.failed || fwrite(text.p, 1, text.n, stdout) != text.n || fflush(stdout) != 0)
         die("render_json");
 }

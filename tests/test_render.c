@@ -1,7 +1,7 @@
 /*
  * test_render.c - a message as JSON, and as text.
  *
- * render.c is part of this program, so that its memory can run out.
+ * What it needs memory for is part of this program, so that it can run out.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,48 +14,46 @@
 static size_t allocations, fail_at; /* fail_at: 0 for never, else which of them fails, and those after it */
 
 static void *try_realloc(void *p, size_t n) { return ++allocations >= fail_at && fail_at > 0 ? NULL : realloc(p, n); }
-static void *try_calloc(size_t n, size_t size)
-{
-    return ++allocations >= fail_at && fail_at > 0 ? NULL : calloc(n, size);
-}
 
 #define realloc try_realloc
-#define calloc try_calloc
+#include "../lint.c"
+#include "../message.c"
 #include "../render.c"
+#include "../text.c"
 #undef realloc
-#undef calloc
 
-static struct render_message base(const char *octets, size_t n)
+#include "reading.h"
+
+static struct received base(const char *octets, size_t n)
 {
-    return (struct render_message){
+    return (struct received){
         .octets = {octets, n},
-        .n = 7,
-        .time = INT64_C(1795480320045),
-        .size = n,
-        .matched = true,
-        .address = "127.0.0.1",
-        .port = 51234,
-        .helo = {"t", 1},
-        .protocol = "ESMTP",
-        .sender = {"a@x.test", 8},
-        .sender_params = {"", 0},
-        .recipients = "b@x.test",
-        .recipient_params = "",
-        .n_recipients = 1,
+        .mail.n = 7,
+        .mail.time = INT64_C(1795480320045),
+        .mail.size = n,
+        .mail.address = "127.0.0.1",
+        .mail.port = 51234,
+        .mail.helo = {"t", 1},
+        .mail.protocol = "ESMTP",
+        .mail.sender = {"a@x.test", 8},
+        .mail.sender_params = {"", 0},
+        .mail.recipients = "b@x.test",
+        .mail.recipient_params = "",
+        .mail.n_recipients = 1,
     };
 }
 
 /* What is made of it, with a NUL; valid until the next call. */
-static const char *made_of(const struct render_message *m, bool as_text, size_t *n)
+static const char *made_of(const struct received *m, bool as_text, size_t *n)
 {
-    static struct render_text text, again;
+    static struct text text, again;
     text.n = again.n = 0;
     for (int i = 0; i < 2; i++) {
-        struct render_text *t = i == 0 ? &text : &again;
+        struct text *t = i == 0 ? &text : &again;
         if (as_text)
-            render_text(t, m);
+            make_text(t, m);
         else
-            assert_true(render_json(t, m, NULL));
+            assert_true(make_json(t, m, NULL));
         assert_false(t->failed);
     }
     assert_int_equal(text.n, again.n);
@@ -63,11 +61,11 @@ static const char *made_of(const struct render_message *m, bool as_text, size_t 
     assert_true(utf8_is_valid((struct span){text.p, text.n}));
     assert_null(memchr(text.p, '\0', text.n));
     *n = text.n;
-    add(&text, "", 1);
+    text_add(&text, "", 1);
     return text.p;
 }
 
-static const char *json_of(const struct render_message *m)
+static const char *json_of(const struct received *m)
 {
     size_t n;
     const char *json = made_of(m, false, &n);
@@ -77,14 +75,14 @@ static const char *json_of(const struct render_message *m)
 
 static const char *json(const char *message)
 {
-    struct render_message m = base(message, strlen(message));
+    struct received m = base(message, strlen(message));
     return json_of(&m);
 }
 
 static const char *text(const char *message)
 {
     size_t n;
-    struct render_message m = base(message, strlen(message));
+    struct received m = base(message, strlen(message));
     return made_of(&m, true, &n);
 }
 
@@ -111,7 +109,7 @@ static void test_nothing(void **state)
     (void)state;
     const char *got = json("");
     assert_memory_equal(got, nothing, sizeof nothing - 1);
-    struct render_message m = base(NULL, 0);
+    struct received m = base(NULL, 0);
     assert_memory_equal(json_of(&m), nothing, sizeof nothing - 1);
 }
 
@@ -146,23 +144,23 @@ static void test_keys(void **state)
 static void test_known(void **state)
 {
     (void)state;
-    struct render_message m = base("\n", 1);
-    m.file = "mail/0001.eml";
-    m.matched = false;
-    m.user = (struct span){"alice", 5};
-    m.tls = "TLSv1.3";
-    m.size = UINT64_MAX;
-    m.time = 0;
+    struct received m = base("\n", 1);
+    m.mail.file = "mail/0001.eml";
+    m.mail.unmatched = true;
+    m.mail.user = (struct span){"alice", 5};
+    m.mail.tls = "TLSv1.3";
+    m.mail.size = UINT64_MAX;
+    m.mail.time = 0;
     const char *got = json_of(&m);
     has_in(got, "\"time\":\"1970-01-01T00:00:00.000Z\",\"size\":18446744073709551615,\"file\":\"mail/"
                 "0001.eml\",\"matched\":false,");
     has_in(got, "\"auth\":\"alice\",\"tls\":\"TLSv1.3\"}");
-    m.address = "";
-    m.port = 0;
-    m.helo = (struct span){NULL, 0};
+    m.mail.address = "";
+    m.mail.port = 0;
+    m.mail.helo = (struct span){NULL, 0};
     has_in(json_of(&m), "\"client\":{\"address\":null,\"port\":null,\"helo\":null,");
-    m.bare_lf = true;
-    has_in(json_of(&m), "\"problems\":[\"bare LF in the message (RFC 5321 2.3.8)\"");
+    problems_add(&m.mail.problems, PROBLEM_BARE_LF);
+    has_in(json_of(&m), "\"problems\":[\"bare-lf: bare LF in the message (RFC 5321 2.3.8)\"");
 }
 
 /* ---- strings ---- */
@@ -200,10 +198,10 @@ static void test_each_octet_of_the_envelope(void **state)
     (void)state;
     for (int i = 0; i < 256; i++) {
         char word[3] = {'<', (char)i, '>'}, part[64], recipient[4] = {'<', (char)i, '>', '\0'};
-        struct render_message m = base("\n", 1);
-        m.helo = m.sender = m.user = (struct span){word, 3};
+        struct received m = base("\n", 1);
+        m.mail.helo = m.mail.sender = m.mail.user = (struct span){word, 3};
         if (i > 0)
-            m.recipients = m.address = m.tls = m.file = recipient;
+            m.mail.recipients = m.mail.address = m.mail.tls = m.mail.file = recipient;
         const char *got = json_of(&m);
         for (int k = 0; k < 4; k++) {
             static const char *const keys[] = {"helo", "auth", "envelope\":{\"from", "file"};
@@ -252,7 +250,7 @@ static void test_each_octet_raw(void **state)
             "Content-ID: <@>\nContent-Disposition: att@; filename=\"@\"\nContent-Transfer-Encoding: @\n\n@\n--b--\n");
         for (int k = 0; k < n; k++)
             message[k] = message[k] == '@' ? (char)i : message[k];
-        struct render_message m = base(message, (size_t)n);
+        struct received m = base(message, (size_t)n);
         size_t length;
         for (const char *p = json_of(&m); *p != '\n'; p++)
             assert_false(ascii_is_control(*p));
@@ -292,8 +290,8 @@ static void test_characters(void **state)
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char part[64];
-        struct render_message m = base("\n", 1);
-        m.helo = (struct span){rows[i].octets, strlen(rows[i].octets)};
+        struct received m = base("\n", 1);
+        m.mail.helo = (struct span){rows[i].octets, strlen(rows[i].octets)};
         snprintf(part, sizeof part, "\"helo\":\"%s\"", rows[i].expected);
         has_in(json_of(&m), part);
         char message[256];
@@ -304,8 +302,8 @@ static void test_characters(void **state)
         }
     }
     /* surrogates are none, each octet for itself */
-    struct render_message m = base("\n", 1);
-    m.helo = (struct span){"\xed\xa0\x80", 3};
+    struct received m = base("\n", 1);
+    m.mail.helo = (struct span){"\xed\xa0\x80", 3};
     has_in(json_of(&m), "\"helo\":\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");
     has("Subject: a\xff"
         "b\n\n",
@@ -346,9 +344,9 @@ static void test_params(void **state)
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char part[256], *exact = strdup(rows[i].params);
-        struct render_message m = base("\n", 1);
-        m.sender_params = (struct span){exact, strlen(exact)};
-        m.recipient_params = exact;
+        struct received m = base("\n", 1);
+        m.mail.sender_params = (struct span){exact, strlen(exact)};
+        m.mail.recipient_params = exact;
         snprintf(part, sizeof part, "\"params\":%s,\"to_params\":[%s]}", rows[i].expected, rows[i].expected);
         const char *got = json_of(&m);
         free(exact);
@@ -359,10 +357,10 @@ static void test_params(void **state)
 static void test_senders_and_recipients(void **state)
 {
     (void)state;
-    struct render_message m = base("\n", 1);
-    m.sender = (struct span){NULL, 0};
+    struct received m = base("\n", 1);
+    m.mail.sender = (struct span){NULL, 0};
     has_in(json_of(&m), "\"envelope\":{\"from\":\"\",\"to\":[\"b@x.test\"],");
-    m.n_recipients = 0;
+    m.mail.n_recipients = 0;
     has_in(json_of(&m), "\"to\":[],\"params\":{},\"to_params\":[]}");
     enum { MANY = 5000 };
     static char recipients[MANY * 12], params[MANY * 24];
@@ -371,9 +369,9 @@ static void test_senders_and_recipients(void **state)
         n += (size_t)sprintf(recipients + n, "u%d@x.test", i % 10) + 1;
         k += (size_t)sprintf(params + k, "NOTIFY=%d", i) + 1;
     }
-    m.recipients = recipients;
-    m.recipient_params = params;
-    m.n_recipients = MANY;
+    m.mail.recipients = recipients;
+    m.mail.recipient_params = params;
+    m.mail.n_recipients = MANY;
     const char *got = json_of(&m);
     has_in(got, "\"to\":[\"u0@x.test\",\"u1@x.test\",");
     has_in(got, ",\"u9@x.test\"],\"params\":{},\"to_params\":[{\"NOTIFY\":\"0\"},{\"NOTIFY\":\"1\"},");
@@ -438,7 +436,7 @@ static void test_many_fields(void **state)
     size_t n = 0;
     for (int i = 0; i < MANY; i++)
         n += (size_t)sprintf(message + n, "X-%d: %d\n", i % 100, i);
-    struct render_message m = base(message, n);
+    struct received m = base(message, n);
     const char *got = json_of(&m);
     has_in(got, "\"headers\":{\"x-0\":[\"0\",\"100\",\"200\",");
     has_in(got, ",\"19999\"]},\"text\"");
@@ -605,12 +603,12 @@ static void test_attach(void **state)
     for (int failing = 0; failing < 2; failing++) {
         struct sink s = {.log = "", .fail_close = failing == 1 ? 2 : 0};
         const struct render_attach attach = {sink_open, sink_put, sink_close, &s};
-        struct render_text made = {NULL, 0, 0, false};
-        struct render_message m = base(message, sizeof message - 1);
-        bool good = render_json(&made, &m, &attach);
+        struct text made = {NULL, 0, 0, false};
+        struct received m = base(message, sizeof message - 1);
+        bool good = make_json(&made, &m, &attach);
         assert_false(made.failed);
         assert_int_equal(good, failing == 0);
-        add(&made, "", 1);
+        text_add(&made, "", 1);
         if (failing == 0) {
             assert_string_equal(s.log, "7:n:a/b:one;7::c/d:two;7::message/rfc822:abc;");
             has_in(made.p, "\",\"path\":\"at/\\\"x\\\"\"}");
@@ -672,12 +670,12 @@ static void test_text(void **state)
 static void test_text_of_envelope(void **state)
 {
     (void)state;
-    struct render_message m = base("\n", 1);
+    struct received m = base("\n", 1);
     size_t n;
-    m.sender = (struct span){NULL, 0};
-    m.recipients = "a\x1b@x\0\xe2\x80\xae@x\0c\n@x";
-    m.recipient_params = "\0\0";
-    m.n_recipients = 3;
+    m.mail.sender = (struct span){NULL, 0};
+    m.mail.recipients = "a\x1b@x\0\xe2\x80\xae@x\0c\n@x";
+    m.mail.recipient_params = "\0\0";
+    m.mail.n_recipients = 3;
     assert_string_equal(made_of(&m, true, &n),
                         "Envelope-From: <>\nEnvelope-To: <a\\x1b@x>, <\\xe2\\x80\\xae@x>, <c\\x0a@x>\n\n\n");
 }
@@ -690,12 +688,12 @@ static void test_text_is_the_same(void **state)
                               "Content-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--b--\n",
                       other[] = "Date: Wed, 25 Nov 2026 04:12:00 +0100\nMessage-ID: <2@x>\nSubject: s\n"
                                 "Content-Type: multipart/mixed; boundary=c\n\n--c\n\nx\n--c--\n";
-    struct render_message a = base(one, sizeof one - 1), b = base(other, sizeof other - 1);
-    b.time++;
-    b.n++;
-    b.port++;
-    b.file = "mail/0002.eml";
-    b.address = "::1";
+    struct received a = base(one, sizeof one - 1), b = base(other, sizeof other - 1);
+    b.mail.time++;
+    b.mail.n++;
+    b.mail.port++;
+    b.mail.file = "mail/0002.eml";
+    b.mail.address = "::1";
     size_t n;
     char *first = strdup(made_of(&a, true, &n));
     assert_string_equal(first, made_of(&b, true, &n));
@@ -709,15 +707,15 @@ static void test_memory_runs_out(void **state)
     (void)state;
     static const char message[] = "From: A <a@x>\nTo: b@x\nSubject: s\n" RELATED("; start=\"<r>\"")
         PART("text/plain", ID("r"), "one") PART("a/b; name=n", "", "x") PART("text/html", "", "<p>") "--b--\n";
-    struct render_message m = base(message, sizeof message - 1);
+    struct received m = base(message, sizeof message - 1);
     for (int as_text = 0; as_text < 2; as_text++) {
         for (fail_at = 1;; fail_at++) {
-            struct render_text made = {NULL, 0, 0, false};
+            struct text made = {NULL, 0, 0, false};
             allocations = 0;
             if (as_text)
-                render_text(&made, &m);
+                make_text(&made, &m);
             else
-                (void)render_json(&made, &m, NULL);
+                (void)make_json(&made, &m, NULL);
             free(made.p);
             if (allocations < fail_at)
                 break;

@@ -246,11 +246,13 @@ static void test_xtext(void **state)
 static void test_notify(void **state)
 {
     (void)state;
-    assert_true(dsn_is_notify(text("NEVER")));
-    assert_true(dsn_is_notify(text("success,Failure,DELAY")));
+    bool twice;
+    assert_true(dsn_is_notify(text("NEVER"), &twice) && !twice);
+    assert_true(dsn_is_notify(text("success,Failure,DELAY"), &twice) && !twice);
+    assert_true(dsn_is_notify(text("success,DELAY,Success"), &twice) && twice);
     static const char *const bad[] = {"", ",", "NEVER,SUCCESS", "SUCCESS,NEVER", "SUCCESS,", ",DELAY", "FAIL"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        assert_false(dsn_is_notify(text(bad[i])));
+        assert_false(dsn_is_notify(text(bad[i]), &twice));
 }
 
 static void test_orcpt(void **state)

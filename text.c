@@ -1,0 +1,36 @@
+/*
+ * text.c - a text that grows.
+ */
+#include "text.h"
+
+#include <stdlib.h>
+
+void text_add(struct text *t, const char *p, size_t n)
+{
+    if (t->failed || n == 0)
+        return;
+    if (t->n + n > t->size) {
+        size_t size = (t->n + n) * 2;
+        char *grown = realloc(t->p, size);
+        if (grown == NULL) {
+            t->failed = true;
+            return;
+        }
+        t->p = grown;
+        t->size = size;
+    }
+    memcpy(t->p + t->n, p, n);
+    t->n += n;
+}
+
+void text_add_string(struct text *t, const char *s) { text_add(t, s, strlen(s)); }
+
+void text_add_number(struct text *t, uint64_t n)
+{
+    char digits[20], *p = digits + sizeof digits;
+    do {
+        *--p = (char)('0' + n % 10);
+        n /= 10;
+    } while (n > 0);
+    text_add(t, p, (size_t)(digits + sizeof digits - p));
+}
