@@ -5,9 +5,9 @@
  *     watch   step the server; after each step look at what has come about:
  *             a signal, the command's end, a limit, enough messages
  *     stop    once one of these ends the run, let the clients go
- *     judge   compare what came with what was expected
+ *     judge   compare what came with what was expected (judge.c)
  *
- * Only this file decides what is said, and with which status the process ends.
+ * Only these two decide what is said, and with which status the process ends.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,6 +25,7 @@
 
 #include "announce.h"
 #include "io.h"
+#include "judge.h"
 #include "options.h"
 #include "os.h"
 #include "output.h"
@@ -40,8 +41,6 @@
 #define VERSION "unknown"
 #endif
 
-enum { AS_EXPECTED, NOT_AS_EXPECTED, USAGE, NOT_STARTED, NOT_WRITTEN, TIMED_OUT = 124, NOT_RUN = 126, NOT_FOUND };
-
 enum {
     DEFAULT_PORT = 1025,
     KILL_AFTER = 1000,   /* milliseconds from SIGTERM to SIGKILL for a command at its limit */
@@ -51,9 +50,6 @@ enum {
     ONE_SIGNAL = 200, /* milliseconds in which several signals are one: timeout(1) sends two, sessions that end too */
 
 };
-
-/* What ended a run. */
-enum cause { NOTHING, ENOUGH, CONNECTIONS, SESSION_ENDED, LIMIT, SIGNALLED, COMMAND_ENDED, OUTPUT_FAILED };
 
 enum { LISTENERS_MAX = OPTIONS_ENDPOINTS_MAX * 2 /* those of the options, and those that were passed */ };
 
@@ -92,22 +88,6 @@ struct app {
 };
 
 /* ---- text ---- */
-
-/* "10 s", "200 ms", "5 min" */
-static const char *time_text(int64_t milliseconds, char text[32])
-{
-    static const struct {
-        int64_t unit;
-        const char *name;
-    } units[] = {{3600000, "h"}, {60000, "min"}, {1000, "s"}, {1, "ms"}};
-    size_t i = 0;
-    while (units[i].unit > 1 && (milliseconds == 0 || milliseconds % units[i].unit != 0))
-        i++;
-    (void)snprintf(text, 32, "%jd %s", (intmax_t)(milliseconds / units[i].unit), units[i].name);
-    return text;
-}
-
-static const char *plural(uint64_t n) { return n == 1 ? "" : "s"; }
 
 static int cannot_start(struct app *a, const char *doing, const char *what, const char *reason)
 {
@@ -738,13 +718,13 @@ static void look_at_status_line(struct app *a)
         (void)snprintf(left, sizeof left, ", %jd s left", (intmax_t)((a->limit - now + 999) / 1000));
     if (o->connections > 0)
         (void)snprintf(text, sizeof text, "waiting: %ju of %ju connection%s%s", (uintmax_t)a->server.spoken,
-                       (uintmax_t)o->connections, plural(o->connections), left);
+                       (uintmax_t)o->connections, show_plural(o->connections), left);
     else if (o->max == UINT64_MAX || o->max == 0)
         (void)snprintf(text, sizeof text, "waiting: %ju message%s so far%s", (uintmax_t)a->server.taken,
-                       plural(a->server.taken), left);
+                       show_plural(a->server.taken), left);
     else
         (void)snprintf(text, sizeof text, "waiting: %ju of %ju message%s%s", (uintmax_t)a->server.taken,
-                       (uintmax_t)o->max, plural(o->max), left);
+                       (uintmax_t)o->max, show_plural(o->max), left);
     show_status(&a->show, text);
 }
 
@@ -782,129 +762,21 @@ static int watch(struct app *a)
     return AS_EXPECTED;
 }
 
-/* ---- judging ---- */
-
-/* What could not be written, "" if all could. */
-static const char *failures_text(const struct server *v, char text[512])
-{
-    text[0] = '\0';
-    if (v->failed > 0)
-        (void)snprintf(text, 512, "%ju message%s could not be written%s to %s: %s", (uintmax_t)v->failed,
-                       plural(v->failed), v->failed > 1 ? ", the first one" : "", v->culprit,
-                       v->error == ETIMEDOUT ? "its reader takes nothing"
-                       : v->error == ENOLCK  ? "another process has it locked"
-                                             : strerror(v->error));
-    return text;
-}
-
-/* What of the command's end makes the status, if anything does. */
-static int judge_command(struct app *a)
-{
-    char time[32], failures[512], why[64];
-    int number = WTERMSIG(a->wrap.status), status = wrap_exit_status(&a->wrap);
-    if (a->limit_hit)
-        (void)snprintf(why, sizeof why, "still running at the %s limit", time_text(a->o.time, time));
-    else if (WIFSIGNALED(a->wrap.status))
-        (void)snprintf(why, sizeof why, "ended by signal %d (%s)", number, strsignal(number));
-    else
-        (void)snprintf(why, sizeof why, "exit status %d", status);
-    status = a->limit_hit ? TIMED_OUT : status;
-    (void)failures_text(&a->server, failures);
-    if (status != 0)
-        show_line(&a->show, "%s: %s%s%s", a->o.command[0], why, *failures != '\0' ? "; " : "", failures);
-    return status;
-}
-
-/* Behind what was got: what brought the end. */
-static void cause_text(const struct app *a, char *text, size_t size)
-{
-    char time[32];
-    *text = '\0';
-    switch (a->cause) {
-    case LIMIT:
-        (void)snprintf(text, size, " before the %s limit", time_text(a->o.time, time));
-        break;
-    case SIGNALLED:
-        (void)snprintf(text, size, " before %s", signals_name(a->signal));
-        break;
-    case COMMAND_ENDED:
-        if (a->o.linger > 0)
-            (void)snprintf(text, size, " before the command ended and %s after it", time_text(a->o.linger, time));
-        else
-            (void)snprintf(text, size, " before the command ended");
-        break;
-    case SESSION_ENDED:
-        (void)snprintf(text, size, " before the session ended");
-        break;
-    case CONNECTIONS:
-        (void)snprintf(text, size, " in %ju connection%s", (uintmax_t)a->o.connections, plural(a->o.connections));
-        break;
-    case NOTHING:
-    case ENOUGH:
-    case OUTPUT_FAILED:
-        break;
-    }
-}
-
-static void expected_text(const struct options *o, char *text, size_t size)
-{
-    uintmax_t min = o->min, max = o->max;
-    if (o->max == 0)
-        (void)snprintf(text, size, "no message");
-    else if (o->max == UINT64_MAX)
-        (void)snprintf(text, size, "at least %ju message%s", min, plural(o->min));
-    else if (o->min == o->max)
-        (void)snprintf(text, size, "%ju message%s", min, plural(o->min));
-    else
-        (void)snprintf(text, size, "%ju to %ju messages", min, max);
-}
-
-static int judge_counts(struct app *a)
-{
-    const struct server *v = &a->server;
-    const struct options *o = &a->o;
-    char expected[80], got[32] = "none", cause[96], more[160] = "";
-    cause_text(a, cause, sizeof cause);
-    if (v->spoken < o->connections || (o->connections > 0 && v->spoken > o->connections)) {
-        show_line(&a->show, "expected %ju connection%s, got %ju%s", (uintmax_t)o->connections, plural(o->connections),
-                  (uintmax_t)v->spoken, v->spoken > o->connections ? "" : cause);
-        return NOT_AS_EXPECTED;
-    }
-    if (v->taken >= o->min && v->taken <= o->max)
-        return AS_EXPECTED;
-    expected_text(o, expected, sizeof expected);
-    if (v->taken > 0)
-        (void)snprintf(got, sizeof got, "%ju", (uintmax_t)v->taken);
-    if (v->cut_off > 0)
-        (void)snprintf(more, sizeof more, "; %ju more cut off before the end", (uintmax_t)v->cut_off);
-    else if (v->unheard > 0)
-        (void)snprintf(more, sizeof more, "; %ju more stored, but the client left before the reply",
-                       (uintmax_t)v->unheard);
-    else if (v->tls_failed > 0)
-        (void)snprintf(more, sizeof more, "; %ju TLS handshake%s failed", (uintmax_t)v->tls_failed,
-                       plural(v->tls_failed));
-    show_line(&a->show, "expected %s, got %s%s%s", expected, got, v->taken > o->max ? "" : cause, more);
-    return NOT_AS_EXPECTED;
-}
-
-/* Exactly one line says why a status is not 0. */
-static int judge(struct app *a)
-{
-    int status = a->wrapped ? judge_command(a) : AS_EXPECTED;
-    if (status != AS_EXPECTED)
-        return status;
-    char failures[512];
-    if (*failures_text(&a->server, failures) != '\0') {
-        show_line(&a->show, "%s", failures);
-        return NOT_WRITTEN;
-    }
-    status = judge_counts(a);
-    if (status == AS_EXPECTED && a->interrupted)
-        show_line(&a->show, "interrupted");
-    return status;
-}
-
 /* ---- the end ---- */
+
+static int judge_run(struct app *a)
+{
+    const struct judge j = {
+        .options = &a->o,
+        .server = &a->server,
+        .wrap = a->wrapped ? &a->wrap : NULL,
+        .cause = a->cause,
+        .signal = a->signal,
+        .limit_hit = a->limit_hit,
+        .interrupted = a->interrupted,
+    };
+    return judge(&j, &a->show);
+}
 
 static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
@@ -976,7 +848,7 @@ int main(int argc, char **argv)
     if (status == AS_EXPECTED) {
         status = watch(&a);
         if (status == AS_EXPECTED)
-            status = close_stream(&a, judge(&a));
+            status = close_stream(&a, judge_run(&a));
         if (status != AS_EXPECTED && a.signal != SIGINT)
             show_tail(&a.show);
     }

@@ -20,7 +20,11 @@
 #include "smtp.h"
 #include "tls.h"
 
-enum { SERVER_GRACE = 1000 /* milliseconds a client has for a last word */ };
+enum {
+    SERVER_GRACE = 1000, /* milliseconds a client has for a last word */
+    SERVER_IN_SIZE = 256 * 1024,
+    SERVER_OUT_SIZE = 64 * 1024,
+};
 
 /* Borrowed, all of it, for as long as the server lives. */
 struct server_options {
@@ -61,13 +65,13 @@ struct server {
     struct server_sessions active; /* in the order of their deadlines */
     struct server_sessions ending; /* the last reply given, waiting for the client to close; likewise */
     struct server_sessions gone;   /* closed in this step: poll may have named them, so they are freed after it */
-    char *in, *out;                /* lent to the engine of the session that is served */
-    int64_t now;                   /* of this step, as io_now() */
-    int64_t grace;                 /* when stopping: when those who are left are told 421 */
-    int64_t resume_at;             /* when paused: not before this is accepting tried again */
-    uint64_t nonce;                /* of the newest session */
-    uint64_t room;                 /* sessions that the descriptors suffice for */
-    bool listening;                /* once false, the listening sockets are to be closed */
+    char *in, *out;    /* SERVER_IN_SIZE and SERVER_OUT_SIZE octets, lent to the engine of the session that is served */
+    int64_t now;       /* of this step, as io_now() */
+    int64_t grace;     /* when stopping: when those who are left are told 421 */
+    int64_t resume_at; /* when paused: not before this is accepting tried again */
+    uint64_t nonce;    /* of the newest session */
+    uint64_t room;     /* sessions that the descriptors suffice for */
+    bool listening;    /* once false, the listening sockets are to be closed */
     bool paused, stopping, watched;
 
     /* for whoever decides */

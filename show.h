@@ -34,6 +34,9 @@ struct show {
     uint64_t lines;          /* of so many so far */
 };
 
+/* The end of a noun in the plural, or not. */
+static inline const char *show_plural(uint64_t n) { return n == 1 ? "" : "s"; }
+
 void show_open(struct show *s, bool quiet, bool dialogue);
 
 /*

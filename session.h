@@ -1,0 +1,52 @@
+/*
+ * session.h - a session of a server: what server.c shares with session.c, and
+ * nobody else needs.
+ */
+#ifndef SESSION_H
+#define SESSION_H
+
+#include "mail.h"
+#include "server.h"
+
+struct server_session {
+    struct server_source source; /* first, as it is what poll's tag points to */
+    struct server_session *before, *after;
+    uint64_t number;
+    int64_t deadline;
+    int64_t taken_at; /* when its last message was acknowledged; 0: none yet */
+    struct io_conn conn;
+    struct io_peer peer;
+    struct smtp smtp;
+    char *held; /* input that is not consumed yet */
+    size_t held_n;
+    char *unsent;               /* replies that the client has not taken yet, */
+    size_t unsent_n, unsent_at; /* so many, from there on */
+    bool pending;               /* a message is stored whose (last) reply has not been sent; */
+    size_t mark;                /* where in the output that reply ends; 0: it is not there yet */
+    struct save_message *message;
+    struct smtp_refusal verdict; /* on the message, for the further recipients of LMTP */
+    struct problems problems;    /* of the client, since the message before */
+    struct envelope envelope;
+    bool handshaking; /* TLS is being negotiated */
+    bool spoken, quit, unread, hung_up, wants_write, ending, gone;
+    bool in_polled, out_polled; /* where these are two: what is watched of them */
+    bool incomplete;            /* there was no memory for its message */
+};
+
+/* Begins a session with a client; takes over the connection, which is closed if this is false. */
+bool session_start(struct server *v, struct io_conn *c, const struct io_peer *peer, enum io_scheme scheme);
+
+/* Does what can be done, now that its descriptor is ready. */
+void session_serve(struct server *v, struct server_session *s);
+
+/* Ends it with a 421.  It may be gone afterwards. */
+void session_dismiss(struct server *v, struct server_session *s, const char *enhanced, const char *text);
+
+/* Ends it without a word.  It is freed later, as poll may still name it. */
+void session_drop(struct server *v, struct server_session *s);
+void session_free_gone(struct server *v);
+
+/* Whether no further session is to be served. */
+bool session_was_last(const struct server *v);
+
+#endif
