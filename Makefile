@@ -26,7 +26,7 @@ FLAGS = -std=c17 -D_XOPEN_SOURCE=700 -D_DARWIN_C_SOURCE -DVERSION='"$(VERSION)"'
 PURE = smtp.o command.o sasl.o base64.o md5.o dsn.o path.o problem.o
 READING = mime.o mime_text.o mime_address.o visible.o
 RENDERING = render.o lint.o message.o text.o sha256.o $(READING)
-OBJECTS = fakesmtp.o judge.o options.o announce.o signals.o server.o session.o trace.o envelope.o output.o save.o io.o show.o wrap.o \
+OBJECTS = fakesmtp.o judge.o options.o announce.o signals.o server.o session.o deliver.o fault.o listing.o trace.o envelope.o match.o rules.o number.o output.o save.o io.o show.o wrap.o \
     $(RENDERING) $(PURE)
 SOURCES = $(OBJECTS:.o=.c)
 HEADERS != echo *.h

@@ -74,6 +74,30 @@ bool envelope_take(struct envelope *v, const struct smtp_event *e)
     return true;
 }
 
+/* Leaves those of n strings, each with NUL behind it, that are kept. */
+static void keep(struct text *t, uint64_t n, const bool *kept)
+{
+    const char *from = t->p;
+    t->n = 0;
+    for (uint64_t i = 0; i < n; i++) {
+        size_t length = strlen(from) + 1;
+        if (kept[i]) {
+            memmove(t->p + t->n, from, length);
+            t->n += length;
+        }
+        from += length;
+    }
+}
+
+void envelope_keep(struct envelope *v, const bool *kept)
+{
+    uint64_t n = v->n_recipients;
+    keep(&v->recipients, n, kept);
+    keep(&v->recipient_params, n, kept);
+    for (uint64_t i = 0; i < n; i++)
+        v->n_recipients -= !kept[i];
+}
+
 void envelope_close(struct envelope *v)
 {
     free(v->helo.p);

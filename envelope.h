@@ -30,6 +30,9 @@ struct envelope {
 /* Takes in an event whose reply is positive.  False if there is no memory for it. */
 bool envelope_take(struct envelope *v, const struct smtp_event *e);
 
+/* Leaves only those recipients in it that are kept: one bool for each. */
+void envelope_keep(struct envelope *v, const bool *kept);
+
 /* Puts Return-Path, a Delivered-To for each recipient, and Received in front of a message; id is its number. */
 void envelope_add_headers(const struct envelope *v, struct save_message *m, const struct io_peer *peer,
                           const char *hostname, uint64_t id);

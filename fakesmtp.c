@@ -56,6 +56,7 @@ enum { LISTENERS_MAX = OPTIONS_ENDPOINTS_MAX * 2 /* those of the options, and th
 struct app {
     struct options o;
     struct show show;
+    struct trace trace;
     struct smtp_config smtp, lmtp;
     struct tls *tls;
     struct output output;
@@ -129,7 +130,10 @@ static int set_defaults(struct app *a)
     if (passed > LISTENERS_MAX - OPTIONS_ENDPOINTS_MAX)
         return cannot_start(a, "take", "the sockets of LISTEN_FDS", "there are too many, 16 are taken");
     a->alone = a->stdio && o->n_endpoints == 1 && passed == 0;
-    if (!o->counted) {
+    if (!o->counted && o->n_matches > 0 && (a->wrapped || o->keep || o->connections > 0)) {
+        o->min = 1; /* a message that matches is expected: why else ask */
+        o->max = UINT64_MAX;
+    } else if (!o->counted) {
         bool open_ended = o->time >= 0 || a->alone, other = a->wrapped || o->keep || o->connections > 0;
         o->min = other ? 0 : 1;
         o->max = other || open_ended ? UINT64_MAX : 1;
@@ -175,6 +179,17 @@ static int open_stream(struct app *a)
     return cannot_start(a, "write to", o->output, errno == EINTR ? "nobody reads it" : strerror(errno));
 }
 
+static int open_transcript(struct app *a)
+{
+    const char *name = a->o.transcript;
+    a->trace.show = &a->show;
+    if (name == NULL)
+        return AS_EXPECTED;
+    int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    a->trace.transcript = fd >= 0 ? fdopen(fd, "w") : NULL;
+    return a->trace.transcript != NULL ? AS_EXPECTED : cannot_start(a, "write to", name, strerror(errno));
+}
+
 static int make_temporary(struct app *a)
 {
     const char *top = save_temporary();
@@ -197,19 +212,31 @@ static int open_save(struct app *a)
 {
     const struct options *o = &a->o;
     int status = open_stream(a);
+    if (status == 0)
+        status = open_transcript(a);
     if (status == 0 && a->told && o->directory == NULL && o->maildir == NULL)
         status = make_temporary(a);
     if (status != 0)
         return status;
     const char *directory = o->directory != NULL ? o->directory : o->maildir != NULL ? o->maildir : a->temporary;
     bool json = a->stream >= 0 && o->format == OPTIONS_JSON, text = a->stream >= 0 && o->format == OPTIONS_TEXT;
-    if (output_open(&a->output, json ? OUTPUT_JSON : text ? OUTPUT_TEXT : OUTPUT_NONE, o->attachments, o->fsync) < 0)
+    const struct output_options output = {
+        .format = json   ? OUTPUT_JSON
+                  : text ? OUTPUT_TEXT
+                         : OUTPUT_NONE,
+        .directory = o->attachments,
+        .fsync = o->fsync,
+        .matches = o->matches,
+        .n_matches = o->n_matches,
+        .lint = o->strict || o->verbose,
+    };
+    if (output_open(&a->output, &output) < 0)
         return cannot_start(a, "use directory", o->attachments, strerror(errno));
     struct save_options save = {
         .format = json || text                ? SAVE_RENDERED
                   : o->format == OPTIONS_MBOX ? SAVE_MBOX
                                               : SAVE_EML,
-        .render = json || text || o->attachments != NULL ? output_render : NULL,
+        .render = output_is_needed(&a->output) ? output_render : NULL,
         .undo = output_undo,
         .render_context = &a->output,
         .directory = directory,
@@ -277,7 +304,8 @@ static int open_server(struct app *a)
         .extensions = SMTP_EXT_ALL & ~o->hidden & ~(o->tls ? 0u : (unsigned)SMTP_EXT_STARTTLS),
         .require_auth = o->require_auth,
         .require_tls = o->require_tls,
-        .examine = o->format == OPTIONS_JSON,
+        .strict = o->strict,
+        .examine = o->strict || o->verbose || o->format == OPTIONS_JSON,
     };
     a->lmtp = a->smtp;
     a->lmtp.lmtp = true;
@@ -289,6 +317,9 @@ static int open_server(struct app *a)
         .n_logins = o->n_logins,
         .save = &a->save,
         .show = &a->show,
+        .trace = &a->trace,
+        .rules = a->o.rules,
+        .n_rules = o->n_rules,
         .idle = o->idle,
         .max_connections = o->max_connections,
         .max_sessions = a->wrapped || o->keep ? 0 : o->connections,
@@ -663,7 +694,7 @@ static bool wait_for_reader(void *context, int fd)
 /* With -n 0 the time after the command is for watching that nothing comes. */
 static bool is_missing(const struct app *a)
 {
-    return a->o.max == 0 ? a->server.taken == 0 : a->server.taken < a->o.min;
+    return a->o.max == 0 ? a->server.counted == 0 : a->server.counted < a->o.min;
 }
 
 static void look_at_command(struct app *a, bool idle)
@@ -695,7 +726,7 @@ static void look_at_counts(struct app *a)
     const struct server *v = &a->server;
     if (a->wrapped)
         return;
-    if (ends_by_count(a) && v->taken >= a->server_options.max_messages)
+    if (ends_by_count(a) && v->counted >= a->server_options.max_messages)
         stop(a, ENOUGH);
     else if (a->o.connections > 0 && !a->o.keep && v->spoken >= a->o.connections && v->open == 0)
         stop(a, CONNECTIONS);
@@ -720,10 +751,10 @@ static void look_at_status_line(struct app *a)
         (void)snprintf(text, sizeof text, "waiting: %ju of %ju connection%s%s", (uintmax_t)a->server.spoken,
                        (uintmax_t)o->connections, show_plural(o->connections), left);
     else if (o->max == UINT64_MAX || o->max == 0)
-        (void)snprintf(text, sizeof text, "waiting: %ju message%s so far%s", (uintmax_t)a->server.taken,
-                       show_plural(a->server.taken), left);
+        (void)snprintf(text, sizeof text, "waiting: %ju message%s so far%s", (uintmax_t)a->server.counted,
+                       show_plural(a->server.counted), left);
     else
-        (void)snprintf(text, sizeof text, "waiting: %ju of %ju message%s%s", (uintmax_t)a->server.taken,
+        (void)snprintf(text, sizeof text, "waiting: %ju of %ju message%s%s", (uintmax_t)a->server.counted,
                        (uintmax_t)o->max, show_plural(o->max), left);
     show_status(&a->show, text);
 }
@@ -806,6 +837,7 @@ static void close_all(struct app *a)
         free(a->directory);
     free(a->temporary);
     free(a->ca_path);
+    options_close(&a->o);
 }
 
 /* Some file systems report a failed write only now. */
@@ -815,6 +847,19 @@ static int close_stream(struct app *a, int status)
         return status;
     show_line(&a->show, "cannot write to %s: %s", a->o.output != NULL ? a->o.output : "standard output",
               strerror(errno));
+    return NOT_WRITTEN;
+}
+
+static int close_transcript(struct app *a, int status)
+{
+    FILE *f = a->trace.transcript;
+    if (f == NULL)
+        return status;
+    bool good = !ferror(f);
+    a->trace.transcript = NULL;
+    if ((fclose(f) == 0 && good) || status != AS_EXPECTED)
+        return status;
+    show_line(&a->show, "cannot write to %s: %s", a->o.transcript, good ? strerror(errno) : "writing failed");
     return NOT_WRITTEN;
 }
 
@@ -848,8 +893,8 @@ int main(int argc, char **argv)
     if (status == AS_EXPECTED) {
         status = watch(&a);
         if (status == AS_EXPECTED)
-            status = close_stream(&a, judge_run(&a));
-        if (status != AS_EXPECTED && a.signal != SIGINT)
+            status = close_transcript(&a, close_stream(&a, judge_run(&a)));
+        if (status != AS_EXPECTED && a.signal != SIGINT && a.o.transcript == NULL)
             show_tail(&a.show);
     }
     bool unstarted = status != AS_EXPECTED && !a.server.stopping;

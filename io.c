@@ -672,6 +672,12 @@ void io_close(struct io_conn *c)
         (void)close(c->out);
 }
 
+void io_reset(struct io_conn *c)
+{
+    struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    (void)setsockopt(c->in, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once); /* fails on what is no socket */
+}
+
 int64_t io_now(void)
 {
     struct timespec now;

@@ -137,6 +137,9 @@ void io_end(struct io_conn *c);
 
 void io_close(struct io_conn *c);
 
+/* Has the next io_close() reset the connection (a RST of TCP), where it is one that can be. */
+void io_reset(struct io_conn *c);
+
 /* Milliseconds on a clock that only goes forward. */
 int64_t io_now(void);
 

@@ -91,57 +91,182 @@ static void cause_text(const struct judge *j, char *text, size_t size)
 static void expected_text(const struct options *o, char *text, size_t size)
 {
     uintmax_t min = o->min, max = o->max;
+    const char *like = o->n_matches == 0 ? "" : o->min == o->max && o->min == 1 ? " that matches" : " that match";
     if (o->max == 0)
-        (void)snprintf(text, size, "no message");
+        (void)snprintf(text, size, "no message%s", o->n_matches > 0 ? " that matches" : "");
     else if (o->max == UINT64_MAX)
-        (void)snprintf(text, size, "at least %ju message%s", min, show_plural(o->min));
+        (void)snprintf(text, size, "at least %ju message%s%s", min, show_plural(o->min),
+                       o->n_matches > 0 && min == 1 ? " that matches" : like);
     else if (o->min == o->max)
-        (void)snprintf(text, size, "%ju message%s", min, show_plural(o->min));
+        (void)snprintf(text, size, "%ju message%s%s", min, show_plural(o->min), like);
     else
-        (void)snprintf(text, size, "%ju to %ju messages", min, max);
+        (void)snprintf(text, size, "%ju to %ju messages%s", min, max, like);
+}
+
+static void got_text(const struct judge *j, char *text, size_t size)
+{
+    const struct server *v = j->server;
+    int n = v->counted > 0 ? snprintf(text, size, "%ju", (uintmax_t)v->counted) : snprintf(text, size, "none");
+    if (j->options->n_matches > 0 && v->taken > 0 && n > 0 && (size_t)n < size)
+        (void)snprintf(text + n, size - (size_t)n, " of the %ju that came", (uintmax_t)v->taken);
+}
+
+/* What else has come to nothing. */
+static void more_text(const struct server *v, char *text, size_t size)
+{
+    const struct {
+        uint64_t n;
+        const char *one, *several;
+    } found[] = {
+        {v->cut_off, "%ju more cut off before the end", "%ju more cut off before the end"},
+        {v->refused - v->failed, "%ju more refused", "%ju more refused"},
+        {v->unheard, "%ju more stored, but the client left before the reply",
+         "%ju more stored, but the client left before the reply"},
+        {v->tls_failed, "%ju TLS handshake failed", "%ju TLS handshakes failed"},
+    };
+    size_t n = 0;
+    *text = '\0';
+    for (size_t i = 0; i < sizeof found / sizeof found[0] && n + 2 < size; i++) {
+        if (found[i].n == 0)
+            continue;
+        n += (size_t)snprintf(text + n, size - n, "; ");
+        n += (size_t)snprintf(text + n, size - n, found[i].n == 1 ? found[i].one : found[i].several,
+                              (uintmax_t)found[i].n);
+    }
+}
+
+static bool counts_hold(const struct judge *j)
+{
+    return j->server->counted >= j->options->min && j->server->counted <= j->options->max;
 }
 
 static int judge_counts(const struct judge *j, struct show *show)
 {
     const struct server *v = j->server;
     const struct options *o = j->options;
-    char expected[80], got[32] = "none", cause[96], more[160] = "";
+    char expected[80], got[64], cause[96], more[256];
     cause_text(j, cause, sizeof cause);
     if (v->spoken < o->connections || (o->connections > 0 && v->spoken > o->connections)) {
         show_line(show, "expected %ju connection%s, got %ju%s", (uintmax_t)o->connections, show_plural(o->connections),
                   (uintmax_t)v->spoken, v->spoken > o->connections ? "" : cause);
         return NOT_AS_EXPECTED;
     }
-    if (v->taken >= o->min && v->taken <= o->max)
+    if (counts_hold(j))
         return AS_EXPECTED;
     expected_text(o, expected, sizeof expected);
-    if (v->taken > 0)
-        (void)snprintf(got, sizeof got, "%ju", (uintmax_t)v->taken);
-    if (v->cut_off > 0)
-        (void)snprintf(more, sizeof more, "; %ju more cut off before the end", (uintmax_t)v->cut_off);
-    else if (v->unheard > 0)
-        (void)snprintf(more, sizeof more, "; %ju more stored, but the client left before the reply",
-                       (uintmax_t)v->unheard);
-    else if (v->tls_failed > 0)
-        (void)snprintf(more, sizeof more, "; %ju TLS handshake%s failed", (uintmax_t)v->tls_failed,
-                       show_plural(v->tls_failed));
-    show_line(show, "expected %s, got %s%s%s", expected, got, v->taken > o->max ? "" : cause, more);
+    got_text(j, got, sizeof got);
+    more_text(v, more, sizeof more);
+    show_line(show, "expected %s, got %s%s%s", expected, got, v->counted > o->max ? "" : cause, more);
     return NOT_AS_EXPECTED;
 }
 
-/* Exactly one line says why a status is not 0. */
-int judge(const struct judge *j, struct show *show)
+/* ---- --strict ---- */
+
+static bool departs(const struct server *v, int problem)
 {
+    return v->tally[problem].n > 0 && !problem_about((enum problem)problem)->noted_only;
+}
+
+static int judge_protocol(const struct judge *j, struct show *show)
+{
+    int ways = 0;
+    for (int i = 0; i < PROBLEMS; i++)
+        ways += departs(j->server, i);
+    if (ways == 0)
+        return AS_EXPECTED;
+    show_line(show, "clients departed from the protocol in %d way%s (--strict)", ways, show_plural((uint64_t)ways));
+    return NOT_AS_EXPECTED;
+}
+
+/* How many rules have never fired; rule is then one of them. */
+static size_t unfired(const struct options *o, const struct rule **rule)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < o->n_rules; i++) {
+        if (o->rules[i].fired > 0)
+            continue;
+        *rule = &o->rules[i];
+        n++;
+    }
+    return n;
+}
+
+static int judge_rules(const struct judge *j, struct show *show)
+{
+    const struct rule *rule;
+    size_t n = unfired(j->options, &rule);
+    if (n == 0)
+        return AS_EXPECTED;
+    show_line(show, "%zu rule%s of --on never fired (--strict)", n, show_plural(n));
+    return NOT_AS_EXPECTED;
+}
+
+/* ---- what there is to say beside the verdict ---- */
+
+static void list_messages(const struct judge *j, struct show *show)
+{
+    const struct listing *l = &j->server->came;
+    for (size_t i = 0; i < l->n; i++)
+        show_line(show, "message %zu: %s", i + 1, l->lines[i]);
+    if (l->more > 0)
+        show_line(show, "%ju more", (uintmax_t)l->more);
+}
+
+static void list_problems(const struct judge *j, struct show *show)
+{
+    for (int i = 0; i < PROBLEMS; i++) {
+        const struct server_tally *t = &j->server->tally[i];
+        char text[PROBLEM_TEXT_MAX];
+        if (!departs(j->server, i))
+            continue;
+        (void)problem_text((enum problem)i, text);
+        if (t->n == 1)
+            show_line(show, "%s, in connection %ju", text, (uintmax_t)t->session);
+        else
+            show_line(show, "%s, %ju times, first in connection %ju", text, (uintmax_t)t->n, (uintmax_t)t->session);
+    }
+}
+
+static void list_rules(const struct judge *j, struct show *show)
+{
+    const struct options *o = j->options;
+    for (size_t i = 0; i < o->n_rules; i++) {
+        if (o->rules[i].fired == 0)
+            show_line(show, "--on '%s' never fired", o->rules[i].text);
+    }
+}
+
+/* ---- the verdict ---- */
+
+/* Exactly one line says why a status is not 0. */
+static int verdict(const struct judge *j, struct show *show)
+{
+    char failures[512];
     int status = j->wrap != NULL ? judge_command(j, show) : AS_EXPECTED;
     if (status != AS_EXPECTED)
         return status;
-    char failures[512];
     if (*failures_text(j->server, failures) != '\0') {
         show_line(show, "%s", failures);
         return NOT_WRITTEN;
     }
     status = judge_counts(j, show);
+    if (status == AS_EXPECTED && j->options->strict)
+        status = judge_protocol(j, show);
+    if (status == AS_EXPECTED && j->options->strict)
+        status = judge_rules(j, show);
     if (status == AS_EXPECTED && j->interrupted)
         show_line(show, "interrupted");
+    return status;
+}
+
+int judge(const struct judge *j, struct show *show)
+{
+    int status = verdict(j, show);
+    if (!counts_hold(j))
+        list_messages(j, show);
+    if (j->options->strict)
+        list_problems(j, show);
+    if (j->options->strict || !j->options->quiet)
+        list_rules(j, show);
     return status;
 }

@@ -25,7 +25,8 @@ struct judge {
     bool interrupted; /* by SIGINT, and it was ours to take, not the command's */
 };
 
-/* Says on one line why the run was not as expected, if it was not; returns the status. */
+/* Says on one line why the run was not as expected, if it was not, and on further lines what came, what clients got
+   wrong, and what rules never fired; returns the status. */
 int judge(const struct judge *j, struct show *show);
 
 #endif

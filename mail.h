@@ -35,7 +35,8 @@ struct mail {
     bool binary; /* BODY=BINARYMIME was given (RFC 3030) */
     /* what has been found out */
     struct problems problems; /* of the session since the message before, and of this one */
-    bool unmatched;           /* it is none of those that were awaited */
+    const char *failed;       /* the --match that it fails, NULL: it counts; */
+    struct span had;          /* and what it has instead */
 };
 
 #endif

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "number.h"
 #include "smtp.h"
 
 enum group { AWAITED, LISTENING, STORING, PROTOCOL, SECURITY, WRAPPING, SHOWING };
@@ -52,27 +53,21 @@ wrong(struct parse *p, const char *format, ...)
 
 /* ---- numbers ---- */
 
-/* Decimal digits at *text, which moves behind them.  False if there are none, or too many for 64 bits. */
-static bool take_number(const char **text, uint64_t *value)
+/* The complaint that something else was expected at this place of the text; returns -1. */
+static int expected_at(struct parse *p, const char *text, const char *at, const char *what)
 {
-    const char *p = *text;
-    uint64_t n = 0;
-    for (; *p >= '0' && *p <= '9'; p++) {
-        uint64_t digit = (uint64_t)(*p - '0');
-        if (n > (UINT64_MAX - digit) / 10)
-            return false;
-        n = n * 10 + digit;
-    }
-    bool found = p > *text;
-    *text = p;
-    *value = n;
-    return found;
+    int column = 1;
+    for (const char *c = text; c < at; c++)
+        column += ((unsigned char)*c & 0xc0) != 0x80; /* a character of UTF-8 is one column */
+    if (*at == '\0')
+        return wrong(p, "'%.300s': at the end, column %d: expected %s", text, column, what);
+    return wrong(p, "'%.300s': at '%.40s', column %d: expected %s", text, at, column, what);
 }
 
 static int parse_count(struct parse *p, const char *text, uint64_t *value)
 {
     const char *end = text;
-    if (!take_number(&end, value) || *end != '\0' || *value == 0)
+    if (!number_take(&end, value) || *end != '\0' || *value == 0)
         return wrong(p, "'%s' is not a number from 1 up", text);
     return 0;
 }
@@ -82,7 +77,7 @@ static int parse_size(struct parse *p, const char *text, uint64_t *value)
 {
     static const char units[] = "KMG";
     const char *end = text;
-    bool good = take_number(&end, value);
+    bool good = number_take(&end, value);
     const char *unit = good && *end != '\0' ? strchr(units, *end) : NULL;
     int shift = unit != NULL ? 10 * (int)(unit - units + 1) : 0;
     if (!good || (*end != '\0' && (unit == NULL || end[1] != '\0')) || *value == 0 || *value > UINT64_MAX >> shift)
@@ -91,33 +86,11 @@ static int parse_size(struct parse *p, const char *text, uint64_t *value)
     return 0;
 }
 
-/* A decimal number and a unit; a millisecond is the least that is told apart. */
 static int parse_time(struct parse *p, const char *text, int64_t *value)
 {
-    static const struct {
-        const char *name;
-        uint64_t milliseconds;
-    } units[] = {{"ms", 1}, {"", 1000}, {"s", 1000}, {"m", 60 * 1000}, {"h", 60 * 60 * 1000}};
     const char *end = text;
-    uint64_t whole = 0, fraction = 0, scale = 1;
-    bool good = take_number(&end, &whole) || *text == '.';
-    if (good && *end == '.') {
-        end++;
-        good = end - text > 1 || (*end >= '0' && *end <= '9');
-        for (; *end >= '0' && *end <= '9'; end++) {
-            if (scale < 1000000) {
-                fraction = fraction * 10 + (uint64_t)(*end - '0');
-                scale *= 10;
-            }
-        }
-    }
-    for (size_t i = 0; good && i < sizeof units / sizeof units[0]; i++) {
-        uint64_t unit = units[i].milliseconds;
-        if (strcmp(end, units[i].name) == 0 && whole < INT64_MAX / 1000 / unit) {
-            *value = (int64_t)(whole * unit + fraction * unit / scale);
-            return 0;
-        }
-    }
+    if (number_take_time(&end, value) && *end == '\0')
+        return 0;
     return wrong(p, "'%s' is not a time: give a number, or one with ms, s, m or h behind it", text);
 }
 
@@ -127,20 +100,67 @@ static int take_messages(struct parse *p, const char *text)
 {
     struct options *o = p->o;
     const char *end = text;
-    bool good = take_number(&end, &o->min);
+    if (!number_take(&end, &o->min))
+        return expected_at(p, text, end, "a count of messages: N, MIN-MAX or MIN-");
     o->max = o->min;
-    if (good && *end == '-') {
-        end++;
+    const char *max = end;
+    if (*end == '-') {
+        max = ++end;
         o->max = UINT64_MAX;
-        good = *end == '\0' || take_number(&end, &o->max);
+        if (*end != '\0' && !number_take(&end, &o->max))
+            return expected_at(p, text, end, "the most messages, or nothing: N, MIN-MAX or MIN-");
     }
-    if (!good || *end != '\0')
-        return wrong(p, "'%s' is not a count of messages: give N, MIN-MAX or MIN-", text);
+    if (*end != '\0')
+        return expected_at(p, text, end, max == end ? "- or nothing more: N, MIN-MAX or MIN-" : "nothing more");
     if (o->max < o->min)
-        return wrong(p, "'%s' has its ends the wrong way round: give MIN-MAX", text);
+        return expected_at(p, text, max, "no less than what stands in front of it: MIN-MAX");
     o->counted = true;
     return 0;
 }
+
+static int take_file_name(struct parse *p, const char *text, const char **name)
+{
+    if (*text == '\0')
+        return wrong(p, "the name is empty");
+    *name = text;
+    return 0;
+}
+
+static int take_match(struct parse *p, const char *text)
+{
+    struct options *o = p->o;
+    const char *at;
+    char what[MATCH_WHY_MAX];
+    if (o->n_matches == MATCH_MAX)
+        return wrong(p, "at most %d may be given", MATCH_MAX);
+    if (match_parse(&o->matches[o->n_matches], text, &at, what) < 0)
+        return expected_at(p, text, at, what);
+    o->n_matches++;
+    return 0;
+}
+
+static int take_rule(struct parse *p, const char *text)
+{
+    struct options *o = p->o;
+    const char *at;
+    if (o->n_rules == RULES_MAX)
+        return wrong(p, "at most %d may be given", RULES_MAX);
+    const char *what = rules_parse(&o->rules[o->n_rules], text, &at);
+    if (what != NULL)
+        return expected_at(p, text, at, what);
+    o->n_rules++;
+    return 0;
+}
+
+static int take_seed(struct parse *p, const char *text)
+{
+    const char *end = text;
+    if (!number_take(&end, &p->o->seed) || *end != '\0')
+        return expected_at(p, text, end, "a number");
+    return 0;
+}
+
+static int take_transcript(struct parse *p, const char *text) { return take_file_name(p, text, &p->o->transcript); }
 
 static int take_connections(struct parse *p, const char *text) { return parse_count(p, text, &p->o->connections); }
 
@@ -165,21 +185,13 @@ static int take_port(struct parse *p, const char *text)
     struct options *o = p->o;
     uint64_t port;
     const char *end = text;
-    if (!take_number(&end, &port) || *end != '\0' || port > 65535)
+    if (!number_take(&end, &port) || *end != '\0' || port > 65535)
         return wrong(p, "'%s' is not a port: give a number from 0 to 65535, 0 for a free one", text);
     if (o->n_endpoints > (size_t)o->port_given)
         return wrong(p, "-p and -l exclude each other");
     o->endpoints[0] = (struct io_endpoint){.kind = IO_LOOPBACK, .port = (uint16_t)port};
     o->n_endpoints = 1;
     o->port_given = true;
-    return 0;
-}
-
-static int take_file_name(struct parse *p, const char *text, const char **name)
-{
-    if (*text == '\0')
-        return wrong(p, "the name is empty");
-    *name = text;
     return 0;
 }
 
@@ -353,6 +365,11 @@ static const struct option_entry {
     {'t', NULL, "TIME", AWAITED, TAKE(take_limit), "wait no longer than TIME: 10, 1.5s, 200ms, 5m, 1h"},
     {'k', NULL, NULL, AWAITED, FLAG(keep), "go on until a signal"},
 
+    {0, "match", "FIELD: REGEX", AWAITED, TAKE(take_match),
+     "only messages like this count; FIELD is a header\nfield, mail-from, rcpt-to, body or attachment; may\nbe "
+     "repeated, all must hold"},
+    {0, "strict", NULL, AWAITED, FLAG(strict), "refuse what breaks the rules of the protocol, and\nfail for any of it"},
+
     {'p', NULL, "PORT", LISTENING, TAKE(take_port), "port on 127.0.0.1 and ::1; 0 for a free one"},
     {'l', NULL, "ENDPOINT", LISTENING, TAKE(take_endpoint),
      "HOST:PORT, [ADDRESS]:PORT, :PORT (this machine),\n*:PORT (all addresses), unix:PATH, fd:N (a listening\n"
@@ -380,6 +397,11 @@ static const struct option_entry {
 
     {0, "hide", "EXT,...", PROTOCOL, TAKE(take_hidden), "take extensions away: SIZE,CHUNKING"},
 
+    {0, "on", "RULE", PROTOCOL, TAKE(take_rule),
+     "EVENT [PATTERN] [#N|%P]: ACTION, as in\n'rcpt bounce@*: 550 5.1.1 no such user' or\n'eom #1: delay 5s, drop'; "
+     "may be repeated"},
+    {0, "seed", "N", PROTOCOL, TAKE(take_seed), "what the percentages of --on are drawn from (0)"},
+
     {0, "auth", "USER:PASSWORD", SECURITY, TAKE(take_login), "a good login; without it, any is; may be repeated"},
     {0, "require", "WHAT", SECURITY, TAKE(take_required), "auth, tls or both: auth,tls"},
     {0, "tls", NULL, SECURITY, FLAG(tls), "offer STARTTLS"},
@@ -392,6 +414,8 @@ static const struct option_entry {
     {0, "linger", "TIME", WRAPPING, TAKE(take_linger), "wait TIME after it for messages still missing"},
 
     {'v', NULL, NULL, SHOWING, FLAG(verbose), "the dialogue, as it happens"},
+    {0, "transcript", "FILE", SHOWING, TAKE(take_transcript),
+     "the dialogue, in FILE, without what changes from run\nto run"},
     {'q', NULL, NULL, SHOWING, FLAG(quiet), "nothing but errors"},
     {'h', "help", NULL, SHOWING, FLAG(help), "these options, on standard output"},
     {'V', "version", NULL, SHOWING, FLAG(version), "the version, on standard output"},
@@ -594,7 +618,15 @@ int options_parse(struct options *o, int argc, char **argv, char why[OPTIONS_WHY
             return -1;
     }
     o->command = argv + optind;
+    rules_seed(o->rules, o->n_rules, o->seed);
     return o->help || o->version ? 0 : check(o, why);
+}
+
+void options_close(struct options *o)
+{
+    for (size_t i = 0; i < o->n_matches; i++)
+        match_close(&o->matches[i]);
+    o->n_matches = 0;
 }
 
 /* ---- --help ---- */

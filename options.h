@@ -10,12 +10,14 @@
 #include <stdint.h>
 
 #include "io.h"
+#include "match.h"
+#include "rules.h"
 
 enum {
     OPTIONS_ENDPOINTS_MAX = 16,
     OPTIONS_LOGINS_MAX = 64,
     OPTIONS_ENV_MAX = 64,
-    OPTIONS_WHY_MAX = 512, /* octets of a complaint, with the NUL */
+    OPTIONS_WHY_MAX = 1024, /* octets of a complaint, with the NUL */
 };
 
 enum options_format { OPTIONS_EML, OPTIONS_MBOX, OPTIONS_JSON, OPTIONS_TEXT, OPTIONS_NONE };
@@ -27,6 +29,9 @@ struct options {
     uint64_t connections; /* 0: not awaited */
     int64_t time, linger; /* milliseconds; time -1: no limit */
     bool keep;
+    struct match matches[MATCH_MAX];
+    size_t n_matches;
+    bool strict;
     /* where it listens */
     bool port_given;
     struct io_endpoint endpoints[OPTIONS_ENDPOINTS_MAX];
@@ -43,6 +48,9 @@ struct options {
     const char *hostname;
     uint64_t max_size, max_recipients, max_connections;
     int64_t idle;
+    struct rule rules[RULES_MAX];
+    size_t n_rules;
+    uint64_t seed;
     unsigned hidden;                        /* extensions, as smtp.h has them */
     const char *logins[OPTIONS_LOGINS_MAX]; /* USER:PASSWORD */
     size_t n_logins;
@@ -51,6 +59,7 @@ struct options {
     const char *cert, *key, *ca_file;
     /* what is shown */
     bool verbose, quiet, help, version;
+    const char *transcript;
     /* the wrapped command */
     const char *env[OPTIONS_ENV_MAX];
     size_t n_env;
@@ -62,6 +71,9 @@ struct options {
  * what would be right.  Strings are borrowed from argv.
  */
 int options_parse(struct options *o, int argc, char **argv, char why[OPTIONS_WHY_MAX]);
+
+/* Frees what it holds. */
+void options_close(struct options *o);
 
 /* Whether one of the endpoints is of this kind. */
 bool options_have_stdio(const struct options *o);

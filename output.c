@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lint.h"
 #include "render.h"
 
 enum { NAME_SHOWN = 80 /* octets of a client's name for a file */ };
@@ -103,11 +104,11 @@ static const char *close_attachment(void *context)
         o->culprit = "memory";
         return NULL;
     }
-    int n = snprintf(o->path, sizeof o->path, "%s/%s", o->directory, o->file.name);
+    int n = snprintf(o->path, sizeof o->path, "%s/%s", o->o.directory, o->file.name);
     if (n > 0 && (size_t)n < sizeof o->path)
         return o->path;
     o->error = ENAMETOOLONG;
-    o->culprit = o->directory;
+    o->culprit = o->o.directory;
     return NULL;
 }
 
@@ -121,17 +122,33 @@ void output_undo(void *context)
 
 /* ---- messages ---- */
 
+/* Whether it counts. */
+static bool match(struct output *o, struct mail *mail, struct message *m)
+{
+    o->had.failed = false;
+    const struct match *failed = match_failed(o->o.matches, o->o.n_matches, m, mail, &o->had);
+    mail->failed = failed != NULL ? failed->text : NULL;
+    mail->had = text_span(&o->had);
+    return !o->had.failed;
+}
+
 /* -1 with errno where memory, or the place of an attachment, is what failed. */
 static int make(struct output *o, struct mail *mail, struct message *m, struct text *made)
 {
     const struct render_attach attach = {open_attachment, put_attachment, close_attachment, o};
-    bool attaching = o->directory != NULL, good = true, failed = false;
-    if (o->format == OUTPUT_JSON)
+    bool attaching = o->o.directory != NULL, good = true, failed = !match(o, mail, m);
+    if (o->o.format == OUTPUT_JSON) {
         good = render_json(made, mail, m, attaching ? &attach : NULL);
-    else if (attaching)
-        good = render_attachments(mail, m, &attach, &failed);
-    if (o->format == OUTPUT_TEXT)
-        render_text(made, mail, m);
+    } else {
+        if (attaching && !failed)
+            good = render_attachments(mail, m, &attach, &failed);
+        if (o->o.format == OUTPUT_TEXT)
+            render_text(made, mail, m);
+        if (o->o.lint) {
+            lint_decode(m);
+            lint(m, mail);
+        }
+    }
     errno = good ? ENOMEM : o->error;
     return good && !failed && !made->failed ? 0 : -1;
 }
@@ -160,17 +177,24 @@ int output_render(void *context, void *message, const char *file, struct span oc
     return status;
 }
 
-int output_open(struct output *o, enum output_format format, const char *directory, bool fsync)
+int output_open(struct output *o, const struct output_options *options)
 {
-    const struct save_options options = {.directory = directory, .stream = -1, .fsync = fsync};
+    const struct save_options place = {.directory = options->directory, .stream = -1, .fsync = options->fsync};
     const char *culprit;
-    *o = (struct output){.format = format, .directory = directory, .place = {.temporary = -1, .final = -1}};
-    return directory != NULL ? save_open(&o->place, &options, &culprit) : 0;
+    *o = (struct output){.o = *options, .place = {.temporary = -1, .final = -1}};
+    return options->directory != NULL ? save_open(&o->place, &place, &culprit) : 0;
+}
+
+bool output_is_needed(const struct output *o)
+{
+    return o->o.format != OUTPUT_NONE || o->o.directory != NULL || o->o.n_matches > 0 || o->o.lint;
 }
 
 void output_close(struct output *o)
 {
     save_close(&o->place);
     free(o->made);
+    free(o->had.p);
     o->made = NULL;
+    o->had.p = NULL;
 }

@@ -140,6 +140,12 @@ static inline void problems_remove(struct problems *s, enum problem p) { s->bits
 static inline bool problems_have(const struct problems *s, enum problem p) { return s->bits[p / 64] >> p % 64 & 1; }
 static inline bool problems_any(const struct problems *s) { return (s->bits[0] | s->bits[1]) != 0; }
 
+static inline void problems_subtract(struct problems *s, const struct problems *less)
+{
+    s->bits[0] &= ~less->bits[0];
+    s->bits[1] &= ~less->bits[1];
+}
+
 static inline void problems_merge(struct problems *s, const struct problems *more)
 {
     s->bits[0] |= more->bits[0];

@@ -526,7 +526,7 @@ bool render_json(struct text *t, struct mail *mail, struct message *m, const str
     add_key(t, "file");
     add_json(t, span_of(mail->file));
     add_key(t, "matched");
-    text_add_string(t, mail->unmatched ? "false" : "true");
+    text_add_string(t, mail->failed != NULL ? "false" : "true");
     add_client(t, mail);
     add_envelope(t, mail);
     bool good = add_message(m, t, mail, attach);

@@ -9,13 +9,20 @@ const char sasl_names[] = "PLAIN LOGIN CRAM-MD5 XOAUTH2";
 
 enum { DIGEST = MD5_SIZE * 2 /* digits of a digest */ };
 
+static const char *const names[] = {[SASL_NONE] = "none",
+                                    [SASL_PLAIN] = "plain",
+                                    [SASL_LOGIN] = "login",
+                                    [SASL_CRAM_MD5] = "cram-md5",
+                                    [SASL_XOAUTH2] = "xoauth2"};
+
+const char *sasl_name(enum sasl_mechanism mechanism) { return names[mechanism]; }
+
 enum sasl_mechanism sasl_mechanism(struct span name)
 {
-    return span_is(name, "PLAIN")      ? SASL_PLAIN
-           : span_is(name, "LOGIN")    ? SASL_LOGIN
-           : span_is(name, "CRAM-MD5") ? SASL_CRAM_MD5
-           : span_is(name, "XOAUTH2")  ? SASL_XOAUTH2
-                                       : SASL_NONE;
+    int i = SASL_XOAUTH2;
+    while (i > SASL_NONE && !span_is(name, names[i]))
+        i--;
+    return (enum sasl_mechanism)i;
 }
 
 /* Takes what is in front of the next separator, which goes too.  False if there is none. */

@@ -14,6 +14,9 @@ enum sasl_mechanism { SASL_NONE, SASL_PLAIN, SASL_LOGIN, SASL_CRAM_MD5, SASL_XOA
 /* The names of all, as EHLO lists them. */
 extern const char sasl_names[];
 
+/* Its name in small letters; "none" of SASL_NONE. */
+const char *sasl_name(enum sasl_mechanism mechanism);
+
 /* The mechanism of this name, in any case; SASL_NONE if it is none of them. */
 enum sasl_mechanism sasl_mechanism(struct span name);
 

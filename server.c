@@ -113,8 +113,22 @@ static void dismiss_late(struct server *v, int64_t asked, bool all_heard)
         else
             session_dismiss(v, s, "4.4.2", "You have been silent for too long");
     }
+    for (struct server_session *s = v->held.first, *after; s != NULL && over; s = after) {
+        after = s->after;
+        session_dismiss(v, s, "4.3.2", "Closing down");
+    }
     while (v->ending.first != NULL && v->now >= v->ending.first->deadline)
         session_drop(v, v->ending.first);
+}
+
+/* Those whose time has come.  Who is held anew waits for the next step. */
+static void wake(struct server *v)
+{
+    struct server_session *last = v->held.last;
+    for (bool more = last != NULL; more && v->held.first != NULL && v->now >= v->held.first->due;) {
+        more = v->held.first != last;
+        session_wake(v, v->held.first);
+    }
 }
 
 static int64_t next_deadline(const struct server *v)
@@ -122,6 +136,10 @@ static int64_t next_deadline(const struct server *v)
     int64_t next = INT64_MAX;
     if (v->active.first != NULL)
         next = !v->stopping ? v->active.first->deadline : v->now < v->grace ? v->grace : v->grace + SERVER_GRACE;
+    if (v->held.first != NULL && v->held.first->due < next)
+        next = v->held.first->due;
+    if (v->held.first != NULL && v->stopping && v->grace < next)
+        next = v->grace;
     if (v->ending.first != NULL && v->ending.first->deadline < next)
         next = v->ending.first->deadline;
     if (v->paused && v->open < v->room && v->resume_at < next)
@@ -171,9 +189,12 @@ void server_close(struct server *v)
 {
     while (v->active.first != NULL)
         session_drop(v, v->active.first);
+    while (v->held.first != NULL)
+        session_drop(v, v->held.first);
     while (v->ending.first != NULL)
         session_drop(v, v->ending.first);
     session_free_gone(v);
+    listing_close(&v->came);
     os_poll_close(&v->poll);
     free(v->in);
     free(v->out);
@@ -248,6 +269,7 @@ int server_step(struct server *v, int64_t until)
     v->watched = false;
     for (int i = 0; i < n; i++)
         serve_source(v, ready[i].tag);
+    wake(v);
     stop_at_max_sessions(v);
     dismiss_late(v, asked, n < READY_MAX);
     resume_accepting(v);
@@ -281,6 +303,11 @@ void server_stop(struct server *v, bool finish)
         after = s->after;
         bool heard = s->taken_at > 0 && v->now < s->taken_at + SERVER_GRACE && !smtp_in_message(&s->smtp);
         if (!s->pending && !heard && !(finish && smtp_in_message(&s->smtp)))
+            session_dismiss(v, s, "4.3.2", "Closing down");
+    }
+    for (struct server_session *s = v->held.first, *after; s != NULL; s = after) {
+        after = s->after;
+        if (!s->pending)
             session_dismiss(v, s, "4.3.2", "Closing down");
     }
     session_free_gone(v);

@@ -14,11 +14,14 @@
 
 #include "envelope.h"
 #include "io.h"
+#include "listing.h"
 #include "os.h"
+#include "rules.h"
 #include "save.h"
 #include "show.h"
 #include "smtp.h"
 #include "tls.h"
+#include "trace.h"
 
 enum {
     SERVER_GRACE = 1000, /* milliseconds a client has for a last word */
@@ -34,6 +37,9 @@ struct server_options {
     size_t n_logins;           /* 0: any login is taken */
     struct save *save;
     struct show *show;
+    struct trace *trace;      /* where the dialogue goes */
+    struct rule *rules;       /* of --on, */
+    size_t n_rules;           /* so many */
     int64_t idle;             /* milliseconds without a word before 421; RFC 5321 4.5.3.2.7 */
     uint64_t max_connections; /* open at once; 0 for no limit */
     uint64_t max_sessions;    /* to be served in all, 0 for no limit: no more are accepted after these */
@@ -63,6 +69,7 @@ struct server {
     struct server_source sources[SERVER_SOURCES_MAX];
     size_t n_sources;
     struct server_sessions active; /* in the order of their deadlines */
+    struct server_sessions held;   /* whom a rule makes wait, in the order of their times */
     struct server_sessions ending; /* the last reply given, waiting for the client to close; likewise */
     struct server_sessions gone;   /* closed in this step: poll may have named them, so they are freed after it */
     char *in, *out;    /* SERVER_IN_SIZE and SERVER_OUT_SIZE octets, lent to the engine of the session that is served */
@@ -80,8 +87,10 @@ struct server {
     uint64_t started;    /* sessions in all */
     uint64_t spoken;     /* sessions whose client has said something */
     uint64_t stored;     /* messages stored, whatever became of the reply */
-    uint64_t taken;      /* messages stored, and their 250 sent */
-    uint64_t pending;    /* messages stored, and their 250 on its way */
+    uint64_t taken;      /* messages stored, and their 250 sent; */
+    uint64_t counted;    /* those among them that match, */
+    uint64_t pending;    /* and of those their 250 is on its way */
+    uint64_t refused;    /* messages that came to their end, and were not taken */
     uint64_t unheard;    /* messages stored, but the client was gone before its 250 could be sent */
     uint64_t cut_off;    /* messages that did not come to their end */
     uint64_t tls_failed; /* connections that came to no TLS */
@@ -89,6 +98,11 @@ struct server {
     int error;           /* errno, and */
     char culprit[256];   /* what failed */
     bool reader_gone;    /* the reader of a stream has closed it */
+    struct listing came; /* what was stored */
+    struct server_tally {
+        uint64_t n;       /* how often, */
+        uint64_t session; /* and in which one first */
+    } tally[PROBLEMS];    /* what clients got wrong */
 };
 
 /* -1 with errno on failure. */

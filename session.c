@@ -28,7 +28,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "trace.h"
+#include "deliver.h"
+#include "fault.h"
 
 enum {
     IN_SIZE = SERVER_IN_SIZE,
@@ -52,6 +53,14 @@ static void list_prepend(struct server_sessions *l, struct server_session *s)
     l->first = s;
 }
 
+static void list_insert_before(struct server_sessions *l, struct server_session *s, struct server_session *other)
+{
+    s->before = other->before;
+    s->after = other;
+    *(other->before != NULL ? &other->before->after : &l->first) = s;
+    other->before = s;
+}
+
 static void list_append(struct server_sessions *l, struct server_session *s)
 {
     s->before = l->last;
@@ -60,147 +69,30 @@ static void list_append(struct server_sessions *l, struct server_session *s)
     l->last = s;
 }
 
-/* The client has been heard, or has taken what we said. */
+static void move_to(struct server_sessions *l, struct server_session *s)
+{
+    if (s->list != NULL)
+        list_remove(s->list, s);
+    list_append(l, s);
+    s->list = l;
+}
+
+/* The client has been heard, or has taken what we said.  Who is held has his time already. */
 static void touch(struct server *v, struct server_session *s)
 {
+    if (s->list != &v->active)
+        return;
     s->deadline = v->now + v->o->idle;
-    list_remove(&v->active, s);
-    list_append(&v->active, s);
+    move_to(&v->active, s);
 }
 
-/* ---- the message ---- */
-
-static bool begin_message(struct server *v, struct server_session *s)
+static void client_spoke(struct server *v, struct server_session *s)
 {
-    if (s->message != NULL)
-        return true;
-    s->message = malloc(sizeof *s->message);
-    if (s->message == NULL)
-        return false;
-    save_begin(s->message, v->o->save, s->envelope.binary);
-    if (v->o->headers)
-        envelope_add_headers(&s->envelope, s->message, &s->peer, v->o->smtp->hostname, s->number);
-    s->message->ours = s->message->total;
-    return true;
-}
-
-static void drop_message(struct server_session *s)
-{
-    s->incomplete = false;
-    if (s->message != NULL) {
-        save_drop(s->message);
-        free(s->message);
-        s->message = NULL;
+    touch(v, s);
+    if (!s->spoken) {
+        s->spoken = true;
+        v->spoken++;
     }
-}
-
-/* The reply to the message, whoever asks: under LMTP that is one recipient after the other. */
-static void refuse_message(struct server_session *s, struct smtp_event *e, int code, const char *enhanced,
-                           const char *text)
-{
-    s->verdict = (struct smtp_refusal){code, enhanced, text};
-    smtp_reply(&s->smtp, e, code, enhanced, text);
-}
-
-/* The first failure is the one that the user is told of. */
-static void storing_failed(struct server *v, struct server_session *s, struct smtp_event *e, int error,
-                           const char *culprit)
-{
-    v->reader_gone = v->reader_gone || error == EPIPE;
-    if (v->failed++ == 0) {
-        v->error = error;
-        (void)snprintf(v->culprit, sizeof v->culprit, "%s", culprit);
-    }
-    if (error == ENOSPC || error == EDQUOT || error == EFBIG)
-        refuse_message(s, e, 452, "4.3.1", "There is no room for the message");
-    else
-        refuse_message(s, e, 451, "4.3.0", "The message could not be written");
-}
-
-/* Whether one more message would be one too many. */
-static bool is_full(const struct server *v)
-{
-    return v->o->max_messages > 0 && v->taken + v->pending >= v->o->max_messages;
-}
-
-/* What there is to say of the message. */
-static struct mail describe(const struct server *v, const struct server_session *s, const struct smtp_event *e)
-{
-    const struct envelope *env = &s->envelope;
-    return (struct mail){
-        .n = v->stored + 1,
-        .size = e->size,
-        .examined = true,
-        .converted = !s->message->crlf,
-        .address = s->peer.address,
-        .port = s->peer.port,
-        .helo = text_span(&env->helo),
-        .protocol = envelope_protocol(env),
-        .user = env->authenticated ? text_span(&env->user) : (struct span){NULL, 0},
-        .tls = env->tls,
-        .sender = text_span(&env->sender),
-        .sender_params = text_span(&env->sender_params),
-        .recipients = env->recipients.p,
-        .recipient_params = env->recipient_params.p,
-        .n_recipients = env->n_recipients,
-        .utf8 = env->utf8,
-        .binary = env->binary,
-        .problems = s->problems,
-    };
-}
-
-static int finish_message(struct server *v, struct server_session *s, const struct smtp_event *e)
-{
-    char line[ENVELOPE_MBOX_LINE_MAX];
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    struct mail mail = describe(v, s, e);
-    mail.time = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-    envelope_mbox_line(&s->envelope, now.tv_sec, line);
-    return save_finish(s->message, &(struct save_about){line, &mail});
-}
-
-static void store(struct server *v, struct server_session *s, struct smtp_event *e)
-{
-    s->verdict = (struct smtp_refusal){0, NULL, NULL};
-    if (e->code >= 400 || e->code == 0) {
-        drop_message(s);
-        return;
-    }
-    if (is_full(v)) {
-        drop_message(s);
-        smtp_reply(&s->smtp, e, 421, "4.3.2", "No more messages are taken");
-        return;
-    }
-    if (s->incomplete || !begin_message(v, s)) {
-        storing_failed(v, s, e, ENOMEM, "memory");
-        drop_message(s);
-        return;
-    }
-    show_status(v->o->show, "");
-    int stored = finish_message(v, s, e);
-    v->now = io_now(); /* that may have taken a while */
-    if (stored < 0) {
-        storing_failed(v, s, e, s->message->error, s->message->culprit);
-    } else {
-        v->stored++;
-        v->pending++;
-        s->pending = true;
-    }
-    drop_message(s);
-}
-
-/* LMTP asks for each recipient; the message is stored once, and its last reply is the one that counts. */
-static void end_message(struct server *v, struct server_session *s, struct smtp_event *e)
-{
-    if (e->recipient <= 1) {
-        store(v, s, e);
-        s->problems = (struct problems){{0, 0}}; /* what comes now is of the next one */
-    } else if (s->verdict.code != 0) {
-        smtp_reply(&s->smtp, e, s->verdict.code, s->verdict.enhanced, s->verdict.text);
-    }
-    if (s->pending && (e->recipient == 0 || e->recipient == s->envelope.n_recipients))
-        s->mark = smtp_written(&s->smtp) + smtp_prepared(&s->smtp).n;
 }
 
 /* ---- events ---- */
@@ -227,61 +119,98 @@ static void judge_login(struct server *v, struct server_session *s, struct smtp_
         smtp_reply(&s->smtp, e, 535, "5.7.8", "Authentication failed");
 }
 
-/* Lowers the verdict of the engine where something is against it. */
+/* Lowers the verdict of the engine where something of ours is against it. */
 static void judge(struct server *v, struct server_session *s, struct smtp_event *e)
 {
-    if (e->type == SMTP_EOM)
-        end_message(v, s, e);
-    else if (e->type == SMTP_AUTH)
+    if (e->type == SMTP_AUTH)
         judge_login(v, s, e);
     else if (e->type == SMTP_CONNECT && v->o->max_connections > 0 && v->talking > v->o->max_connections)
         smtp_reply(&s->smtp, e, 421, "4.7.0", "Too many connections");
-    else if ((e->type == SMTP_MAIL || e->type == SMTP_DATA) && e->code < 400 && (is_full(v) || v->stopping))
+    else if ((e->type == SMTP_MAIL || e->type == SMTP_DATA) && e->code < 400 && (deliver_is_full(v) || v->stopping))
         smtp_reply(&s->smtp, e, 421, "4.3.2", "No more messages are taken");
 }
 
 /* What ends a transaction ends a message of which some chunks are there. */
 static bool is_end_of_chunks(const struct smtp_event *e)
 {
+    bool positive = smtp_is_positive(e->type, e->code);
     if (e->type == SMTP_CHUNK)
-        return e->code >= 400;
-    return e->code < 400 && (e->type == SMTP_RSET || e->type == SMTP_HELO || e->type == SMTP_STARTTLS);
+        return !positive;
+    return positive && (e->type == SMTP_RSET || e->type == SMTP_HELO || e->type == SMTP_STARTTLS);
 }
 
 /* What ends the session ends a message that is under way. */
 static bool is_end_of_message(const struct server_session *s, const struct smtp_event *e)
 {
-    bool last = e->code == 421 || e->type == SMTP_QUIT || (e->type == SMTP_BDAT && e->code == 552);
+    bool last = e->code == 421 || (e->type == SMTP_QUIT && smtp_is_positive(e->type, e->code)) ||
+                (e->type == SMTP_BDAT && e->code == 552);
     return last && e->type != SMTP_EOM && smtp_in_message(&s->smtp);
 }
 
-static void handle(struct server *v, struct server_session *s, struct smtp_event *e)
+/* A rule whose reply it is speaks for us; of any other, what it has to say comes later. */
+static void apply_rule(struct server_session *s, struct smtp_event *e, const struct rule *r)
 {
-    if (e->type == SMTP_BODY) {
-        s->incomplete = s->incomplete || !begin_message(v, s);
-        if (!s->incomplete)
-            save_add(s->message, e->arg.p, e->arg.n);
-        return;
+    if (r->action == RULES_REPLY && e->code != 0)
+        smtp_reply_raw(&s->smtp, e, r->code, (struct span){r->reply, r->reply_n});
+}
+
+/* Mail data, of which a rule may have had enough. */
+static const struct rule *handle_body(struct server *v, struct server_session *s, const struct smtp_event *e)
+{
+    deliver_body(v, s, e->arg);
+    const struct rule *r = fault_in_body(v, s, e->arg.n);
+    if (r != NULL)
+        trace_rule(v->o->trace, s->number, r);
+    if (r != NULL && r->action == RULES_REPLY && r->code == 421) {
+        smtp_close_raw(&s->smtp, (struct span){r->reply, r->reply_n});
+        trace_reply(v->o->trace, s->number, (struct span){r->reply, r->reply_n}, false);
+        v->cut_off++;
+        deliver_drop(s);
     }
-    trace_client(v->o->show, s->number, e);
-    problems_merge(&s->problems, &e->problems);
-    judge(v, s, e);
+    return r;
+}
+
+static bool is_challenge(const struct smtp_event *e) { return e->mechanism == SASL_CRAM_MD5 && e->code == 334; }
+
+/* What the event brings about.  Returns a rule that has more to do than a reply, else NULL. */
+static const struct rule *handle(struct server *v, struct server_session *s, struct smtp_event *e)
+{
+    if (e->type == SMTP_BODY)
+        return handle_body(v, s, e);
+    trace_client(v->o->trace, s->number, e);
+    session_note(v, s, &e->problems);
+    const struct rule *r = fault_find(v, s, e);
+    if (e->type == SMTP_EOM)
+        r = deliver_end(v, s, e, r);
+    else if (r != NULL)
+        apply_rule(s, e, r);
+    if (r == NULL || r->action == RULES_GO_ON)
+        judge(v, s, e);
+    if (r != NULL)
+        trace_rule(v->o->trace, s->number, r);
+    if (e->type == SMTP_CONNECT && r != NULL && (r->action > RULES_REPLY || e->code >= 400))
+        client_spoke(v, s); /* whoever was dealt with so has been served */
+    if (r != NULL && r->action > RULES_REPLY)
+        return r;
     if (e->code == 0)
-        return;
+        return r;
     v->cut_off += is_end_of_message(s, e);
-    if (e->code < 400 && !envelope_take(&s->envelope, e))
+    if (smtp_is_positive(e->type, e->code) && !envelope_take(&s->envelope, e))
         smtp_reply(&s->smtp, e, 451, "4.3.0", "Out of memory");
     if (is_end_of_chunks(e))
-        drop_message(s);
-    s->quit = e->type == SMTP_QUIT && e->code < 400;
-    trace_reply(v->o->show, s->number, smtp_prepared(&s->smtp));
+        deliver_drop(s);
+    if (e->type == SMTP_MAIL && smtp_is_positive(e->type, e->code))
+        fault_begin(s);
+    s->quit = e->type == SMTP_QUIT && smtp_is_positive(e->type, e->code);
+    trace_reply(v->o->trace, s->number, smtp_prepared(&s->smtp), is_challenge(e));
+    return r;
 }
 
 /* ---- sessions ---- */
 
 static void unwatch(struct server *v, struct server_session *s)
 {
-    if (!s->conn.borrowed)
+    if (!s->conn.borrowed && !s->unwatched)
         os_poll_closing(&v->poll, s->conn.in);
     if (s->in_polled)
         os_poll_remove(&v->poll, s->conn.in, s);
@@ -293,19 +222,18 @@ static void unwatch(struct server *v, struct server_session *s)
 void session_drop(struct server *v, struct server_session *s)
 {
     if (s->pending) {
-        v->pending--;
+        v->pending -= s->counts;
         v->unheard++;
     }
     if (smtp_in_message(&s->smtp))
         v->cut_off++;
-    drop_message(s);
-    list_remove(s->ending ? &v->ending : &v->active, s);
+    deliver_drop(s);
+    v->talking -= s->list != &v->ending;
+    move_to(&v->gone, s);
     unwatch(v, s);
     io_close(&s->conn);
     v->open--;
-    v->talking -= !s->ending;
     s->gone = true;
-    list_append(&v->gone, s);
 }
 
 void session_free_gone(struct server *v)
@@ -316,9 +244,36 @@ void session_free_gone(struct server *v)
         span_wipe(s->held, s->held_n);
         free(s->held);
         free(s->unsent);
+        free(s->delayed);
+        fault_begin(s);
         envelope_close(&s->envelope);
         free(s);
     }
+}
+
+void session_note(struct server *v, struct server_session *s, const struct problems *p)
+{
+    if (!problems_any(p))
+        return;
+    problems_merge(&s->problems, p);
+    for (int i = 0; i < PROBLEMS; i++) {
+        if (!problems_have(p, (enum problem)i))
+            continue;
+        if (v->tally[i].n++ == 0)
+            v->tally[i].session = s->number;
+        trace_problem(v->o->trace, s->number, (enum problem)i);
+    }
+}
+
+/* The client has gone, which it should not have done without a QUIT. */
+static void lose(struct server *v, struct server_session *s)
+{
+    bool busy = s->spoken && !s->faulted && !s->handshaking && !smtp_closed(&s->smtp) && !v->stopping;
+    struct problems p = {{0, 0}};
+    if (busy)
+        problems_add(&p, smtp_in_message(&s->smtp) ? PROBLEM_CUT_OFF : PROBLEM_NO_QUIT);
+    session_note(v, s, &p);
+    session_drop(v, s);
 }
 
 /* Watches one of two descriptors, or no longer: one that has hung up is ready whatever it is watched for. */
@@ -332,17 +287,32 @@ static bool watch_one(struct server *v, struct server_session *s, int fd, bool *
     return !wanted || (os_poll_add(&v->poll, fd, s) == 0 && (!write || os_poll_set(&v->poll, fd, s, false, true) == 0));
 }
 
-/* Watches for what the session waits for: room for replies, or more input. */
+/* One that is held is not watched at all, so that nothing its client does wakes us. */
+static bool set_watched(struct server *v, struct server_session *s, bool wanted)
+{
+    if (wanted != s->unwatched)
+        return true;
+    s->unwatched = !wanted;
+    s->wants_write = false;
+    if (wanted)
+        return os_poll_add(&v->poll, s->conn.in, s) == 0;
+    os_poll_remove(&v->poll, s->conn.in, s);
+    return true;
+}
+
+/* Watches for what the session waits for: room for replies, or more input, or nothing while it is held. */
 static bool watch(struct server *v, struct server_session *s)
 {
-    bool write = s->unsent_n > 0 || s->conn.wants_write;
+    bool write = s->unsent_n > 0 || (s->due == 0 && s->conn.wants_write), read = !write && s->due == 0;
     if (s->conn.borrowed)
-        return watch_one(v, s, s->conn.in, &s->in_polled, !write, false) &&
+        return watch_one(v, s, s->conn.in, &s->in_polled, read, false) &&
                watch_one(v, s, s->conn.out, &s->out_polled, write, true);
-    if (write == s->wants_write)
+    if (!set_watched(v, s, read || write))
+        return false;
+    if (s->unwatched || write == s->wants_write)
         return true;
     s->wants_write = write;
-    return os_poll_set(&v->poll, s->conn.in, s, !write, write) == 0;
+    return os_poll_set(&v->poll, s->conn.in, s, read, write) == 0;
 }
 
 /* The last reply has been sent.  False if the session is gone. */
@@ -358,11 +328,10 @@ static bool end(struct server *v, struct server_session *s)
         os_poll_remove(&v->poll, s->conn.out, s);
     s->out_polled = false;
     io_end(&s->conn);
-    list_remove(&v->active, s);
     s->ending = true;
     v->talking--;
     s->deadline = v->now + SERVER_GRACE;
-    list_append(&v->ending, s);
+    move_to(&v->ending, s);
     return true;
 }
 
@@ -378,7 +347,8 @@ static void acknowledge(struct server *v, struct server_session *s, size_t n)
     s->mark = 0;
     s->pending = false;
     s->taken_at = v->now;
-    v->pending--;
+    v->pending -= s->counts;
+    v->counted += s->counts;
     v->taken++;
 }
 
@@ -450,21 +420,87 @@ static void begin_handshake(struct server *v, struct server_session *s);
 /* What a session's state asks for after a turn, or after replies have gone. */
 static void settle(struct server *v, struct server_session *s)
 {
-    if (s->unsent_n == 0 && smtp_wants_tls(&s->smtp) && !s->handshaking) {
+    bool quiet = s->unsent_n == 0 && s->due == 0 && !s->stalled; /* nothing is owed to the client */
+    if (quiet && smtp_wants_tls(&s->smtp) && !s->handshaking) {
         begin_handshake(v, s);
         return;
     }
-    if (s->unsent_n == 0 && smtp_closed(&s->smtp) && !end(v, s))
+    if (quiet && smtp_closed(&s->smtp) && !end(v, s))
         return;
-    if (s->unsent_n == 0 && s->hung_up && !s->ending) {
-        session_drop(v, s);
+    if (s->unsent_n == 0 && s->due == 0 && s->hung_up && !s->ending) {
+        lose(v, s);
         return;
     }
     if (!watch(v, s))
         session_drop(v, s);
 }
 
-/* Pulls what the input means, and answers.  False if the session is gone. */
+/* ---- rules ---- */
+
+/* Sends what was said before, and does what the rule says.  False if the session is over. */
+static bool break_off(struct server *v, struct server_session *s, size_t said, enum rules_action action)
+{
+    s->faulted = true;
+    if (said > 0 && !send_replies(v, s, v->out, said))
+        return false;
+    if (action == RULES_STALL) {
+        s->stalled = true;
+        return true;
+    }
+    if (action == RULES_DROP && s->unsent_n == 0)
+        (void)end(v, s);
+    else if (action == RULES_RESET)
+        io_reset(&s->conn);
+    if (!s->gone && !s->ending)
+        session_drop(v, s);
+    return false;
+}
+
+/* In the order of their times: most have the same delay, and belong at the end. */
+static void hold_back(struct server *v, struct server_session *s, int64_t delay)
+{
+    s->due = v->now + delay;
+    move_to(&v->held, s);
+    while (s->before != NULL && s->before->due > s->due) {
+        struct server_session *other = s->before;
+        list_remove(&v->held, s);
+        list_insert_before(&v->held, s, other);
+    }
+}
+
+/* Sends what was said before, and keeps the reply (what else has been written) for later.  False if the session is
+   gone. */
+static bool postpone(struct server *v, struct server_session *s, size_t said, const struct rule *r)
+{
+    size_t n = smtp_written(&s->smtp) - said;
+    if (n > 0) {
+        s->delayed = malloc(n);
+        if (s->delayed == NULL) {
+            session_drop(v, s);
+            return false;
+        }
+        memcpy(s->delayed, v->out + said, n);
+    }
+    s->delayed_n = n;
+    s->then = r->action;
+    hold_back(v, s, r->delay);
+    return said == 0 || send_replies(v, s, v->out, said);
+}
+
+/* What a rule has to do beyond a reply; said: octets of replies to what came before.  False if the session is over. */
+static bool carry_out(struct server *v, struct server_session *s, size_t said, const struct rule *r)
+{
+    bool broken = r->action > RULES_REPLY;
+    if (!broken)
+        smtp_commit(&s->smtp);
+    if (r->delay > 0)
+        return postpone(v, s, said, r);
+    return !broken || break_off(v, s, said, r->action);
+}
+
+/* ---- turns ---- */
+
+/* Pulls what the input means, and answers, until a rule comes between.  False if the session is over. */
 static bool converse(struct server *v, struct server_session *s, bool *mail)
 {
     size_t written;
@@ -472,8 +508,11 @@ static bool converse(struct server *v, struct server_session *s, bool *mail)
         smtp_output(&s->smtp, v->out, OUT_SIZE);
         struct smtp_event e;
         while (smtp_next(&s->smtp, &e)) {
-            handle(v, s, &e);
+            size_t said = smtp_written(&s->smtp);
+            const struct rule *r = handle(v, s, &e);
             *mail = *mail || e.type == SMTP_BODY;
+            if (r != NULL && (r->delay > 0 || r->action > RULES_REPLY))
+                return carry_out(v, s, said, r);
             if ((e.type == SMTP_DATA || e.type == SMTP_BDAT) && s->pending) {
                 smtp_commit(&s->smtp); /* one mark at a time */
                 break;
@@ -498,6 +537,65 @@ static void turn(struct server *v, struct server_session *s, size_t n)
     span_wipe(v->in, mail ? 0 : n);
 }
 
+/* Goes on with what was held back, and nothing new. */
+static void turn_again(struct server *v, struct server_session *s)
+{
+    size_t n = s->held_n;
+    if (n > 0)
+        memcpy(v->in, s->held, n);
+    turn(v, s, n);
+}
+
+/* Adds the delayed reply to those that the client has not taken.  False if there is no memory. */
+static bool append_delayed(struct server_session *s)
+{
+    char *all = malloc(s->unsent_n + s->delayed_n);
+    if (all == NULL)
+        return false;
+    memcpy(all, s->unsent + s->unsent_at, s->unsent_n);
+    memcpy(all + s->unsent_n, s->delayed, s->delayed_n);
+    free(s->unsent);
+    s->unsent = all;
+    s->unsent_at = 0;
+    s->unsent_n += s->delayed_n;
+    return true;
+}
+
+/* False if the session is gone. */
+static bool send_delayed(struct server *v, struct server_session *s)
+{
+    char *reply = s->delayed;
+    size_t n = s->delayed_n;
+    bool there = true;
+    if (n > 0 && s->unsent_n > 0) {
+        there = append_delayed(s);
+        if (!there)
+            session_drop(v, s);
+    } else if (n > 0) {
+        there = send_replies(v, s, reply, n);
+    }
+    s->delayed = NULL;
+    s->delayed_n = 0;
+    free(reply);
+    return there;
+}
+
+void session_wake(struct server *v, struct server_session *s)
+{
+    s->due = 0;
+    move_to(&v->active, s);
+    touch(v, s);
+    if (s->then > RULES_REPLY) {
+        if (break_off(v, s, 0, s->then))
+            settle(v, s);
+    } else if (send_delayed(v, s)) {
+        if (s->unsent_n > 0)
+            settle(v, s);
+        else
+            turn_again(v, s);
+    }
+}
+
 /* ---- TLS ---- */
 
 /* Goes on with the handshake, and with the session once it is done. */
@@ -506,7 +604,7 @@ static void shake_hands(struct server *v, struct server_session *s)
     char why[80];
     int done = s->conn.transport->handshake(&s->conn, why, sizeof why);
     if (done < 0) {
-        trace_tls(v->o->show, s->number, false, why);
+        trace_tls(v->o->trace, s->number, false, why);
         v->tls_failed += s->spoken;
         session_drop(v, s);
         return;
@@ -518,18 +616,9 @@ static void shake_hands(struct server *v, struct server_session *s)
     }
     s->handshaking = false;
     s->envelope.tls = s->conn.transport->version(&s->conn);
-    trace_tls(v->o->show, s->number, true, s->envelope.tls);
+    trace_tls(v->o->trace, s->number, true, s->envelope.tls);
     smtp_secure(&s->smtp);
     turn(v, s, 0);
-}
-
-static void client_spoke(struct server *v, struct server_session *s)
-{
-    touch(v, s);
-    if (!s->spoken) {
-        s->spoken = true;
-        v->spoken++;
-    }
 }
 
 /* Whether no further session is to be served. */
@@ -571,7 +660,7 @@ static bool read_more(struct server *v, struct server_session *s, size_t *n)
         return false;
     }
     if (got < 0) {
-        session_drop(v, s);
+        lose(v, s);
         return false;
     }
     if (got == 0)
@@ -591,16 +680,29 @@ static void read_away(struct server *v, struct server_session *s)
         session_drop(v, s);
 }
 
-/* Ends a session with a 421.  It may be gone afterwards. */
+/* The reply that a rule keeps back is not given any more. */
+static void let_go(struct server *v, struct server_session *s)
+{
+    if (s->due == 0)
+        return;
+    free(s->delayed);
+    s->delayed = NULL;
+    s->delayed_n = 0;
+    s->due = 0;
+    move_to(&v->active, s);
+}
+
 void session_dismiss(struct server *v, struct server_session *s, const char *enhanced, const char *text)
 {
-    if (s->handshaking) { /* nobody would understand it */
+    if (s->handshaking || s->stalled || (s->due > 0 && s->then > RULES_REPLY)) { /* nobody would understand it */
         session_drop(v, s);
         return;
     }
+    let_go(v, s);
     char *room = malloc(s->unsent_n + SMTP_REPLY_MAX);
     if (room == NULL || s->ending || smtp_closed(&s->smtp)) {
         free(room);
+        settle(v, s);
         return;
     }
     if (smtp_in_message(&s->smtp))
@@ -608,14 +710,14 @@ void session_dismiss(struct server *v, struct server_session *s, const char *enh
     smtp_output(&s->smtp, room + s->unsent_n, SMTP_REPLY_MAX);
     smtp_close(&s->smtp, enhanced, text);
     size_t n = smtp_written(&s->smtp);
-    trace_reply(v->o->show, s->number, (struct span){room + s->unsent_n, n});
+    trace_reply(v->o->trace, s->number, (struct span){room + s->unsent_n, n}, false);
     if (s->unsent_n > 0)
         memcpy(room, s->unsent + s->unsent_at, s->unsent_n);
     n += s->unsent_n;
     free(s->unsent);
     s->unsent = NULL;
     s->unsent_n = 0;
-    drop_message(s);
+    deliver_drop(s);
     s->deadline = v->now + SERVER_GRACE; /* to take it, if it cannot at once: sooner than all others */
     list_remove(&v->active, s);
     list_prepend(&v->active, s);
@@ -626,7 +728,7 @@ void session_dismiss(struct server *v, struct server_session *s, const char *enh
 
 void session_serve(struct server *v, struct server_session *s)
 {
-    if (s->ending) {
+    if (s->ending || s->stalled) {
         read_away(v, s);
         return;
     }
@@ -639,14 +741,22 @@ void session_serve(struct server *v, struct server_session *s)
         return;
     if (s->unsent_n > 0)
         return;
+    if (s->due > 0) { /* its time has not come yet */
+        settle(v, s);
+        return;
+    }
     if (!s->spoken && session_was_last(v)) {
         session_dismiss(v, s, "4.3.2", "No more connections are served");
         return;
     }
     size_t n = s->held_n;
+    if (was_blocked) {
+        turn_again(v, s);
+        return;
+    }
     if (n > 0)
         memcpy(v->in, s->held, n);
-    if (was_blocked || read_more(v, s, &n))
+    if (read_more(v, s, &n))
         turn(v, s, n);
 }
 
@@ -658,6 +768,15 @@ static bool refuse_session(struct server_session *s, struct io_conn *c)
     io_close(c);
     free(s);
     return false;
+}
+
+/* Who speaks before the greeting; with TLS from the start, that is in order. */
+static void look_for_early_talker(struct server *v, struct server_session *s, enum io_scheme scheme)
+{
+    struct problems p = {{0, 0}};
+    if (v->o->smtp->examine && scheme != IO_SMTPS && !s->conn.borrowed && io_has_octets(&s->conn))
+        problems_add(&p, PROBLEM_EARLY_TALKER);
+    session_note(v, s, &p);
 }
 
 bool session_start(struct server *v, struct io_conn *c, const struct io_peer *peer, enum io_scheme scheme)
@@ -674,9 +793,10 @@ bool session_start(struct server *v, struct io_conn *c, const struct io_peer *pe
     v->nonce += NONCES;
     smtp_init(&s->smtp, scheme == IO_LMTP ? v->o->lmtp : v->o->smtp, v->nonce);
     s->deadline = v->now + v->o->idle;
-    list_append(&v->active, s);
+    move_to(&v->active, s);
     v->open++;
     v->talking++;
+    look_for_early_talker(v, s, scheme);
     if (scheme == IO_SMTPS)
         begin_handshake(v, s);
     else

@@ -21,13 +21,30 @@ struct server_session {
     size_t held_n;
     char *unsent;               /* replies that the client has not taken yet, */
     size_t unsent_n, unsent_at; /* so many, from there on */
-    bool pending;               /* a message is stored whose (last) reply has not been sent; */
-    size_t mark;                /* where in the output that reply ends; 0: it is not there yet */
+    bool pending, counts; /* a message is stored whose (last) reply has not been sent; it is one of those awaited; */
+    size_t mark;          /* where in the output that reply ends; 0: it is not there yet */
     struct save_message *message;
     struct smtp_refusal verdict; /* on the message, for the further recipients of LMTP */
     struct problems problems;    /* of the client, since the message before */
     struct envelope envelope;
-    bool handshaking; /* TLS is being negotiated */
+    struct text head; /* how its message begins */
+    /* faults; see fault.c */
+    const struct rule *chunk_rule, *body_rule; /* whose replies wait for the end of a chunk, of the mail data */
+    struct rule **answers;                     /* LMTP: what is said to each recipient at the end, NULL for nothing, */
+    uint64_t n_answers;                        /* to so many */
+    uint64_t last_accepted;                    /* who has the last reply that accepts the message */
+    uint64_t body_octets;                      /* mail data so far */
+    unsigned auth_step;                        /* of the AUTH under way, from 1 */
+    int64_t due;                               /* held: when it goes on; 0: it is not held */
+    char *delayed;                             /* held: the reply that is to be given then, */
+    size_t delayed_n;                          /* so many octets */
+    enum rules_action then;                    /* held: what happens then */
+    bool ended;                                /* the mail data have come to their end */
+    bool stalled;                              /* it is never answered again */
+    bool faulted;                              /* a rule has broken it off */
+    bool unwatched;                            /* held: not even polled */
+    struct server_sessions *list;              /* it is in */
+    bool handshaking;                          /* TLS is being negotiated */
     bool spoken, quit, unread, hung_up, wants_write, ending, gone;
     bool in_polled, out_polled; /* where these are two: what is watched of them */
     bool incomplete;            /* there was no memory for its message */
@@ -45,6 +62,12 @@ void session_dismiss(struct server *v, struct server_session *s, const char *enh
 /* Ends it without a word.  It is freed later, as poll may still name it. */
 void session_drop(struct server *v, struct server_session *s);
 void session_free_gone(struct server *v);
+
+/* Goes on with one that was held until now.  It may be gone afterwards. */
+void session_wake(struct server *v, struct server_session *s);
+
+/* Notes what its client got wrong. */
+void session_note(struct server *v, struct server_session *s, const struct problems *p);
 
 /* Whether no further session is to be served. */
 bool session_was_last(const struct server *v);

@@ -127,17 +127,21 @@ void show_line(struct show *s, const char *format, ...)
     print(s, line, length);
 }
 
+size_t show_format(char *out, size_t size, uint64_t session, char who, struct span text, bool colour)
+{
+    char shown[SHOW_LINE_MAX - 64];
+    const char *start = !colour ? "" : who == 'C' ? "\x1b[36m" : who == 'S' ? "\x1b[32m" : "\x1b[33m";
+    (void)show_escape(shown, sizeof shown, text);
+    int n = snprintf(out, size, "%ju %s%c:%s %s\n", (uintmax_t)session, start, who, colour ? "\x1b[0m" : "", shown);
+    return n < 0 ? 0 : (size_t)n < size ? (size_t)n : size - 1;
+}
+
 static void print_dialogue(struct show *s, uint64_t session, char who, struct span text)
 {
-    static const char *const start[] = {"", "\x1b[36m", "\x1b[32m"};
-    char line[SHOW_LINE_MAX], shown[SHOW_LINE_MAX - 64];
-    int colour = !s->colour ? 0 : who == 'C' ? 1 : 2;
-    (void)show_escape(shown, sizeof shown, text);
-    int n = snprintf(line, sizeof line, "%ju %s%c:%s %s\n", (uintmax_t)session, start[colour], who,
-                     colour != 0 ? "\x1b[0m" : "", shown);
+    char line[SHOW_LINE_MAX];
+    size_t n = show_format(line, sizeof line, session, who, text, s->colour);
     show_status(s, "");
-    if (n > 0)
-        print(s, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1);
+    print(s, line, n);
 }
 
 void show_dialogue(struct show *s, uint64_t session, char who, struct span text)

@@ -53,7 +53,13 @@ __attribute__((format(printf, 2, 3)))
 #endif
 void show_line(struct show *s, const char *format, ...);
 
-/* A line of the dialogue in a session; who is 'C' for the client or 'S' for the server. */
+/*
+ * Writes a line of the dialogue into out, which holds size octets, with its
+ * line end: "2 C: NOOP".  Returns the length.
+ */
+size_t show_format(char *out, size_t size, uint64_t session, char who, struct span text, bool colour);
+
+/* A line of the dialogue in a session; who is 'C' for the client, 'S' for the server, '!' for what was odd. */
 void show_dialogue(struct show *s, uint64_t session, char who, struct span text);
 
 /* Prints what is kept of the end of the dialogue, unless it has been printed. */

@@ -71,6 +71,22 @@ void smtp_reply(struct smtp *s, struct smtp_event *e, int code, const char *enha
     e->code = code;
 }
 
+void smtp_reply_raw(struct smtp *s, struct smtp_event *e, int code, struct span wire)
+{
+    assert(s->event != SMTP_NONE && code >= 100 && code <= 999);
+    e->code = code;
+    s->code = (int16_t)code;
+    s->reply_n = 0;
+    put(s, wire.p, wire.n);
+}
+
+bool smtp_is_positive(enum smtp_event_type event, int code)
+{
+    if (event == SMTP_DATA)
+        return code / 100 == 3;
+    return code / 100 == 2 || (event == SMTP_AUTH && code / 100 == 3);
+}
+
 /* The most octets of a line that begins with these n; what is too short to tell is not too long either. */
 static size_t line_max(const struct smtp *s, size_t n)
 {
@@ -524,9 +540,9 @@ void smtp_commit(struct smtp *s)
     if (s->code == 421 || s->closing)
         s->state = CLOSED; /* RFC 5321 3.8 */
     else
-        apply(s, event, s->legal && s->code < 400);
+        apply(s, event, s->legal && smtp_is_positive(event, s->code));
     if (event == SMTP_MAIL || event == SMTP_RCPT)
-        s->path_refused = s->code >= 400 || (event == SMTP_RCPT && s->path_refused);
+        s->path_refused = !smtp_is_positive(event, s->code) || (event == SMTP_RCPT && s->path_refused);
     bool refused = s->code >= 500 && (!s->legal || event == SMTP_AUTH);
     s->refused = refused ? s->refused + 1 : 0;
 }
@@ -565,16 +581,30 @@ bool smtp_next(struct smtp *s, struct smtp_event *e)
     return s->state == DATA ? next_data(s, e) : next_command(s, e);
 }
 
-void smtp_close(struct smtp *s, const char *enhanced, const char *text)
+static void close_with_prepared(struct smtp *s)
 {
-    if (s->state == CLOSED)
-        return;
     wipe(s);
-    prepare(s, 421, enhanced, text);
     s->out_n += s->reply_n;
     s->reply_n = 0;
     s->event = SMTP_NONE;
     s->state = CLOSED;
+}
+
+void smtp_close(struct smtp *s, const char *enhanced, const char *text)
+{
+    if (s->state == CLOSED)
+        return;
+    prepare(s, 421, enhanced, text);
+    close_with_prepared(s);
+}
+
+void smtp_close_raw(struct smtp *s, struct span wire)
+{
+    if (s->state == CLOSED)
+        return;
+    s->reply_n = 0;
+    put(s, wire.p, wire.n);
+    close_with_prepared(s);
 }
 
 bool smtp_wants_tls(const struct smtp *s) { return s->state == HANDSHAKE; }

@@ -218,11 +218,18 @@ bool smtp_next(struct smtp *s, struct smtp_event *e);
  */
 void smtp_reply(struct smtp *s, struct smtp_event *e, int code, const char *enhanced, const char *text);
 
+/* The same with a reply as it goes over the wire, whatever it is, and any code from 100 to 999. */
+void smtp_reply_raw(struct smtp *s, struct smtp_event *e, int code, struct span wire);
+
+/* Whether this code lets the event take effect: 3yz for DATA, 2yz or 3yz for AUTH, 2yz for all others. */
+bool smtp_is_positive(enum smtp_event_type event, int code);
+
 /* Gives the reply of the event before, if that has not happened yet. */
 void smtp_commit(struct smtp *s);
 
 /* Closes the session with a 421 (RFC 5321 3.8), which replaces a reply not yet given. */
 void smtp_close(struct smtp *s, const char *enhanced, const char *text);
+void smtp_close_raw(struct smtp *s, struct span wire);
 
 /*
  * Whether the 220 to STARTTLS has been given: send it, shake hands, then call

@@ -146,7 +146,7 @@ static void test_known(void **state)
     (void)state;
     struct received m = base("\n", 1);
     m.mail.file = "mail/0001.eml";
-    m.mail.unmatched = true;
+    m.mail.failed = "subject: x";
     m.mail.user = (struct span){"alice", 5};
     m.mail.tls = "TLSv1.3";
     m.mail.size = UINT64_MAX;

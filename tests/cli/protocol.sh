@@ -162,6 +162,10 @@ t_dialogue() {
 1 S: 354 Send the message, end with <CRLF>.<CRLF>
 1 C: (3 octets of mail data)
 1 C: .
+1 !: no-blank-line: no blank line between header and body (RFC 5322 2.1)
+1 !: no-date: no Date field (RFC 5322 3.6)
+1 !: no-from: no From field (RFC 5322 3.6)
+1 !: no-message-id: no Message-ID field, which should be there (RFC 5322 3.6.4)
 1 S: 250 2.0.0 Message accepted
 1 C: QUIT
 1 S: 221 2.0.0 Bye

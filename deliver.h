@@ -1,0 +1,25 @@
+/*
+ * deliver.h - the message of a session: what session.c shares with deliver.c.
+ */
+#ifndef DELIVER_H
+#define DELIVER_H
+
+#include "session.h"
+
+/* Whether one more message would be one too many. */
+bool deliver_is_full(const struct server *v);
+
+/* Takes a piece of mail data. */
+void deliver_body(struct server *v, struct server_session *s, struct span octets);
+
+/*
+ * The mail data are complete, and a reply is due: stores the message, once,
+ * unless it is refused, by the event's reply or by a rule.  r is the rule for
+ * this reply, NULL if there is none; returned if there is more to do than that.
+ */
+const struct rule *deliver_end(struct server *v, struct server_session *s, struct smtp_event *e, const struct rule *r);
+
+/* Drops what there is of a message without a trace. */
+void deliver_drop(struct server_session *s);
+
+#endif

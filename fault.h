@@ -1,0 +1,32 @@
+/*
+ * fault.h - which rule of --on is for what happens in a session: what
+ * session.c and deliver.c share with fault.c.
+ */
+#ifndef FAULT_H
+#define FAULT_H
+
+#include "session.h"
+
+/* The rule for an event, NULL if there is none. */
+const struct rule *fault_find(struct server *v, struct server_session *s, const struct smtp_event *e);
+
+/* The same for n further octets of mail data.  A reply to them waits for their end, but for 421. */
+const struct rule *fault_in_body(struct server *v, struct server_session *s, size_t n);
+
+/*
+ * LMTP: finds the rules for the end of a message, one for each recipient, and
+ * takes those who will be refused out of the envelope.  False if there is no
+ * memory.
+ */
+bool fault_ask(struct server *v, struct server_session *s);
+
+/* Whether somebody accepts the message; s->last_accepted is then the last one who does. */
+bool fault_accepts(struct server_session *s, const struct smtp_event *e, const struct rule *r);
+
+/* A message begins: nothing of the one before counts any more. */
+void fault_begin(struct server_session *s);
+
+/* Unless its end has come, the message is given up: rules that were asked for that have not fired. */
+void fault_forget(struct server_session *s);
+
+#endif
