@@ -185,9 +185,12 @@ static int open_transcript(struct app *a)
     a->trace.show = &a->show;
     if (name == NULL)
         return AS_EXPECTED;
-    int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    int fd = strcmp(name, "-") == 0 ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3)
+                                    : open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     a->trace.transcript = fd >= 0 ? fdopen(fd, "w") : NULL;
-    return a->trace.transcript != NULL ? AS_EXPECTED : cannot_start(a, "write to", name, strerror(errno));
+    if (a->trace.transcript != NULL)
+        return AS_EXPECTED;
+    return cannot_start(a, "write to", name, errno == EINTR ? "nobody reads it" : strerror(errno));
 }
 
 static int make_temporary(struct app *a)

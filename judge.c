@@ -37,24 +37,6 @@ static const char *failures_text(const struct server *v, char text[512])
     return text;
 }
 
-/* What of the command's end makes the status, if anything does. */
-static int judge_command(const struct judge *j, struct show *show)
-{
-    char time[32], failures[512], why[64];
-    int number = WTERMSIG(j->wrap->status), status = wrap_exit_status(j->wrap);
-    if (j->limit_hit)
-        (void)snprintf(why, sizeof why, "still running at the %s limit", time_text(j->options->time, time));
-    else if (WIFSIGNALED(j->wrap->status))
-        (void)snprintf(why, sizeof why, "ended by signal %d (%s)", number, strsignal(number));
-    else
-        (void)snprintf(why, sizeof why, "exit status %d", status);
-    status = j->limit_hit ? TIMED_OUT : status;
-    (void)failures_text(j->server, failures);
-    if (status != 0)
-        show_line(show, "%s: %s%s%s", j->options->command[0], why, *failures != '\0' ? "; " : "", failures);
-    return status;
-}
-
 /* Behind what was got: what brought the end. */
 static void cause_text(const struct judge *j, char *text, size_t size)
 {
@@ -140,11 +122,22 @@ static bool counts_hold(const struct judge *j)
     return j->server->counted >= j->options->min && j->server->counted <= j->options->max;
 }
 
+/* "expected 1 message, got none" */
+static void counts_text(const struct judge *j, const char *cause, char *text, size_t size)
+{
+    char expected[80], got[64], more[256];
+    expected_text(j->options, expected, sizeof expected);
+    got_text(j, got, sizeof got);
+    more_text(j->server, more, sizeof more);
+    (void)snprintf(text, size, "expected %s, got %s%s%s", expected, got,
+                   j->server->counted > j->options->max ? "" : cause, more);
+}
+
 static int judge_counts(const struct judge *j, struct show *show)
 {
     const struct server *v = j->server;
     const struct options *o = j->options;
-    char expected[80], got[64], cause[96], more[256];
+    char cause[96], text[512];
     cause_text(j, cause, sizeof cause);
     if (v->spoken < o->connections || (o->connections > 0 && v->spoken > o->connections)) {
         show_line(show, "expected %ju connection%s, got %ju%s", (uintmax_t)o->connections, show_plural(o->connections),
@@ -153,11 +146,30 @@ static int judge_counts(const struct judge *j, struct show *show)
     }
     if (counts_hold(j))
         return AS_EXPECTED;
-    expected_text(o, expected, sizeof expected);
-    got_text(j, got, sizeof got);
-    more_text(v, more, sizeof more);
-    show_line(show, "expected %s, got %s%s%s", expected, got, v->counted > o->max ? "" : cause, more);
+    counts_text(j, cause, text, sizeof text);
+    show_line(show, "%s", text);
     return NOT_AS_EXPECTED;
+}
+
+/* What of the command's end makes the status, if anything does. */
+static int judge_command(const struct judge *j, struct show *show)
+{
+    char time[32], failures[512], counts[512] = "", why[64];
+    int number = WTERMSIG(j->wrap->status), status = wrap_exit_status(j->wrap);
+    if (j->limit_hit)
+        (void)snprintf(why, sizeof why, "still running at the %s limit", time_text(j->options->time, time));
+    else if (WIFSIGNALED(j->wrap->status))
+        (void)snprintf(why, sizeof why, "ended by signal %d (%s)", number, strsignal(number));
+    else
+        (void)snprintf(why, sizeof why, "exit status %d", status);
+    status = j->limit_hit ? TIMED_OUT : status;
+    (void)failures_text(j->server, failures);
+    if (!counts_hold(j))
+        counts_text(j, "", counts, sizeof counts);
+    if (status != 0)
+        show_line(show, "%s: %s%s%s%s%s", j->options->command[0], why, *failures != '\0' ? "; " : "", failures,
+                  *counts != '\0' ? "; " : "", counts);
+    return status;
 }
 
 /* ---- --strict ---- */

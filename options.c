@@ -532,6 +532,8 @@ static const char *check_run(const struct options *o)
         return "-b is for a run without a command: with one, its environment says where we listen";
     if (o->background && prints(o))
         return "-b prints assignments on standard output: send the stream elsewhere with -o";
+    if (o->transcript != NULL && strcmp(o->transcript, "-") == 0 && (o->background || options_have_stdio(o)))
+        return "--transcript - is standard output, which -b and -l - need for something else";
     if (o->format == OPTIONS_NONE && o->output != NULL)
         return "-f none makes no stream, so -o has nothing to write";
     if (o->verbose && o->quiet)

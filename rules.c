@@ -181,18 +181,23 @@ static bool put(struct reader *r, struct rule *rule, const char *p, size_t n)
 
 static int hex(char c) { return ascii_is_digit(c) ? c - '0' : ascii_is_hex(c) ? ascii_lower(c) - 'a' + 10 : -1; }
 
-/* An octet that is written as an escape. */
-static bool put_escaped(struct reader *r, struct rule *rule)
+/* An octet that is written as an escape; or \c at the end, which leaves the line open. */
+static bool put_escaped(struct reader *r, struct rule *rule, bool *open)
 {
     const char *start = r->p++, *found = *r->p != '\0' ? strchr("rt\\", *r->p) : NULL;
     char octet;
+    if (*r->p == 'c' && r->p[1] == '\0') {
+        r->p++;
+        *open = true;
+        return true;
+    }
     if (found != NULL) {
         octet = "\r\t\\"[found - "rt\\"];
     } else if (*r->p == 'x' && hex(r->p[1]) >= 0 && hex(r->p[2]) >= 0) {
         octet = (char)(hex(r->p[1]) * 16 + hex(r->p[2]));
         r->p += 2;
     } else {
-        return expect(r, start, "\\n, \\r, \\t, \\\\ or \\x and two hexadecimal digits");
+        return expect(r, start, "\\n, \\r, \\t, \\\\, \\x and two hexadecimal digits, or \\c at the end");
     }
     r->p++;
     return put(r, rule, &octet, 1);
@@ -204,14 +209,14 @@ static bool put_line(struct reader *r, struct rule *rule, const char *code)
     const char *start = r->p, *end = start;
     while (*end != '\0' && !(end[0] == '\\' && end[1] == 'n'))
         end += end[0] == '\\' && end[1] != '\0' ? 2 : 1;
-    bool last = *end == '\0';
+    bool last = *end == '\0', open = false;
     if (!put(r, rule, code, 3) || ((!last || end > start) && !put(r, rule, last ? " " : "-", 1)))
         return false;
     while (r->p < end) {
         size_t n = strcspn(r->p, "\\");
         n = n < (size_t)(end - r->p) ? n : (size_t)(end - r->p);
         if (n == 0) {
-            if (!put_escaped(r, rule))
+            if (!put_escaped(r, rule, &open))
                 return false;
             continue;
         }
@@ -219,7 +224,7 @@ static bool put_line(struct reader *r, struct rule *rule, const char *code)
             return false;
         r->p += n;
     }
-    return put(r, rule, "\r\n", 2);
+    return open || put(r, rule, "\r\n", 2);
 }
 
 static bool parse_reply(struct reader *r, struct rule *rule)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Holds README.md and the manual against the program.
 
-    docs.py PROGRAM TREE readme|manual|options|statuses
+    docs.py PROGRAM TREE readme|manual|options|statuses|problems
 
 readme    runs each ```sh block, which must succeed, and each ```console block,
           whose output must be as shown
@@ -10,6 +10,7 @@ manual    runs each display under EXAMPLES
 README's first ```sh block makes the mails that the others send.
 options   --help and the manual tell of the same options, with the same arguments
 statuses  README, the manual and --help tell of the same statuses
+problems  the manual tells of each problem as problem.c does
 """
 import os
 import re
@@ -108,4 +109,15 @@ def check_statuses():
         assert re.search(r"\b%s " % status, help_text().split("Status:")[1]), status
 
 
-{"readme": check_readme, "manual": check_manual, "options": check_options, "statuses": check_statuses}[what]()
+def check_problems():
+    source = open(os.path.join(tree, "problem.c")).read()
+    known = re.findall(r'\[PROBLEM_\w+\] = \{\s*"([^"]+)",\s*"((?:[^"\\]|\\.)*)",\s*"([^"]+)",\s*(true|false)\}', source)
+    assert known
+    told = re.findall(r"^\.It Li (\S+)\n(.*) \((RFC .*?)\)(; noted only)?$", section("PROBLEMS"), re.M)
+    want = [(n, s.replace('\\"', "\\(dq"), r, "; noted only" if only == "true" else "") for n, s, r, only in known]
+    for one in want + told:
+        if one not in want or one not in told:
+            sys.exit("not in both problem.c and the manual: %r" % (one,))
+
+
+{"readme": check_readme, "manual": check_manual, "options": check_options, "statuses": check_statuses, "problems": check_problems}[what]()

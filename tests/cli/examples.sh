@@ -13,3 +13,5 @@ t_demo() {
     grep -q 'reset/4711' out
     [ "$(tail -n 1 out)" = 0 ]
 }
+
+t_problems_are_documented() { docs problems; }

@@ -14,7 +14,7 @@ t_status_is_the_commands() {
     run sh -c 'exit 7'
     status_is 7 'fakesmtp: sh: exit status 7'
     run -n 1 sh -c 'exit 7'
-    status_is 7 'fakesmtp: sh: exit status 7'
+    status_is 7 'fakesmtp: sh: exit status 7; expected 1 message, got none'
     run true
     status_is 0
     run sh -c 'kill -KILL $$'
