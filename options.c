@@ -597,8 +597,11 @@ static int check(const struct options *o, char *why)
 
 int options_parse(struct options *o, int argc, char **argv, char why[OPTIONS_WHY_MAX])
 {
-    *o = (struct options){
-        .max = UINT64_MAX, .time = -1, .hostname = "localhost", .max_recipients = 1000, .idle = 5 * 60 * 1000};
+    o->max = UINT64_MAX;
+    o->time = -1;
+    o->hostname = "localhost";
+    o->max_recipients = 1000;
+    o->idle = 5 * 60 * 1000;
     char letters[2 + ENTRIES * 2 + 1], name[64];
     struct option names[ENTRIES + 1];
     fill_getopt(letters, names);

@@ -67,7 +67,7 @@ struct options {
 };
 
 /*
- * Reads the command line.  Returns 0; or -1, and why says what is wrong and
+ * Reads the command line into o, which is large, and zeroed.  Returns 0; or -1, and why says what is wrong and
  * what would be right.  Strings are borrowed from argv.
  */
 int options_parse(struct options *o, int argc, char **argv, char why[OPTIONS_WHY_MAX]);
