@@ -167,9 +167,9 @@ static bool refuses(const struct rule *r)
 /* The first reply that is due decides what becomes of the message. */
 static void decide(struct server *v, struct server_session *s, const struct smtp_event *e, const struct rule *r)
 {
-    s->verdict = (struct smtp_refusal){0, NULL, NULL};
-    s->ended = true;
-    if (e->code != 0 && smtp_is_positive(SMTP_EOM, e->code) && fault_accepts(s, e, r))
+        s->verdict = (struct smtp_refusal){0, NULL, NULL};
+    s->ended = smtp_is_positive(SMTP_EOM, e->code); /* if not, no rule is asked */
+    if (s->ended && fault_accepts(s, e, r))
         store(v, s, e);
     v->refused += e->code != 0 && !s->pending;
     s->problems = (struct problems){{0, 0}}; /* what comes now is of the next one */

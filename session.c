@@ -268,7 +268,7 @@ void session_note(struct server *v, struct server_session *s, const struct probl
 /* The client has gone, which it should not have done without a QUIT. */
 static void lose(struct server *v, struct server_session *s)
 {
-    bool busy = s->spoken && !s->faulted && !s->handshaking && !smtp_closed(&s->smtp) && !v->stopping;
+    bool busy = s->spoken && !s->faulted && !s->handshaking && !smtp_closed(&s->smtp);
     struct problems p = {{0, 0}};
     if (busy)
         problems_add(&p, smtp_in_message(&s->smtp) ? PROBLEM_CUT_OFF : PROBLEM_NO_QUIT);
@@ -357,7 +357,7 @@ static bool send_replies(struct server *v, struct server_session *s, const char 
 {
     ssize_t sent = io_write(&s->conn, p, n);
     if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
-        session_drop(v, s);
+        lose(v, s);
         return false;
     }
     size_t done = sent > 0 ? (size_t)sent : 0;
@@ -382,7 +382,7 @@ static bool send_unsent(struct server *v, struct server_session *s)
     if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
         return true;
     if (sent < 0) {
-        session_drop(v, s);
+        lose(v, s);
         return false;
     }
     acknowledge(v, s, (size_t)sent);
