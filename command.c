@@ -116,8 +116,8 @@ static bool parse_ret(struct smtp *s, struct smtp_event *e, struct span value)
 /* RFC 3461 4.4 */
 static bool parse_envid(struct smtp *s, struct smtp_event *e, struct span value)
 {
-    if (value.n > ENVID_MAX)
-        problems_add(&e->problems, PROBLEM_LONG_ENVID);
+    if (value.n > ENVID_MAX && !tolerate(s, e, PROBLEM_LONG_ENVID, 501, "5.5.4", "ENVID is longer than 100 characters"))
+        return false;
     return (value.n > 0 && dsn_is_xtext(value, false)) ||
            offend(s, e, PROBLEM_MAIL_PARAMETER, 501, "5.5.4", "ENVID is xtext that stands for printable characters");
 }
@@ -192,8 +192,8 @@ static bool is_param(const struct smtp *s, const struct param *p, enum smtp_even
 static bool parse_params(struct smtp *s, struct smtp_event *e, struct span t)
 {
     unsigned given = 0;
-    if (t.n > 0 && !s->extended)
-        problems_add(&e->problems, PROBLEM_AFTER_HELO);
+    if (t.n > 0 && !s->extended && !tolerate(s, e, PROBLEM_AFTER_HELO, 555, "5.5.4", "Say EHLO to use parameters"))
+        return false;
     while (t.n > 0) {
         struct span spaces = t;
         span_skip_spaces(&t);
@@ -254,8 +254,9 @@ static bool parse_helo(struct smtp *s, struct smtp_event *e)
         good = good && e->arg.p[i] > ' ' && e->arg.p[i] < 0x7f;
     if (!good)
         return offend(s, e, e->arg.n > 0 ? PROBLEM_HELO_NAME : PROBLEM_COMMAND_SYNTAX, 501, NULL, what);
-    if (!e->extended && *e->arg.p == '[')
-        problems_add(&e->problems, PROBLEM_HELO_LITERAL);
+    if (!e->extended && *e->arg.p == '[' &&
+        !tolerate(s, e, PROBLEM_HELO_LITERAL, 501, NULL, "HELO takes a domain; say EHLO"))
+        return false;
     return path_is_host(e->arg) || tolerate(s, e, PROBLEM_HELO_NAME, 501, NULL, what);
 }
 
@@ -650,6 +651,36 @@ static const char *out_of_order(const struct smtp *s, enum smtp_event_type event
     return s->state == READY ? "Say MAIL first" : "Say RCPT first";
 }
 
+/* Notes what is wrong with the line and with the command, whatever its argument; whole: it has nothing in it that no
+   line holds. */
+static void look_at_command(struct smtp *s, struct smtp_event *e, const struct verb *v, size_t n, bool whole)
+{
+    const unsigned extended = SMTP_EXT_STARTTLS | SMTP_EXT_AUTH | SMTP_EXT_CHUNKING;
+    size_t most = v->event == SMTP_MAIL   ? COMMAND_MAX + MAIL_MORE
+                  : v->event == SMTP_RCPT ? COMMAND_MAX + RCPT_MORE
+                                          : COMMAND_MAX;
+    if (n + 2 > most)
+        problems_add(&e->problems, PROBLEM_LONG_COMMAND);
+    if (v->name == NULL && whole)
+        problems_add(&e->problems, PROBLEM_UNKNOWN_COMMAND);
+    if (v->name != NULL && v->event == SMTP_UNKNOWN && v->with == 0)
+        problems_add(&e->problems, PROBLEM_OBSOLETE_COMMAND);
+    if (v->with & extended && s->state >= READY && !s->extended)
+        problems_add(&e->problems, PROBLEM_AFTER_HELO);
+}
+
+/* What of it is refused where clients are held to the letter; code 0 if nothing. */
+static struct smtp_refusal object_strictly(const struct smtp_event *e, const struct verb *v)
+{
+    if (problems_have(&e->problems, PROBLEM_LONG_COMMAND) && v->event != SMTP_AUTH)
+        return (struct smtp_refusal){500, "5.5.2", "Line is too long"};
+    if (problems_have(&e->problems, PROBLEM_EXTRA_BLANK))
+        return (struct smtp_refusal){501, "5.5.4", "One space is enough behind a command"};
+    if (problems_have(&e->problems, PROBLEM_AFTER_HELO))
+        return (struct smtp_refusal){503, "5.5.1", "Say EHLO to use extensions"};
+    return (struct smtp_refusal){0, NULL, NULL};
+}
+
 /* What stands against the command, whatever its argument; code 0 if nothing. */
 static struct smtp_refusal object(const struct smtp *s, struct smtp_event *e, const struct verb *v)
 {
@@ -668,25 +699,7 @@ static struct smtp_refusal object(const struct smtp *s, struct smtp_event *e, co
             problems_add(&e->problems, PROBLEM_OUT_OF_ORDER);
         return (struct smtp_refusal){503, "5.5.1", out_of_order(s, v->event)};
     }
-    return (struct smtp_refusal){0, NULL, NULL};
-}
-
-/* Notes what is wrong with the line and with the command, whatever its argument. */
-static void look_at_command(struct smtp *s, struct smtp_event *e, const struct verb *v, struct span whole)
-{
-    const unsigned extended = SMTP_EXT_STARTTLS | SMTP_EXT_AUTH | SMTP_EXT_CHUNKING;
-    size_t most = v->event == SMTP_AUTH   ? SMTP_AUTH_LINE_MAX
-                  : v->event == SMTP_MAIL ? COMMAND_MAX + MAIL_MORE
-                  : v->event == SMTP_RCPT ? COMMAND_MAX + RCPT_MORE
-                                          : COMMAND_MAX;
-    if (whole.n + 2 > most)
-        problems_add(&e->problems, PROBLEM_LONG_COMMAND);
-    if (v->name == NULL)
-        problems_add(&e->problems, PROBLEM_UNKNOWN_COMMAND);
-    else if (v->event == SMTP_UNKNOWN && v->with == 0)
-        problems_add(&e->problems, PROBLEM_OBSOLETE_COMMAND);
-    if (v->with & extended && s->state >= READY && !s->extended)
-        problems_add(&e->problems, PROBLEM_AFTER_HELO);
+    return c->strict ? object_strictly(e, v) : (struct smtp_refusal){0, NULL, NULL};
 }
 
 /* The size of a chunk: a decimal number, and perhaps LAST.  *huge if it is beyond 64 bits. */
@@ -789,7 +802,7 @@ void command_interpret(struct smtp *s, struct smtp_event *e)
         v++;
     hide_secrets(s, e, v->name != NULL);
     s->wary = s->wary && v->name == NULL;
-    look_at_command(s, e, v, whole);
+    look_at_command(s, e, v, whole.n, good);
     struct smtp_refusal o = object(s, e, v);
     s->event = (uint8_t)(e->type = v->event);
     smtp_reply(s, e, v->code, v->enhanced, v->text != NULL ? v->text : s->config->hostname);

@@ -22,7 +22,7 @@ static bool begin(struct server *v, struct server_session *s)
 {
     if (s->message != NULL)
         return true;
-    if (!fault_ask(v, s))
+    if (!fault_choose_answers(v, s))
         return false;
     s->message = malloc(sizeof *s->message);
     if (s->message == NULL)
@@ -56,7 +56,7 @@ void deliver_drop(struct server_session *s)
     s->incomplete = false;
     free(s->head.p);
     s->head = (struct text){NULL, 0, 0, false};
-    fault_forget(s);
+    fault_take_back(s);
     if (s->message != NULL) {
         save_drop(s->message);
         free(s->message);
@@ -69,7 +69,7 @@ void deliver_drop(struct server_session *s)
 /* The reply to the message, whoever asks: under LMTP that is one recipient after the other. */
 static void refuse(struct server_session *s, int code, const char *enhanced, const char *text)
 {
-    s->verdict = (struct smtp_refusal){code, enhanced, text};
+    s->refusal = (struct smtp_refusal){code, enhanced, text};
 }
 
 /* The first failure is the one that the user is told of. */
@@ -167,9 +167,9 @@ static bool refuses(const struct rule *r)
 /* The first reply that is due decides what becomes of the message. */
 static void decide(struct server *v, struct server_session *s, const struct smtp_event *e, const struct rule *r)
 {
-        s->verdict = (struct smtp_refusal){0, NULL, NULL};
-    s->ended = smtp_is_positive(SMTP_EOM, e->code); /* if not, no rule is asked */
-    if (s->ended && fault_accepts(s, e, r))
+    s->refusal = (struct smtp_refusal){0, NULL, NULL};
+    s->fault.used = smtp_is_positive(SMTP_EOM, e->code); /* else the engine has refused it by itself */
+    if (s->fault.used && fault_decide(s, e, r))
         store(v, s, e);
     v->refused += e->code != 0 && !s->pending;
     s->problems = (struct problems){{0, 0}}; /* what comes now is of the next one */
@@ -182,11 +182,11 @@ const struct rule *deliver_end(struct server *v, struct server_session *s, struc
         decide(v, s, e, r);
     if (e->code == 0)
         return NULL;
-    if (s->verdict.code != 0 && !refuses(r))
-        smtp_reply(&s->smtp, e, s->verdict.code, s->verdict.enhanced, s->verdict.text);
+    if (s->refusal.code != 0 && !refuses(r))
+        smtp_reply(&s->smtp, e, s->refusal.code, s->refusal.enhanced, s->refusal.text);
     else if (r != NULL && r->action == RULES_REPLY)
         smtp_reply_raw(&s->smtp, e, r->code, (struct span){r->reply, r->reply_n});
-    if (s->pending && e->recipient == s->last_accepted)
+    if (s->pending && e->recipient == s->fault.last_accepted)
         s->mark = smtp_written(&s->smtp) + smtp_prepared(&s->smtp).n;
     return r;
 }

@@ -15,7 +15,7 @@ void deliver_body(struct server *v, struct server_session *s, struct span octets
 /*
  * The mail data are complete, and a reply is due: stores the message, once,
  * unless it is refused, by the event's reply or by a rule.  r is the rule for
- * this reply, NULL if there is none; returned if there is more to do than that.
+ * this reply, NULL if there is none; it is returned, or NULL if there is no reply.
  */
 const struct rule *deliver_end(struct server *v, struct server_session *s, struct smtp_event *e, const struct rule *r);
 

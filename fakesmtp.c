@@ -858,11 +858,12 @@ static int close_transcript(struct app *a, int status)
     FILE *f = a->trace.transcript;
     if (f == NULL)
         return status;
-    bool good = !ferror(f);
     a->trace.transcript = NULL;
-    if ((fclose(f) == 0 && good) || status != AS_EXPECTED)
+    if (fclose(f) != 0 && a->trace.error == 0)
+        a->trace.error = errno;
+    if (a->trace.error == 0 || status != AS_EXPECTED)
         return status;
-    show_line(&a->show, "cannot write to %s: %s", a->o.transcript, good ? strerror(errno) : "writing failed");
+    show_line(&a->show, "cannot write to %s: %s", a->o.transcript, strerror(a->trace.error));
     return NOT_WRITTEN;
 }
 

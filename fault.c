@@ -2,9 +2,17 @@
  * fault.c - which rule of --on is for what happens in a session.
  *
  * Rules are for commands that would be taken: one that the engine refuses by
- * itself is none of theirs, but for those that are always refused.  A rule for
- * BDAT waits until its chunk has been read, as a reply to it does; a reply to
- * mail data waits for their end.
+ * itself is none of theirs, but for EXPN and what is unknown, which always are.
+ * Which rule it is that a reply comes from:
+ *
+ *     a command, the greeting    its own
+ *     BDAT                       its own, when the chunk has been read; at once if that breaks off
+ *     a piece of mail data       none; a reply waits for the end, but for 421
+ *     the end, SMTP              that of the mail data, else of the last BDAT, else eom
+ *     the end, LMTP              eom for the recipient if that refuses, else as with SMTP
+ *
+ * Under LMTP the rules for the end are chosen when the message begins, as the
+ * envelope in front of it names only those who accept it.
  */
 #include "fault.h"
 
@@ -12,16 +20,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct rule *match(struct server *v, const struct rules_occasion *o)
+static struct rule *find(struct server *v, const struct rules_occasion *o)
 {
-    return rules_match(v->o->rules, v->o->n_rules, o);
+    return rules_find(v->o->rules, v->o->n_rules, o);
 }
 
 /* "login/2": which step of AUTH it is. */
 static void count_step(struct server_session *s, const struct smtp_event *e, char text[RULES_STEP_MAX])
 {
-    s->auth_step = e->line.p != NULL && span_starts(e->line, "AUTH") ? 1 : s->auth_step + 1;
-    (void)snprintf(text, RULES_STEP_MAX, "%s/%u", sasl_name(e->mechanism), s->auth_step);
+    s->fault.auth_step = e->line.p != NULL && span_starts(e->line, "AUTH") ? 1 : s->fault.auth_step + 1;
+    (void)snprintf(text, RULES_STEP_MAX, "%s/%u", sasl_name(e->mechanism), s->fault.auth_step);
 }
 
 static struct rules_occasion occasion(const struct server_session *s, const struct smtp_event *e)
@@ -35,7 +43,7 @@ static struct rules_occasion occasion(const struct server_session *s, const stru
         o.argument = e->line;
         break;
     case SMTP_AUTH: /* of LOGIN the name comes a step before the password */
-        if (e->arg.p == NULL && s->auth_step > 1)
+        if (e->arg.p == NULL && s->fault.auth_step > 1)
             o.argument = text_span(&s->envelope.user);
         break;
     case SMTP_DATA:
@@ -62,34 +70,46 @@ static struct rules_occasion occasion(const struct server_session *s, const stru
     return o;
 }
 
-/* What waited for this reply, NULL if nothing did. */
-static const struct rule *take_waiting(struct server_session *s, const struct smtp_event *e)
+static bool accepts(const struct rule *r)
 {
-    bool chunk = e->type == SMTP_CHUNK || (e->type == SMTP_EOM && e->last);
-    const struct rule *r = e->type == SMTP_EOM && s->body_rule != NULL ? s->body_rule : chunk ? s->chunk_rule : NULL;
-    if (e->type == SMTP_CHUNK)
-        s->chunk_rule = NULL;
-    return r;
+    return r == NULL || r->action == RULES_GO_ON || (r->action == RULES_REPLY && smtp_is_positive(SMTP_EOM, r->code));
+}
+
+/* What waited for the end of the mail data, NULL if nothing did. */
+static const struct rule *waiting(const struct server_session *s, const struct smtp_event *e)
+{
+    return s->fault.body != NULL ? s->fault.body : e->last ? s->fault.chunk : NULL;
 }
 
 static const struct rule *find_at_end(struct server *v, struct server_session *s, const struct smtp_event *e)
 {
-    const struct rule *r = take_waiting(s, e);
-    if (r != NULL)
+    const struct rule *answer = NULL, *r = waiting(s, e);
+    if (e->recipient == 1 && !fault_choose_answers(v, s)) /* a message of nothing has not begun before */
+        s->incomplete = true;
+    if (e->recipient > 0 && e->recipient <= s->fault.n_answers)
+        answer = s->fault.answers[e->recipient - 1];
+    if (r != NULL && accepts(answer))
         return r;
     if (e->recipient > 0)
-        return e->recipient <= s->n_answers ? s->answers[e->recipient - 1] : NULL;
+        return answer;
     const struct rules_occasion o = occasion(s, e);
-    return match(v, &o);
+    return find(v, &o);
+}
+
+static const struct rule *take_chunk_rule(struct server_session *s)
+{
+    const struct rule *r = s->fault.chunk;
+    s->fault.chunk = NULL;
+    return r;
 }
 
 /* What a reply cannot answer yet waits for it. */
 static const struct rule *find_for_chunk(struct server *v, struct server_session *s, const struct smtp_event *e)
 {
     const struct rules_occasion o = occasion(s, e);
-    const struct rule *r = match(v, &o);
-    s->chunk_rule = r != NULL && r->action <= RULES_REPLY ? r : NULL;
-    return r != NULL && r->action > RULES_REPLY ? r : NULL;
+    const struct rule *r = find(v, &o);
+    s->fault.chunk = rules_break_off(r) ? NULL : r;
+    return rules_break_off(r) ? r : NULL;
 }
 
 const struct rule *fault_find(struct server *v, struct server_session *s, const struct smtp_event *e)
@@ -105,14 +125,14 @@ const struct rule *fault_find(struct server *v, struct server_session *s, const 
     if (e->type == SMTP_BDAT)
         return find_for_chunk(v, s, e);
     if (e->type == SMTP_CHUNK)
-        return take_waiting(s, e);
+        return take_chunk_rule(s);
     if (e->type == SMTP_EOM)
         return find_at_end(v, s, e);
     if (e->type == SMTP_DATA)
-        s->chunk_rule = NULL;
+        s->fault.chunk = NULL;
     struct rules_occasion o = occasion(s, e);
     o.step = e->type == SMTP_AUTH ? step : NULL;
-    return match(v, &o);
+    return find(v, &o);
 }
 
 const struct rule *fault_in_body(struct server *v, struct server_session *s, size_t n)
@@ -120,81 +140,83 @@ const struct rule *fault_in_body(struct server *v, struct server_session *s, siz
     if (v->o->n_rules == 0)
         return NULL;
     struct rules_occasion o = occasion(s, &(struct smtp_event){.type = SMTP_BODY});
-    o.before = s->body_octets;
-    o.octets = s->body_octets += n;
-    const struct rule *r = match(v, &o);
+    o.before = s->fault.octets;
+    o.octets = s->fault.octets += n;
+    const struct rule *r = find(v, &o);
     if (r == NULL || r->action != RULES_REPLY || r->code == 421)
         return r;
-    s->body_rule = r;
+    s->fault.body = r;
     return NULL;
 }
 
 /* ---- the end of a message ---- */
 
-static bool accepts(const struct rule *r)
+/* Nobody behind the one who gets such an answer gets any. */
+static bool is_last_word(const struct rule *r)
 {
-    return r == NULL || r->action == RULES_GO_ON || (r->action == RULES_REPLY && smtp_is_positive(SMTP_EOM, r->code));
+    return rules_break_off(r) || (r != NULL && r->action == RULES_REPLY && r->code == 421);
 }
 
-bool fault_ask(struct server *v, struct server_session *s)
+bool fault_choose_answers(struct server *v, struct server_session *s)
 {
     struct envelope *env = &s->envelope;
-    if (!env->lmtp || v->o->n_rules == 0 || s->answers != NULL || env->n_recipients == 0)
+    if (!env->lmtp || v->o->n_rules == 0 || s->fault.answers != NULL || env->n_recipients == 0)
         return true;
-    s->answers = calloc((size_t)env->n_recipients, sizeof *s->answers);
+    s->fault.answers = calloc((size_t)env->n_recipients, sizeof *s->fault.answers);
     bool *kept = malloc((size_t)env->n_recipients);
-    if (s->answers == NULL || kept == NULL) {
+    if (s->fault.answers == NULL || kept == NULL) {
         free(kept);
         return false;
     }
     const char *p = env->recipients.p;
-    bool over = false; /* nobody behind him whose answer ends the connection will have one */
-    for (; s->n_answers < env->n_recipients; s->n_answers++, p += strlen(p) + 1) {
+    bool over = false;
+    for (; s->fault.n_answers < env->n_recipients; s->fault.n_answers++, p += strlen(p) + 1) {
         const struct rules_occasion o = {.event = SMTP_EOM, .argument = {p, strlen(p)}};
-        struct rule *r = over ? NULL : match(v, &o);
-        s->answers[s->n_answers] = r;
-        over = over || (r != NULL && r->action > RULES_REPLY);
-        kept[s->n_answers] = !over && accepts(r);
-        if (kept[s->n_answers])
-            s->last_accepted = s->n_answers + 1;
+        struct rule *r = over ? NULL : find(v, &o);
+        s->fault.answers[s->fault.n_answers] = r;
+        over = over || is_last_word(r);
+        kept[s->fault.n_answers] = !over && accepts(r);
+        if (kept[s->fault.n_answers])
+            s->fault.last_accepted = s->fault.n_answers + 1;
     }
     envelope_keep(env, kept);
     free(kept);
     return true;
 }
 
-bool fault_accepts(struct server_session *s, const struct smtp_event *e, const struct rule *r)
+bool fault_decide(struct server_session *s, const struct smtp_event *e, const struct rule *r)
 {
-    bool waiting = r != NULL && (r == s->body_rule || r == s->chunk_rule);
-    if (e->recipient > 0 && s->n_answers > 0 && !waiting)
-        return s->last_accepted > 0;
-    s->last_accepted = e->recipient > 0 ? s->envelope.n_recipients : 0;
-    return accepts(r);
+    if (e->recipient == 0)
+        return accepts(r);
+    if (s->fault.n_answers == 0)
+        s->fault.last_accepted = s->envelope.n_recipients;
+    return s->fault.last_accepted > 0 && accepts(waiting(s, e));
 }
 
 static void free_answers(struct server_session *s)
 {
-    free(s->answers);
-    s->answers = NULL;
-    s->n_answers = 0;
+    free(s->fault.answers);
+    s->fault.answers = NULL;
+    s->fault.n_answers = 0;
 }
 
 void fault_begin(struct server_session *s)
 {
+    unsigned step = s->fault.auth_step;
     free_answers(s);
-    s->body_rule = s->chunk_rule = NULL;
-    s->body_octets = s->last_accepted = 0;
-    s->ended = false;
+    s->fault = (struct fault){.auth_step = step};
 }
 
-void fault_forget(struct server_session *s)
+void fault_close(struct server_session *s) { free_answers(s); }
+
+void fault_take_back(struct server_session *s)
 {
-    if (s->ended)
+    if (s->fault.used)
         return;
-    for (uint64_t i = 0; i < s->n_answers; i++) {
-        if (s->answers[i] != NULL) {
-            s->answers[i]->applied--;
-            s->answers[i]->fired--;
+    for (uint64_t i = 0; i < s->fault.n_answers; i++) {
+        if (s->fault.answers[i] != NULL) {
+            s->fault.answers[i]->applied--;
+            s->fault.answers[i]->fired--;
         }
     }
     free_answers(s);

@@ -14,19 +14,25 @@ const struct rule *fault_find(struct server *v, struct server_session *s, const 
 const struct rule *fault_in_body(struct server *v, struct server_session *s, size_t n);
 
 /*
- * LMTP: finds the rules for the end of a message, one for each recipient, and
+ * LMTP: chooses the rules for the end of a message, one for each recipient, and
  * takes those who will be refused out of the envelope.  False if there is no
  * memory.
  */
-bool fault_ask(struct server *v, struct server_session *s);
+bool fault_choose_answers(struct server *v, struct server_session *s);
 
-/* Whether somebody accepts the message; s->last_accepted is then the last one who does. */
-bool fault_accepts(struct server_session *s, const struct smtp_event *e, const struct rule *r);
+/*
+ * Decides whether somebody accepts the message, once its first reply is due; r
+ * is the rule for that.  s->fault.last_accepted is then the last one who does.
+ */
+bool fault_decide(struct server_session *s, const struct smtp_event *e, const struct rule *r);
 
 /* A message begins: nothing of the one before counts any more. */
 void fault_begin(struct server_session *s);
 
-/* Unless its end has come, the message is given up: rules that were asked for that have not fired. */
-void fault_forget(struct server_session *s);
+/* The message is given up before its end: the rules that were chosen for that have not fired. */
+void fault_take_back(struct server_session *s);
+
+/* The session is over. */
+void fault_close(struct server_session *s);
 
 #endif

@@ -139,7 +139,7 @@ static int judge_counts(const struct judge *j, struct show *show)
     const struct options *o = j->options;
     char cause[96], text[512];
     cause_text(j, cause, sizeof cause);
-    if (v->spoken < o->connections || (o->connections > 0 && v->spoken > o->connections)) {
+    if (o->connections > 0 && v->spoken != o->connections) {
         show_line(show, "expected %ju connection%s, got %ju%s", (uintmax_t)o->connections, show_plural(o->connections),
                   (uintmax_t)v->spoken, v->spoken > o->connections ? "" : cause);
         return NOT_AS_EXPECTED;

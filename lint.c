@@ -7,6 +7,8 @@
  */
 #include "lint.h"
 
+#include "mime_text.h"
+
 /* ---- decoding for its problems ---- */
 
 static void ignore(void *context, const char *octets, size_t n) { (void)context, (void)octets, (void)n; }
@@ -70,16 +72,6 @@ struct seen {
     uint64_t authors;
 };
 
-static struct span trim(struct span t)
-{
-    static const char blanks[] = " \t\r\n";
-    while (t.n > 0 && memchr(blanks, *t.p, 4) != NULL)
-        span_skip(&t, 1);
-    while (t.n > 0 && memchr(blanks, t.p[t.n - 1], 4) != NULL)
-        t.n--;
-    return t;
-}
-
 static uint64_t count_addresses(struct mime *m, struct span value)
 {
     struct mime_address a;
@@ -92,7 +84,13 @@ static uint64_t count_addresses(struct mime *m, struct span value)
 /* <left@right>; RFC 5322 3.6.4 */
 static bool is_message_id(struct span t)
 {
-    t = trim(t);
+    mime_skip_cfws(&t);
+    const char *end = t.n > 0 ? memchr(t.p, '>', t.n) : NULL;
+    struct span behind = end != NULL ? span_between(end + 1, t.p + t.n) : (struct span){NULL, 0};
+    mime_skip_cfws(&behind);
+    if (end == NULL || behind.n > 0)
+        return false;
+    t = span_between(t.p, end + 1);
     if (t.n < 2 || *t.p != '<' || t.p[t.n - 1] != '>')
         return false;
     t = (struct span){t.p + 1, t.n - 2};
@@ -106,13 +104,30 @@ static bool is_message_id(struct span t)
     return true;
 }
 
+static bool holds_word(struct span text, const char *word)
+{
+    while (text.n > 0 && !span_starts(text, word))
+        span_skip(&text, 1);
+    return text.n > 0;
+}
+
+/* Whether the message goes to nobody whose address is not in the field: a copy for them may have it; RFC 5322 3.6.3 */
+static bool is_for_these(const struct mail *mail, struct span addresses)
+{
+    const char *p = mail->recipients;
+    uint64_t i = 0;
+    for (; i < mail->n_recipients && holds_word(addresses, p); i++)
+        p += strlen(p) + 1;
+    return i == mail->n_recipients;
+}
+
 static void look_at_addresses(struct mime *m, const struct mime_field *f, struct mail *mail)
 {
     static const char *const names[] = {"from", "sender", "reply-to", "to", "cc", NULL};
     bool group = f->value.n > 0 && memchr(f->value.p, ':', f->value.n) != NULL;
     if (is_one_of(f->name, names) && !group && count_addresses(m, f->value) == 0)
         problems_add(&mail->problems, PROBLEM_NO_ADDRESS);
-    if (span_is(f->name, "bcc") && count_addresses(m, f->value) > 0)
+    if (span_is(f->name, "bcc") && count_addresses(m, f->value) > 0 && !is_for_these(mail, f->value))
         problems_add(&mail->problems, PROBLEM_BCC);
 }
 
@@ -195,6 +210,8 @@ static void add_noted(const struct message *m, struct mail *mail)
 {
     static const enum problem lines[] = {PROBLEM_NUL, PROBLEM_BARE_CR, PROBLEM_MIXED_LINES, PROBLEM_LONG_LINE};
     struct problems noted = m->mime.problems;
+    if (problems_have(&noted, PROBLEM_TOO_MANY_CHARSETS)) /* what was not decoded was not found to be wrong */
+        problems_remove(&noted, PROBLEM_UNDECODABLE);
     for (size_t i = 0; i < sizeof lines / sizeof lines[0] && mail->examined; i++)
         problems_remove(&noted, lines[i]);
     problems_merge(&mail->problems, &noted);

@@ -7,14 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mime.h"
+#include "message.h"
 #include "show.h"
 
 enum { TEXT_SHOWN = 120 /* octets of a text of the client, with a NUL */ };
 
 bool listing_has_room(const struct listing *l) { return l->n < LISTING_MAX; }
-
-static void put_text(void *context, const char *p, size_t n) { text_add(context, p, n); }
 
 static void add_subject(struct text *line, struct span head)
 {
@@ -28,11 +26,12 @@ static void add_subject(struct text *line, struct span head)
         text_add_string(line, ", no subject");
         return;
     }
-    mime_text(&mime, field.value, (struct mime_sink){put_text, &subject});
+    mime_text(&mime, field.value, message_into(&subject));
     (void)show_escape(shown, sizeof shown, text_span(&subject));
     text_add_string(line, ", subject \"");
     text_add_string(line, shown);
     text_add_string(line, "\"");
+    line->failed = line->failed || subject.failed;
     free(subject.p);
 }
 
@@ -66,9 +65,9 @@ static void add_failed(struct text *line, const struct mail *mail)
     text_add_string(line, ": fails --match '");
     text_add_string(line, mail->failed);
     text_add_string(line, "', as it has ");
-    text_add_string(line, mail->had.n > 0 ? "\"" : "none");
-    text_add_string(line, shown);
-    text_add_string(line, mail->had.n > 0 ? "\"" : "");
+    text_add_string(line, mail->has_none ? "none" : "\"");
+    text_add_string(line, mail->has_none ? "" : shown);
+    text_add_string(line, mail->has_none ? "" : "\"");
 }
 
 void listing_add(struct listing *l, const struct mail *mail, struct span head)

@@ -36,7 +36,8 @@ struct mail {
     /* what has been found out */
     struct problems problems; /* of the session since the message before, and of this one */
     const char *failed;       /* the --match that it fails, NULL: it counts; */
-    struct span had;          /* and what it has instead */
+    struct span had;          /* and what it has instead, */
+    bool has_none;            /* if it has any such thing */
 };
 
 #endif

@@ -15,6 +15,8 @@
 
 enum {
     OVERLAP = 4096,   /* octets that two pieces of a long line share */
+    REGEX_MAX = 4096, /* octets of a regular expression: regcomp() takes its stack from them */
+    SEARCHED = 500,   /* octets of a malformed one in which the place is looked for */
     VALUE_SHOWN = 100 /* octets of the body that are told of as its value */
 };
 
@@ -29,18 +31,24 @@ static enum match_kind kind_of(struct span field)
                                           : MATCH_HEADER;
 }
 
-/* How much of a malformed regular expression is well-formed: what is wrong begins behind it. */
-static size_t good_length(const char *text)
+/*
+ * How much of a regular expression that is malformed in this way is not so: what
+ * is wrong begins behind it.  Of a long one nobody wants to know.
+ */
+static size_t good_length(const char *text, int error)
 {
     size_t n = strlen(text);
-    char *copy = strdup(text);
+    char *copy = n <= SEARCHED ? strdup(text) : NULL;
     regex_t regex;
-    while (copy != NULL && n > 0) {
+    if (copy == NULL)
+        return 0;
+    while (n > 0) {
         copy[--n] = '\0';
-        if (regcomp(&regex, copy, REG_EXTENDED | REG_NOSUB) == 0) {
+        int other = regcomp(&regex, copy, REG_EXTENDED | REG_NOSUB);
+        if (other == 0)
             regfree(&regex);
+        if (other == 0 || (error == REG_EBRACK && other == REG_EPAREN)) /* it stands in a group */
             break;
-        }
     }
     free(copy);
     return n;
@@ -68,14 +76,16 @@ int match_parse(struct match *m, const char *text, const char **at, char why[MAT
     while (*p == ' ')
         p++;
     if (*p == '\0')
-        return complain(why, at, p, "a regular expression; . fits all that is there");
+        return complain(why, at, p, "a regular expression; a dot matches anything");
+    if (strlen(p) > REGEX_MAX)
+        return complain(why, at, p, "a regular expression of at most 4096 octets");
     int error = regcomp(&m->regex, p, REG_EXTENDED | REG_ICASE | REG_NOSUB | REG_NEWLINE);
     if (error == 0)
         return 0;
     char reason[MATCH_WHY_MAX / 2];
     (void)regerror(error, &m->regex, reason, sizeof reason);
     (void)snprintf(why, MATCH_WHY_MAX, "a POSIX extended regular expression (%s)", reason);
-    *at = p + good_length(p);
+    *at = p + good_length(p, error);
     return -1;
 }
 
@@ -86,13 +96,14 @@ void match_close(struct match *m) { regfree(&m->regex); }
 /* Text without NUL, which would end it. */
 static void put_text(void *context, const char *p, size_t n)
 {
-    const char *end = p + n, *nul;
-    while ((nul = memchr(p, '\0', (size_t)(end - p))) != NULL) {
+    const char *nul;
+    while (n > 0 && (nul = memchr(p, '\0', n)) != NULL) {
         text_add(context, p, (size_t)(nul - p));
         text_add_string(context, "\xef\xbf\xbd"); /* U+FFFD */
+        n -= (size_t)(nul + 1 - p);
         p = nul + 1;
     }
-    text_add(context, p, (size_t)(end - p));
+    text_add(context, p, n);
 }
 
 /* What values are held against, one after the other, and what is told of them. */
@@ -109,11 +120,13 @@ struct search {
 static void look(struct search *s)
 {
     text_add(&s->value, "", 1);
-    if (s->value.failed)
-        s->had->failed = true;
-    else
-        s->found = s->found || regexec(&s->match->regex, s->value.p, 0, NULL, s->flags) == 0;
-    s->value.n -= !s->value.failed;
+    int status = REG_ESPACE;
+    if (!s->value.failed) {
+        s->value.n--;
+        status = regexec(&s->match->regex, s->value.p, 0, NULL, s->flags);
+    }
+    s->found = s->found || status == 0;
+    s->had->failed = s->had->failed || status == REG_ESPACE;
 }
 
 /* The value at hand is whole. */
@@ -133,14 +146,9 @@ static void look_at_header(struct search *s, struct message *m)
     struct span header = message_header(m);
     struct mime_field field;
     while (mime_take_field(&m->mime, &header, &field)) {
-        struct span wanted = s->match->field;
-        if (field.name.n != wanted.n)
+        if (!span_same(field.name, s->match->field))
             continue;
-        size_t i = 0;
-        while (i < wanted.n && ascii_lower(field.name.p[i]) == ascii_lower(wanted.p[i]))
-            i++;
-        if (i < wanted.n)
-            continue;
+
         mime_text(&m->mime, field.value, into(s));
         end_value(s);
     }
@@ -172,6 +180,16 @@ static void end_line(struct search *s)
     s->flags = 0;
 }
 
+/* Adds to what is told of the body, whole characters. */
+static void show_value(struct search *s, const char *p, size_t n)
+{
+    size_t room = s->n < VALUE_SHOWN ? VALUE_SHOWN - (size_t)s->n : 0, shown = n < room ? n : room;
+    while (shown > 0 && shown < n && ((unsigned char)p[shown] & 0xc0) == 0x80)
+        shown--;
+    text_add(s->had, p, shown);
+    s->n = shown < n ? VALUE_SHOWN : s->n + n;
+}
+
 /* Collects a line, and looks at it; of one that is too long, at its pieces. */
 static void put_body(void *context, const char *p, size_t n)
 {
@@ -182,9 +200,7 @@ static void put_body(void *context, const char *p, size_t n)
         bool whole = piece <= room;
         piece = whole ? piece : room;
         put_text(&s->value, p, piece);
-        if (s->n < VALUE_SHOWN)
-            text_add(s->had, p, piece < VALUE_SHOWN - s->n ? piece : VALUE_SHOWN - (size_t)s->n);
-        s->n += piece;
+        show_value(s, p, piece);
         p += piece;
         n -= piece;
         if (whole && lf != NULL) {
@@ -194,7 +210,7 @@ static void put_body(void *context, const char *p, size_t n)
             if (s->n > 0 && s->n < VALUE_SHOWN)
                 text_add(s->had, " ", 1);
         } else if (s->value.n >= MATCH_LINE_MAX) {
-            s->flags = REG_NOTEOL;
+            s->flags |= REG_NOTEOL;
             look(s);
             memmove(s->value.p, s->value.p + s->value.n - OVERLAP, OVERLAP);
             s->value.n = OVERLAP;
@@ -210,14 +226,14 @@ static void look_at_body(struct search *s, struct message *m)
         if (places[i] == MESSAGE_NONE)
             continue;
         mime_body_text(&m->mime, &m->p[places[i]].p, (struct mime_sink){put_body, s});
-        if (s->value.n > 0)
+        if (s->value.n > 0 || s->value.failed)
             end_line(s);
     }
 }
 
 /* ---- all of it ---- */
 
-static bool holds(const struct match *match, struct message *m, const struct mail *mail, struct text *had)
+static bool holds(const struct match *match, struct message *m, const struct mail *mail, struct text *had, bool *none)
 {
     struct search s = {.match = match, .had = had};
     had->n = 0;
@@ -240,14 +256,15 @@ static bool holds(const struct match *match, struct message *m, const struct mai
         break;
     }
     free(s.value.p);
+    *none = s.n == 0;
     return s.found;
 }
 
 const struct match *match_failed(const struct match *matches, size_t n, struct message *m, const struct mail *mail,
-                                 struct text *had)
+                                 struct text *had, bool *none)
 {
     for (size_t i = 0; i < n; i++) {
-        if (!holds(&matches[i], m, mail, had))
+        if (!holds(&matches[i], m, mail, had, none))
             return &matches[i];
     }
     return NULL;

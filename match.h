@@ -33,10 +33,10 @@ void match_close(struct match *m);
 
 /*
  * The first of n that the message fails, NULL if it fails none; had is given
- * the value that it has instead, as people read it.  failed is set in had where
- * memory ran out: then nothing is known.
+ * the value that it has instead, as people read it, or *none set where it has no
+ * such thing.  failed is set in had where memory ran out: then nothing is known.
  */
 const struct match *match_failed(const struct match *matches, size_t n, struct message *m, const struct mail *mail,
-                                 struct text *had);
+                                 struct text *had, bool *none);
 
 #endif

@@ -13,7 +13,7 @@
 
 static void put_text(void *context, const char *p, size_t n) { text_add(context, p, n); }
 
-static struct mime_sink into_text(struct text *t) { return (struct mime_sink){put_text, t}; }
+struct mime_sink message_into(struct text *t) { return (struct mime_sink){put_text, t}; }
 
 static bool is_related(const struct message_part *p)
 {
@@ -34,7 +34,7 @@ static void look_for_root(struct message *m, size_t i)
 {
     struct message_part *p = &m->p[i], *related = &m->p[p->p.parent];
     if (is_related(p))
-        (void)mime_param(&m->mime, p->p.content_type, "start", into_text(&p->start));
+        (void)mime_param(&m->mime, p->p.content_type, "start", message_into(&p->start));
     if (i == 0 || !is_related(related) || related->root_named)
         return;
     if (related->root == MESSAGE_NONE)

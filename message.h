@@ -31,6 +31,9 @@ void message_close(struct message *m);
 /* Whether the part in this place is an attachment: no multipart, not the text nor the HTML, not in an attachment. */
 bool message_is_attachment(const struct message *m, size_t place);
 
+/* Where what is decoded is added to a text. */
+struct mime_sink message_into(struct text *t);
+
 /* The header of the message itself. */
 static inline struct span message_header(const struct message *m) { return m->p[0].p.header; }
 

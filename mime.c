@@ -664,8 +664,9 @@ static void enter(struct mime *m, struct mime_part *part, size_t place)
         mime_note(m, PROBLEM_TOO_DEEP);
         multipart = message = false;
     }
-    if (message && !is_identity(part->encoding)) { /* RFC 2046 5.2.1 */
-        mime_note(m, PROBLEM_ENCODED_MESSAGE);
+    if (message && !is_identity(part->encoding)) { /* RFC 2046 5.2.1; RFC 6532 3.7 allows it of message/global */
+        if (span_is(part->subtype, "rfc822"))
+            mime_note(m, PROBLEM_ENCODED_MESSAGE);
         message = false;
     }
     if (multipart)

@@ -6,13 +6,13 @@
 #include <stddef.h>
 #include <string.h>
 
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+#include "span.h"
 
 bool number_take(const char **text, uint64_t *value)
 {
     const char *p = *text;
     uint64_t n = 0;
-    for (; is_digit(*p); p++) {
+    for (; ascii_is_digit(*p); p++) {
         uint64_t digit = (uint64_t)(*p - '0');
         if (n > (UINT64_MAX - digit) / 10)
             return false;
@@ -29,7 +29,7 @@ static uint64_t take_fraction(const char **text, uint64_t *scale)
 {
     uint64_t fraction = 0;
     *scale = 1;
-    for (; is_digit(**text); (*text)++) {
+    for (; ascii_is_digit(**text); (*text)++) {
         if (*scale < 1000000) {
             fraction = fraction * 10 + (uint64_t)(**text - '0');
             *scale *= 10;
@@ -62,7 +62,7 @@ bool number_take_time(const char **text, int64_t *milliseconds)
     bool good = number_take(&p, &whole) || *p == '.';
     if (good && *p == '.') {
         p++;
-        good = p - *text > 1 || is_digit(*p);
+        good = p - *text > 1 || ascii_is_digit(*p);
         fraction = take_fraction(&p, &scale);
     }
     uint64_t unit = good ? take_unit(&p) : 1;

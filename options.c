@@ -101,7 +101,8 @@ static int take_messages(struct parse *p, const char *text)
     struct options *o = p->o;
     const char *end = text;
     if (!number_take(&end, &o->min))
-        return expected_at(p, text, end, "a count of messages: N, MIN-MAX or MIN-");
+        return expected_at(p, text, end,
+                           ascii_is_digit(*end) ? "a smaller number" : "a count of messages: N, MIN-MAX or MIN-");
     o->max = o->min;
     const char *max = end;
     if (*end == '-') {
@@ -113,7 +114,7 @@ static int take_messages(struct parse *p, const char *text)
     if (*end != '\0')
         return expected_at(p, text, end, max == end ? "- or nothing more: N, MIN-MAX or MIN-" : "nothing more");
     if (o->max < o->min)
-        return expected_at(p, text, max, "no less than what stands in front of it: MIN-MAX");
+        return expected_at(p, text, max, "a number that is not below the one in front of it: MIN-MAX");
     o->counted = true;
     return 0;
 }
@@ -365,10 +366,11 @@ static const struct option_entry {
     {'t', NULL, "TIME", AWAITED, TAKE(take_limit), "wait no longer than TIME: 10, 1.5s, 200ms, 5m, 1h"},
     {'k', NULL, NULL, AWAITED, FLAG(keep), "go on until a signal"},
 
-    {0, "match", "FIELD: REGEX", AWAITED, TAKE(take_match),
+    {0, "match", "'FIELD: REGEX'", AWAITED, TAKE(take_match),
      "only messages like this count; FIELD is a header\nfield, mail-from, rcpt-to, body or attachment; may\nbe "
      "repeated, all must hold"},
-    {0, "strict", NULL, AWAITED, FLAG(strict), "refuse what breaks the rules of the protocol, and\nfail for any of it"},
+    {0, "strict", NULL, AWAITED, FLAG(strict),
+     "hold clients to the RFCs: refuse what breaks them,\nname each departure, and exit 1"},
 
     {'p', NULL, "PORT", LISTENING, TAKE(take_port), "port on 127.0.0.1 and ::1; 0 for a free one"},
     {'l', NULL, "ENDPOINT", LISTENING, TAKE(take_endpoint),
@@ -397,10 +399,12 @@ static const struct option_entry {
 
     {0, "hide", "EXT,...", PROTOCOL, TAKE(take_hidden), "take extensions away: SIZE,CHUNKING"},
 
-    {0, "on", "RULE", PROTOCOL, TAKE(take_rule),
-     "EVENT [PATTERN] [#N|%P]: ACTION, as in\n'rcpt bounce@*: 550 5.1.1 no such user' or\n'eom #1: delay 5s, drop'; "
-     "may be repeated"},
-    {0, "seed", "N", PROTOCOL, TAKE(take_seed), "what the percentages of --on are drawn from (0)"},
+    {0, "on", "'EVENT: ACTION'", PROTOCOL, TAKE(take_rule),
+     "misbehave: 'EVENT [PATTERN] [#N|%P]: ACTION', as in\n'rcpt bounce@*: 550 5.1.1 no such user' or\n"
+     "'mail #1: delay 5s, 451 later'.  EVENT is connect,\nhelo, starttls, auth, mail, rcpt, data, bdat, body,\n"
+     "eom, rset, noop, vrfy, quit, ...; ACTION a reply, drop,\nreset, stall or delay TIME; #N the first N times, "
+     "%P\nin P percent of them; may be repeated"},
+    {0, "seed", "N", PROTOCOL, TAKE(take_seed), "seed of the random draws for %P of --on (0)"},
 
     {0, "auth", "USER:PASSWORD", SECURITY, TAKE(take_login), "a good login; without it, any is; may be repeated"},
     {0, "require", "WHAT", SECURITY, TAKE(take_required), "auth, tls or both: auth,tls"},
@@ -647,7 +651,8 @@ static void help_entry(const struct option_entry *e)
     (void)snprintf(left + n, sizeof left - (size_t)n, " %s", e->argument != NULL ? e->argument : "");
     for (const char *line = e->help; line != NULL;) {
         const char *end = strchr(line, '\n');
-        (void)printf("%-24s %.*s\n", left, end != NULL ? (int)(end - line) : (int)strlen(line), line);
+        (void)printf(strlen(left) < 24 ? "%-24s %.*s\n" : "%s  %.*s\n", left,
+                     end != NULL ? (int)(end - line) : (int)strlen(line), line);
         left[0] = '\0';
         line = end != NULL ? end + 1 : NULL;
     }

@@ -123,10 +123,10 @@ void output_undo(void *context)
 /* ---- messages ---- */
 
 /* Whether it counts. */
-static bool match(struct output *o, struct mail *mail, struct message *m)
+static bool look_for_match(struct output *o, struct mail *mail, struct message *m)
 {
     o->had.failed = false;
-    const struct match *failed = match_failed(o->o.matches, o->o.n_matches, m, mail, &o->had);
+    const struct match *failed = match_failed(o->o.matches, o->o.n_matches, m, mail, &o->had, &mail->has_none);
     mail->failed = failed != NULL ? failed->text : NULL;
     mail->had = text_span(&o->had);
     return !o->had.failed;
@@ -136,7 +136,7 @@ static bool match(struct output *o, struct mail *mail, struct message *m)
 static int make(struct output *o, struct mail *mail, struct message *m, struct text *made)
 {
     const struct render_attach attach = {open_attachment, put_attachment, close_attachment, o};
-    bool attaching = o->o.directory != NULL, good = true, failed = !match(o, mail, m);
+    bool attaching = o->o.directory != NULL, good = true, failed = !look_for_match(o, mail, m);
     if (o->o.format == OUTPUT_JSON) {
         good = render_json(made, mail, m, attaching ? &attach : NULL);
     } else {

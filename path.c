@@ -180,11 +180,13 @@ enum {
     DOMAIN_MAX = 255,          /* 4.5.3.1.2 */
     PATH_MAX_OCTETS = 256 - 2, /* 4.5.3.1.3, without the brackets */
     LABEL_MAX = 63,            /* RFC 1035 2.3.4 */
+    U_LABEL_MAX = 252,         /* of one outside ASCII; RFC 5890 4.2 */
 };
 
 static bool is_label(struct span t)
 {
-    if (t.n == 0 || t.n > LABEL_MAX || *t.p == '-' || t.p[t.n - 1] == '-')
+    size_t most = span_has_8bit(t) ? U_LABEL_MAX : LABEL_MAX;
+    if (t.n == 0 || t.n > most || *t.p == '-' || t.p[t.n - 1] == '-')
         return false;
     return memchr(t.p, '_', t.n) == NULL;
 }

@@ -18,10 +18,6 @@
 
 static char last(const struct text *t) { return t->n > 0 ? t->p[t->n - 1] : '\0'; }
 
-static void put_raw(void *context, const char *p, size_t n) { text_add(context, p, n); }
-
-static struct mime_sink into(struct text *t) { return (struct mime_sink){put_raw, t}; }
-
 /* ---- strings of JSON: RFC 8259 7 ---- */
 
 /* One character as an escape of four hexadecimal digits, or as two of them beyond U+FFFF. */
@@ -320,7 +316,7 @@ static bool add_attachment(struct message *m, struct text *t, size_t i, uint64_t
 {
     const struct mime_part *p = &m->p[i].p;
     struct text name = {NULL, 0, 0, false};
-    bool named = mime_filename(&m->mime, p, into(&name));
+    bool named = mime_filename(&m->mime, p, message_into(&name));
     text_add_string(t, last(t) == '[' ? "{" : ",{");
     add_key(t, "filename");
     add_json(t, named ? (struct span){name.p != NULL ? name.p : "", name.n} : (struct span){NULL, 0});
@@ -601,7 +597,7 @@ static bool add_text_name(struct message *m, struct text *t, struct span written
     struct text name = {NULL, 0, 0, false};
     bool quotes = false;
     if (written.p != NULL)
-        mime_name(&m->mime, written, into(&name));
+        mime_name(&m->mime, written, message_into(&name));
     for (size_t i = 0; i < name.n; i++)
         quotes = quotes || (name.p[i] != '\0' && strchr(",;:<>@()\"\\", name.p[i]) != NULL);
     text_add_string(t, quotes ? "\"" : "");
@@ -671,7 +667,7 @@ static void add_text_attachment(struct message *m, struct text *t, size_t i)
     text_add_string(t, ", ");
     text_add_number(t, size);
     text_add_string(t, " octets");
-    if (mime_filename(&m->mime, &m->p[i].p, into(&name))) {
+    if (mime_filename(&m->mime, &m->p[i].p, message_into(&name))) {
         text_add_string(t, ", ");
         put_line(t, name.p, name.n);
     }

@@ -7,8 +7,9 @@
  *     condition  pattern | "#" number | "%" number | "+" number
  *     action     ["delay" time ","] ("drop" | "reset" | "stall" | code [text]) | "delay" time
  *
- * The colon is the one right behind the event, or else the first one that a
- * blank follows: a pattern may hold others, as addresses of IPv6 do.
+ * where a percentage is 1 to 100, and "+" is for body only.  The colon is the one
+ * right behind the event, or else the first one that a blank or the end follows,
+ * as a pattern may hold others (addresses of IPv6 do), or else the first.
  */
 #include "rules.h"
 
@@ -98,7 +99,8 @@ static bool parse_event(struct reader *r, struct rule *rule, const struct event 
 static const char *find_colon(const char *p)
 {
     const char *first = strchr(p, ':'), *colon = first;
-    if (*p == ':')
+    bool whole = *p == ':' && (!is_blank(p[-1]) || p[1] == '\0' || is_blank(p[1]));
+    if (whole)
         return p;
     while (colon != NULL && colon[1] != '\0' && !is_blank(colon[1]))
         colon = strchr(colon + 1, ':');
@@ -108,10 +110,10 @@ static const char *find_colon(const char *p)
 static bool parse_number(struct reader *r, const char *end, uint64_t least, uint64_t most, uint64_t *value,
                          const char *expected)
 {
-    const char *start = r->p++, *digits = r->p;
+    const char *digits = ++r->p;
     if (!number_take(&r->p, value) || *value < least || *value > most || (r->p != end && !is_blank(*r->p)))
         return expect(r, digits, expected);
-    return r->p > start;
+    return true;
 }
 
 static bool parse_pattern(struct reader *r, const char *end, struct rule *rule, const struct event *event)
@@ -124,6 +126,8 @@ static bool parse_pattern(struct reader *r, const char *end, struct rule *rule, 
     if (event->argument == NO_ARGUMENT)
         return expect(r, start, "#N, %P or the colon, as this event has no argument for a pattern");
     rule->pattern = span_between(start, r->p);
+    if (rule->pattern.n == 2 && memcmp(start, "\"\"", 2) == 0)
+        rule->pattern.n = 0; /* "" is the empty argument */
     return true;
 }
 
@@ -147,6 +151,8 @@ static bool parse_condition(struct reader *r, const char *end, struct rule *rule
     case '+':
         if (rule->event != SMTP_BODY)
             return expect(r, r->p, "a pattern, #N, %P or the colon: +N is for body");
+        if (rule->after > 0)
+            return expect(r, r->p, "one +N only");
         return parse_number(r, end, 0, UINT64_MAX, &rule->after, "a number of octets");
     default:
         return parse_pattern(r, end, rule, event);
@@ -372,7 +378,7 @@ static bool has_its_turn(struct rule *r)
     return r->percent == 0 || draw(&r->random) % 100 < r->percent;
 }
 
-struct rule *rules_match(struct rule *rules, size_t n, const struct rules_occasion *o)
+struct rule *rules_find(struct rule *rules, size_t n, const struct rules_occasion *o)
 {
     for (size_t i = 0; i < n; i++) {
         struct rule *r = &rules[i];

@@ -17,6 +17,7 @@ enum {
 enum rules_action {
     RULES_GO_ON, /* as if there were no rule, but for the delay */
     RULES_REPLY,
+    /* those that break the session off: rules_break_off() */
     RULES_DROP,  /* close the connection */
     RULES_RESET, /* the same with a RST */
     RULES_STALL, /* never answer */
@@ -49,6 +50,9 @@ const char *rules_parse(struct rule *r, const char *text, const char **at);
 /* Says what percentages are drawn from, for all of n rules; the same seed, the same draws. */
 void rules_seed(struct rule *rules, size_t n, uint64_t seed);
 
+/* Whether the rule, if there is one, breaks the session off. */
+static inline bool rules_break_off(const struct rule *r) { return r != NULL && r->action >= RULES_DROP; }
+
 /* Something that happens in a session. */
 struct rules_occasion {
     enum smtp_event_type event;
@@ -61,7 +65,7 @@ struct rules_occasion {
 };
 
 /* The first rule that applies, counted as fired; NULL if none does. */
-struct rule *rules_match(struct rule *rules, size_t n, const struct rules_occasion *o);
+struct rule *rules_find(struct rule *rules, size_t n, const struct rules_occasion *o);
 
 /* Whether text is what the pattern stands for: * for any octets, ? for any one, \ before one for itself; any case. */
 bool rules_glob(struct span pattern, struct span text);

@@ -1,5 +1,6 @@
 /*
- * scan.h - looking for a line of mail data that begins with a dot.
+ * scan.h - two searches in mail data: for a line that begins with a dot, and for
+ * octets that are odd.
  *
  * scan_lf_dot() returns the first LF in [p, end) that a dot follows, or NULL.
  * It compares two rows of octets, one shifted by one, so that short lines cost

@@ -125,7 +125,7 @@ static void dismiss_late(struct server *v, int64_t asked, bool all_heard)
 static void wake(struct server *v)
 {
     struct server_session *last = v->held.last;
-    for (bool more = last != NULL; more && v->held.first != NULL && v->now >= v->held.first->due;) {
+    for (bool more = last != NULL; more && v->held.first != NULL && v->now >= v->held.first->delay.due;) {
         more = v->held.first != last;
         session_wake(v, v->held.first);
     }
@@ -136,8 +136,8 @@ static int64_t next_deadline(const struct server *v)
     int64_t next = INT64_MAX;
     if (v->active.first != NULL)
         next = !v->stopping ? v->active.first->deadline : v->now < v->grace ? v->grace : v->grace + SERVER_GRACE;
-    if (v->held.first != NULL && v->held.first->due < next)
-        next = v->held.first->due;
+    if (v->held.first != NULL && v->held.first->delay.due < next)
+        next = v->held.first->delay.due;
     if (v->held.first != NULL && v->stopping && v->grace < next)
         next = v->grace;
     if (v->ending.first != NULL && v->ending.first->deadline < next)
@@ -294,21 +294,29 @@ void server_stop_accepting(struct server *v)
     stop_listening(v);
 }
 
+/* Whether a client may stay for a while: it has had a message taken, or is sending one that may end. */
+static bool may_stay(const struct server *v, const struct server_session *s, bool finish)
+{
+    bool in_message = smtp_in_message(&s->smtp);
+    bool heard = s->taken_at > 0 && v->now < s->taken_at + SERVER_GRACE && !in_message;
+    return !s->faulted && (s->pending || heard || (finish && in_message));
+}
+
+static void dismiss_others(struct server *v, struct server_sessions *l, bool finish)
+{
+    for (struct server_session *s = l->first, *after; s != NULL; s = after) {
+        after = s->after;
+        if (!may_stay(v, s, finish))
+            session_dismiss(v, s, "4.3.2", "Closing down");
+    }
+}
+
 void server_stop(struct server *v, bool finish)
 {
     v->now = io_now();
     v->stopping = true;
     v->grace = v->now + SERVER_GRACE;
-    for (struct server_session *s = v->active.first, *after; s != NULL; s = after) {
-        after = s->after;
-        bool heard = s->taken_at > 0 && v->now < s->taken_at + SERVER_GRACE && !smtp_in_message(&s->smtp);
-        if (!s->pending && !heard && !(finish && smtp_in_message(&s->smtp)))
-            session_dismiss(v, s, "4.3.2", "Closing down");
-    }
-    for (struct server_session *s = v->held.first, *after; s != NULL; s = after) {
-        after = s->after;
-        if (!s->pending)
-            session_dismiss(v, s, "4.3.2", "Closing down");
-    }
+    dismiss_others(v, &v->active, finish);
+    dismiss_others(v, &v->held, finish);
     session_free_gone(v);
 }

@@ -120,7 +120,7 @@ static void judge_login(struct server *v, struct server_session *s, struct smtp_
 }
 
 /* Lowers the verdict of the engine where something of ours is against it. */
-static void judge(struct server *v, struct server_session *s, struct smtp_event *e)
+static void apply_policy(struct server *v, struct server_session *s, struct smtp_event *e)
 {
     if (e->type == SMTP_AUTH)
         judge_login(v, s, e);
@@ -147,13 +147,6 @@ static bool is_end_of_message(const struct server_session *s, const struct smtp_
     return last && e->type != SMTP_EOM && smtp_in_message(&s->smtp);
 }
 
-/* A rule whose reply it is speaks for us; of any other, what it has to say comes later. */
-static void apply_rule(struct server_session *s, struct smtp_event *e, const struct rule *r)
-{
-    if (r->action == RULES_REPLY && e->code != 0)
-        smtp_reply_raw(&s->smtp, e, r->code, (struct span){r->reply, r->reply_n});
-}
-
 /* Mail data, of which a rule may have had enough. */
 static const struct rule *handle_body(struct server *v, struct server_session *s, const struct smtp_event *e)
 {
@@ -172,37 +165,50 @@ static const struct rule *handle_body(struct server *v, struct server_session *s
 
 static bool is_challenge(const struct smtp_event *e) { return e->mechanism == SASL_CRAM_MD5 && e->code == 334; }
 
-/* What the event brings about.  Returns a rule that has more to do than a reply, else NULL. */
+/* The reply to the event, by a rule or by ourselves.  Returns the rule, NULL if there is none. */
+static const struct rule *choose_reply(struct server *v, struct server_session *s, struct smtp_event *e)
+{
+    const struct rule *r = fault_find(v, s, e);
+    if (e->type == SMTP_EOM)
+        r = deliver_end(v, s, e, r);
+    else if (r != NULL && r->action == RULES_REPLY && e->code != 0)
+        smtp_reply_raw(&s->smtp, e, r->code, (struct span){r->reply, r->reply_n});
+    if (r == NULL || r->action == RULES_GO_ON)
+        apply_policy(v, s, e);
+    if (r != NULL)
+        trace_rule(v->o->trace, s->number, r);
+    bool turned_away = rules_break_off(r) || !smtp_is_positive(e->type, e->code);
+    if (e->type == SMTP_CONNECT && r != NULL && turned_away)
+        client_spoke(v, s); /* he has been served */
+    return r;
+}
+
+/* What the event does, now that its reply is known. */
+static void take_effect(struct server *v, struct server_session *s, struct smtp_event *e)
+{
+    bool positive = smtp_is_positive(e->type, e->code);
+    v->cut_off += is_end_of_message(s, e);
+    if (positive && !envelope_take(&s->envelope, e))
+        smtp_reply(&s->smtp, e, 451, "4.3.0", "Out of memory");
+    if (is_end_of_chunks(e))
+        deliver_drop(s);
+    if (e->type == SMTP_MAIL && positive)
+        fault_begin(s);
+    s->quit = e->type == SMTP_QUIT && positive;
+    s->said_quit = s->said_quit || e->type == SMTP_QUIT || (e->type == SMTP_CONNECT && !positive);
+    trace_reply(v->o->trace, s->number, smtp_prepared(&s->smtp), is_challenge(e));
+}
+
+/* What the event brings about.  Returns the rule for it, NULL if there is none. */
 static const struct rule *handle(struct server *v, struct server_session *s, struct smtp_event *e)
 {
     if (e->type == SMTP_BODY)
         return handle_body(v, s, e);
     trace_client(v->o->trace, s->number, e);
     session_note(v, s, &e->problems);
-    const struct rule *r = fault_find(v, s, e);
-    if (e->type == SMTP_EOM)
-        r = deliver_end(v, s, e, r);
-    else if (r != NULL)
-        apply_rule(s, e, r);
-    if (r == NULL || r->action == RULES_GO_ON)
-        judge(v, s, e);
-    if (r != NULL)
-        trace_rule(v->o->trace, s->number, r);
-    if (e->type == SMTP_CONNECT && r != NULL && (r->action > RULES_REPLY || e->code >= 400))
-        client_spoke(v, s); /* whoever was dealt with so has been served */
-    if (r != NULL && r->action > RULES_REPLY)
-        return r;
-    if (e->code == 0)
-        return r;
-    v->cut_off += is_end_of_message(s, e);
-    if (smtp_is_positive(e->type, e->code) && !envelope_take(&s->envelope, e))
-        smtp_reply(&s->smtp, e, 451, "4.3.0", "Out of memory");
-    if (is_end_of_chunks(e))
-        deliver_drop(s);
-    if (e->type == SMTP_MAIL && smtp_is_positive(e->type, e->code))
-        fault_begin(s);
-    s->quit = e->type == SMTP_QUIT && smtp_is_positive(e->type, e->code);
-    trace_reply(v->o->trace, s->number, smtp_prepared(&s->smtp), is_challenge(e));
+    const struct rule *r = choose_reply(v, s, e);
+    if (!rules_break_off(r) && e->code != 0)
+        take_effect(v, s, e);
     return r;
 }
 
@@ -241,11 +247,11 @@ void session_free_gone(struct server *v)
     while (v->gone.first != NULL) {
         struct server_session *s = v->gone.first;
         list_remove(&v->gone, s);
-        span_wipe(s->held, s->held_n);
-        free(s->held);
+        span_wipe(s->rest, s->rest_n);
+        free(s->rest);
         free(s->unsent);
-        free(s->delayed);
-        fault_begin(s);
+        free(s->delay.reply);
+        fault_close(s);
         envelope_close(&s->envelope);
         free(s);
     }
@@ -268,7 +274,7 @@ void session_note(struct server *v, struct server_session *s, const struct probl
 /* The client has gone, which it should not have done without a QUIT. */
 static void lose(struct server *v, struct server_session *s)
 {
-    bool busy = s->spoken && !s->faulted && !s->handshaking && !smtp_closed(&s->smtp);
+    bool busy = s->spoken && !s->faulted && !s->handshaking && !s->said_quit && !smtp_closed(&s->smtp);
     struct problems p = {{0, 0}};
     if (busy)
         problems_add(&p, smtp_in_message(&s->smtp) ? PROBLEM_CUT_OFF : PROBLEM_NO_QUIT);
@@ -303,7 +309,8 @@ static bool set_watched(struct server *v, struct server_session *s, bool wanted)
 /* Watches for what the session waits for: room for replies, or more input, or nothing while it is held. */
 static bool watch(struct server *v, struct server_session *s)
 {
-    bool write = s->unsent_n > 0 || (s->due == 0 && s->conn.wants_write), read = !write && s->due == 0;
+    bool waits = s->delay.due > 0 && !s->stalled; /* then nothing is read */
+    bool write = s->unsent_n > 0 || (!waits && s->conn.wants_write), read = !write && !waits;
     if (s->conn.borrowed)
         return watch_one(v, s, s->conn.in, &s->in_polled, read, false) &&
                watch_one(v, s, s->conn.out, &s->out_polled, write, true);
@@ -398,7 +405,7 @@ static bool send_unsent(struct server *v, struct server_session *s)
 }
 
 /* Keeps the input that is left after a turn.  False if the session is gone. */
-static bool hold(struct server *v, struct server_session *s, char *p, size_t n)
+static bool keep_rest(struct server *v, struct server_session *s, char *p, size_t n)
 {
     char *held = n > 0 ? malloc(n) : NULL;
     if (n > 0 && held == NULL) {
@@ -408,10 +415,10 @@ static bool hold(struct server *v, struct server_session *s, char *p, size_t n)
     if (n > 0)
         memcpy(held, p, n);
     span_wipe(p, n);
-    span_wipe(s->held, s->held_n);
-    free(s->held);
-    s->held = held;
-    s->held_n = n;
+    span_wipe(s->rest, s->rest_n);
+    free(s->rest);
+    s->rest = held;
+    s->rest_n = n;
     return true;
 }
 
@@ -420,14 +427,14 @@ static void begin_handshake(struct server *v, struct server_session *s);
 /* What a session's state asks for after a turn, or after replies have gone. */
 static void settle(struct server *v, struct server_session *s)
 {
-    bool quiet = s->unsent_n == 0 && s->due == 0 && !s->stalled; /* nothing is owed to the client */
+    bool quiet = s->unsent_n == 0 && s->delay.due == 0 && !s->stalled; /* nothing is owed to the client */
     if (quiet && smtp_wants_tls(&s->smtp) && !s->handshaking) {
         begin_handshake(v, s);
         return;
     }
-    if (quiet && smtp_closed(&s->smtp) && !end(v, s))
+    if (quiet && (smtp_closed(&s->smtp) || s->dropping) && !end(v, s))
         return;
-    if (s->unsent_n == 0 && s->due == 0 && s->hung_up && !s->ending) {
+    if (s->unsent_n == 0 && s->delay.due == 0 && s->hung_up && !s->ending) {
         lose(v, s);
         return;
     }
@@ -437,35 +444,34 @@ static void settle(struct server *v, struct server_session *s)
 
 /* ---- rules ---- */
 
+/* In the order of their times: most have the same delay, and belong at the end. */
+static void hold_back(struct server *v, struct server_session *s, int64_t due)
+{
+    s->delay.due = due;
+    move_to(&v->held, s);
+    while (s->before != NULL && s->before->delay.due > s->delay.due) {
+        struct server_session *other = s->before;
+        list_remove(&v->held, s);
+        list_insert_before(&v->held, s, other);
+    }
+}
+
 /* Sends what was said before, and does what the rule says.  False if the session is over. */
 static bool break_off(struct server *v, struct server_session *s, size_t said, enum rules_action action)
 {
     s->faulted = true;
     if (said > 0 && !send_replies(v, s, v->out, said))
         return false;
-    if (action == RULES_STALL) {
-        s->stalled = true;
-        return true;
-    }
-    if (action == RULES_DROP && s->unsent_n == 0)
-        (void)end(v, s);
-    else if (action == RULES_RESET)
+    if (action == RULES_RESET) {
         io_reset(&s->conn);
-    if (!s->gone && !s->ending)
         session_drop(v, s);
-    return false;
-}
-
-/* In the order of their times: most have the same delay, and belong at the end. */
-static void hold_back(struct server *v, struct server_session *s, int64_t delay)
-{
-    s->due = v->now + delay;
-    move_to(&v->held, s);
-    while (s->before != NULL && s->before->due > s->due) {
-        struct server_session *other = s->before;
-        list_remove(&v->held, s);
-        list_insert_before(&v->held, s, other);
+        return false;
     }
+    s->stalled = action == RULES_STALL;
+    s->dropping = action == RULES_DROP;
+    if (s->stalled)
+        hold_back(v, s, v->now + v->o->idle);
+    return true;
 }
 
 /* Sends what was said before, and keeps the reply (what else has been written) for later.  False if the session is
@@ -474,23 +480,23 @@ static bool postpone(struct server *v, struct server_session *s, size_t said, co
 {
     size_t n = smtp_written(&s->smtp) - said;
     if (n > 0) {
-        s->delayed = malloc(n);
-        if (s->delayed == NULL) {
+        s->delay.reply = malloc(n);
+        if (s->delay.reply == NULL) {
             session_drop(v, s);
             return false;
         }
-        memcpy(s->delayed, v->out + said, n);
+        memcpy(s->delay.reply, v->out + said, n);
     }
-    s->delayed_n = n;
-    s->then = r->action;
-    hold_back(v, s, r->delay);
+    s->delay.n = n;
+    s->delay.then = r->action;
+    hold_back(v, s, v->now + r->delay);
     return said == 0 || send_replies(v, s, v->out, said);
 }
 
 /* What a rule has to do beyond a reply; said: octets of replies to what came before.  False if the session is over. */
 static bool carry_out(struct server *v, struct server_session *s, size_t said, const struct rule *r)
 {
-    bool broken = r->action > RULES_REPLY;
+    bool broken = rules_break_off(r);
     if (!broken)
         smtp_commit(&s->smtp);
     if (r->delay > 0)
@@ -511,7 +517,7 @@ static bool converse(struct server *v, struct server_session *s, bool *mail)
             size_t said = smtp_written(&s->smtp);
             const struct rule *r = handle(v, s, &e);
             *mail = *mail || e.type == SMTP_BODY;
-            if (r != NULL && (r->delay > 0 || r->action > RULES_REPLY))
+            if (r != NULL && (r->delay > 0 || rules_break_off(r)))
                 return carry_out(v, s, said, r);
             if ((e.type == SMTP_DATA || e.type == SMTP_BDAT) && s->pending) {
                 smtp_commit(&s->smtp); /* one mark at a time */
@@ -532,7 +538,7 @@ static void turn(struct server *v, struct server_session *s, size_t n)
     smtp_input(&s->smtp, v->in, n);
     bool there = converse(v, s, &mail);
     size_t left = smtp_left(&s->smtp);
-    if (there && hold(v, s, v->in + n - left, left))
+    if (there && keep_rest(v, s, v->in + n - left, left))
         settle(v, s);
     span_wipe(v->in, mail ? 0 : n);
 }
@@ -540,53 +546,65 @@ static void turn(struct server *v, struct server_session *s, size_t n)
 /* Goes on with what was held back, and nothing new. */
 static void turn_again(struct server *v, struct server_session *s)
 {
-    size_t n = s->held_n;
+    size_t n = s->rest_n;
     if (n > 0)
-        memcpy(v->in, s->held, n);
+        memcpy(v->in, s->rest, n);
     turn(v, s, n);
 }
 
-/* Adds the delayed reply to those that the client has not taken.  False if there is no memory. */
-static bool append_delayed(struct server_session *s)
+/* Adds a reply to those that the client has not taken.  False if there is no memory. */
+static bool add_unsent(struct server_session *s, const char *p, size_t n)
 {
-    char *all = malloc(s->unsent_n + s->delayed_n);
+    char *all = malloc(s->unsent_n + n);
     if (all == NULL)
         return false;
     memcpy(all, s->unsent + s->unsent_at, s->unsent_n);
-    memcpy(all + s->unsent_n, s->delayed, s->delayed_n);
+    memcpy(all + s->unsent_n, p, n);
     free(s->unsent);
     s->unsent = all;
     s->unsent_at = 0;
-    s->unsent_n += s->delayed_n;
+    s->unsent_n += n;
     return true;
+}
+
+/* Sends a reply, behind those that the client has not taken.  False if the session is gone. */
+static bool send_more(struct server *v, struct server_session *s, const char *p, size_t n)
+{
+    if (n == 0)
+        return true;
+    if (s->unsent_n == 0)
+        return send_replies(v, s, p, n);
+    if (add_unsent(s, p, n))
+        return send_unsent(v, s);
+    session_drop(v, s);
+    return false;
 }
 
 /* False if the session is gone. */
 static bool send_delayed(struct server *v, struct server_session *s)
 {
-    char *reply = s->delayed;
-    size_t n = s->delayed_n;
-    bool there = true;
-    if (n > 0 && s->unsent_n > 0) {
-        there = append_delayed(s);
-        if (!there)
-            session_drop(v, s);
-    } else if (n > 0) {
-        there = send_replies(v, s, reply, n);
-    }
-    s->delayed = NULL;
-    s->delayed_n = 0;
+    char *reply = s->delay.reply;
+    size_t n = s->delay.n;
+    s->delay.reply = NULL;
+    s->delay.n = 0;
+    bool there = send_more(v, s, reply, n);
     free(reply);
     return there;
 }
 
 void session_wake(struct server *v, struct server_session *s)
 {
-    s->due = 0;
+    if (s->stalled) { /* long enough */
+        session_drop(v, s);
+        return;
+    }
+    s->delay.due = 0;
     move_to(&v->active, s);
     touch(v, s);
-    if (s->then > RULES_REPLY) {
-        if (break_off(v, s, 0, s->then))
+    if (!s->spoken && session_was_last(v)) {
+        session_dismiss(v, s, "4.3.2", "No more connections are served");
+    } else if (s->delay.then > RULES_REPLY) {
+        if (break_off(v, s, 0, s->delay.then))
             settle(v, s);
     } else if (send_delayed(v, s)) {
         if (s->unsent_n > 0)
@@ -680,55 +698,55 @@ static void read_away(struct server *v, struct server_session *s)
         session_drop(v, s);
 }
 
-/* The reply that a rule keeps back is not given any more. */
-static void let_go(struct server *v, struct server_session *s)
+/*
+ * Ends the wait of a session at the end of the run.  A reply that accepts a
+ * message, and one that is the last anyway, are given now; any other is not
+ * given any more.  False if the session is gone.
+ */
+static bool let_go(struct server *v, struct server_session *s)
 {
-    if (s->due == 0)
-        return;
-    free(s->delayed);
-    s->delayed = NULL;
-    s->delayed_n = 0;
-    s->due = 0;
+    if (s->delay.due == 0)
+        return true;
+    s->delay.due = 0;
     move_to(&v->active, s);
+    if (s->pending || smtp_closed(&s->smtp))
+        return send_delayed(v, s);
+    free(s->delay.reply);
+    s->delay.reply = NULL;
+    s->delay.n = 0;
+    return true;
 }
 
 void session_dismiss(struct server *v, struct server_session *s, const char *enhanced, const char *text)
 {
-    if (s->handshaking || s->stalled || (s->due > 0 && s->then > RULES_REPLY)) { /* nobody would understand it */
+    if (s->handshaking || s->faulted || (s->delay.due > 0 && s->delay.then > RULES_REPLY)) { /* nothing more is said */
         session_drop(v, s);
         return;
     }
-    let_go(v, s);
-    char *room = malloc(s->unsent_n + SMTP_REPLY_MAX);
-    if (room == NULL || s->ending || smtp_closed(&s->smtp)) {
-        free(room);
+    if (!let_go(v, s))
+        return;
+    if (s->ending || smtp_closed(&s->smtp)) {
         settle(v, s);
         return;
     }
+    char room[SMTP_REPLY_MAX];
     if (smtp_in_message(&s->smtp))
         v->cut_off++;
-    smtp_output(&s->smtp, room + s->unsent_n, SMTP_REPLY_MAX);
+    smtp_output(&s->smtp, room, sizeof room);
     smtp_close(&s->smtp, enhanced, text);
-    size_t n = smtp_written(&s->smtp);
-    trace_reply(v->o->trace, s->number, (struct span){room + s->unsent_n, n}, false);
-    if (s->unsent_n > 0)
-        memcpy(room, s->unsent + s->unsent_at, s->unsent_n);
-    n += s->unsent_n;
-    free(s->unsent);
-    s->unsent = NULL;
-    s->unsent_n = 0;
+    struct span reply = {room, smtp_written(&s->smtp)};
+    trace_reply(v->o->trace, s->number, reply, false);
     deliver_drop(s);
     s->deadline = v->now + SERVER_GRACE; /* to take it, if it cannot at once: sooner than all others */
     list_remove(&v->active, s);
     list_prepend(&v->active, s);
-    if (send_replies(v, s, room, n))
+    if (send_more(v, s, reply.p, reply.n))
         settle(v, s);
-    free(room);
 }
 
 void session_serve(struct server *v, struct server_session *s)
 {
-    if (s->ending || s->stalled) {
+    if (s->ending) {
         read_away(v, s);
         return;
     }
@@ -741,7 +759,11 @@ void session_serve(struct server *v, struct server_session *s)
         return;
     if (s->unsent_n > 0)
         return;
-    if (s->due > 0) { /* its time has not come yet */
+    if (s->stalled && !was_blocked) {
+        read_away(v, s);
+        return;
+    }
+    if (s->delay.due > 0 || s->dropping) { /* its time has not come yet, or it is over */
         settle(v, s);
         return;
     }
@@ -749,13 +771,13 @@ void session_serve(struct server *v, struct server_session *s)
         session_dismiss(v, s, "4.3.2", "No more connections are served");
         return;
     }
-    size_t n = s->held_n;
+    size_t n = s->rest_n;
     if (was_blocked) {
         turn_again(v, s);
         return;
     }
     if (n > 0)
-        memcpy(v->in, s->held, n);
+        memcpy(v->in, s->rest, n);
     if (read_more(v, s, &n))
         turn(v, s, n);
 }

@@ -8,43 +8,54 @@
 #include "mail.h"
 #include "server.h"
 
+/* What rules have to do with the message of a session; kept by fault.c. */
+struct fault {
+    const struct rule *chunk, *body; /* whose replies wait for the end of a chunk, of the mail data */
+    struct rule **answers;           /* LMTP: what is said to each recipient at the end, NULL for nothing, */
+    uint64_t n_answers;              /* to so many */
+    uint64_t last_accepted;          /* who has the last reply that accepts the message; 0: nobody, or no LMTP */
+    uint64_t octets;                 /* of mail data so far */
+    unsigned auth_step;              /* of the AUTH under way, from 1 */
+    bool used;                       /* the rules for its end count as fired */
+};
+
+/* A session that a rule makes wait. */
+struct delay {
+    int64_t due; /* when it goes on, as io_now(), or is closed if it is stalled; 0: it does not wait */
+    char *reply; /* to be given then, */
+    size_t n;    /* so many octets */
+    enum rules_action then;
+};
+
 struct server_session {
     struct server_source source; /* first, as it is what poll's tag points to */
     struct server_session *before, *after;
     uint64_t number;
-    int64_t deadline;
+    int64_t deadline; /* as io_now() */
     int64_t taken_at; /* when its last message was acknowledged; 0: none yet */
     struct io_conn conn;
     struct io_peer peer;
     struct smtp smtp;
-    char *held; /* input that is not consumed yet */
-    size_t held_n;
+    char *rest; /* input that is not consumed yet */
+    size_t rest_n;
     char *unsent;               /* replies that the client has not taken yet, */
     size_t unsent_n, unsent_at; /* so many, from there on */
     bool pending, counts; /* a message is stored whose (last) reply has not been sent; it is one of those awaited; */
     size_t mark;          /* where in the output that reply ends; 0: it is not there yet */
     struct save_message *message;
-    struct smtp_refusal verdict; /* on the message, for the further recipients of LMTP */
+    struct smtp_refusal refusal; /* why the message was not stored; code 0: it was, or nobody wanted it */
     struct problems problems;    /* of the client, since the message before */
     struct envelope envelope;
     struct text head; /* how its message begins */
-    /* faults; see fault.c */
-    const struct rule *chunk_rule, *body_rule; /* whose replies wait for the end of a chunk, of the mail data */
-    struct rule **answers;                     /* LMTP: what is said to each recipient at the end, NULL for nothing, */
-    uint64_t n_answers;                        /* to so many */
-    uint64_t last_accepted;                    /* who has the last reply that accepts the message */
-    uint64_t body_octets;                      /* mail data so far */
-    unsigned auth_step;                        /* of the AUTH under way, from 1 */
-    int64_t due;                               /* held: when it goes on; 0: it is not held */
-    char *delayed;                             /* held: the reply that is to be given then, */
-    size_t delayed_n;                          /* so many octets */
-    enum rules_action then;                    /* held: what happens then */
-    bool ended;                                /* the mail data have come to their end */
-    bool stalled;                              /* it is never answered again */
-    bool faulted;                              /* a rule has broken it off */
-    bool unwatched;                            /* held: not even polled */
-    struct server_sessions *list;              /* it is in */
-    bool handshaking;                          /* TLS is being negotiated */
+    struct fault fault;
+    struct delay delay;
+    bool stalled;                 /* it is never answered again */
+    bool dropping;                /* it is closed once the client has taken what was said before */
+    bool faulted;                 /* a rule has broken it off */
+    bool said_quit;               /* whatever the reply was; or it was not greeted, and need not */
+    bool unwatched;               /* not even polled, while it is delayed */
+    struct server_sessions *list; /* it is in */
+    bool handshaking;             /* TLS is being negotiated */
     bool spoken, quit, unread, hung_up, wants_write, ending, gone;
     bool in_polled, out_polled; /* where these are two: what is watched of them */
     bool incomplete;            /* there was no memory for its message */

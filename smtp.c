@@ -173,10 +173,12 @@ static bool give_up(struct smtp *s, struct smtp_event *e)
 
 /* Commands whose reply has to be waited for; RFC 2920 3.1, RFC 4954 4, RFC 3207 4.  Of STARTTLS it is told by itself.
  */
-static bool is_last_in_group(enum smtp_event_type event)
+static bool is_last_in_group(const struct smtp_event *e)
 {
-    return event == SMTP_HELO || event == SMTP_DATA || event == SMTP_VRFY || event == SMTP_EXPN || event == SMTP_NOOP ||
-           event == SMTP_QUIT || event == SMTP_AUTH;
+    bool whole =
+        e->mechanism == SASL_PLAIN && e->code == 235; /* RFC 4954 4: with its initial response it needs no other */
+    return e->type == SMTP_HELO || e->type == SMTP_DATA || e->type == SMTP_VRFY || e->type == SMTP_EXPN ||
+           e->type == SMTP_NOOP || e->type == SMTP_QUIT || (e->type == SMTP_AUTH && !whole);
 }
 
 /* What is behind a command already was sent before its reply. */
@@ -185,7 +187,7 @@ static void look_for_pipelining(struct smtp *s, struct smtp_event *e)
     bool offered = s->config->extensions & SMTP_EXT_PIPELINING && s->extended;
     if (s->in == s->in_end || e->type == SMTP_BDAT || e->type == SMTP_STARTTLS)
         return;
-    if (is_last_in_group(e->type))
+    if (is_last_in_group(e))
         problems_add(&e->problems, PROBLEM_PIPELINING_SYNC);
     else if (!offered)
         problems_add(&e->problems, PROBLEM_PIPELINING);
@@ -283,6 +285,7 @@ static bool end_of_message(struct smtp *s, struct smtp_event *e)
 {
     s->event = e->type = SMTP_EOM;
     e->size = s->size;
+    e->last = s->last;
     e->recipient = s->config->lmtp ? s->answered + 1 : 0;
     s->legal = true;
     if (e->recipient <= 1) {
@@ -462,6 +465,7 @@ static void apply_good(struct smtp *s, enum smtp_event_type event)
         break;
     case SMTP_DATA:
         s->state = DATA;
+        s->last = false;
         s->dot = LINE_START;
         command_begin_data(s);
         break;
@@ -504,7 +508,7 @@ static void apply_auth(struct smtp *s, bool good)
         return;
     }
     s->authenticated = s->authenticated || good;
-    s->wary = !good;
+    s->wary = !good || s->next_step != FAILED; /* if it was cut short, a password may still come */
     if (s->state == AUTH)
         s->state = READY;
 }
@@ -517,10 +521,12 @@ static void apply(struct smtp *s, enum smtp_event_type event, bool good)
     } else if (event == SMTP_AUTH) {
         apply_auth(s, good);
     } else if (event == SMTP_CHUNK && s->legal) {
-        if (good)
+        if (good) {
             s->state = CHUNKS;
-        else
+        } else {
             reset(s); /* RFC 3030 2 */
+            s->path_refused = true;
+        }
     } else if (event == SMTP_CONNECT) {
         s->state = good ? GREETED : REFUSED;
     } else if (good) {

@@ -177,9 +177,9 @@ struct smtp {
     bool utf8_asked, binary_asked, eightbit_asked; /* and with the MAIL that is not yet committed */
     bool extended, extended_asked; /* the client said EHLO or LHLO; it does so with the command not yet committed */
     bool wary;                     /* AUTH has been refused, and no command has come since */
-    bool path_refused; /* MAIL or RCPT was: what a client sent behind it at once is out of order, but in order for it */
-    bool secure;       /* TLS is in place */
-    bool authenticated; /* RFC 4954 */
+    bool path_refused;             /* MAIL, RCPT or a chunk was: what was sent behind it at once is not out of order */
+    bool secure;                   /* TLS is in place */
+    bool authenticated;            /* RFC 4954 */
 };
 
 /*
@@ -229,6 +229,8 @@ void smtp_commit(struct smtp *s);
 
 /* Closes the session with a 421 (RFC 5321 3.8), which replaces a reply not yet given. */
 void smtp_close(struct smtp *s, const char *enhanced, const char *text);
+
+/* The same with a reply as it goes over the wire, which is to be one of 421. */
 void smtp_close_raw(struct smtp *s, struct span wire);
 
 /*

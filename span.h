@@ -56,6 +56,15 @@ static inline bool span_starts(struct span t, const char *word)
     return true;
 }
 
+/* Whether they are the same, in any case. */
+static inline bool span_same(struct span a, struct span b)
+{
+    size_t i = 0;
+    while (i < a.n && i < b.n && ascii_lower(a.p[i]) == ascii_lower(b.p[i]))
+        i++;
+    return a.n == b.n && i == a.n;
+}
+
 /* Whether t is word, in any case. */
 static inline bool span_is(struct span t, const char *word) { return t.n == strlen(word) && span_starts(t, word); }
 

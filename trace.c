@@ -6,6 +6,7 @@
  */
 #include "trace.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -17,8 +18,9 @@ static void write_transcript(struct trace *t, uint64_t session, char who, struct
     if (t->transcript == NULL)
         return;
     size_t n = show_format(line, sizeof line, session, who, text, false);
-    (void)fwrite(line, 1, n, t->transcript); /* whoever closes it looks whether that went well */
-    (void)fflush(t->transcript);
+    bool good = fwrite(line, 1, n, t->transcript) == n && fflush(t->transcript) == 0;
+    if (!good && t->error == 0)
+        t->error = errno;
 }
 
 static void both(struct trace *t, uint64_t session, char who, struct span text)

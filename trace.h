@@ -18,6 +18,7 @@
 struct trace {
     struct show *show;
     FILE *transcript; /* NULL: none.  It has no times, no ports, no sizes of mail, and nothing random */
+    int error;        /* errno of the first write to it that failed, 0 if none did */
 };
 
 /* What the client said, before the event is judged. */

@@ -20,12 +20,13 @@ JSON_MESSAGES = 5000
 VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full
 
 TESTS = tests/test_dialogue tests/test_smtp tests/test_path tests/test_show tests/test_save tests/test_sasl \
-    tests/test_mime tests/test_render
+    tests/test_mime tests/test_render tests/test_rules tests/test_match tests/test_lint
 TESTS_openssl = tests/test_tls
-REPLAYS = tests/replay_smtp tests/replay_mime tests/replay_render
-TESTED = show.o save.o sha256.o $(READING) $(PURE)
+REPLAYS = tests/replay_smtp tests/replay_mime tests/replay_render tests/replay_rules
+RULES = rules.o number.o
+TESTED = show.o save.o sha256.o $(RULES) $(READING) $(PURE)
 
-$(TESTS): $(TESTS:=.c) tests/reading.h text.c message.c lint.c render.c $(HEADERS) $(TESTED) $(OS).o
+$(TESTS): $(TESTS:=.c) tests/reading.h text.c message.c lint.c render.c match.c listing.c $(HEADERS) $(TESTED) $(OS).o
 	$(COMPILE) $(LDFLAGS) -o $@ $@.c $(TESTED) $(OS).o -lcmocka
 
 # the client in it is OpenSSL's, linked
@@ -33,8 +34,9 @@ tests/test_tls: tests/test_tls.c tls_openssl.o $(HEADERS)
 	$(COMPILE) $(LDFLAGS) -o $@ $@.c tls_openssl.o -lcmocka $$(pkg-config --cflags --libs openssl) $(DL)
 
 # the fuzzer's targets, given the inputs in tests/corpus
-$(REPLAYS): tests/fuzz_smtp.c tests/fuzz_mime.c tests/fuzz_render.c $(HEADERS) $(PURE) $(RENDERING)
-	$(COMPILE) -DREPLAY $(LDFLAGS) -o $@ $$(echo $@ | sed s/replay/fuzz/).c $(PURE) $(RENDERING)
+$(REPLAYS): tests/fuzz_smtp.c tests/fuzz_mime.c tests/fuzz_render.c tests/fuzz_rules.c $(HEADERS) $(PURE) $(RENDERING) \
+    $(RULES)
+	$(COMPILE) -DREPLAY $(LDFLAGS) -o $@ $$(echo $@ | sed s/replay/fuzz/).c $(PURE) $(RENDERING) $(RULES)
 
 tests/render_json: tests/render_json.c tests/reading.h $(HEADERS) $(RENDERING) problem.o
 	$(COMPILE) $(LDFLAGS) -o $@ $@.c $(RENDERING) problem.o
@@ -70,7 +72,7 @@ check-json: tests/render_json
 	python3 tests/mutate.py tests/render_json $(JSON_MESSAGES)
 
 fuzz:
-	sh tests/fuzz $(CLANG) $(FUZZ_SECONDS) $(PURE:.o=.c) $(RENDERING:.o=.c)
+	sh tests/fuzz $(CLANG) $(FUZZ_SECONDS) $(PURE:.o=.c) $(RENDERING:.o=.c) $(RULES:.o=.c)
 
 coverage:
 	sh tests/variant coverage $(MAKE) CC=gcc CFLAGS='-O0 -g --coverage' check coverage-report

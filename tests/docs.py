@@ -88,7 +88,7 @@ def check_options():
         found = re.match(r"  (-\S.*?)(?: {2,}|$)", line)
         if found:
             for name in re.findall(r"(?<!\S)--?[A-Za-z][-a-z]*", found.group(1)):
-                argument = re.search(r" ([A-Z=:,.]+)$", found.group(1))
+                argument = re.search(r" ('.*'|[A-Z=:,.]+)$", found.group(1))
                 told[name] = argument is not None
     documented = {}
     for line in re.findall(r"^\.It Fl (.*)$", manual, re.M):

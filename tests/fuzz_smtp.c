@@ -79,10 +79,14 @@ static void note(struct outcome *o, const struct smtp_event *e)
         return;
     }
     must((e->code >= 200 && e->code <= 599) || (e->code == 0 && (e->type == SMTP_BDAT || e->type == SMTP_EOM)));
-    char text[80];
+    char text[160];
+    struct problems problems = e->problems;
+    problems_remove(&problems, PROBLEM_PIPELINING);
+    problems_remove(&problems, PROBLEM_PIPELINING_SYNC);
+    problems_remove(&problems, PROBLEM_EARLY_TLS);
     uint64_t size = e->type == SMTP_STARTTLS ? 0 : e->size; /* what came too early depends on the cuts */
-    int length = snprintf(text, sizeof text, "%d %d %ju %ju %zu ", (int)e->type, e->code, (uintmax_t)size,
-                          (uintmax_t)e->recipient, e->hidden);
+    int length = snprintf(text, sizeof text, "%d %d %ju %ju %zu %jx %jx ", (int)e->type, e->code, (uintmax_t)size,
+                          (uintmax_t)e->recipient, e->hidden, (uintmax_t)problems.bits[0], (uintmax_t)problems.bits[1]);
     add(&o->events, text, (size_t)length);
     add(&o->events, e->arg.p, e->arg.n);
     add(&o->events, e->params.p, e->params.n);
@@ -112,6 +116,7 @@ static void run(struct outcome *o, const char *input, size_t n, struct choice ch
                                  .extensions = SMTP_EXT_ALL & ~((unsigned)choice.extensions << 3 | choice.config >> 5),
                                  .lmtp = choice.config & 1,
                                  .strict = choice.config & 2,
+                                 .examine = true,
                                  .require_auth = choice.config & 4,
                                  .require_tls = choice.config & 8};
     struct smtp s;

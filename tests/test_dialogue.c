@@ -62,9 +62,12 @@ struct rule {
     int event;
     unsigned long only; /* to the event of this number; 0: to each */
     int code;
-    char enhanced[16]; /* "-": none */
+    char enhanced[16]; /* "-": none; "raw": text is what goes over the wire */
     char *text;
 };
+
+/* How a reply came to be. */
+enum choice { AS_OFFERED, WITHOUT_ENHANCED, RAW };
 
 struct dialogue {
     char *name;
@@ -83,6 +86,8 @@ struct dialogue {
     bool closes;
     struct rule rules[MAX_RULES];
     size_t n_rules;
+    bool problems_expected;
+    struct problems problems, not_problems; /* to be noted, and not */
 };
 
 /* ---- reading the files ---- */
@@ -181,6 +186,24 @@ static void set(struct dialogue *d, const char *setting)
         bad_line(d, setting);
 }
 
+/* Names of problems; one with a minus sign in front must not be noted. */
+static void add_problems(struct dialogue *d, const char *text)
+{
+    char *copy = strdup(text);
+    assert(copy != NULL);
+    for (char *name = strtok(copy, " "); name != NULL; name = strtok(NULL, " ")) {
+        bool not = *name == '-';
+        int i = 0;
+        while (i < PROBLEMS && strcmp(problem_about((enum problem)i)->name, name + not ) != 0)
+            i++;
+        if (i == PROBLEMS)
+            bad_line(d, text);
+        problems_add(not ? &d->not_problems : &d->problems, (enum problem)i);
+    }
+    free(copy);
+    d->problems_expected = true;
+}
+
 /* EVENT[#N] CODE ENHANCED TEXT */
 static void add_rule(struct dialogue *d, const char *line)
 {
@@ -204,7 +227,7 @@ static void add_rule(struct dialogue *d, const char *line)
 static void read_line(struct dialogue *d, const char *line)
 {
     const char *text = line[0] != '\0' && line[1] != '\0' && line[2] == ' ' ? line + 3 : line + strlen(line);
-    if (strchr("CcTBbSENRX", line[0]) != NULL && (line[1] != ':' || (line[2] != ' ' && line[2] != '\0'))) {
+    if (strchr("CcTBbSENRXP", line[0]) != NULL && (line[1] != ':' || (line[2] != ' ' && line[2] != '\0'))) {
         fprintf(stderr, "%s: %s: a letter, a colon and a space are wanted: %s\n", d->file, d->name, line);
         exit(1);
     }
@@ -243,6 +266,9 @@ static void read_line(struct dialogue *d, const char *line)
         break;
     case 'X':
         d->closes = true;
+        break;
+    case 'P':
+        add_problems(d, text);
         break;
     case '@':
         if (line[1] != ' ' || strchr("CEMRD", line[2]) == NULL)
@@ -295,6 +321,7 @@ struct test {
     char *name;
     bool has_run;
     struct octets replies, events; /* what came of the first run, and has to come of all */
+    struct problems problems;      /* likewise, but for those that depend on how octets arrive */
 };
 
 struct run {
@@ -307,10 +334,12 @@ struct run {
     struct octets left; /* input not yet consumed */
     struct span hidden; /* what is secret in the line of the event before */
     struct octets replies, prepared, events, mail;
+    struct problems problems;
     unsigned long count[EVENTS];
     long accepted;
     bool counted; /* the message under way is in accepted */
     bool rules;
+    bool whole; /* all is sent at once */
 };
 
 /* The class of the enhanced status code (RFC 2034) that text begins with, or 0. */
@@ -322,7 +351,7 @@ static char enhanced_class(const char *text)
 }
 
 /* The shape of one reply: RFC 5321 4.2, 4.5.3.1.5, RFC 2034 4. */
-static void check_prepared(struct run *r, const struct smtp_event *e, bool free_choice)
+static void check_prepared(struct run *r, const struct smtp_event *e, enum choice choice)
 {
     struct span reply = smtp_prepared(&r->smtp);
     if (e->code == 0) {
@@ -331,8 +360,11 @@ static void check_prepared(struct run *r, const struct smtp_event *e, bool free_
     }
     size_t start = r->prepared.n;
     add(&r->prepared, reply.p, reply.n);
+    if (choice == RAW)
+        return;
     bool offered = r->config.extensions & SMTP_EXT_ENHANCEDSTATUSCODES;
-    bool wanted = offered && !free_choice && e->code / 100 != 3 && e->type != SMTP_CONNECT && e->type != SMTP_HELO;
+    bool wanted =
+        offered && choice == AS_OFFERED && e->code / 100 != 3 && e->type != SMTP_CONNECT && e->type != SMTP_HELO;
     char code[16];
     snprintf(code, sizeof code, "%03d", e->code);
     const char *at = r->prepared.p + start, *end;
@@ -351,10 +383,9 @@ static void check_prepared(struct run *r, const struct smtp_event *e, bool free_
         fail_msg("an unfinished reply: \"%s\"", r->prepared.p + start);
 }
 
-/* Returns whether the reply is now one without enhanced code by the rules' own choice. */
-static bool apply_rules(struct run *r, struct smtp_event *e)
+static enum choice apply_rules(struct run *r, struct smtp_event *e)
 {
-    bool free_choice = false;
+    enum choice choice = AS_OFFERED;
     unsigned long number = ++r->count[e->type];
     if (e->type == SMTP_EOM && e->recipient > 0)
         number = (unsigned long)e->recipient;
@@ -362,10 +393,15 @@ static bool apply_rules(struct run *r, struct smtp_event *e)
         const struct rule *rule = &r->d->rules[i];
         if (rule->event != (int)e->type || (rule->only > 0 && rule->only != number))
             continue;
-        free_choice = strcmp(rule->enhanced, "-") == 0;
-        smtp_reply(&r->smtp, e, rule->code, free_choice ? NULL : rule->enhanced, rule->text);
+        choice = strcmp(rule->enhanced, "-") == 0     ? WITHOUT_ENHANCED
+                 : strcmp(rule->enhanced, "raw") == 0 ? RAW
+                                                      : AS_OFFERED;
+        if (choice == RAW)
+            smtp_reply_raw(&r->smtp, e, rule->code, (struct span){rule->text, strlen(rule->text)});
+        else
+            smtp_reply(&r->smtp, e, rule->code, choice == WITHOUT_ENHANCED ? NULL : rule->enhanced, rule->text);
     }
-    return free_choice;
+    return choice;
 }
 
 static void add_span(struct octets *o, struct span t)
@@ -421,7 +457,8 @@ static void handle(struct run *r, struct smtp_event *e)
         return;
     }
     assert_true(e->type > SMTP_NONE && e->type <= SMTP_UNKNOWN);
-    check_prepared(r, e, r->rules && apply_rules(r, e));
+    problems_merge(&r->problems, &e->problems);
+    check_prepared(r, e, r->rules ? apply_rules(r, e) : AS_OFFERED);
     if (e->type == SMTP_EOM) {
         assert_int_equal(e->recipient > 0, r->config.lmtp && e->code > 0);
         r->counted = r->counted && e->recipient > 1;
@@ -499,6 +536,7 @@ static void start(struct run *r, struct test *t, size_t room)
     const struct dialogue *d = t->d;
     *r = (struct run){.d = d, .test = t, .room = room, .config = d->config, .rules = d->setup == 0};
     r->config.strict = t->strict;
+    r->config.examine = d->problems_expected;
     smtp_init(&r->smtp, &r->config, 1);
     if (d->secure)
         smtp_secure(&r->smtp);
@@ -519,6 +557,7 @@ static void start(struct run *r, struct test *t, size_t room)
         assert_true(*p == '2' || *p == '3');
     r->replies.n = r->prepared.n = 0;
     r->replies.p[0] = r->prepared.p[0] = '\0';
+    r->problems = (struct problems){{0, 0}};
     r->rules = true;
 }
 
@@ -573,6 +612,56 @@ static void check_events(const struct run *r)
     }
 }
 
+/* Those about which it decides how octets arrive. */
+static const enum problem arriving[] = {PROBLEM_PIPELINING, PROBLEM_PIPELINING_SYNC, PROBLEM_EARLY_TLS};
+enum { ARRIVING = sizeof arriving / sizeof arriving[0] };
+
+static void fail_with_problems(const char *what, const struct problems *p)
+{
+    struct octets found = {NULL, 0, 0};
+    add_text(&found, "");
+    for (int i = 0; i < PROBLEMS; i++) {
+        if (!problems_have(p, (enum problem)i))
+            continue;
+        add_text(&found, " ");
+        add_text(&found, problem_about((enum problem)i)->name);
+    }
+    fail_msg("%s%s", what, found.p);
+}
+
+static void must_be_none(const char *what, const struct problems *all, const struct problems *less)
+{
+    struct problems rest = *all;
+    problems_subtract(&rest, less);
+    if (problems_any(&rest))
+        fail_with_problems(what, &rest);
+}
+
+/* Problems must be the expected ones, and in each run the same; some only where all is sent at once. */
+static void check_problems(struct run *r)
+{
+    const struct dialogue *d = r->d;
+    struct problems noted = r->problems, expected = d->problems;
+    for (size_t i = 0; i < ARRIVING; i++) {
+        bool named = problems_have(&d->problems, arriving[i]), not_named = problems_have(&d->not_problems, arriving[i]);
+        if (!r->whole || !(named || not_named))
+            problems_remove(&noted, arriving[i]);
+        if (!r->whole)
+            problems_remove(&expected, arriving[i]);
+    }
+    if (d->problems_expected) {
+        must_be_none("noted, and not expected:", &noted, &expected);
+        must_be_none("expected, and not noted:", &expected, &noted);
+    }
+    for (size_t i = 0; i < ARRIVING; i++)
+        problems_remove(&noted, arriving[i]);
+    if (r->test->has_run) {
+        must_be_none("noted only if cut in another way:", &noted, &r->test->problems);
+        must_be_none("no longer noted if cut in another way:", &r->test->problems, &noted);
+    }
+    r->test->problems = noted;
+}
+
 /* Whether each run gives what the first one gave; takes o if this is the first. */
 static void check_same(struct octets *first, struct octets *o, bool has_run)
 {
@@ -596,6 +685,7 @@ static void finish(struct run *r)
         assert_int_equal(r->accepted, r->d->accepted);
     assert_int_equal(smtp_closed(&r->smtp), r->d->closes);
     assert_false(smtp_wants_tls(&r->smtp));
+    check_problems(r);
     check_same(&r->test->replies, &r->replies, r->test->has_run);
     check_same(&r->test->events, &r->events, r->test->has_run);
     r->test->has_run = true;
@@ -612,6 +702,7 @@ static void run_in_steps(struct test *t, size_t step, size_t room)
     struct run r;
     size_t n = t->d->said.n;
     start(&r, t, room);
+    r.whole = step >= n;
     do
         give(&r, n - r.given < step ? n - r.given : step);
     while (r.given < n);

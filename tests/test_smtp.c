@@ -1,9 +1,11 @@
 /*
  * test_smtp.c - what a dialogue cannot show of the engine: lent buffers, asking
- * before committing, closing, and the search for a dot.
+ * before committing, closing, the search for a dot and for what is odd, and
+ * what is odd in mail data however they are cut.
  */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -316,6 +318,179 @@ static void test_search_by_vectors(void **state)
     check_scan(scan_lf_dot);
 }
 
+/* ---- the search for what is odd ---- */
+
+static const char *scan_odd_octets(const char *p, const char *end)
+{
+    while (p < end && !(*p == '\r' || *p == '\n' || *p == '\0' || (*p & 0x80) != 0))
+        p++;
+    return p;
+}
+
+/* Each octet at each place, among ones of which the search may think twice, with another odd one behind it. */
+static void test_search_for_odd_octets(void **state)
+{
+    (void)state;
+    static const char fillings[] = {'a', '\t', '\x01', '\x0e', '\x7f', '\x0c'};
+    for (size_t n = 0; n <= 34; n++) {
+        char *exact = malloc(n + 1); /* so that reading past the end is seen */
+        assert_non_null(exact);
+        for (size_t k = 0; k < sizeof fillings; k++) {
+            for (size_t at = 0; at <= n; at++) {
+                for (int octet = 0; octet < 256; octet++) {
+                    memset(exact + 1, fillings[k], n);
+                    if (at < n)
+                        exact[1 + at] = (char)octet;
+                    if (at + 2 < n)
+                        exact[n] = '\n';
+                    assert_ptr_equal(scan_odd(exact + 1, exact + 1 + n), scan_odd_octets(exact + 1, exact + 1 + n));
+                }
+            }
+        }
+        free(exact);
+    }
+    for (int octet = 0; octet < 256; octet++) {
+        char c = (char)octet;
+        assert_int_equal(scan_is_odd(c), scan_odd_octets(&c, &c + 1) == &c);
+    }
+}
+
+/* ---- what is odd in mail data ---- */
+
+/* Names by blank, in the order of problem.h. */
+static void put_names(char *names, const struct problems *p)
+{
+    *names = '\0';
+    for (int i = 0; i < PROBLEMS; i++) {
+        if (problems_have(p, (enum problem)i))
+            sprintf(names + strlen(names), "%s%s", *names != '\0' ? " " : "", problem_about((enum problem)i)->name);
+    }
+}
+
+/* A session with this message, sent with DATA, or in chunks of so many octets; returns its length. */
+static size_t make_session(char *all, const char *params, struct span data, size_t chunk)
+{
+    char *end = all + sprintf(all, "EHLO t\r\nMAIL FROM:<a@x.test>%s\r\nRCPT TO:<b@x.test>\r\n", params);
+    if (chunk == 0) {
+        end += sprintf(end, "DATA\r\n");
+        memcpy(end, data.p, data.n);
+        memcpy(end + data.n, "\r\n.\r\n", 5);
+        return (size_t)(end - all) + data.n + 5;
+    }
+    for (bool last = false; !last;) {
+        size_t n = data.n < chunk ? data.n : chunk;
+        last = n < chunk;
+        end += sprintf(end, "BDAT %zu%s\r\n", n, last ? " LAST" : "");
+        memcpy(end, data.p, n);
+        end += n;
+        span_skip(&data, n);
+    }
+    return (size_t)(end - all);
+}
+
+/* The problems that are noted with the end of the message, where the session is lent in two pieces. */
+static struct problems problems_of(const char *session, size_t n, size_t cut)
+{
+    static const struct smtp_config examining = {
+        .hostname = "mail.test", .extensions = SMTP_EXT_ALL & ~(unsigned)SMTP_EXT_STARTTLS, .examine = true};
+    struct smtp s;
+    struct smtp_event e;
+    struct problems found = {{0, 0}};
+    char room[SMTP_REPLY_MAX * 4];
+    size_t given = 0, ends = 0;
+    smtp_init(&s, &examining, 1);
+    for (int piece = 0; piece < 2; piece++) {
+        size_t left = piece == 0 ? 0 : smtp_left(&s), until = piece == 0 ? cut : n;
+        char *lent = malloc(left + until - given + 1); /* so that reading past the end is seen */
+        assert_non_null(lent);
+        memcpy(lent + 1, session + given - left, left + until - given);
+        smtp_input(&s, lent + 1, left + until - given);
+        given = until;
+        do {
+            smtp_output(&s, room, sizeof room);
+            while (smtp_next(&s, &e)) {
+                assert_true(e.code < 400);
+                ends += e.type == SMTP_EOM;
+                found = e.type == SMTP_EOM ? e.problems : found;
+            }
+        } while (smtp_written(&s) > 0);
+        free(lent);
+    }
+    assert_int_equal(ends, 1);
+    assert_int_equal(smtp_left(&s), 0);
+    return found;
+}
+
+static void check_problems(const char *params, struct span data, size_t chunk, const char *expected)
+{
+    char *session = malloc(2 * data.n + 256 + (chunk > 0 ? data.n / chunk * 32 : 0)), names[256];
+    assert_non_null(session);
+    size_t n = make_session(session, params, data, chunk), start = n > data.n + 32 ? n - data.n - 32 : 0;
+    bool quick = getenv("TEST_QUICK") != NULL; /* under valgrind */
+    for (size_t cut = 0; cut <= n; cut += quick || (n > 500 && cut > start + 40 && cut + 40 < n) ? 41 : 1) {
+        struct problems found = problems_of(session, n, cut);
+        put_names(names, &found);
+        if (strcmp(names, expected) != 0)
+            fail_msg("%s, chunks of %zu, cut at %zu: \"%s\", not \"%s\"", params, chunk, cut, names, expected);
+    }
+    free(session);
+}
+
+#define OCTETS(text) text, sizeof(text) - 1
+
+static void test_problems_of_mail_data(void **state)
+{
+    (void)state;
+    static char long_lines[2000];
+    memset(long_lines, 'x', sizeof long_lines);
+    memcpy(long_lines + 999, "\r\n", 2);
+    memcpy(long_lines + 1998, "\r\n", 2);
+    const struct {
+        const char *params, *octets;
+        size_t n;
+        const char *problems;
+    } data[] = {
+        {"", OCTETS("one\r\n\r\ntwo"), ""},
+        {"", OCTETS(""), ""},
+        {"", OCTETS("\t\x01\x0b\x0c\x0e\x1b\x7f"), ""},
+        {"", OCTETS("a\rb"), "bare-cr"},
+        {"", OCTETS("a\r\r\nb"), "bare-cr"},
+        {"", OCTETS("a\r\r\rb"), "bare-cr"},
+        {"", OCTETS("\rb"), "bare-cr"},
+        {"", OCTETS("a\r"), "bare-cr"},
+        {"", OCTETS("a\r\0b"), "nul bare-cr"},
+        {"", OCTETS("a\r\xff"), "bare-cr 8bit-data"},
+        {"", OCTETS("a\nb"), "bare-lf"},
+        {"", OCTETS("\n"), "bare-lf"},
+        {"", OCTETS("a\r\n\nb"), "bare-lf"},
+        {"", OCTETS("a\n\rb"), "bare-cr bare-lf"},
+        {"", OCTETS("a\0b"), "nul"},
+        {"", long_lines, 998, ""},
+        {"", long_lines, 999, "long-line"},
+        {"", long_lines, 1001, "long-line"},
+        {"", long_lines + 1, 1999, ""},
+        {"", long_lines, 2000, "long-line"},
+        {"", OCTETS("\xc3\xbc"), "8bit-data"},
+        {"", OCTETS("\x80"), "8bit-data"},
+        {" BODY=7BIT", OCTETS("\xff"), "8bit-data"},
+        {" BODY=8BITMIME", OCTETS("\xff"), ""},
+        {" SMTPUTF8", OCTETS("\xc3\xbc"), ""},
+        {" BODY=8BITMIME", OCTETS("\xff\0a\rb\nc"), "nul bare-cr bare-lf"},
+    };
+    for (size_t i = 0; i < sizeof data / sizeof data[0]; i++) {
+        struct span octets = {data[i].octets, data[i].n};
+        for (size_t chunk = 0; chunk <= (octets.n > 20 ? 3 : octets.n + 1); chunk++)
+            check_problems(data[i].params, octets, octets.n > 20 ? chunk * 499 : chunk, data[i].problems);
+        check_problems(" BODY=BINARYMIME", octets, 3, ""); /* which has no lines */
+    }
+    check_problems(" SIZE=4", (struct span){"abc", 3}, 0, "size"); /* there is a line end */
+    check_problems(" SIZE=5", (struct span){"abc", 3}, 0, "");
+    check_problems(" SIZE=6", (struct span){"..abc", 5}, 0, "");
+    check_problems(" SIZE=2", (struct span){"abc", 3}, 2, "size");
+    check_problems(" SIZE=3", (struct span){"abc", 3}, 2, "");
+    check_problems(" SIZE=2 BODY=BINARYMIME", (struct span){"\0\n\r", 3}, 2, "size");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -335,6 +510,8 @@ int main(void)
         cmocka_unit_test(test_keywords),
         cmocka_unit_test(test_search_by_words),
         cmocka_unit_test(test_search_by_vectors),
+        cmocka_unit_test(test_search_for_odd_octets),
+        cmocka_unit_test(test_problems_of_mail_data),
     };
     return cmocka_run_group_tests_name("engine", tests, NULL, NULL) != 0;
 }

@@ -437,3 +437,13 @@ t_usage() {
     run --auth a:b --hide AUTH
     status_is 2
 }
+
+# A rule ends LOGIN early; a client that does not look goes on.
+t_password_behind_a_login_cut_short() {
+    start -v -n 0- -c 1 --transcript said --on 'auth login/1: 235 in'
+    talk '<220' '>EHLO t' '<250' '>AUTH LOGIN' '<235' '>YQ==' '<500' '>c2VjcmV0' '<500' '>QUIT' '<221'
+    finish
+    status_is 0
+    fails grep -q c2VjcmV0 said err
+    grep -q '^1 C: (8 octets)$' said
+}

@@ -384,8 +384,8 @@ t_usage() {
     usage "-n: 'x': at 'x', column 1: expected a count of messages: N, MIN-MAX or MIN-" -n x
     usage "-n: '-1': at '-1', column 1: expected a count of messages: N, MIN-MAX or MIN-" -n -1
     usage "-n: '1-x': at 'x', column 3: expected the most messages, or nothing: N, MIN-MAX or MIN-" -n 1-x
-    usage "-n: '99999999999999999999': at .*, column 1: expected a count of messages: .*" -n 99999999999999999999
-    usage "-n: '3-2': at '2', column 3: expected no less than what stands in front of it: MIN-MAX" -n 3-2
+    usage "-n: '99999999999999999999': at .*, column 1: expected a smaller number" -n 99999999999999999999
+    usage "-n: '3-2': at '2', column 3: expected a number that is not below the one in front of it: MIN-MAX" -n 3-2
     usage "-c: '0' is not a number from 1 up" -c 0
     usage "-t: '5x' is not a time: give a number, or one with ms, s, m or h behind it" -t 5x
     usage "-t: '' is not a time: .*" -t ''
