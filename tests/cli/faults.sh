@@ -1,0 +1,726 @@
+# shellcheck shell=sh disable=SC2154 # the names come from lib
+# A server that misbehaves on purpose, as real clients take it.
+
+# faults NAME [ARGUMENT ...]: what is in tests/cli/faults.py
+faults() {
+    FAKESMTP=$FAKESMTP python3 "$HERE/faults.py" "$@"
+}
+
+# ---- each event, and each action ----
+
+# The client, the rule, what the client makes of it, and whether the message is kept: see faults.py.
+
+# RFC 5321 3.1, 3.8: 554 or 421 in place of the greeting.  A RST may overtake the end of connect().
+t_connect() {
+    faults pairs <<'END'
+sendmail | connect: 450 4.3.2 later        | SMTPConnectError 450                | no
+sendmail | connect: 554 5.3.2 no mail here | SMTPConnectError 554                | no
+sendmail | connect: 421 4.3.2 too busy     | SMTPConnectError 421                | no
+sendmail | connect: drop                   | closed                              | no
+sendmail | connect: reset                  | reset or ConnectionResetError       | no
+sendmail | connect: stall                  | timeout                             | no
+sendmail | connect: delay 300ms            | sent                                | yes
+sendmail | connect: delay 300ms, 450 later | SMTPConnectError 450                | no
+sendmail | connect: delay 300ms, drop      | closed                              | no
+sendmail | connect: delay 300ms, reset     | reset                               | no
+curl     | connect: 450 4.3.2 later        | 8                                   | no
+curl     | connect: 554 5.3.2 no mail here | 8                                   | no
+curl     | connect: 421 4.3.2 too busy     | 8                                   | no
+curl     | connect: drop                   | 56                                  | no
+curl     | connect: reset                  | 56 or 7                             | no
+curl     | connect: stall                  | 28                                  | no
+curl     | connect: delay 300ms            | 0                                   | yes
+swaks    | connect: 450 4.3.2 later        | 21                                  | no
+swaks    | connect: 554 5.3.2 no mail here | 21                                  | no
+swaks    | connect: drop                   | 6                                   | no
+END
+}
+
+# helo is EHLO as well: there is nothing to fall back to.  After 421 there is nobody to say HELO to.
+t_helo() {
+    faults pairs <<'END'
+sendmail | helo: 450 4.3.2 later        | SMTPHeloError 450 | no
+sendmail | helo: 550 5.7.1 no           | SMTPHeloError 550 | no
+sendmail | helo: 421 4.3.2 too busy     | closed            | no
+sendmail | helo: drop                   | closed            | no
+sendmail | helo: reset                  | reset             | no
+sendmail | helo: stall                  | timeout           | no
+sendmail | helo: delay 300ms            | sent              | yes
+sendmail | helo: delay 300ms, 550 no    | SMTPHeloError 550 | no
+sendmail | helo: delay 300ms, drop      | closed            | no
+curl     | helo: 450 4.3.2 later        | 9                 | no
+curl     | helo: 550 5.7.1 no           | 9                 | no
+curl     | helo: 421 4.3.2 too busy     | 56                | no
+curl     | helo: drop                   | 56                | no
+curl     | helo: reset                  | 56                | no
+curl     | helo: stall                  | 28                | no
+curl     | helo: delay 300ms            | 0                 | yes
+swaks    | helo: 550 5.7.1 no           | 22                | no
+swaks    | helo: 421 4.3.2 too busy     | 6                 | no
+swaks    | helo: drop                   | 6                 | no
+END
+}
+
+# RFC 5321 3.2: who is refused EHLO says HELO.
+t_ehlo() {
+    faults pairs <<'END'
+sendmail         | ehlo: 450 4.3.2 later     | sent    | yes
+sendmail         | ehlo: 502 5.5.1 no        | sent    | yes
+sendmail         | ehlo: 421 4.3.2 too busy  | closed  | no
+sendmail         | ehlo: drop                | closed  | no
+sendmail         | ehlo: reset               | reset   | no
+sendmail         | ehlo: stall               | timeout | no
+sendmail         | ehlo: delay 300ms         | sent    | yes
+sendmail         | ehlo: delay 300ms, 502 no | sent    | yes
+sendmail         | ehlo: delay 300ms, drop   | closed  | no
+curl             | ehlo: 450 4.3.2 later     | 0       | yes
+curl             | ehlo: 502 5.5.1 no        | 0       | yes
+curl             | ehlo: 421 4.3.2 too busy  | 56      | no
+curl             | ehlo: drop                | 56      | no
+curl             | ehlo: stall               | 28      | no
+curl --ssl-reqd  | ehlo: 502 5.5.1 no        | 9       | no
+swaks            | ehlo: 502 5.5.1 no        | 0       | yes
+swaks            | ehlo: reset               | 6       | no
+END
+}
+
+# RFC 3207 4: whoever is refused TLS decides by himself whether to go on without.
+t_starttls() {
+    [ "${FAKESMTP_TLS-}" != none ] || return 0
+    faults pairs --tls <<'END'
+after starttls      | starttls: 454 4.7.0 no TLS now | SMTPResponseException 454, sent   | yes
+after starttls      | starttls: 502 5.5.1 no TLS     | SMTPResponseException 502, sent   | yes
+after starttls      | starttls: 421 4.3.2 too busy   | SMTPResponseException 421, closed | no
+after starttls      | starttls: drop                 | closed                            | no
+after starttls      | starttls: reset                | reset                             | no
+after starttls      | starttls: stall                | timeout                           | no
+after starttls      | starttls: delay 300ms          | starttls, sent                    | yes
+after starttls      | starttls: delay 300ms, 454 no  | SMTPResponseException 454, sent   | yes
+after starttls      | starttls: delay 300ms, drop    | closed                            | no
+after starttls      | starttls: 220 come in          | starttls, sent                    | yes
+after starttls      | rcpt: 550 5.1.1 no             | starttls, SMTPRecipientsRefused 550 | no
+after starttls      | mail: drop                     | starttls, closed                  | no
+after starttls      | mail: reset                    | starttls, reset or starttls, closed                  | no
+after starttls      | mail: stall                    | starttls, timeout                 | no
+after starttls      | eom: delay 300ms               | starttls, sent                    | yes
+curl --ssl-reqd     | starttls: 454 4.7.0 no TLS now | 64                                | no
+curl --ssl          | starttls: 454 4.7.0 no TLS now | 0                                 | yes
+curl --ssl-reqd     | starttls: 502 5.5.1 no TLS     | 64                                | no
+curl --ssl-reqd     | starttls: 421 4.3.2 too busy   | 64                                | no
+curl --ssl-reqd     | starttls: drop                 | 56                                | no
+curl --ssl-reqd     | starttls: reset                | 56                                | no
+curl --ssl-reqd     | starttls: stall                | 28                                | no
+curl --ssl-reqd     | starttls: delay 300ms          | 0                                 | yes
+swaks --tls         | starttls: 454 4.7.0 no TLS now | 29                                | no
+swaks --tls-optional | starttls: 454 4.7.0 no TLS now | 0                                | yes
+swaks --tls         | starttls: drop                 | 6                                 | no
+END
+}
+
+# RFC 4954 4: who is not let in may still send, if nothing requires a login.
+t_auth() {
+    faults pairs <<'END'
+after auth PLAIN      | auth: 454 4.7.0 later             | SMTPAuthenticationError 454, sent   | yes
+after auth PLAIN      | auth: 535 5.7.8 no                | SMTPAuthenticationError 535, sent   | yes
+after auth PLAIN      | auth: 421 4.3.2 too busy          | SMTPAuthenticationError 421, closed | no
+after auth PLAIN      | auth: drop                        | closed                              | no
+after auth PLAIN      | auth: reset                       | reset                               | no
+after auth PLAIN      | auth: stall                       | timeout                             | no
+after auth PLAIN      | auth: delay 300ms                 | 235, sent                           | yes
+after auth PLAIN      | auth: delay 300ms, 535 no         | SMTPAuthenticationError 535, sent   | yes
+after auth PLAIN      | auth: delay 300ms, drop           | closed                              | no
+after auth PLAIN late | auth plain/2: 535 5.7.8 no        | SMTPAuthenticationError 535, sent   | yes
+after auth PLAIN      | auth plain/1: 535 5.7.8 no        | SMTPAuthenticationError 535, sent   | yes
+after auth LOGIN late | auth login/1: 454 4.7.0 later     | SMTPAuthenticationError 454, sent   | yes
+after auth LOGIN late | auth login/2: drop                | closed                              | no
+after auth LOGIN late | auth login/3: 535 5.7.8 no        | SMTPAuthenticationError 535, sent   | yes
+after auth LOGIN      | auth login/2: 535 5.7.8 no        | SMTPAuthenticationError 535, sent   | yes
+after auth LOGIN late | auth */3: stall                   | timeout                             | no
+after auth CRAM-MD5   | auth cram-md5/1: reset            | reset                               | no
+after auth CRAM-MD5   | auth cram-md5/2: 535 5.7.8 no     | SMTPAuthenticationError 535, sent   | yes
+after auth CRAM-MD5   | auth CRAM-*/2: delay 300ms        | 235, sent                           | yes
+after auth PLAIN      | auth ann: 535 5.7.8 no            | SMTPAuthenticationError 535, sent   | yes
+after auth PLAIN late | auth A?N: 535 5.7.8 no            | SMTPAuthenticationError 535, sent   | yes
+after auth LOGIN late | auth ann: 535 5.7.8 no            | SMTPAuthenticationError 535, sent   | yes
+after auth CRAM-MD5   | auth a*: 535 5.7.8 no             | SMTPAuthenticationError 535, sent   | yes
+curl -u ann:secret    | auth: 454 4.7.0 later             | 67                                  | no
+curl -u ann:secret    | auth: 535 5.7.8 no                | 67                                  | no
+curl -u ann:secret    | auth: 421 4.3.2 too busy          | 67                                  | no
+curl -u ann:secret    | auth: drop                        | 56                                  | no
+curl -u ann:secret    | auth: reset                       | 56                                  | no
+curl -u ann:secret    | auth: stall                       | 28                                  | no
+curl -u ann:secret    | auth: delay 300ms                 | 0                                   | yes
+swaks -a LOGIN -au ann -ap secret | auth login/3: 535 5.7.8 no | 28                         | no
+swaks -a PLAIN -au ann -ap secret | auth: drop                 | 6                          | no
+END
+}
+
+t_mail() {
+    faults pairs <<'END'
+sendmail | mail: 451 4.7.1 greylisted      | SMTPSenderRefused 451 | no
+sendmail | mail: 550 5.7.1 no              | SMTPSenderRefused 550 | no
+sendmail | mail: 421 4.3.2 too busy        | SMTPSenderRefused 421 | no
+sendmail | mail: drop                      | closed                | no
+sendmail | mail: reset                     | reset                 | no
+sendmail | mail: stall                     | timeout               | no
+sendmail | mail: delay 300ms               | sent                  | yes
+sendmail | mail: delay 300ms, 451 later    | SMTPSenderRefused 451 | no
+sendmail | mail: delay 300ms, drop         | closed                | no
+sendmail | mail: 250 fine                  | sent                  | yes
+curl     | mail: 451 4.7.1 greylisted      | 55                    | no
+curl     | mail: 550 5.7.1 no              | 55                    | no
+curl     | mail: 421 4.3.2 too busy        | 55                    | no
+curl     | mail: drop                      | 56                    | no
+curl     | mail: reset                     | 56                    | no
+curl     | mail: stall                     | 28                    | no
+curl     | mail: delay 300ms               | 0                     | yes
+curl     | mail: delay 300ms, 451 later    | 55                    | no
+curl     | mail: delay 300ms, drop         | 56                    | no
+swaks    | mail: 451 4.7.1 greylisted      | 23                    | no
+swaks    | mail: 421 4.3.2 too busy        | 23                    | no
+swaks    | mail: reset                     | 6                     | no
+swaks    | mail: delay 300ms               | 0                     | yes
+END
+}
+
+t_rcpt() {
+    faults pairs <<'END'
+sendmail | rcpt: 452 4.2.2 full            | SMTPRecipientsRefused 452 | no
+sendmail | rcpt: 550 5.1.1 no such user    | SMTPRecipientsRefused 550 | no
+sendmail | rcpt: 421 4.3.2 too busy        | SMTPRecipientsRefused 421 | no
+sendmail | rcpt: drop                      | closed                    | no
+sendmail | rcpt: reset                     | reset                     | no
+sendmail | rcpt: stall                     | timeout                   | no
+sendmail | rcpt: delay 300ms               | sent                      | yes
+sendmail | rcpt: delay 300ms, 550 no       | SMTPRecipientsRefused 550 | no
+sendmail | rcpt: delay 300ms, drop         | closed                    | no
+sendmail | rcpt: 251 will forward          | sent                      | yes
+curl     | rcpt: 452 4.2.2 full            | 55                        | no
+curl     | rcpt: 550 5.1.1 no such user    | 55                        | no
+curl     | rcpt: 421 4.3.2 too busy        | 55                        | no
+curl     | rcpt: drop                      | 56                        | no
+curl     | rcpt: reset                     | 56                        | no
+curl     | rcpt: stall                     | 28                        | no
+curl     | rcpt: delay 300ms               | 0                         | yes
+swaks    | rcpt: 550 5.1.1 no such user    | 24                        | no
+swaks    | rcpt: 452 4.2.2 full            | 24                        | no
+swaks    | rcpt: stall                     | 24                        | no
+swaks --pipeline | rcpt: 550 5.1.1 no such user | 24                   | no
+END
+}
+
+t_data() {
+    faults pairs <<'END'
+sendmail | data: 451 4.3.0 later           | SMTPDataError 451 | no
+sendmail | data: 554 5.3.4 no              | SMTPDataError 554 | no
+sendmail | data: 421 4.3.2 too busy        | SMTPDataError 421 | no
+sendmail | data: drop                      | closed            | no
+sendmail | data: reset                     | reset             | no
+sendmail | data: stall                     | timeout           | no
+sendmail | data: delay 300ms               | sent              | yes
+sendmail | data: delay 300ms, 554 no       | SMTPDataError 554 | no
+sendmail | data: delay 300ms, drop         | closed            | no
+sendmail | data: 354 go on                 | sent              | yes
+sendmail | data: 250 what is that          | SMTPDataError 250 | no
+curl     | data: 451 4.3.0 later           | 55                | no
+curl     | data: 554 5.3.4 no              | 55                | no
+curl     | data: 421 4.3.2 too busy        | 55                | no
+curl     | data: drop                      | 56                | no
+curl     | data: reset                     | 56                | no
+curl     | data: stall                     | 28                | no
+curl     | data: delay 300ms               | 0                 | yes
+swaks    | data: 554 5.3.4 no              | 25                | no
+swaks    | data: drop                      | 6                 | no
+END
+}
+
+# RFC 3030 2: the reply comes when the chunk has been read.
+t_bdat() {
+    faults pairs <<'END'
+bdat | bdat: 451 4.3.0 later         | 451     | no
+bdat | bdat: 552 5.3.4 too large     | 552     | no
+bdat | bdat: 421 4.3.2 too busy      | 421     | no
+bdat | bdat: drop                    | closed  | no
+bdat | bdat: reset                   | reset   | no
+bdat | bdat: stall                   | timeout | no
+bdat | bdat: delay 300ms             | 250     | yes
+bdat | bdat: delay 300ms, 552 no     | 552     | no
+bdat | bdat: delay 300ms, drop       | closed  | no
+bdat | bdat: 250 fine                | 250     | yes
+bdat | eom: 552 5.3.4 too large      | 552     | no
+bdat | eom: drop                     | closed  | no
+bdat | eom: delay 300ms              | 250     | yes
+bdat | body: 552 5.3.4 too large     | 552     | no
+bdat | body: reset                   | reset   | no
+END
+}
+
+# A reply to mail data is given at their end, but 421 at once (RFC 5321 3.8).
+t_body() {
+    faults pairs <<'END'
+sendmail | body: 451 4.3.0 later              | SMTPDataError 451 | no
+sendmail | body: 554 5.6.0 spam               | SMTPDataError 554 | no
+sendmail | body: 421 4.3.2 closing down       | SMTPDataError 421 | no
+sendmail | body: drop                         | closed            | no
+sendmail | body: reset                        | reset             | no
+sendmail | body: stall                        | timeout           | no
+sendmail | body: delay 300ms                  | sent              | yes
+sendmail | body: delay 300ms, 554 no          | SMTPDataError 554 | no
+sendmail | body: delay 300ms, 421 no          | SMTPDataError 421 | no
+sendmail | body: delay 300ms, drop            | closed            | no
+sendmail | body +50: 554 5.6.0 spam           | SMTPDataError 554 | no
+sendmail | body b@x.test +50: drop            | closed            | no
+curl     | body: 451 4.3.0 later              | 8                 | no
+curl     | body: 554 5.6.0 spam               | 8                 | no
+curl     | body: drop                         | 56                | no
+curl     | body: stall                        | 28                | no
+curl     | body: delay 300ms                  | 0                 | yes
+swaks    | body: 554 5.6.0 spam               | 26                | no
+swaks    | body: drop                         | 6                 | no
+END
+}
+
+t_eom() {
+    faults pairs <<'END'
+sendmail | eom: 452 4.3.1 full             | SMTPDataError 452 | no
+sendmail | eom: 554 5.6.0 spam             | SMTPDataError 554 | no
+sendmail | eom: 421 4.3.2 closing down     | SMTPDataError 421 | no
+sendmail | eom: drop                       | closed            | no
+sendmail | eom: reset                      | reset             | no
+sendmail | eom: stall                      | timeout           | no
+sendmail | eom: delay 300ms                | sent              | yes
+sendmail | eom: delay 300ms, 554 no        | SMTPDataError 554 | no
+sendmail | eom: delay 300ms, 250 fine      | sent              | yes
+sendmail | eom: delay 300ms, drop          | closed            | no
+sendmail | eom: 250 fine                   | sent              | yes
+curl     | eom: 452 4.3.1 full             | 8                 | no
+curl     | eom: 554 5.6.0 spam             | 8                 | no
+curl     | eom: 421 4.3.2 closing down     | 8                 | no
+curl     | eom: drop                       | 56                | no
+curl     | eom: reset                      | 56                | no
+curl     | eom: stall                      | 28                | no
+curl     | eom: delay 300ms                | 0                 | yes
+swaks    | eom: 554 5.6.0 spam             | 26                | no
+swaks    | eom: drop                       | 6                 | no
+swaks    | eom: stall                      | 26                | no
+END
+}
+
+# What says nothing of a message refuses none.
+t_rset() {
+    faults pairs <<'END'
+after rset   | rset: 450 4.3.0 later     | 450, sent   | yes
+after rset   | rset: 550 5.3.0 no        | 550, sent   | yes
+after rset   | rset: 421 4.3.2 too busy  | 421, closed | no
+after rset   | rset: drop                | closed      | no
+after rset   | rset: reset               | reset       | no
+after rset   | rset: stall               | timeout     | no
+after rset   | rset: delay 300ms         | 250, sent   | yes
+after rset   | rset: delay 300ms, 550 no | 550, sent   | yes
+after rset   | rset: delay 300ms, drop   | closed      | no
+curl -X RSET | rset: 550 5.3.0 no        | 8           | no
+curl -X RSET | rset: drop                | 56          | no
+curl -X RSET | rset: stall               | 28          | no
+curl -X RSET | rset: delay 300ms         | 0           | no
+END
+}
+
+t_noop() {
+    faults pairs <<'END'
+after noop   | noop: 450 4.3.0 later     | 450, sent   | yes
+after noop   | noop: 550 5.3.0 no        | 550, sent   | yes
+after noop   | noop: 421 4.3.2 too busy  | 421, closed | no
+after noop   | noop: drop                | closed      | no
+after noop   | noop: reset               | reset       | no
+after noop   | noop: stall               | timeout     | no
+after noop   | noop: delay 300ms         | 250, sent   | yes
+after noop   | noop: delay 300ms, 550 no | 550, sent   | yes
+after noop   | noop: delay 300ms, drop   | closed      | no
+curl -X NOOP | noop: 450 4.3.0 later     | 8           | no
+curl -X NOOP | noop: reset               | 56          | no
+curl -X NOOP | noop: stall               | 28          | no
+curl -X NOOP | noop: delay 300ms         | 0           | no
+END
+}
+
+t_vrfy() {
+    faults pairs <<'END'
+after vrfy             | vrfy: 450 4.3.0 later     | 450, sent   | yes
+after vrfy             | vrfy: 550 5.1.1 no        | 550, sent   | yes
+after vrfy             | vrfy: 421 4.3.2 too busy  | 421, closed | no
+after vrfy             | vrfy: drop                | closed      | no
+after vrfy             | vrfy: reset               | reset       | no
+after vrfy             | vrfy: stall               | timeout     | no
+after vrfy             | vrfy: delay 300ms         | 252, sent   | yes
+after vrfy             | vrfy: delay 300ms, 550 no | 550, sent   | yes
+after vrfy             | vrfy: delay 300ms, drop   | closed      | no
+curl -X 'VRFY b@x.test' | vrfy b@*: 550 5.1.1 no   | 8           | no
+curl -X 'VRFY b@x.test' | vrfy: drop               | 56          | no
+curl -X 'VRFY b@x.test' | vrfy: delay 300ms        | 0           | no
+END
+}
+
+# The message has been taken by then, whatever becomes of the goodbye.
+t_quit() {
+    faults pairs <<'END'
+after quit | quit: 450 4.3.0 later         | 450     | no
+after quit | quit: 550 5.3.0 no            | 550     | no
+after quit | quit: drop                    | closed  | no
+after quit | quit: reset                   | reset   | no
+after quit | quit: stall                   | timeout | no
+after quit | quit: delay 300ms             | 221     | no
+after quit | quit: delay 300ms, 550 no     | 550     | no
+after quit | quit: delay 300ms, drop       | closed  | no
+with       | quit: 450 4.3.0 later         | SMTPResponseException 450 | yes
+with       | quit: 550 5.3.0 no            | SMTPResponseException 550 | yes
+with       | quit: 421 4.3.2 closing down  | SMTPResponseException 421 | yes
+with       | quit: drop                    | sent    | yes
+with       | quit: reset                   | sent    | yes
+with       | quit: delay 300ms             | sent    | yes
+curl       | quit: 550 5.3.0 no            | 0       | yes
+curl       | quit: drop                    | 0       | yes
+curl       | quit: reset                   | 0       | yes
+curl       | quit: delay 300ms             | 0       | yes
+curl       | quit: stall                   | 0       | yes
+swaks      | quit: 550 5.3.0 no            | 0       | yes
+swaks      | quit: drop                    | 6       | yes
+swaks      | quit: delay 300ms             | 0       | yes
+END
+}
+
+# ---- which rule, and when ----
+
+t_first_match_wins() { faults t_first_match_wins; }
+t_count() { faults t_count; }
+t_percent() { faults t_percent; }
+t_patterns() { faults t_patterns; }
+t_patterns_of_other_events() { faults t_patterns_of_other_events; }
+t_users() { faults t_users; }
+t_after_so_many_octets() { faults t_after_so_many_octets; }
+t_drop_in_a_large_message() { faults t_drop_in_a_large_message; }
+t_refused_chunks() { faults t_refused_chunks; }
+
+t_never_fired() {
+    start -k --on 'rcpt x@*: 550 5.1.1 no' --on 'noop: 250 ok' --on 'body +1000: drop' --on 'rset %1: 450 x'
+    deliver
+    talk '<220' '>NOOP' '<250' '>QUIT' '<221'
+    stop
+    err_has "fakesmtp: --on 'rcpt x@\*: 550 5\.1\.1 no' never fired"
+    err_has "fakesmtp: --on 'body \+1000: drop' never fired"
+    err_has "fakesmtp: --on 'rset %1: 450 x' never fired"
+    [ "$(grep -c 'never fired' err)" -eq 3 ]
+    # what acted once has fired, be it only of the first times
+    start -k --on 'noop #3: 450 later' --strict
+    talk '<220' '>NOOP' '<450' '>QUIT' '<221'
+    stop
+    fails grep 'never fired' err
+}
+
+t_never_fired_strictly() {
+    start -k --strict --on 'rcpt x@*: 550 no' --on 'noop: 250 ok'
+    talk '<220' '>NOOP' '<250' '>QUIT' '<221'
+    stop 1
+    err_has 'fakesmtp: 1 rule of --on never fired \(--strict\)'
+    err_has "fakesmtp: --on 'rcpt x@\*: 550 no' never fired"
+    start -k -q --strict --on 'rcpt x@*: 550 no' --on 'noop: 250 ok'
+    stop 1
+    err_has 'fakesmtp: 2 rules of --on never fired \(--strict\)'
+    # without, it changes nothing
+    start -n 1 --on 'rcpt x@*: 550 no'
+    deliver
+    finish
+    status_is 0 "fakesmtp: --on 'rcpt x@\*: 550 no' never fired"
+}
+
+# What a rule does is no fault of the client's.
+t_strict_does_not_blame_the_client() {
+    for action in '450 later' '550 no' '421 bye' drop reset 'delay 100ms' 'delay 100ms, drop' 'delay 100ms, 421 bye'; do
+        for event in mail rcpt data body eom quit; do
+            start -c 1 -n 0- --strict --on "$event: $action"
+            python3 -c '
+import smtplib, sys
+try:
+    with smtplib.SMTP("127.0.0.1", int(sys.argv[1]), "me.test", timeout=20) as s:
+        s.sendmail("a@x.test", ["b@x.test"], "From: <a@x.test>\r\nDate: Tue, 24 Nov 2026 03:12:00 +0000\r\n\r\nhello\r\n")
+except smtplib.SMTPException:
+    pass
+' "$port"
+            finish
+            [ "$status" -eq 0 ] || { echo "with --strict, status $status from $event: $action"; cat err; return 1; }
+        done
+    done
+}
+
+# ---- what becomes of what is refused ----
+
+t_refused_recipient_is_not_in_the_envelope() { faults t_refused_recipient_is_not_in_the_envelope; }
+t_refused_message_leaves_nothing() { faults t_refused_message_leaves_nothing; }
+
+# ---- LMTP: each recipient has a verdict of his own ----
+
+t_lmtp_each_recipient_has_a_verdict() { faults t_lmtp_each_recipient_has_a_verdict; }
+t_lmtp_all_refused() { faults t_lmtp_all_refused; }
+t_lmtp_drop() { faults t_lmtp_drop; }
+t_lmtp_empty_message() { faults t_lmtp_empty_message; }
+t_silent_client_is_sent_home() { faults t_silent_client_is_sent_home; }
+t_signal_during_a_delay_of_mail_data() { faults t_signal_during_a_delay_of_mail_data; }
+t_all_is_said_before_the_end() { faults t_all_is_said_before_the_end; }
+t_turned_away_counts() { faults t_turned_away_counts; }
+t_lmtp_counts() { faults t_lmtp_counts; }
+t_lmtp_refused_recipient() { faults t_lmtp_refused_recipient; }
+t_lmtp_chunks() { faults t_lmtp_chunks; }
+t_lmtp_refused_data() { faults t_lmtp_refused_data; }
+
+# ---- time ----
+
+t_stored_before_the_delay() { faults t_stored_before_the_delay; }
+t_unheard_does_not_count() { faults t_unheard_does_not_count; }
+t_delay_is_not_idle() { faults t_delay_is_not_idle; }
+t_pipelined() { faults t_pipelined; }
+t_delays_do_not_add_up() { faults t_delays_do_not_add_up; }
+t_others_are_served_meanwhile() { faults t_others_are_served_meanwhile; }
+t_order_of_delays() { faults t_order_of_delays; }
+t_long_delay() { faults t_long_delay; }
+t_signal_ends_waits() { faults t_signal_ends_waits; }
+t_limit_ends_waits() { faults t_limit_ends_waits; }
+t_signal_before_a_delayed_250() { faults t_signal_before_a_delayed_250; }
+t_signal_lets_a_short_delay_end() { faults t_signal_lets_a_short_delay_end; }
+t_command_ends_while_others_wait() { faults t_command_ends_while_others_wait; }
+t_waiting_takes_no_time() { faults t_waiting_takes_no_time; }
+t_delayed_drop_is_orderly() { faults t_delayed_drop_is_orderly; }
+
+# ---- other endpoints ----
+
+t_unix_socket() { faults t_unix_socket; }
+t_stdio() { faults t_stdio; }
+
+t_tls() {
+    [ "${FAKESMTP_TLS-}" != none ] || return 0
+    faults t_tls
+}
+
+# ---- replies ----
+
+t_octets_of_a_reply() { faults t_octets_of_a_reply; }
+
+# What the test server of curl can be told: keywords of EHLO, a reply to a command, a count, a delay.
+t_vocabulary_of_curls_test_server() {
+    # CAPA SIZE AUTH: curl says SIZE only where it is offered, and logs in only with what is
+    start -k -v --on 'helo: 250 localhost\nSIZE 10\nAUTH PLAIN'
+    deliver -u ann:secret
+    status_is 0
+    stop
+    err_has '1 C: AUTH PLAIN.*'
+    err_has '1 C: MAIL FROM:<a@x\.test> SIZE=.*'
+    start -k -v --on 'helo: 250 localhost\nAUTH CRAM-MD5'
+    deliver -u ann:secret
+    status_is 0
+    stop
+    err_has '1 C: AUTH CRAM-MD5'
+    err_has '1 C: MAIL FROM:<a@x\.test>'
+    start -k -v --hide SIZE,AUTH
+    deliver -u ann:secret
+    status_is 0 # as nothing requires it
+    stop
+    err_has '1 C: MAIL FROM:<a@x\.test>'
+    fails grep -q 'C: AUTH' err
+    fails grep -q 'S: 250.\(SIZE\|AUTH\)' err
+    # swaks, too, looks at the keywords
+    start -k -v --on 'ehlo: 250 localhost\nPIPELINING'
+    swaks --server 127.0.0.1 --port "$port" -f a@x.test -t b@x.test --tls-optional --auth-optional -au a -ap b \
+        --pipeline >swaks.out 2>&1 || { cat swaks.out; return 1; }
+    stop
+    fails grep -q 'C: \(AUTH\|STARTTLS\)' err
+    # REPLY
+    start -k --on 'connect: 220 custom' --on 'vrfy: 252 cannot say' --on 'expn: 250 list@x.test' --on 'help: 214 none' \
+        --on 'unknown XFROB*: 250 frobbed' --on 'rset: 250 forgotten'
+    talk '<220' '>EHLO t' '<250' '>VRFY b' '<252' '>EXPN l' '<250' '>HELP' '<214' '>XFROB now' '<250' '>YFROB' '<500' \
+        '>RSET' '<250' '>QUIT' '<221' '<EOF' >got
+    grep -qx '220 custom' got
+    grep -qx '252 cannot say' got
+    grep -qx '250 list@x.test' got
+    grep -qx '214 none' got
+    grep -qx '250 frobbed' got
+    grep -qx '250 forgotten' got
+    stop
+    # COUNT: one that tries again is let in
+    start -n 1 -d mail --on 'mail #2: 451 4.7.1 later'
+    for want in 55 55 0; do
+        deliver
+        status_is "$want"
+    done
+    finish
+    status_is 0
+    taken 1
+}
+
+# ---- usage ----
+
+# So many columns, and what was expected there (a regular expression).
+t_malformed() {
+    while IFS='|' read -r rule column expected; do
+        run --on "$rule"
+        status_is 2
+        head -n 1 err >line
+        if [ "$column" = end ]; then where="at the end, column $((${#rule} + 1))"; else where="at '.*', column $column"; fi
+        grep -Eqx "fakesmtp: --on: '.*': $where: expected $expected" line ||
+            { echo "--on '$rule' is to be malformed at column $column, expected $expected:"; cat err; return 1; }
+        [ ! -s out ]
+    done <<'END'
+|end|an event: connect, .* unknown
+foo: 250 x|1|an event: connect, .*
+ foo: 250 x|2|an event: connect, .*
+rcp: 550 x|1|an event: connect, .*
+rcptx: 550 x|1|an event: connect, .*
+: 550 x|1|an event: connect, .*
+550 x|1|an event: connect, .*
+mail|end|a colon, .*
+mail 550 no|end|a colon, .*
+mail #1|end|a colon, .*
+mail:|end|a reply code and its text, drop, reset, stall or delay TIME
+mail: |end|a reply code and its text, drop, reset, stall or delay TIME
+mail: dorp|7|a reply code and its text, drop, reset, stall or delay TIME
+mail: drop it|12|nothing more
+mail: 99 no|7|a reply code of three digits.*
+mail: 5500 no|7|a reply code of three digits.*
+mail: 099 no|7|a reply code of three digits.*
+mail: 550no|7|a reply code of three digits.*
+mail: 550-no|7|a reply code of three digits.*
+mail: 550 a\q|12|.*x and two hexadecimal digits.*
+mail: 550 a\x4|12|.*x and two hexadecimal digits.*
+mail: 550 a\xg1|12|.*x and two hexadecimal digits.*
+mail: 550 a\cb|12|.*x and two hexadecimal digits.*
+mail: 550 a\nb\|15|.*x and two hexadecimal digits.*
+mail #0: drop|7|how many times it applies, from 1 up
+mail #: drop|7|how many times it applies, from 1 up
+mail #x: drop|7|how many times it applies, from 1 up
+mail #-1: drop|7|how many times it applies, from 1 up
+mail #18446744073709551616: drop|7|how many times it applies, from 1 up
+mail %0: drop|7|a percentage from 1 to 100
+mail %101: drop|7|a percentage from 1 to 100
+mail %x: drop|7|a percentage from 1 to 100
+mail #1 %5: drop|9|one #N or %P only
+mail %5 #1: drop|9|one #N or %P only
+mail +5: drop|6|a pattern, .*body
+body +: drop|7|a number of octets
+body +x: drop|7|a number of octets
+rcpt a@x b@x: drop|10|.*there is a pattern already
+quit x: drop|6|.*no argument.*
+rset *: drop|6|.*no argument.*
+starttls *: drop|10|.*no argument.*
+mail: delay|end|a time: .*
+mail: delay x|13|a time: .*
+mail: delay 5x|14|a comma and what to do then, or nothing more
+mail: delay 0|13|a time: .*
+mail: delay -1s|13|a time: .*
+mail: delay 5s, |end|a reply code and its text, drop, reset or stall
+mail: delay 5s, delay 5s|17|a reply code and its text, drop, reset or stall
+mail: delay 5s drop|16|a comma and what to do then, or nothing more
+mail: delay 5s, 55 x|17|a reply code of three digits.*
+END
+    long=$(printf '%02050d' 0)
+    run --on "noop: 250 $long"
+    status_is 2
+    grep -q 'expected a reply of at most 2048 octets' err
+    # a character is a column
+    run --on 'rcpt grüße@*: foo'
+    status_is 2
+    grep -q "column 15: " err
+}
+
+t_many_rules() {
+    rules=
+    for i in $(seq 64); do rules="$rules --on noop=$i"; done
+    # shellcheck disable=SC2046
+    set -- $(for i in $(seq 64); do printf '%s noop@%d:450.later ' --on "$i"; done)
+    for word; do
+        shift
+        set -- "$@" "$(echo "$word" | sed 's/@/ /; s/:450\./: 450 /')"
+    done
+    run "$@" --on 'noop: 250 x'
+    status_is 2 'fakesmtp: --on: at most 64 may be given'
+    start -k "$@"
+    talk '<220' '>NOOP 64' '<450' '>NOOP 65' '<250' '>QUIT' '<221'
+    stop
+}
+
+# ---- who queues ----
+
+wait_for_postfix() {
+    end=$(($(date +%s) + 30))
+    until "$@"; do
+        if ! kill -0 "$master" || [ "$(date +%s)" -ge "$end" ]; then
+            echo "in vain: $*"
+            cat postfix.out "$place/log"
+            return 1
+        fi
+    done
+}
+
+is_up() {
+    [ -e "$place/queue/public/pickup" ]
+}
+
+is_through() {
+    [ -n "$(find mail -name '*.eml')" ] &&
+        [ -z "$(cd "$place/queue" && find maildrop incoming active deferred -type f)" ]
+}
+
+# Postfix is told to come back, does so, and delivers once.  Nothing in it listens, and it ends by itself after a minute.
+t_greylisted_postfix_comes_back() {
+    [ "$(id -u)" -eq 0 ] || { echo "needs root, to run Postfix"; return 1; }
+    for daemons in /usr/lib/postfix/sbin /usr/libexec/postfix /usr/lib/postfix; do
+        [ ! -x "$daemons/master" ] || break
+    done
+    place=$(mktemp -d) # its daemons run as another user, who must come there
+    master=
+    trap 'kill $master $pid 2>/dev/null || :; rm -rf "$place"' EXIT
+    chmod 755 "$place"
+    mkdir "$place/etc" "$place/queue" "$place/data"
+    chown postfix "$place/data"
+    start -k -v -d mail --on 'mail #1: 451 4.7.1 greylisted, try again'
+    cat >"$place/etc/main.cf" <<END
+compatibility_level = 3.6
+queue_directory = $place/queue
+data_directory = $place/data
+daemon_directory = $daemons
+maillog_file = $place/log
+maillog_file_prefixes = $place
+inet_interfaces = loopback-only
+inet_protocols = ipv4
+myhostname = mta.test
+mydestination =
+alias_maps =
+relayhost = [127.0.0.1]:$port
+disable_dns_lookups = yes
+queue_run_delay = 1s
+minimal_backoff_time = 1s
+maximal_backoff_time = 1s
+END
+    cat >"$place/etc/master.cf" <<'END'
+postlog   unix-dgram n - n - 1 postlogd
+pickup    unix n - n 1 1 pickup
+cleanup   unix n - n - 0 cleanup
+qmgr      unix n - n 1 1 qmgr
+rewrite   unix - - n - - trivial-rewrite
+bounce    unix - - n - 0 bounce
+defer     unix - - n - 0 bounce
+trace     unix - - n - 0 bounce
+retry     unix - - n - - error
+smtp      unix - - n - - smtp
+END
+    postfix -c "$place/etc" check >postfix.out 2>&1 || { cat postfix.out; return 1; }
+    "$daemons/master" -c "$place/etc" -d -e 60 >>postfix.out 2>&1 &
+    master=$!
+    wait_for_postfix is_up
+    printf 'Subject: queued\n\nhello\n' | sendmail -C "$place/etc" -f a@x.test b@x.test
+    wait_for_postfix is_through
+    kill "$master"
+    wait "$master" || :
+    taken 1
+    stop
+    grep -q '^Subject: queued' mail/0001.eml
+    [ "$(grep -c 'C: MAIL FROM:<a@x\.test>' err)" -eq 2 ]
+    grep -q 'status=deferred.*451 4\.7\.1 greylisted, try again' "$place/log"
+    grep -q 'status=sent (250' "$place/log"
+}
