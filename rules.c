@@ -91,6 +91,8 @@ static bool parse_event(struct reader *r, struct rule *rule, const struct event 
                       "vrfy, expn, help, quit or unknown");
     rule->event = (*event)->type;
     rule->extended = span_is(word, "ehlo");
+    if (*r->p != '\0' && *r->p != ':' && !is_blank(*r->p))
+        return expect(r, r->p, "a blank or the colon");
     skip_blanks(r);
     return true;
 }

@@ -55,7 +55,8 @@ static void check_rule(const struct rule *r, const char *text)
     must(r->text == text && r->event != SMTP_NONE && r->event != SMTP_CHUNK);
     must(!r->extended || r->event == SMTP_HELO);
     if (r->pattern.p != NULL)
-        must(r->pattern.n > 0 && r->pattern.p > text && r->pattern.p + r->pattern.n < text + n);
+        must(r->pattern.p > text && r->pattern.p + r->pattern.n < text + n &&
+             (r->pattern.n > 0 || memcmp(r->pattern.p, "\"\"", 2) == 0));
     must(r->percent <= 100 && (r->first == 0 || r->percent == 0));
     must((r->after > 0) == (r->event == SMTP_BODY));
     must(r->delay >= 0 && (r->action != RULES_GO_ON || r->delay > 0));

@@ -125,6 +125,22 @@ static void test_conditions(void **state)
 }
 
 /* The colon behind an event is right behind it: there are addresses that begin with one. */
+static void test_the_empty_pattern(void **state)
+{
+    (void)state;
+    struct rule r = {.text = NULL};
+    const char *at;
+    struct rules_occasion o = {.event = SMTP_MAIL, .argument = {"", 0}};
+    assert_null(rules_parse(&r, "mail \"\": 550 no", &at));
+    assert_ptr_equal(rules_find(&r, 1, &o), &r);
+    o.argument = (struct span){"a@x", 3};
+    assert_null(rules_find(&r, 1, &o));
+    memset(&r, 0, sizeof r);
+    assert_string_equal(rules_parse(&r, "mail\"\": 550 no", &at), "a blank or the colon");
+    memset(&r, 0, sizeof r);
+    assert_string_equal(rules_parse(&r, "body +5 +6: drop", &at), "one +N only");
+}
+
 static void test_a_pattern_that_begins_with_a_colon(void **state)
 {
     (void)state;
@@ -803,6 +819,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_events),
         cmocka_unit_test(test_conditions),
+        cmocka_unit_test(test_the_empty_pattern),
         cmocka_unit_test(test_a_pattern_that_begins_with_a_colon),
         cmocka_unit_test(test_actions),
         cmocka_unit_test(test_each_octet_of_a_reply),

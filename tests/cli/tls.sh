@@ -220,7 +220,10 @@ t_git_send_email() {
 
 t_smtplib() {
     start_on smtps://127.0.0.1:0 -n 4 -d out.d --crlf --tls --ca-file ca.pem -l 127.0.0.1:0 -v
-    second=$(sed -n 's/.*, 127\.0\.0\.1:\([0-9]*\)$/\1/p' err)
+    second=
+    until [ -n "$second" ]; do # it is said a little after the first port
+        second=$(sed -n 's/.*, 127\.0\.0\.1:\([0-9]*\)$/\1/p' err)
+    done
     python3 - "$port" "$second" <<'PY'
 import smtplib, ssl, sys
 body = b"Subject: t\r\n\r\n.\r\n..\r\n" + bytes(range(128, 256)) + b"\r\nend\r\n"
