@@ -19,6 +19,7 @@ FUZZ_SECONDS = 60
 JSON_MESSAGES = 5000
 # what of the command-line tests is run, and what coverage is taken of
 CLI_GROUPS =
+VALGRIND_GROUPS = run storage
 COVERED = check
 VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full
 
@@ -66,7 +67,7 @@ check-asan:
 
 check-valgrind: fakesmtp $(TESTS) $(TESTS_$(TLS)) $(REPLAYS)
 	sh tests/unit valgrind $(TESTS) $(TESTS_$(TLS)) $(REPLAYS)
-	FAKESMTP_INSTRUMENTED=1 FAKESMTP_WRAPPER='$(VALGRIND)' sh tests/cli/run ./fakesmtp run storage
+	FAKESMTP_INSTRUMENTED=1 FAKESMTP_WRAPPER='$(VALGRIND)' sh tests/cli/run ./fakesmtp $(VALGRIND_GROUPS)
 
 check-oracle: tests/render_json
 	sh tests/oracle tests/render_json

@@ -345,7 +345,7 @@ s = socket.socket()
 s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
 s.settimeout(20)
 s.connect(("127.0.0.1", int(sys.argv[1])))
-noops = 2000000
+noops = 1200000
 def write():
     s.sendall(b"EHLO t\r\n" + b"NOOP\r\n" * noops + b"MAIL FROM:<>\r\nRCPT TO:<b@x.test>\r\nDATA\r\nx\r\n.\r\nQUIT\r\n")
 t = threading.Thread(target=write)

@@ -127,7 +127,7 @@ def main():
             while True:
                 try:
                     socket.create_connection(("127.0.0.1", int(port)), timeout=20).close()
-                except ConnectionRefusedError:
+                except (ConnectionRefusedError, ConnectionResetError):
                     break
                 if time.monotonic() > end:
                     sys.exit("connections are still accepted")
