@@ -132,12 +132,13 @@ static void note_stored(struct server *v, struct server_session *s, const struct
 
 static void finish(struct server *v, struct server_session *s, const struct smtp_event *e)
 {
-    char line[ENVELOPE_MBOX_LINE_MAX];
+    char line[ENVELOPE_MBOX_LINE_MAX] = "";
     struct timespec now;
     (void)clock_gettime(CLOCK_REALTIME, &now);
     struct mail mail = describe(v, s, e);
     mail.time = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-    envelope_mbox_line(&s->envelope, now.tv_sec, line);
+    if (v->o->save->o.format == SAVE_MBOX)
+        envelope_mbox_line(&s->envelope, now.tv_sec, line);
     show_status(v->o->show, "");
     int status = save_finish(s->message, &(struct save_about){line, &mail});
     v->now = io_now(); /* that may have taken a while */

@@ -34,6 +34,7 @@
 enum {
     IN_SIZE = SERVER_IN_SIZE,
     OUT_SIZE = SERVER_OUT_SIZE,
+    READS_MAX = 16,   /* buffers read from one session in its turn */
     NONCES = 1 << 20, /* challenges of a session at most, before they meet those of the next */
 };
 
@@ -744,6 +745,13 @@ void session_dismiss(struct server *v, struct server_session *s, const char *enh
         settle(v, s);
 }
 
+/* Whether the session waits for nothing but further input. */
+static bool may_read_on(const struct server *v, const struct server_session *s)
+{
+    return s->list == &v->active && s->unsent_n == 0 && !s->handshaking && !s->dropping && !s->hung_up &&
+           !smtp_closed(&s->smtp);
+}
+
 void session_serve(struct server *v, struct server_session *s)
 {
     if (s->ending) {
@@ -771,15 +779,21 @@ void session_serve(struct server *v, struct server_session *s)
         session_dismiss(v, s, "4.3.2", "No more connections are served");
         return;
     }
-    size_t n = s->rest_n;
+    size_t n;
     if (was_blocked) {
         turn_again(v, s);
         return;
     }
-    if (n > 0)
-        memcpy(v->in, s->rest, n);
-    if (read_more(v, s, &n))
-        turn(v, s, n);
+    bool more = true; /* what filled the buffer is hardly all there is */
+    for (int i = 0; i < READS_MAX && more; i++) {
+        n = s->rest_n;
+        if (n > 0)
+            memcpy(v->in, s->rest, n);
+        more = read_more(v, s, &n);
+        if (more)
+            turn(v, s, n);
+        more = more && s->unread && may_read_on(v, s);
+    }
 }
 
 /* ---- the beginning ---- */

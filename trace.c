@@ -31,12 +31,24 @@ static void both(struct trace *t, uint64_t session, char who, struct span text)
 
 static struct span span_of(const char *s) { return (struct span){s, strlen(s)}; }
 
-/* A line of ours about the client; the transcript has the other one. */
-static void note(struct trace *t, uint64_t session, const char *format, uint64_t n, const char *transcript)
+/* A line of ours about the client, with a number in it; the transcript has the other one.  No printf(): it is there for
+   each message, and mostly nobody reads it. */
+static void note(struct trace *t, uint64_t session, const char *before, uint64_t n, const char *behind,
+                 const char *transcript)
 {
-    char text[LINE_MAX_OCTETS];
-    (void)snprintf(text, sizeof text, format, (uintmax_t)n);
-    show_dialogue(t->show, session, 'C', span_of(text));
+    char line[LINE_MAX_OCTETS];
+    char digits[20], *p = digits + sizeof digits;
+    do {
+        *--p = (char)('0' + n % 10);
+        n /= 10;
+    } while (n > 0);
+    const struct span pieces[] = {span_of(before), span_between(p, digits + sizeof digits), span_of(behind)};
+    size_t length = 0;
+    for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
+        memcpy(line + length, pieces[i].p, pieces[i].n);
+        length += pieces[i].n;
+    }
+    show_dialogue(t->show, session, 'C', (struct span){line, length});
     write_transcript(t, session, 'C', span_of(transcript));
 }
 
@@ -83,27 +95,26 @@ static void trace_command(struct trace *t, uint64_t session, const struct smtp_e
 void trace_client(struct trace *t, uint64_t session, const struct smtp_event *e)
 {
     if (e->type == SMTP_EOM && e->recipient <= 1 && !e->last) {
-        note(t, session, "(%ju octets of mail data)", e->size, "(mail data)");
-        note(t, session, ".", 0, ".");
+        note(t, session, "(", e->size, " octets of mail data)", "(mail data)");
+        both(t, session, 'C', span_of("."));
     } else if (e->hidden > 0 && e->line.p != NULL) {
         trace_auth(t, session, e);
     } else if (e->line.p != NULL) {
         trace_command(t, session, e);
     } else if (e->type == SMTP_UNKNOWN || e->type == SMTP_AUTH) {
-        note(t, session, "(a line of %ju octets)", e->size, "(a line that is too long)");
+        note(t, session, "(a line of ", e->size, " octets)", "(a line that is too long)");
     }
     if (e->type == SMTP_STARTTLS && e->code < 400 && e->size > 0)
-        note(t, session, "(%ju octets behind it, dropped)", e->size, "(octets behind it, dropped)");
+        note(t, session, "(", e->size, " octets behind it, dropped)", "(octets behind it, dropped)");
 }
 
 /* How long the first line is, without its end. */
 static size_t line_length(struct span t)
 {
-    for (size_t i = 0; i + 1 < t.n; i++) {
-        if (t.p[i] == '\r' && t.p[i + 1] == '\n')
-            return i;
-    }
-    return t.n;
+    const char *end = t.p + t.n, *cr = t.p;
+    while ((cr = memchr(cr, '\r', (size_t)(end - cr))) != NULL && (cr + 1 == end || cr[1] != '\n'))
+        cr++;
+    return cr != NULL ? (size_t)(cr - t.p) : t.n;
 }
 
 void trace_reply(struct trace *t, uint64_t session, struct span reply, bool masked)
