@@ -1,0 +1,410 @@
+#!/usr/bin/env python3
+"""Measures fakesmtp against Postfix's smtp-sink and against a limit, side by side.
+
+    measure.py PROGRAM STATIC BIN RECORDED [--record] [--rounds N] [--only ROW,...]
+
+PROGRAM and STATIC are fakesmtp, dynamic and static; BIN holds load, limit,
+limit-static and start.  In each round every server runs each scenario in turn,
+the server on one processor, the client on the other; a figure is the server's
+processor time unless its row says otherwise.  What counts are ratios within a
+round: a machine drifts, and no two are alike.  Prints medians, ratios and
+targets, and says what was noisy; then holds the ratios against RECORDED, and
+fails if a target is missed by more than the noise, or a ratio has become worse
+than it was by a fifth.
+"""
+import argparse
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+parser = argparse.ArgumentParser()
+parser.add_argument("program")
+parser.add_argument("static")
+parser.add_argument("bin")
+parser.add_argument("recorded")
+parser.add_argument("--record", action="store_true")
+parser.add_argument("--rounds", type=int, default=3)
+parser.add_argument("--only", default="")
+args = parser.parse_args()
+
+MIB = 1 << 20
+LONG = 120
+WORSE = 1.2  # what a ratio may be of the one that is recorded
+NOISY = 1.15  # highest to lowest
+PLACE = tempfile.mkdtemp(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
+DISK = tempfile.mkdtemp(dir="/var/tmp")
+os.chmod(PLACE, 0o777)
+os.chmod(DISK, 0o777)
+made = 0
+
+
+def tool(name):
+    return os.path.join(args.bin, name)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def new_directory(top):
+    """A new one each time: some file systems are slow where many files were just removed."""
+    global made
+    made += 1
+    path = os.path.join(top, str(made))
+    os.mkdir(path)
+    return path
+
+
+# ---- servers ----
+
+
+def sink(port, files=None, options=()):
+    user = ["-u", "root"] if os.geteuid() == 0 else []
+    where = ["-d", files + "/%Y%m%d."] if files else []
+    return ["smtp-sink", *user, "-m", "20000", *where, *options, "127.0.0.1:%d" % port, "4096"]
+
+
+def limit(port, files=None, options=()):
+    return [tool("limit"), *(["-d", files] if files else []), *options, str(port)]
+
+
+def ours(port, files=None, options=("-f", "none")):
+    where = ["-d", files] if files else []
+    return [args.program, "-k", "-q", "--max-connections", "20000", "-p", str(port), *where, *options]
+
+
+def static(*words, **named):
+    return [args.static if w == args.program else w for w in ours(*words, **named)]
+
+
+class Server:
+    def __init__(self, words):
+        self.words = words
+
+        def pin():
+            os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+        null = subprocess.DEVNULL
+        self.process = subprocess.Popen(words, stdin=null, stdout=null, stderr=null, preexec_fn=pin)
+
+    def wait(self, port):
+        end = time.monotonic() + 10
+        while time.monotonic() < end and self.process.poll() is None:
+            try:
+                with socket.create_connection(("127.0.0.1", port), 1) as s:
+                    if s.recv(1):
+                        return
+            except OSError:
+                time.sleep(0.002)
+        sys.exit("does not start: " + " ".join(self.words))
+
+    def memory(self, key="VmHWM"):
+        with open("/proc/%d/status" % self.process.pid) as f:
+            return int(re.search(key + r":\s*(\d+)", f.read()).group(1)) / 1024
+
+    def stop(self):
+        """Ends it; returns its processor time in seconds."""
+        self.process.send_signal(signal.SIGTERM)
+        end = time.monotonic() + 10
+        while True:
+            pid, status, usage = os.wait4(self.process.pid, os.WNOHANG)
+            if pid:
+                break
+            if time.monotonic() > end:
+                self.process.kill()
+            time.sleep(0.002)
+        self.process.returncode = status
+        return usage.ru_utime + usage.ru_stime
+
+
+def load(port, words):
+    def pin():
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+    done = subprocess.run([tool("load"), *words.split(), str(port)], stdout=subprocess.PIPE, text=True, timeout=LONG,
+                          preexec_fn=pin)
+    if done.returncode != 0:
+        sys.exit("load %s fails" % words)
+    count, seconds = done.stdout.split()
+    return int(count), float(seconds)
+
+
+def measure(make, words, top=None, peak=False):
+    """Processor seconds, wall seconds, peak memory in MB."""
+    port = free_port()
+    files = new_directory(top) if top else None
+    server = Server(make(port, files))
+    server.wait(port)
+    count, seconds = load(port, words)
+    memory = server.memory() if peak else 0
+    cpu = server.stop()
+    if files:
+        shutil.rmtree(files)
+    return cpu, seconds, memory
+
+
+# ---- rows ----
+
+rows = {}  # name: {server: [values]}
+
+
+def note(row, server, value):
+    rows.setdefault(row, {}).setdefault(server, []).append(value)
+
+
+A = "-c 20 -n 10000 -s 1024"
+BS = "-m 1000 -n 5 -y -s 1024"
+C = "-c 50 -n 200 -m 100 -p -s 10240"
+CD = "-c 50 -n 200 -m 100 -P -s 10240"
+FA = "-c 20 -n 5000 -s 1024"
+FC = "-c 50 -n 100 -m 100 -p -s 10240"
+D = "-n 3 -s %d" % (100 * MIB)
+E = "-s %d" % (1024 * MIB)
+DB = D + " -b"
+ALL = {"ours": ours, "sink": sink, "limit": limit}
+PLAIN = {"a": A, "bs": BS, "c": C, "cd": CD, "d": D, "e": E}
+crlf = lambda port, files: ours(port, files, ("-f", "none", "--crlf"))
+TO_FILES = {"fa": (FA, PLACE, ours), "fc": (FC, PLACE, ours), "fe": (E, PLACE, crlf), "ge": (E, DISK, crlf)}
+
+
+def wanted(row):
+    return not args.only or row in args.only.split(",")
+
+
+def in_turn(servers, number):
+    names = list(servers)
+    return names if number % 2 == 0 else names[::-1]
+
+
+def round_of_processor_time(number):
+    for row, words in PLAIN.items():
+        for name in in_turn(ALL, number) if wanted(row) else ():
+            note(row, name, measure(ALL[name], words)[0])
+    for row, (words, top, mine) in TO_FILES.items():
+        servers = {"ours": mine, "sink": sink, "limit": limit}
+        for name in in_turn(servers, number) if wanted(row) else ():
+            note(row, name, measure(servers[name], words, top)[0])
+    if wanted("lf"):
+        note("lf", "ours", measure(ours, E, PLACE)[0])
+        note("lf", "limit", measure(crlf, E, PLACE)[0])
+    if wanted("bdat"):
+        note("bdat", "ours", measure(ours, DB)[0])
+        note("bdat", "sink", measure(sink, D)[0])
+        note("bdat", "limit", measure(ours, D)[0])
+    if wanted("bdat-file"):
+        note("bdat-file", "ours", measure(crlf, DB, PLACE)[0])
+        note("bdat-file", "limit", measure(crlf, D, PLACE)[0])
+    if wanted("json"):
+        mail = multipart()
+        words = "-c 20 -n 2000 -f " + mail
+        as_json = lambda port, files: ours(port, None, ("-j", "-o", "/dev/null"))
+        note("json", "ours", measure(as_json, words)[1])
+        note("json", "sink", measure(sink, words, PLACE)[1])
+
+
+def multipart():
+    path = os.path.join(PLACE, "mail")
+    if not os.path.exists(path):
+        lines = ["From: Ann <a@x.test>", "To: b@x.test", "Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=",
+                 "Date: Tue, 24 Nov 2026 03:12:00 +0000", "Message-ID: <1@x.test>", "MIME-Version: 1.0",
+                 "Content-Type: multipart/mixed; boundary=B", "", "--B", "Content-Type: text/plain; charset=utf-8",
+                 "Content-Transfer-Encoding: quoted-printable", "", *["Gr=C3=BC=C3=9Fe an alle, und noch viel mehr"] * 60,
+                 "--B", "Content-Type: application/pdf; name=a.pdf", "Content-Transfer-Encoding: base64", "",
+                 *["QUJD" * 19] * 90, "--B--", ""]
+        with open(path, "w", newline="") as f:
+            f.write("\r\n".join(lines))
+    return path
+
+
+def round_of_starts():
+    for name, command in ("ours", ours), ("sink", sink), ("limit", limit):
+        note("start", name, start(command))
+    note("start-static", "ours", start(static))
+    note("start-static", "sink", rows["start"]["sink"][-1])
+    note("start-static", "limit", start(lambda port: [tool("limit-static"), str(port)]))
+
+
+def start(command):
+    port = free_port()
+    words = command(port)
+    words[0] = shutil.which(words[0])
+    done = subprocess.run([tool("start"), "20", str(port), *words], stdout=subprocess.PIPE, text=True, timeout=LONG)
+    if done.returncode != 0:
+        sys.exit("does not start: " + " ".join(words))
+    return statistics.median(float(x) for x in done.stdout.split())
+
+
+def memory_rows():
+    port = free_port()
+    server = Server(ours(port))
+    server.wait(port)
+    note("idle", "ours", server.memory())
+    client = subprocess.Popen([tool("load"), "-i", "5000", str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    client.stdout.readline()
+    note("5000 idle", "ours", server.memory())
+    client.communicate(timeout=LONG)
+    server.stop()
+    note("1 GiB", "ours", measure(ours, E, peak=True)[2])
+    note("50 busy", "ours", measure(ours, C, peak=True)[2])
+
+
+def system_calls(words, count):
+    """Of a message: the difference of two counts of messages, so that the start is none of it."""
+    totals = []
+    for n in count, 2 * count:
+        port = free_port()
+        report = os.path.join(PLACE, "strace")
+        server = Server(["strace", "-f", "-c", "-o", report, *ours(port)])
+        server.wait(port)
+        load(port, words % n)
+        children = open("/proc/%d/task/%d/children" % (server.process.pid, server.process.pid)).read().split()
+        for child in children:
+            os.kill(int(child), signal.SIGTERM)
+        server.process.wait(10)
+        totals.append(int(re.search(r"^100\.00\s.*?(\d+)\s+(\d+ )?total$", open(report).read(), re.M).group(1)))
+    return totals[1] - totals[0]
+
+
+def call_rows():
+    if wanted("calls"):
+        note("calls a", "ours", system_calls("-c 20 -n %d", 500) / 500)
+        note("calls b", "ours", system_calls("-m 1000 -n %d", 1) / 1000)
+        note("calls c", "ours", system_calls("-c 50 -n %d -m 100 -p -s 10240", 50) / 5000)
+
+
+def instructions(words):
+    port = free_port()
+    report = os.path.join(PLACE, "callgrind")
+    server = Server(["valgrind", "--tool=callgrind", "--callgrind-out-file=" + report, *ours(port)])
+    server.wait(port)
+    load(port, words)
+    server.stop()
+    return int(re.search(r"^(?:summary|totals): (\d+)", open(report).read(), re.M).group(1))
+
+
+def instruction_rows():
+    if wanted("instructions"):
+        base = instructions("-m 100 -s 1024")  # behind the messages that are kept for a listing
+        note("instructions", "ours", (instructions("-m 600 -s 1024") - base) / 500)
+        base = instructions("-s 1000000")
+        note("octets", "ours", (instructions("-s 9000000") - base) / 8e6)
+
+
+# ---- targets: at least so many times less than smtp-sink, at most so many times the limit; or at most a number ----
+
+TARGETS = {
+    "start": ("exec to first 220", 4, 1.25),
+    "start-static": ("the same, static", 9, 1.5),
+    "a": ("1 KB, a connection each", 1.5, 1.15),
+    "bs": ("1 KB, 1000 a connection, busy client", 1.4, 1.15),
+    "c": ("10 KB, pipelined, 50 at once", 4.2, 1.25),
+    "cd": ("10 KB, deeply pipelined", 6.5, 1.3),
+    "d": ("100 MiB discarded", 17, 1.3),
+    "e": ("1 GiB discarded", 17, 1.3),
+    "fa": ("a, to files on tmpfs", 1.65, 1.2),
+    "fc": ("c, to files on tmpfs", 2.8, 1.25),
+    "fe": ("1 GiB to a file on tmpfs, --crlf", 6, 1.2),
+    "ge": ("1 GiB to a file on disk, --crlf", 8, 1.2),
+    "lf": ("fe with LF, against --crlf", None, 1.3),
+    "bdat": ("100 MiB by BDAT, against DATA", 17, 0.6),
+    "bdat-file": ("the same, to a file", None, 0.8),
+    "json": ("10 KB multipart as JSON: seconds; smtp-sink: files", 1, None),
+}
+NUMBERS = {
+    "idle": ("MB of memory, idle", 2),
+    "1 GiB": ("MB at the peak, 1 GiB message", 2.5),
+    "50 busy": ("MB at the peak, 50 busy clients", 3),
+    "5000 idle": ("MB with 5000 idle connections", 4),
+    "calls a": ("system calls of a message, a", 18),
+    "calls b": ("system calls of a message, b", 12.1),
+    "calls c": ("system calls of a message, c", 4.4),
+    "instructions": ("instructions of a 1 KB message", 3500),
+    "octets": ("instructions of an octet", 0.8),
+}
+
+
+def ratios(row, over):
+    values = rows[row]
+    return [a / b for a, b in zip(values[over], values["ours"])]
+
+
+def spread(values):
+    return max(values) / min(values) if min(values) > 0 else 1
+
+
+def report():
+    recorded = {}
+    if os.path.exists(args.recorded) and not args.record:
+        with open(args.recorded) as f:
+            recorded = json.load(f)
+    now, bad, noisy = {}, [], []
+    print("%-52s %10s %10s %10s %16s %16s" % ("", "fakesmtp", "smtp-sink", "limit", "sink / us", "us / limit"))
+    for row, (what, least, most) in TARGETS.items():
+        if row not in rows:
+            continue
+        shown = ["%10.4g" % statistics.median(rows[row][s]) if s in rows[row] else "%10s" % "" for s in ("ours", "sink", "limit")]
+        cells = []
+        for over, target in ("sink", least), ("limit", most):
+            if target is None:
+                cells.append("%16s" % "")
+                continue
+            each = ratios(row, over)
+            value = statistics.median(each) if over == "sink" else statistics.median(1 / x for x in each)
+            missed = value < target if over == "sink" else value > target
+            cells.append("%6.2f (%s%5.4g)%s" % (value, ">=" if over == "sink" else "<=", target, "!" if missed else " "))
+            if spread(each) > NOISY:
+                noisy.append("%s against %s: %.2f to %.2f" % (row, over, min(each), max(each)))
+            now["%s/%s" % (row, over)] = round(value, 3)
+            if missed:
+                bad.append("%s: %.2f of %s, not %s" % (what, value, over, target))
+        print("%-52s %s %s" % (row + ": " + what, " ".join(shown), " ".join(cells)))
+    for row, (what, most) in NUMBERS.items():
+        if row in rows:
+            value = statistics.median(rows[row]["ours"])
+            now[row] = round(value, 3)
+            print("%-52s %10.4g %*s (<=%5.4g)%s" % (what, value, 43, "", most, "!" if value > most else ""))
+            if value > most:
+                bad.append("%s: %.4g, not %s" % (what, value, most))
+    for line in noisy:
+        print("noisy: " + line)
+    for name, value in now.items():
+        was = recorded.get(name)
+        worse = was is not None and (value * WORSE < was if name.endswith("/sink") else value > was * WORSE)
+        if worse:
+            bad.append("%s: %.3g, and %.3g is recorded" % (name, value, was))
+    if args.record:
+        with open(args.recorded, "w") as f:
+            json.dump(now, f, indent=1)
+            f.write("\n")
+    for line in bad:
+        print("missed: " + line)
+    return 1 if bad else 0
+
+
+def main():
+    try:
+        for number in range(args.rounds):
+            if wanted("start"):
+                round_of_starts()
+            round_of_processor_time(number)
+        if wanted("memory"):
+            memory_rows()
+        call_rows()
+        instruction_rows()
+        return report()
+    finally:
+        shutil.rmtree(PLACE)
+        shutil.rmtree(DISK)
+
+
+sys.exit(main())
