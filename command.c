@@ -260,16 +260,6 @@ static bool parse_helo(struct smtp *s, struct smtp_event *e)
     return path_is_host(e->arg) || tolerate(s, e, PROBLEM_HELO_NAME, 501, NULL, what);
 }
 
-/* A decimal number, in front of end; returns its first digit. */
-static char *put_number(char *end, uint64_t n)
-{
-    do {
-        *--end = (char)('0' + n % 10);
-        n /= 10;
-    } while (n > 0);
-    return end;
-}
-
 static const struct extension {
     const char *keyword;
     unsigned bit;
@@ -316,9 +306,9 @@ static char *add_argument(const struct smtp *s, char *end, unsigned extension)
     case SMTP_EXT_AUTH:
         return add(add(end, " "), sasl_names);
     case SMTP_EXT_LIMITS:
-        return add(add(end, " RCPTMAX="), put_number(digits + 20, s->config->max_recipients));
+        return add(add(end, " RCPTMAX="), ascii_put_number(digits + 20, s->config->max_recipients));
     case SMTP_EXT_SIZE:
-        return add(add(end, " "), put_number(digits + 20, s->config->max_size));
+        return add(add(end, " "), ascii_put_number(digits + 20, s->config->max_size));
     default:
         return end;
     }
@@ -576,7 +566,7 @@ static bool parse_auth(struct smtp *s, struct smtp_event *e)
 size_t smtp_challenge(const struct smtp *s, char *text)
 {
     char digits[21] = "";
-    char *end = add(add(text, "<"), put_number(digits + 20, s->nonce));
+    char *end = add(add(text, "<"), ascii_put_number(digits + 20, s->nonce));
     return (size_t)(add(add(add(end, "@"), s->config->hostname), ">") - text);
 }
 

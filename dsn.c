@@ -3,8 +3,8 @@
  */
 #include "dsn.h"
 
-/* Hexadecimal digits of xtext are upper-case. */
-static int hex_value(char c) { return ascii_is_digit(c) ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1; }
+/* Those of xtext are in capitals. */
+static bool is_hex(char c) { return ascii_is_digit(c) || (c >= 'A' && c <= 'F'); }
 
 /* An octet of its own, or "+" and its value. */
 static bool take_octet(struct span *t, bool utf8)
@@ -14,9 +14,9 @@ static bool take_octet(struct span *t, bool utf8)
         span_skip(t, 1);
         return ascii_is_8bit(c) ? utf8 : c > ' ' && c < 0x7f && c != '=';
     }
-    if (t->n < 3 || hex_value(t->p[1]) < 0 || hex_value(t->p[2]) < 0)
+    if (t->n < 3 || !is_hex(t->p[1]) || !is_hex(t->p[2]))
         return false;
-    int value = hex_value(t->p[1]) * 16 + hex_value(t->p[2]);
+    unsigned value = ascii_hex_value(t->p[1]) << 4 | ascii_hex_value(t->p[2]);
     span_skip(t, 3);
     return value >= ' ' && value < 0x7f;
 }

@@ -28,7 +28,10 @@ static const char *time_text(int64_t milliseconds, char text[32])
 static const char *failures_text(const struct server *v, char text[512])
 {
     text[0] = '\0';
-    if (v->failed > 0)
+    if (v->failed > 0 && v->error == ENOMEM)
+        (void)snprintf(text, 512, "%ju message%s could not be taken%s for lack of memory", (uintmax_t)v->failed,
+                       show_plural(v->failed), v->failed > 1 ? ", the first one" : "");
+    else if (v->failed > 0)
         (void)snprintf(text, 512, "%ju message%s could not be written%s to %s: %s", (uintmax_t)v->failed,
                        show_plural(v->failed), v->failed > 1 ? ", the first one" : "", v->culprit,
                        v->error == ETIMEDOUT ? "its reader takes nothing"
@@ -98,13 +101,12 @@ static void more_text(const struct server *v, char *text, size_t size)
 {
     const struct {
         uint64_t n;
-        const char *one, *several;
+        const char *text;
     } found[] = {
-        {v->cut_off, "%ju more cut off before the end", "%ju more cut off before the end"},
-        {v->refused - v->failed, "%ju more refused", "%ju more refused"},
-        {v->unheard, "%ju more stored, but the client left before the reply",
-         "%ju more stored, but the client left before the reply"},
-        {v->tls_failed, "%ju TLS handshake failed", "%ju TLS handshakes failed"},
+        {v->cut_off, "%ju more cut off before the end"},
+        {v->refused - v->failed, "%ju more refused"},
+        {v->unheard, "%ju more stored, but the client left before the reply"},
+        {v->tls_failed, v->tls_failed == 1 ? "%ju TLS handshake failed" : "%ju TLS handshakes failed"},
     };
     size_t n = 0;
     *text = '\0';
@@ -112,8 +114,7 @@ static void more_text(const struct server *v, char *text, size_t size)
         if (found[i].n == 0)
             continue;
         n += (size_t)snprintf(text + n, size - n, "; ");
-        n += (size_t)snprintf(text + n, size - n, found[i].n == 1 ? found[i].one : found[i].several,
-                              (uintmax_t)found[i].n);
+        n += (size_t)snprintf(text + n, size - n, found[i].text, (uintmax_t)found[i].n);
     }
 }
 
@@ -190,23 +191,11 @@ static int judge_protocol(const struct judge *j, struct show *show)
     return NOT_AS_EXPECTED;
 }
 
-/* How many rules have never fired; rule is then one of them. */
-static size_t unfired(const struct options *o, const struct rule **rule)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < o->n_rules; i++) {
-        if (o->rules[i].fired > 0)
-            continue;
-        *rule = &o->rules[i];
-        n++;
-    }
-    return n;
-}
-
 static int judge_rules(const struct judge *j, struct show *show)
 {
-    const struct rule *rule;
-    size_t n = unfired(j->options, &rule);
+    size_t n = 0;
+    for (size_t i = 0; i < j->options->n_rules; i++)
+        n += j->options->rules[i].fired == 0;
     if (n == 0)
         return AS_EXPECTED;
     show_line(show, "%zu rule%s of --on never fired (--strict)", n, show_plural(n));
@@ -221,7 +210,7 @@ static void list_messages(const struct judge *j, struct show *show)
     for (size_t i = 0; i < l->n; i++)
         show_line(show, "message %zu: %s", i + 1, l->lines[i]);
     if (l->more > 0)
-        show_line(show, "%ju more", (uintmax_t)l->more);
+        show_line(show, "and %ju more message%s", (uintmax_t)l->more, show_plural(l->more));
 }
 
 static void list_problems(const struct judge *j, struct show *show)

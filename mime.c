@@ -540,7 +540,7 @@ static void put_segment(struct mime *m, struct mime_charset *c, const struct seg
             continue;
         mime_charset_put(c, run, (size_t)(t.p - run));
         if (hex) {
-            char octet = (char)(mime_hex(t.p[1]) << 4 | mime_hex(t.p[2]));
+            char octet = (char)(ascii_hex_value(t.p[1]) << 4 | ascii_hex_value(t.p[2]));
             mime_charset_put(c, &octet, 1);
         }
         run = t.p + (hex ? 3 : 1);

@@ -70,8 +70,6 @@ struct span mime_take_token(struct span *t)
     return token;
 }
 
-unsigned mime_hex(char c) { return (unsigned)(ascii_is_digit(c) ? c - '0' : ascii_lower(c) - 'a' + 10); }
-
 /* ---- transfer encodings ---- */
 
 /* Octets on their way out, gathered. */
@@ -180,7 +178,7 @@ static char take_escaped(struct mime *m, struct span *t, enum problem problem)
 {
     char c = *t->p;
     if (t->n >= 3 && ascii_is_hex(t->p[1]) && ascii_is_hex(t->p[2])) {
-        c = (char)(mime_hex(t->p[1]) << 4 | mime_hex(t->p[2]));
+        c = (char)(ascii_hex_value(t->p[1]) << 4 | ascii_hex_value(t->p[2]));
         span_skip(t, 2);
     } else {
         mime_note(m, problem);

@@ -40,9 +40,6 @@ struct span mime_take_token(struct span *t);
 void mime_undo_base64(struct mime *m, struct span t, struct mime_sink to);
 void mime_undo_quoted_printable(struct mime *m, struct span t, struct mime_sink to);
 
-/* The value of a hex digit. */
-unsigned mime_hex(char c);
-
 /* The octets of a charset on their way to a sink that gets UTF-8, and a character only whole. */
 struct mime_charset {
     struct mime *m;

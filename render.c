@@ -82,8 +82,6 @@ static void add_json(struct text *t, struct span s)
     text_add_string(t, "\"");
 }
 
-static struct span span_of(const char *s) { return (struct span){s, s != NULL ? strlen(s) : 0}; }
-
 /* The same, and null for "". */
 static void add_json_or_null(struct text *t, struct span s) { add_json(t, s.n > 0 ? s : (struct span){NULL, 0}); }
 
@@ -419,8 +417,6 @@ static void add_client(struct text *t, const struct mail *mail)
     text_add_string(t, "}");
 }
 
-static int hex_value(char c) { return ascii_is_digit(c) ? c - '0' : c - 'A' + 10; }
-
 /* xtext; RFC 3461 4.  What is there has been looked at when it was said. */
 static void add_xtext(struct text *t, struct span s)
 {
@@ -432,7 +428,7 @@ static void add_xtext(struct text *t, struct span s)
     for (; s.n > 0; span_skip(&s, 1)) {
         char c = *s.p;
         if (c == '+' && s.n >= 3) {
-            c = (char)(hex_value(s.p[1]) * 16 + hex_value(s.p[2]));
+            c = (char)(ascii_hex_value(s.p[1]) << 4 | ascii_hex_value(s.p[2]));
             span_skip(&s, 2);
         }
         text_add(&decoded, &c, 1);

@@ -187,8 +187,6 @@ static bool put(struct reader *r, struct rule *rule, const char *p, size_t n)
     return true;
 }
 
-static int hex(char c) { return ascii_is_digit(c) ? c - '0' : ascii_is_hex(c) ? ascii_lower(c) - 'a' + 10 : -1; }
-
 /* An octet that is written as an escape; or \c at the end, which leaves the line open. */
 static bool put_escaped(struct reader *r, struct rule *rule, bool *open)
 {
@@ -201,8 +199,8 @@ static bool put_escaped(struct reader *r, struct rule *rule, bool *open)
     }
     if (found != NULL) {
         octet = "\r\t\\"[found - "rt\\"];
-    } else if (*r->p == 'x' && hex(r->p[1]) >= 0 && hex(r->p[2]) >= 0) {
-        octet = (char)(hex(r->p[1]) * 16 + hex(r->p[2]));
+    } else if (*r->p == 'x' && ascii_is_hex(r->p[1]) && ascii_is_hex(r->p[2])) {
+        octet = (char)(ascii_hex_value(r->p[1]) << 4 | ascii_hex_value(r->p[2]));
         r->p += 2;
     } else {
         return expect(r, start, "\\n, \\r, \\t, \\\\, \\x and two hexadecimal digits, or \\c at the end");
@@ -345,7 +343,7 @@ static bool matches_recipient(const struct rule *r, const struct rules_occasion 
 {
     const char *p = o->recipients;
     for (uint64_t i = 0; i < o->n_recipients; i++, p += strlen(p) + 1) {
-        if (rules_glob(r->pattern, (struct span){p, strlen(p)}))
+        if (rules_glob(r->pattern, span_of(p)))
             return true;
     }
     return false;
@@ -358,7 +356,7 @@ static bool matches_argument(const struct rule *r, const struct rules_occasion *
     if (o->recipients != NULL)
         return matches_recipient(r, o);
     if (o->step != NULL && memchr(r->pattern.p, '/', r->pattern.n) != NULL)
-        return rules_glob(r->pattern, (struct span){o->step, strlen(o->step)});
+        return rules_glob(r->pattern, span_of(o->step));
     return o->argument.p != NULL && rules_glob(r->pattern, o->argument);
 }
 

@@ -408,17 +408,17 @@ static bool send_unsent(struct server *v, struct server_session *s)
 /* Keeps the input that is left after a turn.  False if the session is gone. */
 static bool keep_rest(struct server *v, struct server_session *s, char *p, size_t n)
 {
-    char *held = n > 0 ? malloc(n) : NULL;
-    if (n > 0 && held == NULL) {
+    char *rest = n > 0 ? malloc(n) : NULL;
+    if (n > 0 && rest == NULL) {
         session_drop(v, s);
         return false;
     }
     if (n > 0)
-        memcpy(held, p, n);
+        memcpy(rest, p, n);
     span_wipe(p, n);
     span_wipe(s->rest, s->rest_n);
     free(s->rest);
-    s->rest = held;
+    s->rest = rest;
     s->rest_n = n;
     return true;
 }
@@ -544,14 +544,16 @@ static void turn(struct server *v, struct server_session *s, size_t n)
     span_wipe(v->in, mail ? 0 : n);
 }
 
-/* Goes on with what was held back, and nothing new. */
-static void turn_again(struct server *v, struct server_session *s)
+/* Puts the input that was left in front of what comes next; returns how many octets it is. */
+static size_t bring_rest(struct server *v, const struct server_session *s)
 {
-    size_t n = s->rest_n;
-    if (n > 0)
-        memcpy(v->in, s->rest, n);
-    turn(v, s, n);
+    if (s->rest_n > 0)
+        memcpy(v->in, s->rest, s->rest_n);
+    return s->rest_n;
 }
+
+/* Goes on with that, and nothing new. */
+static void turn_again(struct server *v, struct server_session *s) { turn(v, s, bring_rest(v, s)); }
 
 /* Adds a reply to those that the client has not taken.  False if there is no memory. */
 static bool add_unsent(struct server_session *s, const char *p, size_t n)
@@ -779,16 +781,13 @@ void session_serve(struct server *v, struct server_session *s)
         session_dismiss(v, s, "4.3.2", "No more connections are served");
         return;
     }
-    size_t n;
     if (was_blocked) {
         turn_again(v, s);
         return;
     }
     bool more = true; /* what filled the buffer is hardly all there is */
     for (int i = 0; i < READS_MAX && more; i++) {
-        n = s->rest_n;
-        if (n > 0)
-            memcpy(v->in, s->rest, n);
+        size_t n = bring_rest(v, s);
         more = read_more(v, s, &n);
         if (more)
             turn(v, s, n);

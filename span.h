@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 /* Octets that somebody else owns.  p may be NULL when there is no such text at all. */
@@ -27,8 +28,27 @@ static inline bool ascii_is_hex(char c)
     return ascii_is_digit(c) || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'f');
 }
 
+/* The value of a hexadecimal digit, which it is. */
+static inline unsigned ascii_hex_value(char c)
+{
+    return (unsigned)(ascii_is_digit(c) ? c - '0' : ascii_lower(c) - 'a' + 10);
+}
+
+/* Writes n in decimal digits, at most 20, in front of end; returns the first one. */
+static inline char *ascii_put_number(char *end, uint64_t n)
+{
+    do {
+        *--end = (char)('0' + n % 10);
+        n /= 10;
+    } while (n > 0);
+    return end;
+}
+
 /* The octets from p up to end. */
 static inline struct span span_between(const char *p, const char *end) { return (struct span){p, (size_t)(end - p)}; }
+
+/* Those of a string; p NULL if it is NULL. */
+static inline struct span span_of(const char *s) { return (struct span){s, s != NULL ? strlen(s) : 0}; }
 
 /* Takes n octets, at most t->n, off the front. */
 static inline void span_skip(struct span *t, size_t n)

@@ -27,10 +27,6 @@ void text_add_string(struct text *t, const char *s) { text_add(t, s, strlen(s));
 
 void text_add_number(struct text *t, uint64_t n)
 {
-    char digits[20], *p = digits + sizeof digits;
-    do {
-        *--p = (char)('0' + n % 10);
-        n /= 10;
-    } while (n > 0);
-    text_add(t, p, (size_t)(digits + sizeof digits - p));
+    char digits[20], *end = digits + sizeof digits, *p = ascii_put_number(end, n);
+    text_add(t, p, (size_t)(end - p));
 }

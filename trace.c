@@ -29,20 +29,14 @@ static void both(struct trace *t, uint64_t session, char who, struct span text)
     write_transcript(t, session, who, text);
 }
 
-static struct span span_of(const char *s) { return (struct span){s, strlen(s)}; }
-
 /* A line of ours about the client, with a number in it; the transcript has the other one.  No printf(): it is there for
    each message, and mostly nobody reads it. */
 static void note(struct trace *t, uint64_t session, const char *before, uint64_t n, const char *behind,
                  const char *transcript)
 {
     char line[LINE_MAX_OCTETS];
-    char digits[20], *p = digits + sizeof digits;
-    do {
-        *--p = (char)('0' + n % 10);
-        n /= 10;
-    } while (n > 0);
-    const struct span pieces[] = {span_of(before), span_between(p, digits + sizeof digits), span_of(behind)};
+    char digits[20], *end = digits + sizeof digits;
+    const struct span pieces[] = {span_of(before), span_between(ascii_put_number(end, n), end), span_of(behind)};
     size_t length = 0;
     for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
         memcpy(line + length, pieces[i].p, pieces[i].n);

@@ -556,7 +556,7 @@ t_sixty_are_listed() {
         sed -n "$((i + 2))p" err | grep -qx "fakesmtp: message $i: .*subject \"number $i\""
         i=$((i + 1))
     done
-    [ "$shown" -eq 60 ] || err_has "fakesmtp: $((60 - shown)) more"
+    [ "$shown" -eq 60 ] || err_has "fakesmtp: and $((60 - shown)) more messages"
 }
 
 t_what_came_is_listed_quietly() {
