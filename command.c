@@ -20,6 +20,7 @@
 #include "base64.h"
 #include "dsn.h"
 #include "path.h"
+#include "scan.h"
 #include "utf8.h"
 
 /* beside the extensions, what a command may come with */
@@ -257,7 +258,10 @@ static bool parse_helo(struct smtp *s, struct smtp_event *e)
     if (!e->extended && *e->arg.p == '[' &&
         !tolerate(s, e, PROBLEM_HELO_LITERAL, 501, NULL, "HELO takes a domain; say EHLO"))
         return false;
-    return path_is_host(e->arg) || tolerate(s, e, PROBLEM_HELO_NAME, 501, NULL, what);
+    if (!path_is_host(e->arg) && !tolerate(s, e, PROBLEM_HELO_NAME, 501, NULL, what))
+        return false;
+    smtp_reply(s, e, 250, NULL, s->config->hostname);
+    return true;
 }
 
 static const struct extension {
@@ -317,18 +321,22 @@ static char *add_argument(const struct smtp *s, char *end, unsigned extension)
 /* The reply to EHLO and LHLO: our name, then a line for each extension (RFC 5321 4.1.1.1). */
 static bool parse_ehlo(struct smtp *s, struct smtp_event *e)
 {
+    static const char start[] = "250-", line_end[] = "\r\n";
     e->extended = true;
     if (!parse_helo(s, e))
         return false;
-    char text[SMTP_REPLY_MAX / 2];
-    char *end = add(text, s->config->hostname);
+    char wire[SMTP_REPLY_MAX / 2];
+    char *last = wire, *end = add(add(add(wire, start), s->config->hostname), line_end);
+    unsigned set = offered(s) & ~(s->secure ? (unsigned)SMTP_EXT_STARTTLS : 0); /* RFC 3207 4.2 */
     for (size_t i = 0; i < EXTENSIONS; i++) {
-        unsigned bit = extensions[i].bit;
-        if (offered(s) & bit && !(bit == SMTP_EXT_STARTTLS && s->secure)) /* RFC 3207 4.2 */
-            end = add_argument(s, add(add(end, "\n"), extensions[i].keyword), bit);
+        if (!(set & extensions[i].bit))
+            continue;
+        last = end;
+        end = add(add_argument(s, add(add(end, start), extensions[i].keyword), extensions[i].bit), line_end);
     }
-    assert(end < text + sizeof text);
-    smtp_reply(s, e, 250, NULL, text);
+    assert(end < wire + sizeof wire);
+    last[strlen("250")] = ' ';
+    smtp_reply_raw(s, e, 250, span_between(wire, end));
     return true;
 }
 
@@ -356,11 +364,12 @@ static bool parse_path(struct smtp *s, struct smtp_event *e, const char *prefix)
         return false;
     const char *status = e->type == SMTP_MAIL ? "5.1.7" : "5.1.3", *start = t.p;
     struct span address;
-    if (!path_take(&t, &address) || (t.n > 0 && *t.p != ' '))
+    enum problem problem;
+    if (!path_take(&t, e->type == SMTP_RCPT, &address, &problem) || (t.n > 0 && *t.p != ' '))
         return offend(s, e, PROBLEM_PATH, 501, status, "The address is not well-formed");
     if (address.p - start > 1) /* beyond the bracket */
         problems_add(&e->problems, PROBLEM_SOURCE_ROUTE);
-    enum problem problem = path_problem(address, e->type == SMTP_RCPT);
+
     if (problem != PROBLEMS && !tolerate(s, e, problem, 501, status, problem_about(problem)->sentence))
         return false;
     e->arg = address;
@@ -373,7 +382,7 @@ static bool parse_path(struct smtp *s, struct smtp_event *e, const char *prefix)
 /* Addresses outside ASCII need SMTPUTF8 with MAIL; RFC 6531 3.5 */
 static bool check_utf8(struct smtp *s, struct smtp_event *e, bool allowed)
 {
-    if (!span_has_8bit(e->line))
+    if (s->plain || !span_has_8bit(e->line))
         return true;
     if (!allowed)
         return offend(s, e, PROBLEM_UTF8_PATH, 553, "5.6.7", "An address outside ASCII needs SMTPUTF8 with MAIL");
@@ -582,33 +591,34 @@ static const struct verb {
     unsigned in_order; /* the set of states */
     unsigned after;    /* what it waits for, where that is required */
     bool (*parse)(struct smtp *s, struct smtp_event *e);
-    int code; /* the default reply */
-    const char *enhanced;
-    const char *text; /* NULL: our hostname */
+    struct canned reply; /* the default one; without text if parse() makes another */
 } verbs[] = {
-    {"EHLO", SMTP_HELO, SMTP_ONLY, ANY, 0, parse_ehlo, 250, NULL, NULL},
-    {"HELO", SMTP_HELO, SMTP_ONLY, ANY, AFTER_TLS, parse_helo, 250, NULL, NULL},
-    {"LHLO", SMTP_HELO, LMTP_ONLY, ANY, 0, parse_ehlo, 250, NULL, NULL},
-    {"STARTTLS", SMTP_STARTTLS, SMTP_EXT_STARTTLS, GREETED_US, 0, parse_starttls, 220, "2.0.0", "Ready to start TLS"},
-    {"AUTH", SMTP_AUTH, SMTP_EXT_AUTH, 1 << READY, AFTER_TLS, parse_auth, 235, NULL, ""},
-    {"MAIL", SMTP_MAIL, 0, 1 << READY, AFTER_TLS | AFTER_AUTH, parse_mail, 250, "2.1.0", "Sender ok"},
-    {"RCPT", SMTP_RCPT, 0, HAVE_MAIL, AFTER_TLS, parse_rcpt, 250, "2.1.5", "Recipient ok"},
-    {"DATA", SMTP_DATA, 0, 1 << RCPT, AFTER_TLS, parse_data, 354, NULL, "Send the message, end with <CRLF>.<CRLF>"},
-    {"BDAT", SMTP_BDAT, SMTP_EXT_CHUNKING, 1 << RCPT | 1 << CHUNKS, AFTER_TLS, parse_bdat, 250, "2.0.0", ""},
-    {"RSET", SMTP_RSET, 0, ANY, AFTER_TLS, parse_none, 250, "2.0.0", "Ok"},
-    {"NOOP", SMTP_NOOP, 0, ANY, 0, parse_any, 250, "2.0.0", "Ok"},
-    {"QUIT", SMTP_QUIT, 0, ALWAYS, 0, parse_none, 221, "2.0.0", "Bye"},
-    {"VRFY", SMTP_VRFY, 0, ANY, AFTER_TLS | AFTER_AUTH, parse_string, 252, "2.1.5",
-     "Not verified, but mail for it will be taken"},
-    {"EXPN", SMTP_EXPN, 0, ANY, AFTER_TLS | AFTER_AUTH, parse_any, 502, "5.5.1", "There are no lists here"},
-    {"HELP", SMTP_HELP, SMTP_EXT_HELP, ANY, AFTER_TLS, parse_help, 214, "2.0.0", ""},
-    {"SEND", SMTP_UNKNOWN, 0, ALWAYS, 0, parse_any, 502, "5.5.1", "Command is obsolete"},
-    {"SOML", SMTP_UNKNOWN, 0, ALWAYS, 0, parse_any, 502, "5.5.1", "Command is obsolete"},
-    {"SAML", SMTP_UNKNOWN, 0, ALWAYS, 0, parse_any, 502, "5.5.1", "Command is obsolete"},
-    {"TURN", SMTP_UNKNOWN, 0, ALWAYS, 0, parse_any, 502, "5.5.1", "Command is obsolete"},
-    {"ETRN", SMTP_UNKNOWN, NEVER, ALWAYS, 0, parse_any, 502, "5.5.1", ""},
-    {"ATRN", SMTP_UNKNOWN, NEVER, ALWAYS, 0, parse_any, 502, "5.5.1", ""},
-    {NULL, SMTP_UNKNOWN, 0, ALWAYS, 0, parse_any, 500, "5.5.1", "Command is not recognised"},
+    /* those of each message first */
+    {"MAIL", SMTP_MAIL, 0, 1 << READY, AFTER_TLS | AFTER_AUTH, parse_mail, CANNED(250, "2.1.0 ", "Sender ok")},
+    {"RCPT", SMTP_RCPT, 0, HAVE_MAIL, AFTER_TLS, parse_rcpt, CANNED(250, "2.1.5 ", "Recipient ok")},
+    {"DATA", SMTP_DATA, 0, 1 << RCPT, AFTER_TLS, parse_data,
+     CANNED(354, "", "Send the message, end with <CRLF>.<CRLF>")},
+    {"BDAT", SMTP_BDAT, SMTP_EXT_CHUNKING, 1 << RCPT | 1 << CHUNKS, AFTER_TLS, parse_bdat, CANNED(250, "2.0.0 ", "")},
+    {"EHLO", SMTP_HELO, SMTP_ONLY, ANY, 0, parse_ehlo, CANNED(250, "", "")},
+    {"HELO", SMTP_HELO, SMTP_ONLY, ANY, AFTER_TLS, parse_helo, CANNED(250, "", "")},
+    {"LHLO", SMTP_HELO, LMTP_ONLY, ANY, 0, parse_ehlo, CANNED(250, "", "")},
+    {"STARTTLS", SMTP_STARTTLS, SMTP_EXT_STARTTLS, GREETED_US, 0, parse_starttls,
+     CANNED(220, "2.0.0 ", "Ready to start TLS")},
+    {"AUTH", SMTP_AUTH, SMTP_EXT_AUTH, 1 << READY, AFTER_TLS, parse_auth, CANNED(235, "", "")},
+    {"RSET", SMTP_RSET, 0, ANY, AFTER_TLS, parse_none, CANNED(250, "2.0.0 ", "Ok")},
+    {"NOOP", SMTP_NOOP, 0, ANY, 0, parse_any, CANNED(250, "2.0.0 ", "Ok")},
+    {"QUIT", SMTP_QUIT, 0, ALWAYS, 0, parse_none, CANNED(221, "2.0.0 ", "Bye")},
+    {"VRFY", SMTP_VRFY, 0, ANY, AFTER_TLS | AFTER_AUTH, parse_string,
+     CANNED(252, "2.1.5 ", "Not verified, but mail for it will be taken")},
+    {"EXPN", SMTP_EXPN, 0, ANY, AFTER_TLS | AFTER_AUTH, parse_any, CANNED(502, "5.5.1 ", "There are no lists here")},
+    {"HELP", SMTP_HELP, SMTP_EXT_HELP, ANY, AFTER_TLS, parse_help, CANNED(214, "2.0.0 ", "")},
+    {"SEND", SMTP_UNKNOWN, 0, ALWAYS, 0, parse_any, CANNED(502, "5.5.1 ", "Command is obsolete")},
+    {"SOML", SMTP_UNKNOWN, 0, ALWAYS, 0, parse_any, CANNED(502, "5.5.1 ", "Command is obsolete")},
+    {"SAML", SMTP_UNKNOWN, 0, ALWAYS, 0, parse_any, CANNED(502, "5.5.1 ", "Command is obsolete")},
+    {"TURN", SMTP_UNKNOWN, 0, ALWAYS, 0, parse_any, CANNED(502, "5.5.1 ", "Command is obsolete")},
+    {"ETRN", SMTP_UNKNOWN, NEVER, ALWAYS, 0, parse_any, CANNED(502, "5.5.1 ", "")},
+    {"ATRN", SMTP_UNKNOWN, NEVER, ALWAYS, 0, parse_any, CANNED(502, "5.5.1 ", "")},
+    {NULL, SMTP_UNKNOWN, 0, ALWAYS, 0, parse_any, CANNED(500, "5.5.1 ", "Command is not recognised")},
 };
 
 /* The commands that are there. */
@@ -618,7 +628,7 @@ static bool parse_help(struct smtp *s, struct smtp_event *e)
     char *end = text;
     for (const struct verb *v = verbs; v->name != NULL; v++) {
         bool useless = v->event == SMTP_STARTTLS && s->secure;
-        if (v->code < 400 && !useless && (v->with == 0 || v->with & offered(s)))
+        if (v->reply.code < 400 && !useless && (v->with == 0 || v->with & offered(s)))
             end = add(add(end, end > text ? " " : ""), v->name);
     }
     (void)add(end, "\nMail is taken and delivered nowhere");
@@ -764,7 +774,13 @@ void command_refuse_http(struct smtp *s, struct smtp_event *e)
     offend(s, e, PROBLEM_UNKNOWN_COMMAND, 421, "4.7.0", "This is SMTP, not HTTP");
 }
 
-/* The command's name, and its argument; the line may hold no NUL, CR or LF. */
+/* Whether NUL, CR or LF is in it. */
+static bool holds_line_end(struct span t)
+{
+    return memchr(t.p, '\0', t.n) != NULL || memchr(t.p, '\r', t.n) != NULL || memchr(t.p, '\n', t.n) != NULL;
+}
+
+/* The command's name, and its argument; false if the line holds what no line may. */
 static bool split_command(struct smtp *s, struct smtp_event *e, struct span *name)
 {
     const char *end = e->line.p + e->line.n;
@@ -778,8 +794,8 @@ static bool split_command(struct smtp *s, struct smtp_event *e, struct span *nam
     if (e->arg.n > 1 && e->arg.p[1] == ' ')
         problems_add(&e->problems, PROBLEM_EXTRA_BLANK);
     span_skip_spaces(&e->arg);
-    return memchr(s->line, '\0', e->line.n) == NULL && memchr(s->line, '\r', e->line.n) == NULL &&
-           memchr(s->line, '\n', e->line.n) == NULL;
+    s->plain = scan_is_plain(e->line.p, e->line.p + e->line.n);
+    return s->plain || !holds_line_end(e->line);
 }
 
 void command_interpret(struct smtp *s, struct smtp_event *e)
@@ -795,8 +811,8 @@ void command_interpret(struct smtp *s, struct smtp_event *e)
     look_at_command(s, e, v, whole.n, good);
     struct smtp_refusal o = object(s, e, v);
     s->event = (uint8_t)(e->type = v->event);
-    smtp_reply(s, e, v->code, v->enhanced, v->text != NULL ? v->text : s->config->hostname);
-    s->legal = v->code < 400;
+    command_reply(s, e, &v->reply);
+    s->legal = v->reply.code < 400;
     if (v->event == SMTP_BDAT && o.code != 502) {
         s->chunk_refused = o;
         parse_bdat(s, e);

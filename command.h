@@ -34,6 +34,26 @@ enum {
     ALWAYS = ANY | 1 << REFUSED,
 };
 
+/*
+ * A reply that is always the same, as it goes over the wire: built once, as
+ * most replies are.  Where enhanced status codes are not offered, the octets of
+ * its own are left out, with the blank behind them.
+ */
+struct canned {
+    int16_t code;
+    uint8_t enhanced; /* octets of the status code of RFC 3463 and its blank, 0 if it has none */
+    uint8_t n;        /* octets in all */
+    const char *wire;
+};
+
+#define CANNED(code, enhanced, text) \
+    { \
+        code, sizeof(enhanced) - 1, sizeof(#code " " enhanced text "\r\n") - 1, #code " " enhanced text "\r\n" \
+    }
+
+/* As smtp_reply(). */
+void command_reply(struct smtp *s, struct smtp_event *e, const struct canned *reply);
+
 /* The engine's own verdict against a command; returns false for the parsers' sake. */
 static inline bool command_refuse(struct smtp *s, struct smtp_event *e, int code, const char *enhanced,
                                   const char *text)

@@ -132,7 +132,8 @@ static void note_stored(struct server *v, struct server_session *s, const struct
 
 static void finish(struct server *v, struct server_session *s, const struct smtp_event *e)
 {
-    char line[ENVELOPE_MBOX_LINE_MAX] = "";
+    char line[ENVELOPE_MBOX_LINE_MAX]; /* long: not to be cleared for nothing */
+    line[0] = '\0';
     struct timespec now;
     (void)clock_gettime(CLOCK_REALTIME, &now);
     struct mail mail = describe(v, s, e);

@@ -27,11 +27,7 @@ struct os_poll {
     size_t turn; /* whose turn it is to be looked at first */
 };
 
-/* tag is what os_poll_add() was given.  A descriptor that hung up or failed is readable. */
-struct os_ready {
-    void *tag;
-    bool readable, writable;
-};
+
 
 int os_poll_open(struct os_poll *p);
 void os_poll_close(struct os_poll *p);
@@ -50,9 +46,10 @@ void os_poll_closing(struct os_poll *p, int fd);
 
 /*
  * Waits for milliseconds, -1 for ever, or until a signal, until a descriptor is
- * ready; fills ready and returns how many are, of more than max only so many.
+ * ready for what it is watched for, has hung up or failed; puts the tags of
+ * those that are into ready, of more than max only so many, and returns how many.
  */
-int os_poll_wait(struct os_poll *p, struct os_ready *ready, size_t max, int milliseconds);
+int os_poll_wait(struct os_poll *p, void **ready, size_t max, int milliseconds);
 
 /* ---- sockets ---- */
 

@@ -65,7 +65,7 @@ void os_poll_remove(struct os_poll *p, int fd, void *tag)
 
 void os_poll_closing(struct os_poll *p, int fd) { (void)p, (void)fd; /* closing it does that */ }
 
-int os_poll_wait(struct os_poll *p, struct os_ready *ready, size_t max, int milliseconds)
+int os_poll_wait(struct os_poll *p, void **ready, size_t max, int milliseconds)
 {
     struct epoll_event events[64];
     bool always = p->always != NULL && p->always_read;
@@ -77,13 +77,10 @@ int os_poll_wait(struct os_poll *p, struct os_ready *ready, size_t max, int mill
         n = epoll_wait(p->fd, events, (int)max, 0);
     if (n < 0)
         return -1;
-    for (int i = 0; i < n; i++) {
-        ready[i].tag = events[i].data.ptr;
-        ready[i].readable = (events[i].events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0;
-        ready[i].writable = (events[i].events & EPOLLOUT) != 0;
-    }
+    for (int i = 0; i < n; i++)
+        ready[i] = events[i].data.ptr;
     if (always)
-        ready[n++] = (struct os_ready){p->always, true, false};
+        ready[n++] = p->always;
     return n;
 }
 

@@ -83,7 +83,7 @@ void os_poll_remove(struct os_poll *p, int fd, void *tag)
 
 void os_poll_closing(struct os_poll *p, int fd) { os_poll_remove(p, fd, NULL); }
 
-int os_poll_wait(struct os_poll *p, struct os_ready *ready, size_t max, int milliseconds)
+int os_poll_wait(struct os_poll *p, void **ready, size_t max, int milliseconds)
 {
     int n = poll(p->fds, (nfds_t)p->n, milliseconds);
     if (n < 0 && errno == EINTR)
@@ -93,13 +93,8 @@ int os_poll_wait(struct os_poll *p, struct os_ready *ready, size_t max, int mill
     size_t found = 0, start = p->turn++; /* so that the first ones do not starve the last */
     for (size_t k = 0; k < p->n && found < (size_t)n && found < max; k++) {
         size_t i = (start + k) % p->n;
-        short events = p->fds[i].revents;
-        if (events == 0)
-            continue;
-        ready[found].tag = p->tags[i];
-        ready[found].readable = (events & (POLLIN | POLLERR | POLLHUP | POLLNVAL)) != 0;
-        ready[found].writable = (events & POLLOUT) != 0;
-        found++;
+        if (p->fds[i].revents != 0)
+            ready[found++] = p->tags[i];
     }
     return (int)found;
 }

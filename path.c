@@ -1,18 +1,55 @@
 /*
  * path.c - a recursive-descent parser without the recursion: each take_
  * function takes what it recognises off the front of the text, and says
- * whether that was well-formed.
+ * whether that was well-formed.  Those that take more than the grammar has also
+ * say whether what they took is to the letter.
  */
 #include "path.h"
 
 #include <string.h>
 
-/* A Dot-string. */
-static bool take_dot_string(struct span *t)
+enum {
+    LOCAL_PART_MAX = 64,       /* octets; RFC 5321 4.5.3.1.1 */
+    DOMAIN_MAX = 255,          /* 4.5.3.1.2 */
+    PATH_MAX_OCTETS = 256 - 2, /* 4.5.3.1.3, without the brackets */
+    LABEL_MAX = 63,            /* RFC 1035 2.3.4 */
+    U_LABEL_MAX = 252,         /* of one outside ASCII; RFC 5890 4.2 */
+};
+
+/* What stands in a Dot-string: atext and dots. */
+static bool is_dot_string_octet(char c)
+{
+    switch (c) {
+    case ' ':
+    case '(':
+    case ')':
+    case '<':
+    case '>':
+    case '[':
+    case ']':
+    case '\\':
+    case ',':
+    case ';':
+    case ':':
+    case '@':
+    case '"':
+        return false;
+    default:
+        return !ascii_is_control(c);
+    }
+}
+
+/* A Dot-string; *stray: a dot is at its end, or next to another. */
+static bool take_dot_string(struct span *t, bool *stray)
 {
     size_t i = 0;
-    while (i < t->n && !ascii_is_control(t->p[i]) && strchr(" ()<>[]\\,;:@\"", t->p[i]) == NULL)
-        i++;
+    bool dot = true;
+    *stray = false;
+    for (; i < t->n && is_dot_string_octet(t->p[i]); i++) {
+        *stray = *stray || (dot && t->p[i] == '.');
+        dot = t->p[i] == '.';
+    }
+    *stray = *stray || (i > 0 && dot);
     span_skip(t, i);
     return i > 0;
 }
@@ -38,16 +75,39 @@ static bool is_domain_octet(char c)
     return ascii_is_letter(c) || ascii_is_digit(c) || c == '-' || c == '_' || ascii_is_8bit(c);
 }
 
-/* Labels with a dot between any two. */
-static bool take_domain(struct span *t)
+/* A label; *exact: it is to the letter. */
+static bool take_label(struct span *t, bool *exact)
 {
-    size_t label = 0;
-    for (; t->n > 0 && (*t->p == '.' || is_domain_octet(*t->p)); span_skip(t, 1)) {
-        if (*t->p == '.' && label == 0)
-            return false;
-        label = *t->p == '.' ? 0 : label + 1;
+    size_t n = 0;
+    bool other = false, underscore = false;
+    for (; n < t->n && is_domain_octet(t->p[n]); n++) {
+        other = other || ascii_is_8bit(t->p[n]);
+        underscore = underscore || t->p[n] == '_';
     }
-    return label > 0;
+    if (n == 0)
+        return false;
+    size_t most = other ? U_LABEL_MAX : LABEL_MAX;
+    *exact = !underscore && n <= most && *t->p != '-' && t->p[n - 1] != '-';
+    span_skip(t, n);
+    return true;
+}
+
+/* Labels with a dot between any two; *exact: it is to the letter. */
+static bool take_domain(struct span *t, bool *exact)
+{
+    const char *start = t->p;
+    *exact = true;
+    for (;;) {
+        bool good;
+        if (!take_label(t, &good))
+            return false;
+        *exact = *exact && good;
+        if (t->n == 0 || *t->p != '.')
+            break;
+        span_skip(t, 1);
+    }
+    *exact = *exact && t->p - start <= DOMAIN_MAX;
+    return true;
 }
 
 static bool is_ipv4(struct span t)
@@ -125,22 +185,47 @@ static bool take_address_literal(struct span *t)
     return is_ipv4(inside) || is_tagged(inside);
 }
 
-static bool take_mailbox(struct span *t)
+/* Where a mailbox is; *exact: it is to the letter. */
+static bool take_host(struct span *t, bool *exact)
 {
-    if (t->n == 0 || !(*t->p == '"' ? take_quoted_string(t) : take_dot_string(t)))
+    if (t->n == 0 || *t->p != '[')
+        return take_domain(t, exact);
+    const char *start = t->p;
+    bool good = take_address_literal(t);
+    *exact = t->p - start <= DOMAIN_MAX;
+    return good;
+}
+
+/* *problem is of the mailbox as a reverse-path. */
+static bool take_mailbox(struct span *t, enum problem *problem)
+{
+    const char *start = t->p;
+    bool stray = false, exact = true;
+    if (t->n == 0 || !(*t->p == '"' ? take_quoted_string(t) : take_dot_string(t, &stray)))
         return false;
-    if (t->n == 0 || *t->p != '@')
-        return true; /* Postmaster may come without a domain (RFC 5321 4.1.1.3), and cron's mail does */
-    span_skip(t, 1);
-    return t->n > 0 && *t->p == '[' ? take_address_literal(t) : take_domain(t);
+    bool local_is_long = t->p - start > LOCAL_PART_MAX, no_domain = t->n == 0 || *t->p != '@';
+    if (!no_domain) { /* Postmaster may come without (RFC 5321 4.1.1.3), and cron's mail does */
+        span_skip(t, 1);
+        if (!take_host(t, &exact))
+            return false;
+    }
+    bool is_long = t->p - start > PATH_MAX_OCTETS;
+    *problem = stray           ? PROBLEM_STRAY_DOT
+               : local_is_long ? PROBLEM_LONG_LOCAL_PART
+               : no_domain     ? PROBLEM_NO_DOMAIN
+               : !exact        ? PROBLEM_DOMAIN
+               : is_long       ? PROBLEM_LONG_PATH
+                               : PROBLEMS;
+    return true;
 }
 
 /* "@a.example,@b.example:", obsolete, to be accepted and ignored; RFC 5321 appendix C */
 static bool take_source_route(struct span *t)
 {
     while (t->n > 0 && *t->p == '@') {
+        bool exact;
         span_skip(t, 1);
-        if (!take_domain(t) || t->n == 0 || (*t->p != ',' && *t->p != ':'))
+        if (!take_domain(t, &exact) || t->n == 0 || (*t->p != ',' && *t->p != ':'))
             return false;
         bool last = *t->p == ':';
         span_skip(t, 1);
@@ -150,18 +235,21 @@ static bool take_source_route(struct span *t)
     return false;
 }
 
-bool path_take(struct span *t, struct span *address)
+bool path_take(struct span *t, bool forward, struct span *address, enum problem *problem)
 {
     bool bracket = t->n > 0 && *t->p == '<';
+    *problem = PROBLEMS;
     if (bracket)
         span_skip(t, 1);
     if (!bracket || t->n == 0 || *t->p != '>') {
         if (t->n > 0 && *t->p == '@' && !take_source_route(t))
             return false;
         const char *start = t->p;
-        if (!take_mailbox(t))
+        if (!take_mailbox(t, problem))
             return false;
         *address = span_between(start, t->p);
+        if (forward && *problem == PROBLEM_NO_DOMAIN && span_is(*address, "postmaster"))
+            *problem = PROBLEMS;
     } else {
         *address = span_between(t->p, t->p);
     }
@@ -173,70 +261,8 @@ bool path_take(struct span *t, struct span *address)
     return true;
 }
 
-/* ---- to the letter ---- */
-
-enum {
-    LOCAL_PART_MAX = 64,       /* octets; RFC 5321 4.5.3.1.1 */
-    DOMAIN_MAX = 255,          /* 4.5.3.1.2 */
-    PATH_MAX_OCTETS = 256 - 2, /* 4.5.3.1.3, without the brackets */
-    LABEL_MAX = 63,            /* RFC 1035 2.3.4 */
-    U_LABEL_MAX = 252,         /* of one outside ASCII; RFC 5890 4.2 */
-};
-
-static bool is_label(struct span t)
-{
-    size_t most = span_has_8bit(t) ? U_LABEL_MAX : LABEL_MAX;
-    if (t.n == 0 || t.n > most || *t.p == '-' || t.p[t.n - 1] == '-')
-        return false;
-    return memchr(t.p, '_', t.n) == NULL;
-}
-
 bool path_is_host(struct span t)
 {
-    if (t.n == 0 || t.n > DOMAIN_MAX)
-        return false;
-    struct span rest = t;
-    if (*t.p == '[')
-        return take_address_literal(&rest) && rest.n == 0;
-    if (!take_domain(&rest) || rest.n > 0)
-        return false;
-    for (const char *end = t.p + t.n, *dot; t.p < end; span_skip(&t, (size_t)(dot - t.p) + (dot < end))) {
-        dot = memchr(t.p, '.', t.n);
-        dot = dot != NULL ? dot : end;
-        if (!is_label(span_between(t.p, dot)))
-            return false;
-    }
-    return true;
-}
-
-/* A Dot-string has a dot neither at its ends nor next to another. */
-static bool has_stray_dot(struct span t)
-{
-    bool dot = true;
-    for (size_t i = 0; i < t.n; i++) {
-        if (t.p[i] == '.' && dot)
-            return true;
-        dot = t.p[i] == '.';
-    }
-    return dot;
-}
-
-enum problem path_problem(struct span address, bool forward)
-{
-    struct span rest = address;
-    if (address.n == 0 || (forward && span_is(address, "postmaster")))
-        return PROBLEMS;
-    bool quoted = *address.p == '"';
-    (void)(quoted ? take_quoted_string(&rest) : take_dot_string(&rest));
-    struct span local = span_between(address.p, rest.p);
-    if (!quoted && has_stray_dot(local))
-        return PROBLEM_STRAY_DOT;
-    if (local.n > LOCAL_PART_MAX)
-        return PROBLEM_LONG_LOCAL_PART;
-    if (rest.n == 0)
-        return PROBLEM_NO_DOMAIN;
-    span_skip(&rest, 1);
-    if (!path_is_host(rest))
-        return PROBLEM_DOMAIN;
-    return address.n > PATH_MAX_OCTETS ? PROBLEM_LONG_PATH : PROBLEMS;
+    bool exact;
+    return take_host(&t, &exact) && t.n == 0 && exact;
 }

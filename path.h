@@ -16,16 +16,11 @@
  *
  * What mail servers take beyond the grammar is taken: missing brackets, a
  * mailbox without a domain, dots anywhere in a local part, underscores in a
- * domain, lengths beyond RFC 5321 4.5.3.1.
+ * domain, lengths beyond RFC 5321 4.5.3.1.  *problem says what of it is there,
+ * and is PROBLEMS if the address is to the letter.  Only a forward-path may be
+ * Postmaster without a domain (RFC 5321 4.1.1.3).
  */
-bool path_take(struct span *t, struct span *address);
-
-/*
- * What the grammar does not allow in an address that path_take() has taken;
- * PROBLEMS if it is to the letter.  Only a forward-path may be Postmaster
- * without a domain (RFC 5321 4.1.1.3).
- */
-enum problem path_problem(struct span address, bool forward);
+bool path_take(struct span *t, bool forward, struct span *address, enum problem *problem);
 
 /* Whether it is a domain or an address literal, to the letter; RFC 5321 4.1.2, 4.1.3. */
 bool path_is_host(struct span t);

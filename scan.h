@@ -50,14 +50,25 @@ static inline const char *scan_lf_dot_words(const char *p, const char *end)
 }
 
 #if defined(__SSE2__)
+/* Which of the 16 octets from p on are LF with a dot behind. */
+static inline __m128i scan_pairs(const char *p)
+{
+    __m128i here = _mm_loadu_si128((const __m128i *)(const void *)p);
+    __m128i next = _mm_loadu_si128((const __m128i *)(const void *)(p + 1));
+    return _mm_and_si128(_mm_cmpeq_epi8(here, _mm_set1_epi8('\n')), _mm_cmpeq_epi8(next, _mm_set1_epi8('.')));
+}
+
+/* Four rows at a time until one has a pair. */
 static inline const char *scan_lf_dot_sse2(const char *p, const char *end)
 {
-    const __m128i lf = _mm_set1_epi8('\n'), dot = _mm_set1_epi8('.');
+    for (; end - p >= 65; p += 64) {
+        __m128i any = _mm_or_si128(_mm_or_si128(scan_pairs(p), scan_pairs(p + 16)),
+                                   _mm_or_si128(scan_pairs(p + 32), scan_pairs(p + 48)));
+        if (_mm_movemask_epi8(any) != 0)
+            break;
+    }
     for (; end - p >= 17; p += 16) {
-        __m128i here = _mm_loadu_si128((const __m128i *)(const void *)p);
-        __m128i next = _mm_loadu_si128((const __m128i *)(const void *)(p + 1));
-        int mask = _mm_movemask_epi8(_mm_and_si128(_mm_cmpeq_epi8(here, lf), _mm_cmpeq_epi8(next, dot)));
-        if (mask != 0)
+        if (_mm_movemask_epi8(scan_pairs(p)) != 0)
             return scan_lf_dot_octets(p, p + 17);
     }
     return scan_lf_dot_octets(p, end);
@@ -86,6 +97,30 @@ static inline const char *scan_lf_dot(const char *p, const char *end)
 #endif
 }
 
+/* Where x has an octet that is below 0x0e or has 8 bits, a bit of that is set; perhaps also further on. */
+static inline uint64_t scan_unusual(uint64_t x)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    return (((x - ones * 0x0e) & ~x) | x) & ones << 7;
+}
+
+/* Whether there is no such octet in [p, end): eight at a time, the last ones twice. */
+static inline bool scan_is_plain(const char *p, const char *end)
+{
+    uint64_t x = UINT64_C(0x2020202020202020);
+    if (end - p < 8) {
+        memcpy(&x, p, (size_t)(end - p));
+        return scan_unusual(x) == 0;
+    }
+    for (; end - p > 8; p += 8) {
+        memcpy(&x, p, 8);
+        if (scan_unusual(x) != 0)
+            return false;
+    }
+    memcpy(&x, end - 8, 8);
+    return scan_unusual(x) == 0;
+}
+
 /* Whether an octet is none that the text of a line consists of: the ends of lines, NUL, those with 8 bits. */
 static inline bool scan_is_odd(char c) { return c == '\r' || c == '\n' || c == '\0' || ((unsigned char)c & 0x80) != 0; }
 
@@ -95,12 +130,11 @@ static inline bool scan_is_odd(char c) { return c == '\r' || c == '\n' || c == '
  */
 static inline const char *scan_odd(const char *p, const char *end)
 {
-    const uint64_t ones = UINT64_C(0x0101010101010101);
     while (p < end) {
         uint64_t x;
         for (; end - p >= 8; p += 8) {
             memcpy(&x, p, 8);
-            if ((((x - ones * 0x0e) & ~x) | x) & ones << 7)
+            if (scan_unusual(x) != 0)
                 break;
         }
         for (int i = 0; i < 8 && p < end; i++, p++) {

@@ -256,19 +256,19 @@ int server_step(struct server *v, int64_t until)
 {
     if (v->room == 0)
         v->room = count_room();
-    int64_t asked = io_now(), next = next_deadline(v), wait = (until < next ? until : next) - asked;
+    int64_t asked = v->now, next = next_deadline(v), wait = (until < next ? until : next) - asked;
     int milliseconds = until == INT64_MAX && next == INT64_MAX ? -1
                        : wait < 0                              ? 0
                        : wait > WAIT_MAX                       ? WAIT_MAX
                                                                : (int)wait;
-    struct os_ready ready[READY_MAX];
+    void *ready[READY_MAX];
     int n = os_poll_wait(&v->poll, ready, READY_MAX, milliseconds);
     if (n < 0)
         return -1;
     v->now = io_now();
     v->watched = false;
     for (int i = 0; i < n; i++)
-        serve_source(v, ready[i].tag);
+        serve_source(v, ready[i]);
     wake(v);
     stop_at_max_sessions(v);
     dismiss_late(v, asked, n < READY_MAX);

@@ -81,9 +81,10 @@ static void move_to(struct server_sessions *l, struct server_session *s)
 /* The client has been heard, or has taken what we said.  Who is held has his time already. */
 static void touch(struct server *v, struct server_session *s)
 {
-    if (s->list != &v->active)
+    int64_t deadline = v->now + v->o->idle;
+    if (s->list != &v->active || s->deadline == deadline) /* it is in its place */
         return;
-    s->deadline = v->now + v->o->idle;
+    s->deadline = deadline;
     move_to(&v->active, s);
 }
 
@@ -166,10 +167,19 @@ static const struct rule *handle_body(struct server *v, struct server_session *s
 
 static bool is_challenge(const struct smtp_event *e) { return e->mechanism == SASL_CRAM_MD5 && e->code == 334; }
 
+/* What a rule does beside its reply. */
+static void apply_rule(struct server *v, struct server_session *s, const struct smtp_event *e, const struct rule *r)
+{
+    trace_rule(v->o->trace, s->number, r);
+    bool turned_away = rules_break_off(r) || !smtp_is_positive(e->type, e->code);
+    if (e->type == SMTP_CONNECT && turned_away)
+        client_spoke(v, s); /* he has been served */
+}
+
 /* The reply to the event, by a rule or by ourselves.  Returns the rule, NULL if there is none. */
 static const struct rule *choose_reply(struct server *v, struct server_session *s, struct smtp_event *e)
 {
-    const struct rule *r = fault_find(v, s, e);
+    const struct rule *r = v->o->n_rules > 0 ? fault_find(v, s, e) : NULL;
     if (e->type == SMTP_EOM)
         r = deliver_end(v, s, e, r);
     else if (r != NULL && r->action == RULES_REPLY && e->code != 0)
@@ -177,10 +187,7 @@ static const struct rule *choose_reply(struct server *v, struct server_session *
     if (r == NULL || r->action == RULES_GO_ON)
         apply_policy(v, s, e);
     if (r != NULL)
-        trace_rule(v->o->trace, s->number, r);
-    bool turned_away = rules_break_off(r) || !smtp_is_positive(e->type, e->code);
-    if (e->type == SMTP_CONNECT && r != NULL && turned_away)
-        client_spoke(v, s); /* he has been served */
+        apply_rule(v, s, e, r);
     return r;
 }
 
@@ -197,7 +204,8 @@ static void take_effect(struct server *v, struct server_session *s, struct smtp_
         fault_begin(s);
     s->quit = e->type == SMTP_QUIT && positive;
     s->said_quit = s->said_quit || e->type == SMTP_QUIT || (e->type == SMTP_CONNECT && !positive);
-    trace_reply(v->o->trace, s->number, smtp_prepared(&s->smtp), is_challenge(e));
+    if (!v->o->trace->unread)
+        trace_reply(v->o->trace, s->number, smtp_prepared(&s->smtp), is_challenge(e));
 }
 
 /* What the event brings about.  Returns the rule for it, NULL if there is none. */
@@ -205,8 +213,10 @@ static const struct rule *handle(struct server *v, struct server_session *s, str
 {
     if (e->type == SMTP_BODY)
         return handle_body(v, s, e);
-    trace_client(v->o->trace, s->number, e);
-    session_note(v, s, &e->problems);
+    if (!v->o->trace->unread)
+        trace_client(v->o->trace, s->number, e);
+    if (problems_any(&e->problems))
+        session_note(v, s, &e->problems);
     const struct rule *r = choose_reply(v, s, e);
     if (!rules_break_off(r) && e->code != 0)
         take_effect(v, s, e);
@@ -305,6 +315,12 @@ static bool set_watched(struct server *v, struct server_session *s, bool wanted)
         return os_poll_add(&v->poll, s->conn.in, s) == 0;
     os_poll_remove(&v->poll, s->conn.in, s);
     return true;
+}
+
+/* Whether it is watched for input, and for that alone. */
+static bool is_watched(const struct server_session *s)
+{
+    return !s->unwatched && !s->wants_write && !s->conn.wants_write && !s->conn.borrowed;
 }
 
 /* Watches for what the session waits for: room for replies, or more input, or nothing while it is held. */
@@ -408,6 +424,8 @@ static bool send_unsent(struct server *v, struct server_session *s)
 /* Keeps the input that is left after a turn.  False if the session is gone. */
 static bool keep_rest(struct server *v, struct server_session *s, char *p, size_t n)
 {
+    if (n == 0 && s->rest_n == 0)
+        return true;
     char *rest = n > 0 ? malloc(n) : NULL;
     if (n > 0 && rest == NULL) {
         session_drop(v, s);
@@ -425,9 +443,18 @@ static bool keep_rest(struct server *v, struct server_session *s, char *p, size_
 
 static void begin_handshake(struct server *v, struct server_session *s);
 
+/* Whether the session waits for nothing but further input. */
+static bool may_read_on(const struct server *v, const struct server_session *s)
+{
+    return s->list == &v->active && s->unsent_n == 0 && !s->handshaking && !s->dropping && !s->hung_up &&
+           !smtp_closed(&s->smtp) && !smtp_wants_tls(&s->smtp);
+}
+
 /* What a session's state asks for after a turn, or after replies have gone. */
 static void settle(struct server *v, struct server_session *s)
 {
+    if (may_read_on(v, s) && is_watched(s))
+        return;
     bool quiet = s->unsent_n == 0 && s->delay.due == 0 && !s->stalled; /* nothing is owed to the client */
     if (quiet && smtp_wants_tls(&s->smtp) && !s->handshaking) {
         begin_handshake(v, s);
@@ -745,13 +772,6 @@ void session_dismiss(struct server *v, struct server_session *s, const char *enh
     list_prepend(&v->active, s);
     if (send_more(v, s, reply.p, reply.n))
         settle(v, s);
-}
-
-/* Whether the session waits for nothing but further input. */
-static bool may_read_on(const struct server *v, const struct server_session *s)
-{
-    return s->list == &v->active && s->unsent_n == 0 && !s->handshaking && !s->dropping && !s->hung_up &&
-           !smtp_closed(&s->smtp);
 }
 
 void session_serve(struct server *v, struct server_session *s)

@@ -71,6 +71,16 @@ void smtp_reply(struct smtp *s, struct smtp_event *e, int code, const char *enha
     e->code = code;
 }
 
+void command_reply(struct smtp *s, struct smtp_event *e, const struct canned *reply)
+{
+    enum { START = sizeof "250 " - 1 };
+    size_t skipped = s->config->extensions & SMTP_EXT_ENHANCEDSTATUSCODES ? 0 : reply->enhanced;
+    e->code = s->code = reply->code;
+    s->reply_n = 0;
+    put(s, reply->wire, START);
+    put(s, reply->wire + START + skipped, reply->n - START - skipped);
+}
+
 void smtp_reply_raw(struct smtp *s, struct smtp_event *e, int code, struct span wire)
 {
     assert(s->event != SMTP_NONE && code >= 100 && code <= 999);
@@ -78,13 +88,6 @@ void smtp_reply_raw(struct smtp *s, struct smtp_event *e, int code, struct span 
     s->code = (int16_t)code;
     s->reply_n = 0;
     put(s, wire.p, wire.n);
-}
-
-bool smtp_is_positive(enum smtp_event_type event, int code)
-{
-    if (event == SMTP_DATA)
-        return code / 100 == 3;
-    return code / 100 == 2 || (event == SMTP_AUTH && code / 100 == 3);
 }
 
 /* The most octets of a line that begins with these n; what is too short to tell is not too long either. */
@@ -283,6 +286,7 @@ static bool has_bare(const struct smtp *s)
 /* Under LMTP this comes once for each recipient; RFC 2033 4.2. */
 static bool end_of_message(struct smtp *s, struct smtp_event *e)
 {
+    static const struct canned accepted = CANNED(250, "2.0.0 ", "Message accepted");
     s->event = e->type = SMTP_EOM;
     e->size = s->size;
     e->last = s->last;
@@ -297,7 +301,7 @@ static bool end_of_message(struct smtp *s, struct smtp_event *e)
     else if (s->config->strict && has_bare(s))
         smtp_reply(s, e, 550, "5.6.0", "There is a CR or LF alone in the mail data"); /* RFC 5321 2.3.8 */
     else
-        smtp_reply(s, e, 250, "2.0.0", "Message accepted");
+        command_reply(s, e, &accepted);
     return true;
 }
 
@@ -365,6 +369,7 @@ static bool next_data(struct smtp *s, struct smtp_event *e)
 
 static bool end_of_chunk(struct smtp *s, struct smtp_event *e)
 {
+    static const struct canned taken = CANNED(250, "2.0.0 ", "Chunk taken");
     const struct smtp_refusal *r = &s->chunk_refused;
     s->in_chunk = false;
     e->last = s->last;
@@ -380,7 +385,7 @@ static bool end_of_chunk(struct smtp *s, struct smtp_event *e)
     else if (is_too_large(s))
         smtp_reply(s, e, 552, "5.3.4", "Message is larger than SIZE allows");
     else
-        smtp_reply(s, e, 250, "2.0.0", "Chunk taken");
+        command_reply(s, e, &taken);
     return give_up(s, e);
 }
 
@@ -534,12 +539,9 @@ static void apply(struct smtp *s, enum smtp_event_type event, bool good)
     }
 }
 
-void smtp_commit(struct smtp *s)
+static void commit(struct smtp *s)
 {
     enum smtp_event_type event = (enum smtp_event_type)s->event;
-    wipe(s);
-    if (event == SMTP_NONE)
-        return;
     s->event = SMTP_NONE;
     s->out_n += s->reply_n;
     s->reply_n = 0;
@@ -551,6 +553,13 @@ void smtp_commit(struct smtp *s)
         s->path_refused = !smtp_is_positive(event, s->code) || (event == SMTP_RCPT && s->path_refused);
     bool refused = s->code >= 500 && (!s->legal || event == SMTP_AUTH);
     s->refused = refused ? s->refused + 1 : 0;
+}
+
+void smtp_commit(struct smtp *s)
+{
+    wipe(s);
+    if (s->event != SMTP_NONE)
+        commit(s);
 }
 
 static void connected(struct smtp *s, struct smtp_event *e)
@@ -566,16 +575,23 @@ static void connected(struct smtp *s, struct smtp_event *e)
     smtp_reply(s, e, 220, NULL, text);
 }
 
+/* Whether nothing can happen without the client. */
+static bool needs_input(const struct smtp *s)
+{
+    bool due = s->state == CONNECTED || s->more || (s->in_chunk && s->chunk == 0);
+    return s->in == s->in_end && !due;
+}
+
 bool smtp_next(struct smtp *s, struct smtp_event *e)
 {
-    smtp_commit(s);
-    memset(e, 0, sizeof *e);
+        smtp_commit(s);
     if (s->state == CLOSED || s->state == HANDSHAKE) {
         s->in = s->in_end;
         return false;
     }
-    if (s->out_size - s->out_n < SMTP_REPLY_MAX)
+    if (s->out_size - s->out_n < SMTP_REPLY_MAX || needs_input(s))
         return false;
+    memset(e, 0, sizeof *e);
     if (s->state == CONNECTED) {
         connected(s, e);
         return true;
@@ -624,11 +640,11 @@ void smtp_secure(struct smtp *s)
     s->authenticated = false;
 }
 
-size_t smtp_written(const struct smtp *s) { return s->out_n; }
 
-struct span smtp_prepared(const struct smtp *s) { return (struct span){s->out + s->out_n, s->reply_n}; }
 
-size_t smtp_left(const struct smtp *s) { return (size_t)(s->in_end - s->in); }
+
+
+
 
 bool smtp_closed(const struct smtp *s) { return s->state == CLOSED; }
 

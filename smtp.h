@@ -165,6 +165,7 @@ struct smtp {
     uint8_t next_step;    /* and which, once the reply prepared is given */
     bool legal;           /* the command of that event was in order and well-formed */
     bool closing;         /* its reply is the last */
+    bool plain;           /* the command at hand is printable ASCII and blanks */
     bool skipping;        /* a line that is too long is being passed over */
     bool skipped_cr;      /* its last octet so far is CR */
     bool http, long_auth; /* it begins as a request of HTTP does, as AUTH does, or answers a challenge */
@@ -222,7 +223,11 @@ void smtp_reply(struct smtp *s, struct smtp_event *e, int code, const char *enha
 void smtp_reply_raw(struct smtp *s, struct smtp_event *e, int code, struct span wire);
 
 /* Whether this code lets the event take effect: 3yz for DATA, 2yz or 3yz for AUTH, 2yz for all others. */
-bool smtp_is_positive(enum smtp_event_type event, int code);
+static inline bool smtp_is_positive(enum smtp_event_type event, int code)
+{
+    bool good = code >= 200 && code < 300, more = code >= 300 && code < 400;
+    return event == SMTP_DATA ? more : good || (more && event == SMTP_AUTH);
+}
 
 /* Gives the reply of the event before, if that has not happened yet. */
 void smtp_commit(struct smtp *s);
@@ -252,14 +257,14 @@ void smtp_secure(struct smtp *s);
 size_t smtp_challenge(const struct smtp *s, char *text);
 
 /* The octets of replies given since smtp_output(). */
-size_t smtp_written(const struct smtp *s);
+static inline size_t smtp_written(const struct smtp *s) { return s->out_n; }
 
 /* The reply prepared and not yet given, with its line ends. */
-struct span smtp_prepared(const struct smtp *s);
+static inline struct span smtp_prepared(const struct smtp *s) { return (struct span){s->out + s->out_n, s->reply_n}; }
 
 /* How many of the octets lent are still to be consumed: the last ones, less than SMTP_AUTH_LINE_MAX once smtp_next()
    has asked for more. */
-size_t smtp_left(const struct smtp *s);
+static inline size_t smtp_left(const struct smtp *s) { return (size_t)(s->in_end - s->in); }
 
 /* Whether the last reply has been given: nothing further is read or answered. */
 bool smtp_closed(const struct smtp *s);

@@ -66,11 +66,8 @@ static inline void span_skip_spaces(struct span *t)
 /* Whether t begins with word, in any case. */
 static inline bool span_starts(struct span t, const char *word)
 {
-    size_t n = strlen(word);
-    if (t.n < n)
-        return false;
-    for (size_t i = 0; i < n; i++) {
-        if (ascii_lower(t.p[i]) != ascii_lower(word[i]))
+    for (size_t i = 0; word[i] != '\0'; i++) {
+        if (i == t.n || ascii_lower(t.p[i]) != ascii_lower(word[i]))
             return false;
     }
     return true;
@@ -86,23 +83,33 @@ static inline bool span_same(struct span a, struct span b)
 }
 
 /* Whether t is word, in any case. */
-static inline bool span_is(struct span t, const char *word) { return t.n == strlen(word) && span_starts(t, word); }
-
-/* Overwrites a secret, which no compiler may find needless. */
-static inline void span_wipe(char *p, size_t n)
+static inline bool span_is(struct span t, const char *word)
 {
-    volatile char *octets = p;
-    for (size_t i = 0; i < n; i++)
-        octets[i] = '\0';
+    size_t i = 0;
+    while (i < t.n && word[i] != '\0' && ascii_lower(t.p[i]) == ascii_lower(word[i]))
+        i++;
+    return i == t.n && word[i] == '\0';
 }
 
+/* Overwrites a secret, which no compiler may find needless: it does not know what it calls. */
+static inline void span_wipe(char *p, size_t n)
+{
+    static void *(*volatile const overwrite)(void *, int, size_t) = memset;
+    if (n > 0)
+        (void)overwrite(p, 0, n);
+}
+
+/* Eight octets at a time. */
 static inline bool span_has_8bit(struct span t)
 {
-    for (size_t i = 0; i < t.n; i++) {
-        if (ascii_is_8bit(t.p[i]))
-            return true;
+    uint64_t all = 0, eight;
+    for (; t.n >= sizeof eight; span_skip(&t, sizeof eight)) {
+        memcpy(&eight, t.p, sizeof eight);
+        all |= eight;
     }
-    return false;
+    for (; t.n > 0; span_skip(&t, 1))
+        all |= (unsigned char)*t.p;
+    return (all & UINT64_C(0x8080808080808080)) != 0;
 }
 
 #endif

@@ -76,7 +76,8 @@ static void test_row(void **state)
     assert_non_null(exact);
     memcpy(exact, r->text, n);
     struct span t = {exact, n}, address;
-    bool taken = path_take(&t, &address);
+    enum problem problem;
+    bool taken = path_take(&t, false, &address, &problem);
     assert_int_equal(taken, r->address != NULL);
     if (taken) {
         assert_int_equal(address.n, strlen(r->address));
