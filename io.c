@@ -602,11 +602,11 @@ static bool is_ready(int fd, short events)
     return false;
 }
 
-static ssize_t read_on(int fd, void *octets, size_t n)
+static ssize_t read_on(const struct io_conn *c, void *octets, size_t n)
 {
     ssize_t got;
     do
-        got = read(fd, octets, n);
+        got = c->borrowed ? read(c->in, octets, n) : recv(c->in, octets, n, 0);
     while (got < 0 && errno == EINTR);
     return got;
 }
@@ -615,7 +615,7 @@ ssize_t io_read(struct io_conn *c, void *octets, size_t n)
 {
     if (c->transport != NULL)
         return c->transport->read(c, octets, n);
-    return c->polled && !is_ready(c->in, POLLIN) ? -1 : read_on(c->in, octets, n);
+    return c->polled && !is_ready(c->in, POLLIN) ? -1 : read_on(c, octets, n);
 }
 
 bool io_has_octets(const struct io_conn *c)
@@ -627,7 +627,7 @@ bool io_has_octets(const struct io_conn *c)
 
 ssize_t io_discard(struct io_conn *c, void *room, size_t n)
 {
-    return c->polled && !is_ready(c->in, POLLIN) ? -1 : read_on(c->in, room, n);
+    return c->polled && !is_ready(c->in, POLLIN) ? -1 : read_on(c, room, n);
 }
 
 ssize_t io_write(struct io_conn *c, const void *octets, size_t n)
@@ -640,7 +640,7 @@ ssize_t io_write(struct io_conn *c, const void *octets, size_t n)
         n = PIPE_BUF;
     ssize_t put;
     do
-        put = write(c->out, octets, n);
+        put = c->borrowed ? write(c->out, octets, n) : send(c->out, octets, n, 0);
     while (put < 0 && errno == EINTR);
     return put;
 }

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
@@ -19,6 +20,8 @@ extern const char os_kind[];
 
 struct os_poll {
     int fd;             /* Linux: of the epoll set; */
+    int timer;          /* a timer in it, */
+    int64_t goes_off;   /* which goes off at that time; INT64_MAX: it does not; */
     void *always;       /* and the tag of the one that is always ready, NULL if there is none, */
     bool always_read;   /* if it is watched for reading */
     struct pollfd *fds; /* POSIX: what poll() is given, */
@@ -26,8 +29,6 @@ struct os_poll {
     size_t n, size;
     size_t turn; /* whose turn it is to be looked at first */
 };
-
-
 
 int os_poll_open(struct os_poll *p);
 void os_poll_close(struct os_poll *p);
@@ -45,11 +46,13 @@ void os_poll_remove(struct os_poll *p, int fd, void *tag);
 void os_poll_closing(struct os_poll *p, int fd);
 
 /*
- * Waits for milliseconds, -1 for ever, or until a signal, until a descriptor is
- * ready for what it is watched for, has hung up or failed; puts the tags of
- * those that are into ready, of more than max only so many, and returns how many.
+ * Waits until a descriptor is ready for what it is watched for, has hung up or
+ * failed; puts the tags of those that are into ready, of more than max only so
+ * many, and returns how many.  Returns earlier with none on a signal, or about
+ * the time `until`, in milliseconds on the clock of io_now(), which shows `now`;
+ * INT64_MAX: never.
  */
-int os_poll_wait(struct os_poll *p, void **ready, size_t max, int milliseconds);
+int os_poll_wait(struct os_poll *p, void **ready, size_t max, int64_t until, int64_t now);
 
 /* ---- sockets ---- */
 

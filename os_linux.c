@@ -14,6 +14,7 @@
 #include <sys/epoll.h>
 #include <sys/file.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 enum { RENAME_WITHOUT_REPLACING = 1 }; /* RENAME_NOREPLACE, which musl has no name for */
@@ -22,15 +23,18 @@ const char os_kind[] = "epoll";
 
 int os_poll_open(struct os_poll *p)
 {
-    *p = (struct os_poll){.fd = epoll_create1(EPOLL_CLOEXEC)};
-    return p->fd < 0 ? -1 : 0;
+    *p = (struct os_poll){.fd = epoll_create1(EPOLL_CLOEXEC), .timer = -1, .goes_off = INT64_MAX};
+    p->timer = p->fd >= 0 ? timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC) : -1;
+    return p->timer < 0 ? -1 : os_poll_add(p, p->timer, p);
 }
 
 void os_poll_close(struct os_poll *p)
 {
+    if (p->timer >= 0)
+        (void)close(p->timer);
     if (p->fd >= 0)
         (void)close(p->fd);
-    p->fd = -1;
+    p->fd = p->timer = -1;
 }
 
 int os_poll_add(struct os_poll *p, int fd, void *tag)
@@ -65,23 +69,41 @@ void os_poll_remove(struct os_poll *p, int fd, void *tag)
 
 void os_poll_closing(struct os_poll *p, int fd) { (void)p, (void)fd; /* closing it does that */ }
 
-int os_poll_wait(struct os_poll *p, void **ready, size_t max, int milliseconds)
+/*
+ * A wait with a timeout has the system set and stop a clock each time; this one
+ * is set once, and stays set while the deadlines move away from it.
+ */
+static int set_timer(struct os_poll *p, int64_t until, int64_t now)
 {
-    struct epoll_event events[64];
-    bool always = p->always != NULL && p->always_read;
-    max = (max < sizeof events / sizeof events[0] ? max : sizeof events / sizeof events[0]) - always;
-    if (always)
-        milliseconds = 0;
-    int n = epoll_wait(p->fd, events, (int)max, milliseconds);
+    if (p->goes_off > now && p->goes_off <= until)
+        return 0;
+    struct itimerspec at = {{0, 0}, {0, 0}}; /* no time at all stops it */
+    if (until != INT64_MAX)
+        at.it_value = (struct timespec){.tv_sec = (time_t)(until / 1000), .tv_nsec = (long)(until % 1000 * 1000000)};
+    p->goes_off = until;
+    return timerfd_settime(p->timer, TFD_TIMER_ABSTIME, &at, NULL);
+}
+
+int os_poll_wait(struct os_poll *p, void **ready, size_t max, int64_t until, int64_t now)
+{
+    struct epoll_event events[64 + 1]; /* the timer's takes the place of none */
+    bool always = p->always != NULL && p->always_read, waits = until > now && !always;
+    max = (max < 64 ? max : 64) - always;
+    if (waits && set_timer(p, until, now) < 0)
+        return -1;
+    int n = epoll_wait(p->fd, events, (int)max + 1, waits ? -1 : 0);
     if (n < 0 && errno == EINTR)
-        n = epoll_wait(p->fd, events, (int)max, 0);
+        n = epoll_wait(p->fd, events, (int)max + 1, 0);
     if (n < 0)
         return -1;
-    for (int i = 0; i < n; i++)
-        ready[i] = events[i].data.ptr;
+    int found = 0;
+    for (int i = 0; i < n && found < (int)max; i++) {
+        if (events[i].data.ptr != p) /* the timer has done what it is for */
+            ready[found++] = events[i].data.ptr;
+    }
     if (always)
-        ready[n++] = p->always;
-    return n;
+        ready[found++] = p->always;
+    return found;
 }
 
 int os_accept(int fd, struct sockaddr *address, socklen_t *length)

@@ -83,8 +83,12 @@ void os_poll_remove(struct os_poll *p, int fd, void *tag)
 
 void os_poll_closing(struct os_poll *p, int fd) { os_poll_remove(p, fd, NULL); }
 
-int os_poll_wait(struct os_poll *p, void **ready, size_t max, int milliseconds)
+enum { WAIT_MAX = 60 * 60 * 1000 }; /* milliseconds to wait at once */
+
+int os_poll_wait(struct os_poll *p, void **ready, size_t max, int64_t until, int64_t now)
 {
+    int64_t wait = until - now;
+    int milliseconds = until == INT64_MAX ? -1 : wait < 0 ? 0 : wait > WAIT_MAX ? WAIT_MAX : (int)wait;
     int n = poll(p->fds, (nfds_t)p->n, milliseconds);
     if (n < 0 && errno == EINTR)
         n = poll(p->fds, (nfds_t)p->n, 0);

@@ -298,7 +298,11 @@ static void append(struct save_message *m, const char *p, size_t n)
 
 void save_begin(struct save_message *m, struct save *to, bool exact)
 {
-    *m = (struct save_message){.to = to, .fd = -1, .crlf = exact || to->o.crlf};
+    memset(m, 0, offsetof(struct save_message, temporary)); /* what follows are names, which are long */
+    m->to = to;
+    m->fd = -1;
+    m->crlf = exact || to->o.crlf;
+    m->temporary[0] = m->asked[0] = m->name[0] = '\0';
 }
 
 /* CRLF becomes LF; a CR alone stays, so one at the end has to wait. */

@@ -18,11 +18,11 @@
 #include "session.h"
 
 enum {
-    WAIT_MAX = 60 * 60 * 1000, /* milliseconds to wait at once */
-    READY_MAX = 64,            /* sessions served in one step */
-    ACCEPT_MAX = 64,           /* connections accepted in one step from one socket */
-    BACKLOG_MAX = 4096,        /* connections let in at the end */
-    RETRY = 100,               /* milliseconds until accepting is tried again where descriptors or memory ran out */
+
+    READY_MAX = 64,     /* sessions served in one step */
+    ACCEPT_MAX = 64,    /* connections accepted in one step from one socket */
+    BACKLOG_MAX = 4096, /* connections let in at the end */
+    RETRY = 100,        /* milliseconds until accepting is tried again where descriptors or memory ran out */
 };
 
 /* ---- accepting ---- */
@@ -256,13 +256,9 @@ int server_step(struct server *v, int64_t until)
 {
     if (v->room == 0)
         v->room = count_room();
-    int64_t asked = v->now, next = next_deadline(v), wait = (until < next ? until : next) - asked;
-    int milliseconds = until == INT64_MAX && next == INT64_MAX ? -1
-                       : wait < 0                              ? 0
-                       : wait > WAIT_MAX                       ? WAIT_MAX
-                                                               : (int)wait;
+    int64_t asked = v->now, next = next_deadline(v);
     void *ready[READY_MAX];
-    int n = os_poll_wait(&v->poll, ready, READY_MAX, milliseconds);
+    int n = os_poll_wait(&v->poll, ready, READY_MAX, until < next ? until : next, asked);
     if (n < 0)
         return -1;
     v->now = io_now();

@@ -133,19 +133,17 @@ static void apply_policy(struct server *v, struct server_session *s, struct smtp
 }
 
 /* What ends a transaction ends a message of which some chunks are there. */
-static bool is_end_of_chunks(const struct smtp_event *e)
+static bool is_end_of_chunks(const struct smtp_event *e, bool positive)
 {
-    bool positive = smtp_is_positive(e->type, e->code);
     if (e->type == SMTP_CHUNK)
         return !positive;
     return positive && (e->type == SMTP_RSET || e->type == SMTP_HELO || e->type == SMTP_STARTTLS);
 }
 
 /* What ends the session ends a message that is under way. */
-static bool is_end_of_message(const struct server_session *s, const struct smtp_event *e)
+static bool is_end_of_message(const struct server_session *s, const struct smtp_event *e, bool positive)
 {
-    bool last = e->code == 421 || (e->type == SMTP_QUIT && smtp_is_positive(e->type, e->code)) ||
-                (e->type == SMTP_BDAT && e->code == 552);
+    bool last = e->code == 421 || (e->type == SMTP_QUIT && positive) || (e->type == SMTP_BDAT && e->code == 552);
     return last && e->type != SMTP_EOM && smtp_in_message(&s->smtp);
 }
 
@@ -195,10 +193,10 @@ static const struct rule *choose_reply(struct server *v, struct server_session *
 static void take_effect(struct server *v, struct server_session *s, struct smtp_event *e)
 {
     bool positive = smtp_is_positive(e->type, e->code);
-    v->cut_off += is_end_of_message(s, e);
+    v->cut_off += is_end_of_message(s, e, positive);
     if (positive && !envelope_take(&s->envelope, e))
         smtp_reply(&s->smtp, e, 451, "4.3.0", "Out of memory");
-    if (is_end_of_chunks(e))
+    if (is_end_of_chunks(e, positive))
         deliver_drop(s);
     if (e->type == SMTP_MAIL && positive)
         fault_begin(s);
@@ -447,7 +445,7 @@ static void begin_handshake(struct server *v, struct server_session *s);
 static bool may_read_on(const struct server *v, const struct server_session *s)
 {
     return s->list == &v->active && s->unsent_n == 0 && !s->handshaking && !s->dropping && !s->hung_up &&
-           !smtp_closed(&s->smtp) && !smtp_wants_tls(&s->smtp);
+           (smtp_wants_input(&s->smtp) || (!smtp_closed(&s->smtp) && !smtp_wants_tls(&s->smtp)));
 }
 
 /* What a session's state asks for after a turn, or after replies have gone. */
@@ -555,7 +553,7 @@ static bool converse(struct server *v, struct server_session *s, bool *mail)
         written = smtp_written(&s->smtp);
         if (written > 0 && !send_replies(v, s, v->out, written))
             return false;
-    } while (written > 0 && s->unsent_n == 0);
+    } while (written > 0 && s->unsent_n == 0 && !smtp_wants_input(&s->smtp));
     return true;
 }
 

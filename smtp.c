@@ -77,8 +77,12 @@ void command_reply(struct smtp *s, struct smtp_event *e, const struct canned *re
     size_t skipped = s->config->extensions & SMTP_EXT_ENHANCEDSTATUSCODES ? 0 : reply->enhanced;
     e->code = s->code = reply->code;
     s->reply_n = 0;
-    put(s, reply->wire, START);
-    put(s, reply->wire + START + skipped, reply->n - START - skipped);
+    if (skipped == 0) {
+        put(s, reply->wire, reply->n);
+    } else {
+        put(s, reply->wire, START);
+        put(s, reply->wire + START + skipped, reply->n - START - skipped);
+    }
 }
 
 void smtp_reply_raw(struct smtp *s, struct smtp_event *e, int code, struct span wire)
@@ -578,19 +582,11 @@ static void connected(struct smtp *s, struct smtp_event *e)
 /* Whether nothing can happen without the client. */
 static bool needs_input(const struct smtp *s)
 {
-    bool due = s->state == CONNECTED || s->more || (s->in_chunk && s->chunk == 0);
-    return s->in == s->in_end && !due;
+    return s->in == s->in_end && s->state != CONNECTED && !s->more && !(s->in_chunk && s->chunk == 0);
 }
 
-bool smtp_next(struct smtp *s, struct smtp_event *e)
+static bool find_event(struct smtp *s, struct smtp_event *e)
 {
-        smtp_commit(s);
-    if (s->state == CLOSED || s->state == HANDSHAKE) {
-        s->in = s->in_end;
-        return false;
-    }
-    if (s->out_size - s->out_n < SMTP_REPLY_MAX || needs_input(s))
-        return false;
     memset(e, 0, sizeof *e);
     if (s->state == CONNECTED) {
         connected(s, e);
@@ -601,6 +597,16 @@ bool smtp_next(struct smtp *s, struct smtp_event *e)
     if (s->in_chunk)
         return next_of_chunk(s, e);
     return s->state == DATA ? next_data(s, e) : next_command(s, e);
+}
+
+bool smtp_next(struct smtp *s, struct smtp_event *e)
+{
+    smtp_commit(s);
+    if (s->state == CLOSED || s->state == HANDSHAKE) {
+        s->in = s->in_end;
+        return false;
+    }
+    return s->out_size - s->out_n >= SMTP_REPLY_MAX && !needs_input(s) && find_event(s, e);
 }
 
 static void close_with_prepared(struct smtp *s)
@@ -640,13 +646,12 @@ void smtp_secure(struct smtp *s)
     s->authenticated = false;
 }
 
-
-
-
-
-
-
 bool smtp_closed(const struct smtp *s) { return s->state == CLOSED; }
+
+bool smtp_wants_input(const struct smtp *s)
+{
+    return s->state != CLOSED && s->state != HANDSHAKE && s->event == SMTP_NONE && needs_input(s);
+}
 
 bool smtp_in_message(const struct smtp *s)
 {

@@ -269,6 +269,9 @@ static inline size_t smtp_left(const struct smtp *s) { return (size_t)(s->in_end
 /* Whether the last reply has been given: nothing further is read or answered. */
 bool smtp_closed(const struct smtp *s);
 
+/* Whether smtp_next() can say nothing before there is more input: all of it is consumed, and no reply is due. */
+bool smtp_wants_input(const struct smtp *s);
+
 /* Whether mail data are under way: after the 354 or the first BDAT, before the (last) reply at their end. */
 bool smtp_in_message(const struct smtp *s);
 

@@ -28,6 +28,9 @@ static inline bool ascii_is_hex(char c)
     return ascii_is_digit(c) || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'f');
 }
 
+/* Whether they are the same but for case; mostly they are the same altogether. */
+static inline bool ascii_same(char a, char b) { return a == b || ascii_lower(a) == ascii_lower(b); }
+
 /* The value of a hexadecimal digit, which it is. */
 static inline unsigned ascii_hex_value(char c)
 {
@@ -67,7 +70,7 @@ static inline void span_skip_spaces(struct span *t)
 static inline bool span_starts(struct span t, const char *word)
 {
     for (size_t i = 0; word[i] != '\0'; i++) {
-        if (i == t.n || ascii_lower(t.p[i]) != ascii_lower(word[i]))
+        if (i == t.n || !ascii_same(t.p[i], word[i]))
             return false;
     }
     return true;
@@ -77,7 +80,7 @@ static inline bool span_starts(struct span t, const char *word)
 static inline bool span_same(struct span a, struct span b)
 {
     size_t i = 0;
-    while (i < a.n && i < b.n && ascii_lower(a.p[i]) == ascii_lower(b.p[i]))
+    while (i < a.n && i < b.n && ascii_same(a.p[i], b.p[i]))
         i++;
     return a.n == b.n && i == a.n;
 }
@@ -86,7 +89,7 @@ static inline bool span_same(struct span a, struct span b)
 static inline bool span_is(struct span t, const char *word)
 {
     size_t i = 0;
-    while (i < t.n && word[i] != '\0' && ascii_lower(t.p[i]) == ascii_lower(word[i]))
+    while (i < t.n && word[i] != '\0' && ascii_same(t.p[i], word[i]))
         i++;
     return i == t.n && word[i] == '\0';
 }
