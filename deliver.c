@@ -20,47 +20,51 @@
 
 static bool begin(struct server *v, struct server_session *s)
 {
-    if (s->message != NULL)
+    struct heard *h = s->heard;
+    if (h->message != NULL)
         return true;
     if (!fault_choose_answers(v, s))
         return false;
-    s->message = malloc(sizeof *s->message);
-    if (s->message == NULL)
+    h->message = malloc(sizeof *h->message);
+    if (h->message == NULL)
         return false;
-    save_begin(s->message, v->o->save, s->envelope.binary);
+    save_begin(h->message, v->o->save, h->envelope.binary);
     if (v->o->headers)
-        envelope_add_headers(&s->envelope, s->message, &s->peer, v->o->smtp->hostname, s->number);
-    s->message->ours = s->message->total;
+        envelope_add_headers(&h->envelope, h->message, &s->peer, v->o->smtp->hostname, s->number);
+    h->message->ours = h->message->total;
     return true;
 }
 
 /* Keeps how it begins, for the listing. */
 static void keep_head(struct server *v, struct server_session *s, struct span octets)
 {
-    if (!listing_has_room(&v->came) || s->head.n >= LISTING_HEAD_MAX)
+    if (!listing_has_room(&v->came) || s->heard->head.n >= LISTING_HEAD_MAX)
         return;
-    size_t room = LISTING_HEAD_MAX - s->head.n;
-    text_add(&s->head, octets.p, octets.n < room ? octets.n : room);
+    size_t room = LISTING_HEAD_MAX - s->heard->head.n;
+    text_add(&s->heard->head, octets.p, octets.n < room ? octets.n : room);
 }
 
 void deliver_body(struct server *v, struct server_session *s, struct span octets)
 {
     keep_head(v, s, octets);
-    s->incomplete = s->incomplete || !begin(v, s);
-    if (!s->incomplete)
-        save_add(s->message, octets.p, octets.n);
+    s->heard->incomplete = s->heard->incomplete || !begin(v, s);
+    if (!s->heard->incomplete)
+        save_add(s->heard->message, octets.p, octets.n);
 }
 
 void deliver_drop(struct server_session *s)
 {
-    s->incomplete = false;
-    free(s->head.p);
-    s->head = (struct text){NULL, 0, 0, false};
+    struct heard *h = s->heard;
+    if (h == NULL)
+        return;
+    h->incomplete = false;
+    free(h->head.p);
+    h->head = (struct text){NULL, 0, 0, false};
     fault_take_back(s);
-    if (s->message != NULL) {
-        save_drop(s->message);
-        free(s->message);
-        s->message = NULL;
+    if (h->message != NULL) {
+        save_drop(h->message);
+        free(h->message);
+        h->message = NULL;
     }
 }
 
@@ -69,7 +73,7 @@ void deliver_drop(struct server_session *s)
 /* The reply to the message, whoever asks: under LMTP that is one recipient after the other. */
 static void refuse(struct server_session *s, int code, const char *enhanced, const char *text)
 {
-    s->refusal = (struct smtp_refusal){code, enhanced, text};
+    s->heard->refusal = (struct smtp_refusal){code, enhanced, text};
 }
 
 /* The first failure is the one that the user is told of. */
@@ -95,12 +99,12 @@ bool deliver_is_full(const struct server *v)
 /* What there is to say of the message. */
 static struct mail describe(const struct server *v, const struct server_session *s, const struct smtp_event *e)
 {
-    const struct envelope *env = &s->envelope;
+    const struct envelope *env = &s->heard->envelope;
     return (struct mail){
         .n = v->stored + 1,
         .size = e->size,
         .examined = v->o->smtp->examine,
-        .converted = !s->message->crlf,
+        .converted = !s->heard->message->crlf,
         .address = s->peer.address,
         .port = s->peer.port,
         .helo = text_span(&env->helo),
@@ -114,16 +118,16 @@ static struct mail describe(const struct server *v, const struct server_session 
         .n_recipients = env->n_recipients,
         .utf8 = env->utf8,
         .binary = env->binary,
-        .problems = s->problems,
+        .problems = s->heard->problems,
     };
 }
 
 static void note_stored(struct server *v, struct server_session *s, const struct mail *mail)
 {
     struct problems found = mail->problems;
-    problems_subtract(&found, &s->problems);
+    problems_subtract(&found, &s->heard->problems);
     session_note(v, s, &found);
-    listing_add(&v->came, mail, text_span(&s->head));
+    listing_add(&v->came, mail, text_span(&s->heard->head));
     v->stored++;
     s->counts = mail->failed == NULL;
     v->pending += s->counts;
@@ -139,21 +143,21 @@ static void finish(struct server *v, struct server_session *s, const struct smtp
     struct mail mail = describe(v, s, e);
     mail.time = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
     if (v->o->save->o.format == SAVE_MBOX)
-        envelope_mbox_line(&s->envelope, now.tv_sec, line);
+        envelope_mbox_line(&s->heard->envelope, now.tv_sec, line);
     show_status(v->o->show, "");
-    int status = save_finish(s->message, &(struct save_about){line, &mail});
+    int status = save_finish(s->heard->message, &(struct save_about){line, &mail});
     v->now = io_now(); /* that may have taken a while */
     if (status == 0)
         note_stored(v, s, &mail);
     else
-        storing_failed(v, s, s->message->error, s->message->culprit);
+        storing_failed(v, s, s->heard->message->error, s->heard->message->culprit);
 }
 
 static void store(struct server *v, struct server_session *s, const struct smtp_event *e)
 {
     if (deliver_is_full(v))
         refuse(s, 421, "4.3.2", "No more messages are taken");
-    else if (s->incomplete || !begin(v, s))
+    else if (s->heard->incomplete || !begin(v, s))
         storing_failed(v, s, ENOMEM, "memory");
     else
         finish(v, s, e);
@@ -169,12 +173,12 @@ static bool refuses(const struct rule *r)
 /* The first reply that is due decides what becomes of the message. */
 static void decide(struct server *v, struct server_session *s, const struct smtp_event *e, const struct rule *r)
 {
-    s->refusal = (struct smtp_refusal){0, NULL, NULL};
-    s->fault.used = smtp_is_positive(SMTP_EOM, e->code); /* else the engine has refused it by itself */
-    if (s->fault.used && fault_decide(s, e, r))
+    s->heard->refusal = (struct smtp_refusal){0, NULL, NULL};
+    s->heard->fault.used = smtp_is_positive(SMTP_EOM, e->code); /* else the engine has refused it by itself */
+    if (s->heard->fault.used && fault_decide(s, e, r))
         store(v, s, e);
     v->refused += e->code != 0 && !s->pending;
-    s->problems = (struct problems){{0, 0}}; /* what comes now is of the next one */
+    s->heard->problems = (struct problems){{0, 0}}; /* what comes now is of the next one */
     deliver_drop(s);
 }
 
@@ -184,11 +188,11 @@ const struct rule *deliver_end(struct server *v, struct server_session *s, struc
         decide(v, s, e, r);
     if (e->code == 0)
         return NULL;
-    if (s->refusal.code != 0 && !refuses(r))
-        smtp_reply(&s->smtp, e, s->refusal.code, s->refusal.enhanced, s->refusal.text);
+    if (s->heard->refusal.code != 0 && !refuses(r))
+        smtp_reply(&s->smtp, e, s->heard->refusal.code, s->heard->refusal.enhanced, s->heard->refusal.text);
     else if (r != NULL && r->action == RULES_REPLY)
         smtp_reply_raw(&s->smtp, e, r->code, (struct span){r->reply, r->reply_n});
-    if (s->pending && e->recipient == s->fault.last_accepted)
-        s->mark = smtp_written(&s->smtp) + smtp_prepared(&s->smtp).n;
+    if (s->pending && e->recipient == s->heard->fault.last_accepted)
+        s->heard->mark = smtp_written(&s->smtp) + smtp_prepared(&s->smtp).n;
     return r;
 }

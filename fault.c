@@ -28,8 +28,8 @@ static struct rule *find(struct server *v, const struct rules_occasion *o)
 /* "login/2": which step of AUTH it is. */
 static void count_step(struct server_session *s, const struct smtp_event *e, char text[RULES_STEP_MAX])
 {
-    s->fault.auth_step = e->line.p != NULL && span_starts(e->line, "AUTH") ? 1 : s->fault.auth_step + 1;
-    (void)snprintf(text, RULES_STEP_MAX, "%s/%u", sasl_name(e->mechanism), s->fault.auth_step);
+    s->heard->fault.auth_step = e->line.p != NULL && span_starts(e->line, "AUTH") ? 1 : s->heard->fault.auth_step + 1;
+    (void)snprintf(text, RULES_STEP_MAX, "%s/%u", sasl_name(e->mechanism), s->heard->fault.auth_step);
 }
 
 static struct rules_occasion occasion(const struct server_session *s, const struct smtp_event *e)
@@ -43,15 +43,15 @@ static struct rules_occasion occasion(const struct server_session *s, const stru
         o.argument = e->line;
         break;
     case SMTP_AUTH: /* of LOGIN the name comes a step before the password */
-        if (e->arg.p == NULL && s->fault.auth_step > 1)
-            o.argument = text_span(&s->envelope.user);
+        if (e->arg.p == NULL && s->heard->fault.auth_step > 1)
+            o.argument = text_span(&s->heard->envelope.user);
         break;
     case SMTP_DATA:
     case SMTP_BDAT:
     case SMTP_BODY:
     case SMTP_EOM:
-        o.recipients = s->envelope.recipients.p;
-        o.n_recipients = s->envelope.n_recipients;
+        o.recipients = s->heard->envelope.recipients.p;
+        o.n_recipients = s->heard->envelope.n_recipients;
         break;
     case SMTP_NONE:
     case SMTP_HELO:
@@ -78,16 +78,16 @@ static bool accepts(const struct rule *r)
 /* What waited for the end of the mail data, NULL if nothing did. */
 static const struct rule *waiting(const struct server_session *s, const struct smtp_event *e)
 {
-    return s->fault.body != NULL ? s->fault.body : e->last ? s->fault.chunk : NULL;
+    return s->heard->fault.body != NULL ? s->heard->fault.body : e->last ? s->heard->fault.chunk : NULL;
 }
 
 static const struct rule *find_at_end(struct server *v, struct server_session *s, const struct smtp_event *e)
 {
     const struct rule *answer = NULL, *r = waiting(s, e);
     if (e->recipient == 1 && !fault_choose_answers(v, s)) /* a message of nothing has not begun before */
-        s->incomplete = true;
-    if (e->recipient > 0 && e->recipient <= s->fault.n_answers)
-        answer = s->fault.answers[e->recipient - 1];
+        s->heard->incomplete = true;
+    if (e->recipient > 0 && e->recipient <= s->heard->fault.n_answers)
+        answer = s->heard->fault.answers[e->recipient - 1];
     if (r != NULL && accepts(answer))
         return r;
     if (e->recipient > 0)
@@ -98,8 +98,8 @@ static const struct rule *find_at_end(struct server *v, struct server_session *s
 
 static const struct rule *take_chunk_rule(struct server_session *s)
 {
-    const struct rule *r = s->fault.chunk;
-    s->fault.chunk = NULL;
+    const struct rule *r = s->heard->fault.chunk;
+    s->heard->fault.chunk = NULL;
     return r;
 }
 
@@ -108,7 +108,7 @@ static const struct rule *find_for_chunk(struct server *v, struct server_session
 {
     const struct rules_occasion o = occasion(s, e);
     const struct rule *r = find(v, &o);
-    s->fault.chunk = rules_break_off(r) ? NULL : r;
+    s->heard->fault.chunk = rules_break_off(r) ? NULL : r;
     return rules_break_off(r) ? r : NULL;
 }
 
@@ -129,7 +129,7 @@ const struct rule *fault_find(struct server *v, struct server_session *s, const 
     if (e->type == SMTP_EOM)
         return find_at_end(v, s, e);
     if (e->type == SMTP_DATA)
-        s->fault.chunk = NULL;
+        s->heard->fault.chunk = NULL;
     struct rules_occasion o = occasion(s, e);
     o.step = e->type == SMTP_AUTH ? step : NULL;
     return find(v, &o);
@@ -140,12 +140,12 @@ const struct rule *fault_in_body(struct server *v, struct server_session *s, siz
     if (v->o->n_rules == 0)
         return NULL;
     struct rules_occasion o = occasion(s, &(struct smtp_event){.type = SMTP_BODY});
-    o.before = s->fault.octets;
-    o.octets = s->fault.octets += n;
+    o.before = s->heard->fault.octets;
+    o.octets = s->heard->fault.octets += n;
     const struct rule *r = find(v, &o);
     if (r == NULL || r->action != RULES_REPLY || r->code == 421)
         return r;
-    s->fault.body = r;
+    s->heard->fault.body = r;
     return NULL;
 }
 
@@ -159,25 +159,26 @@ static bool is_last_word(const struct rule *r)
 
 bool fault_choose_answers(struct server *v, struct server_session *s)
 {
-    struct envelope *env = &s->envelope;
-    if (!env->lmtp || v->o->n_rules == 0 || s->fault.answers != NULL || env->n_recipients == 0)
+    struct envelope *env = &s->heard->envelope;
+    struct fault *f = &s->heard->fault;
+    if (!env->lmtp || v->o->n_rules == 0 || f->answers != NULL || env->n_recipients == 0)
         return true;
-    s->fault.answers = calloc((size_t)env->n_recipients, sizeof *s->fault.answers);
+    f->answers = calloc((size_t)env->n_recipients, sizeof *f->answers);
     bool *kept = malloc((size_t)env->n_recipients);
-    if (s->fault.answers == NULL || kept == NULL) {
+    if (f->answers == NULL || kept == NULL) {
         free(kept);
         return false;
     }
     const char *p = env->recipients.p;
     bool over = false;
-    for (; s->fault.n_answers < env->n_recipients; s->fault.n_answers++, p += strlen(p) + 1) {
+    for (; f->n_answers < env->n_recipients; f->n_answers++, p += strlen(p) + 1) {
         const struct rules_occasion o = {.event = SMTP_EOM, .argument = {p, strlen(p)}};
         struct rule *r = over ? NULL : find(v, &o);
-        s->fault.answers[s->fault.n_answers] = r;
+        f->answers[f->n_answers] = r;
         over = over || is_last_word(r);
-        kept[s->fault.n_answers] = !over && accepts(r);
-        if (kept[s->fault.n_answers])
-            s->fault.last_accepted = s->fault.n_answers + 1;
+        kept[f->n_answers] = !over && accepts(r);
+        if (kept[f->n_answers])
+            f->last_accepted = f->n_answers + 1;
     }
     envelope_keep(env, kept);
     free(kept);
@@ -188,36 +189,37 @@ bool fault_decide(struct server_session *s, const struct smtp_event *e, const st
 {
     if (e->recipient == 0)
         return accepts(r);
-    if (s->fault.n_answers == 0)
-        s->fault.last_accepted = s->envelope.n_recipients;
-    return s->fault.last_accepted > 0 && accepts(waiting(s, e));
+    if (s->heard->fault.n_answers == 0)
+        s->heard->fault.last_accepted = s->heard->envelope.n_recipients;
+    return s->heard->fault.last_accepted > 0 && accepts(waiting(s, e));
 }
 
-static void free_answers(struct server_session *s)
+static void free_answers(struct fault *f)
 {
-    free(s->fault.answers);
-    s->fault.answers = NULL;
-    s->fault.n_answers = 0;
+    free(f->answers);
+    f->answers = NULL;
+    f->n_answers = 0;
 }
 
 void fault_begin(struct server_session *s)
 {
-    unsigned step = s->fault.auth_step;
-    free_answers(s);
-    s->fault = (struct fault){.auth_step = step};
+    unsigned step = s->heard->fault.auth_step;
+    free_answers(&s->heard->fault);
+    s->heard->fault = (struct fault){.auth_step = step};
 }
 
-void fault_close(struct server_session *s) { free_answers(s); }
+void fault_close(struct server_session *s) { free_answers(&s->heard->fault); }
 
 void fault_take_back(struct server_session *s)
 {
-    if (s->fault.used)
+    struct fault *f = &s->heard->fault;
+    if (f->used)
         return;
-    for (uint64_t i = 0; i < s->fault.n_answers; i++) {
-        if (s->fault.answers[i] != NULL) {
-            s->fault.answers[i]->applied--;
-            s->fault.answers[i]->fired--;
+    for (uint64_t i = 0; i < f->n_answers; i++) {
+        if (f->answers[i] != NULL) {
+            f->answers[i]->applied--;
+            f->answers[i]->fired--;
         }
     }
-    free_answers(s);
+    free_answers(f);
 }

@@ -125,7 +125,7 @@ static void dismiss_late(struct server *v, int64_t asked, bool all_heard)
 static void wake(struct server *v)
 {
     struct server_session *last = v->held.last;
-    for (bool more = last != NULL; more && v->held.first != NULL && v->now >= v->held.first->delay.due;) {
+    for (bool more = last != NULL; more && v->held.first != NULL && v->now >= v->held.first->due;) {
         more = v->held.first != last;
         session_wake(v, v->held.first);
     }
@@ -136,8 +136,8 @@ static int64_t next_deadline(const struct server *v)
     int64_t next = INT64_MAX;
     if (v->active.first != NULL)
         next = !v->stopping ? v->active.first->deadline : v->now < v->grace ? v->grace : v->grace + SERVER_GRACE;
-    if (v->held.first != NULL && v->held.first->delay.due < next)
-        next = v->held.first->delay.due;
+    if (v->held.first != NULL && v->held.first->due < next)
+        next = v->held.first->due;
     if (v->held.first != NULL && v->stopping && v->grace < next)
         next = v->grace;
     if (v->ending.first != NULL && v->ending.first->deadline < next)
@@ -294,7 +294,8 @@ void server_stop_accepting(struct server *v)
 static bool may_stay(const struct server *v, const struct server_session *s, bool finish)
 {
     bool in_message = smtp_in_message(&s->smtp);
-    bool heard = s->taken_at > 0 && v->now < s->taken_at + SERVER_GRACE && !in_message;
+    int64_t taken_at = s->heard != NULL ? s->heard->taken_at : 0;
+    bool heard = taken_at > 0 && v->now < taken_at + SERVER_GRACE && !in_message;
     return !s->faulted && (s->pending || heard || (finish && in_message));
 }
 

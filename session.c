@@ -97,6 +97,18 @@ static void client_spoke(struct server *v, struct server_session *s)
     }
 }
 
+/* Makes room for what is heard of it.  False if there is no memory. */
+static bool listen_to(struct server_session *s)
+{
+    if (s->heard != NULL)
+        return true;
+    s->heard = calloc(1, sizeof *s->heard);
+    if (s->heard == NULL)
+        return false;
+    s->heard->envelope.lmtp = s->source.scheme == IO_LMTP;
+    return true;
+}
+
 /* ---- events ---- */
 
 /* Whether it is a login that is taken: any, unless some are listed. */
@@ -104,7 +116,7 @@ static bool is_known(const struct server *v, const struct server_session *s, con
 {
     char challenge[SMTP_CHALLENGE_MAX];
     struct span text = {challenge, smtp_challenge(&s->smtp, challenge)};
-    struct span user = e->arg.p != NULL ? e->arg : text_span(&s->envelope.user);
+    struct span user = e->arg.p != NULL ? e->arg : text_span(&s->heard->envelope.user);
     bool known = v->o->n_logins == 0;
     for (size_t i = 0; i < v->o->n_logins && !known; i++)
         known = sasl_verify(e->mechanism, v->o->logins[i], user, e->secret, text);
@@ -194,7 +206,7 @@ static void take_effect(struct server *v, struct server_session *s, struct smtp_
 {
     bool positive = smtp_is_positive(e->type, e->code);
     v->cut_off += is_end_of_message(s, e, positive);
-    if (positive && !envelope_take(&s->envelope, e))
+    if (positive && e->type != SMTP_CONNECT && !envelope_take(&s->heard->envelope, e))
         smtp_reply(&s->smtp, e, 451, "4.3.0", "Out of memory");
     if (is_end_of_chunks(e, positive))
         deliver_drop(s);
@@ -256,12 +268,15 @@ void session_free_gone(struct server *v)
     while (v->gone.first != NULL) {
         struct server_session *s = v->gone.first;
         list_remove(&v->gone, s);
-        span_wipe(s->rest, s->rest_n);
-        free(s->rest);
         free(s->unsent);
-        free(s->delay.reply);
-        fault_close(s);
-        envelope_close(&s->envelope);
+        if (s->heard != NULL) {
+            span_wipe(s->heard->rest, s->heard->rest_n);
+            free(s->heard->rest);
+            free(s->heard->delay.reply);
+            fault_close(s);
+            envelope_close(&s->heard->envelope);
+            free(s->heard);
+        }
         free(s);
     }
 }
@@ -270,7 +285,8 @@ void session_note(struct server *v, struct server_session *s, const struct probl
 {
     if (!problems_any(p))
         return;
-    problems_merge(&s->problems, p);
+    if (listen_to(s))
+        problems_merge(&s->heard->problems, p);
     for (int i = 0; i < PROBLEMS; i++) {
         if (!problems_have(p, (enum problem)i))
             continue;
@@ -324,7 +340,7 @@ static bool is_watched(const struct server_session *s)
 /* Watches for what the session waits for: room for replies, or more input, or nothing while it is held. */
 static bool watch(struct server *v, struct server_session *s)
 {
-    bool waits = s->delay.due > 0 && !s->stalled; /* then nothing is read */
+    bool waits = s->due > 0 && !s->stalled; /* then nothing is read */
     bool write = s->unsent_n > 0 || (!waits && s->conn.wants_write), read = !write && !waits;
     if (s->conn.borrowed)
         return watch_one(v, s, s->conn.in, &s->in_polled, read, false) &&
@@ -360,15 +376,15 @@ static bool end(struct server *v, struct server_session *s)
 /* Counts a message whose 250 is within the n octets that were sent just now. */
 static void acknowledge(struct server *v, struct server_session *s, size_t n)
 {
-    if (s->mark == 0)
+    if (!s->pending || s->heard->mark == 0)
         return;
-    if (n < s->mark) {
-        s->mark -= n;
+    if (n < s->heard->mark) {
+        s->heard->mark -= n;
         return;
     }
-    s->mark = 0;
+    s->heard->mark = 0;
     s->pending = false;
-    s->taken_at = v->now;
+    s->heard->taken_at = v->now;
     v->pending -= s->counts;
     v->counted += s->counts;
     v->taken++;
@@ -419,11 +435,15 @@ static bool send_unsent(struct server *v, struct server_session *s)
     return true;
 }
 
+/* Input that was left after the turn before: octets in memory of their own. */
+static size_t rest_size(const struct server_session *s) { return s->heard != NULL ? s->heard->rest_n : 0; }
+
 /* Keeps the input that is left after a turn.  False if the session is gone. */
 static bool keep_rest(struct server *v, struct server_session *s, char *p, size_t n)
 {
-    if (n == 0 && s->rest_n == 0)
+    if (n == 0 && rest_size(s) == 0)
         return true;
+    struct heard *h = s->heard;
     char *rest = n > 0 ? malloc(n) : NULL;
     if (n > 0 && rest == NULL) {
         session_drop(v, s);
@@ -432,10 +452,10 @@ static bool keep_rest(struct server *v, struct server_session *s, char *p, size_
     if (n > 0)
         memcpy(rest, p, n);
     span_wipe(p, n);
-    span_wipe(s->rest, s->rest_n);
-    free(s->rest);
-    s->rest = rest;
-    s->rest_n = n;
+    span_wipe(h->rest, h->rest_n);
+    free(h->rest);
+    h->rest = rest;
+    h->rest_n = n;
     return true;
 }
 
@@ -453,14 +473,14 @@ static void settle(struct server *v, struct server_session *s)
 {
     if (may_read_on(v, s) && is_watched(s))
         return;
-    bool quiet = s->unsent_n == 0 && s->delay.due == 0 && !s->stalled; /* nothing is owed to the client */
+    bool quiet = s->unsent_n == 0 && s->due == 0 && !s->stalled; /* nothing is owed to the client */
     if (quiet && smtp_wants_tls(&s->smtp) && !s->handshaking) {
         begin_handshake(v, s);
         return;
     }
     if (quiet && (smtp_closed(&s->smtp) || s->dropping) && !end(v, s))
         return;
-    if (s->unsent_n == 0 && s->delay.due == 0 && s->hung_up && !s->ending) {
+    if (s->unsent_n == 0 && s->due == 0 && s->hung_up && !s->ending) {
         lose(v, s);
         return;
     }
@@ -473,9 +493,9 @@ static void settle(struct server *v, struct server_session *s)
 /* In the order of their times: most have the same delay, and belong at the end. */
 static void hold_back(struct server *v, struct server_session *s, int64_t due)
 {
-    s->delay.due = due;
+    s->due = due;
     move_to(&v->held, s);
-    while (s->before != NULL && s->before->delay.due > s->delay.due) {
+    while (s->before != NULL && s->before->due > s->due) {
         struct server_session *other = s->before;
         list_remove(&v->held, s);
         list_insert_before(&v->held, s, other);
@@ -505,16 +525,20 @@ static bool break_off(struct server *v, struct server_session *s, size_t said, e
 static bool postpone(struct server *v, struct server_session *s, size_t said, const struct rule *r)
 {
     size_t n = smtp_written(&s->smtp) - said;
+    if (!listen_to(s)) {
+        session_drop(v, s);
+        return false;
+    }
     if (n > 0) {
-        s->delay.reply = malloc(n);
-        if (s->delay.reply == NULL) {
+        s->heard->delay.reply = malloc(n);
+        if (s->heard->delay.reply == NULL) {
             session_drop(v, s);
             return false;
         }
-        memcpy(s->delay.reply, v->out + said, n);
+        memcpy(s->heard->delay.reply, v->out + said, n);
     }
-    s->delay.n = n;
-    s->delay.then = r->action;
+    s->heard->delay.n = n;
+    s->heard->delay.then = r->action;
     hold_back(v, s, v->now + r->delay);
     return said == 0 || send_replies(v, s, v->out, said);
 }
@@ -572,9 +596,10 @@ static void turn(struct server *v, struct server_session *s, size_t n)
 /* Puts the input that was left in front of what comes next; returns how many octets it is. */
 static size_t bring_rest(struct server *v, const struct server_session *s)
 {
-    if (s->rest_n > 0)
-        memcpy(v->in, s->rest, s->rest_n);
-    return s->rest_n;
+    size_t n = rest_size(s);
+    if (n > 0)
+        memcpy(v->in, s->heard->rest, n);
+    return n;
 }
 
 /* Goes on with that, and nothing new. */
@@ -611,10 +636,10 @@ static bool send_more(struct server *v, struct server_session *s, const char *p,
 /* False if the session is gone. */
 static bool send_delayed(struct server *v, struct server_session *s)
 {
-    char *reply = s->delay.reply;
-    size_t n = s->delay.n;
-    s->delay.reply = NULL;
-    s->delay.n = 0;
+    char *reply = s->heard->delay.reply;
+    size_t n = s->heard->delay.n;
+    s->heard->delay.reply = NULL;
+    s->heard->delay.n = 0;
     bool there = send_more(v, s, reply, n);
     free(reply);
     return there;
@@ -626,13 +651,13 @@ void session_wake(struct server *v, struct server_session *s)
         session_drop(v, s);
         return;
     }
-    s->delay.due = 0;
+    s->due = 0;
     move_to(&v->active, s);
     touch(v, s);
     if (!s->spoken && session_was_last(v)) {
         session_dismiss(v, s, "4.3.2", "No more connections are served");
-    } else if (s->delay.then > RULES_REPLY) {
-        if (break_off(v, s, 0, s->delay.then))
+    } else if (s->heard->delay.then > RULES_REPLY) {
+        if (break_off(v, s, 0, s->heard->delay.then))
             settle(v, s);
     } else if (send_delayed(v, s)) {
         if (s->unsent_n > 0)
@@ -661,8 +686,8 @@ static void shake_hands(struct server *v, struct server_session *s)
         return;
     }
     s->handshaking = false;
-    s->envelope.tls = s->conn.transport->version(&s->conn);
-    trace_tls(v->o->trace, s->number, true, s->envelope.tls);
+    s->heard->envelope.tls = s->conn.transport->version(&s->conn);
+    trace_tls(v->o->trace, s->number, true, s->heard->envelope.tls);
     smtp_secure(&s->smtp);
     turn(v, s, 0);
 }
@@ -686,7 +711,7 @@ static void hear_handshake(struct server *v, struct server_session *s)
 /* What the client says from here on is said in the handshake, or after it; nothing is held. */
 static void begin_handshake(struct server *v, struct server_session *s)
 {
-    if (io_unblock(&s->conn) < 0 || tls_start(v->o->tls, &s->conn) < 0) {
+    if (!listen_to(s) || io_unblock(&s->conn) < 0 || tls_start(v->o->tls, &s->conn) < 0) {
         session_drop(v, s);
         return;
     }
@@ -707,6 +732,10 @@ static bool read_more(struct server *v, struct server_session *s, size_t *n)
     }
     if (got < 0) {
         lose(v, s);
+        return false;
+    }
+    if (!listen_to(s)) {
+        session_drop(v, s);
         return false;
     }
     if (got == 0)
@@ -733,21 +762,24 @@ static void read_away(struct server *v, struct server_session *s)
  */
 static bool let_go(struct server *v, struct server_session *s)
 {
-    if (s->delay.due == 0)
+    if (s->due == 0)
         return true;
-    s->delay.due = 0;
+    s->due = 0;
     move_to(&v->active, s);
     if (s->pending || smtp_closed(&s->smtp))
         return send_delayed(v, s);
-    free(s->delay.reply);
-    s->delay.reply = NULL;
-    s->delay.n = 0;
+    if (s->heard != NULL) {
+        free(s->heard->delay.reply);
+        s->heard->delay.reply = NULL;
+        s->heard->delay.n = 0;
+    }
     return true;
 }
 
 void session_dismiss(struct server *v, struct server_session *s, const char *enhanced, const char *text)
 {
-    if (s->handshaking || s->faulted || (s->delay.due > 0 && s->delay.then > RULES_REPLY)) { /* nothing more is said */
+    bool broken_later = s->due > 0 && s->heard != NULL && s->heard->delay.then > RULES_REPLY;
+    if (s->handshaking || s->faulted || broken_later) { /* nothing more is said */
         session_drop(v, s);
         return;
     }
@@ -791,7 +823,7 @@ void session_serve(struct server *v, struct server_session *s)
         read_away(v, s);
         return;
     }
-    if (s->delay.due > 0 || s->dropping) { /* its time has not come yet, or it is over */
+    if (s->due > 0 || s->dropping) { /* its time has not come yet, or it is over */
         settle(v, s);
         return;
     }
@@ -837,12 +869,11 @@ bool session_start(struct server *v, struct io_conn *c, const struct io_peer *pe
     struct server_session *s = calloc(1, sizeof *s);
     if (s == NULL || os_poll_add(&v->poll, c->in, s) < 0)
         return refuse_session(s, c);
-    s->source = (struct server_source){.kind = SERVER_SESSION};
+    s->source = (struct server_source){.kind = SERVER_SESSION, .scheme = scheme};
     s->number = ++v->started;
     s->conn = *c;
     s->in_polled = c->borrowed;
     s->peer = *peer;
-    s->envelope.lmtp = scheme == IO_LMTP;
     v->nonce += NONCES;
     smtp_init(&s->smtp, scheme == IO_LMTP ? v->o->lmtp : v->o->smtp, v->nonce);
     s->deadline = v->now + v->o->idle;

@@ -19,46 +19,52 @@ struct fault {
     bool used;                       /* the rules for its end count as fired */
 };
 
-/* A session that a rule makes wait. */
+/* What a rule has a session say later. */
 struct delay {
-    int64_t due; /* when it goes on, as io_now(), or is closed if it is stalled; 0: it does not wait */
     char *reply; /* to be given then, */
     size_t n;    /* so many octets */
     enum rules_action then;
 };
 
+/* What there is of a session beyond its connection: most of its memory, so that one that idles has none of it. */
+struct heard {
+    struct envelope envelope;
+    struct problems problems; /* of the client, since the message before */
+    struct save_message *message;
+    char *rest; /* input that is not consumed yet */
+    size_t rest_n;
+    struct text head;            /* how its message begins */
+    struct smtp_refusal refusal; /* why the message was not stored; code 0: it was, or nobody wanted it */
+    struct fault fault;
+    struct delay delay;
+    size_t mark;      /* where in the output the (last) reply to a stored message ends; 0: it is not there yet */
+    int64_t taken_at; /* when its last message was acknowledged; 0: none yet */
+    bool incomplete;  /* there was no memory for its message */
+};
+
 struct server_session {
     struct server_source source; /* first, as it is what poll's tag points to */
     struct server_session *before, *after;
+    struct server_sessions *list; /* it is in */
     uint64_t number;
     int64_t deadline; /* as io_now() */
-    int64_t taken_at; /* when its last message was acknowledged; 0: none yet */
+    int64_t due;      /* when it goes on that a rule makes wait, or is closed if it is stalled; 0: it does not wait */
     struct io_conn conn;
     struct io_peer peer;
     struct smtp smtp;
-    char *rest; /* input that is not consumed yet */
-    size_t rest_n;
+    struct heard *heard; /* NULL until its client has said something, or something is to be kept of it */
+
     char *unsent;               /* replies that the client has not taken yet, */
     size_t unsent_n, unsent_at; /* so many, from there on */
-    bool pending, counts; /* a message is stored whose (last) reply has not been sent; it is one of those awaited; */
-    size_t mark;          /* where in the output that reply ends; 0: it is not there yet */
-    struct save_message *message;
-    struct smtp_refusal refusal; /* why the message was not stored; code 0: it was, or nobody wanted it */
-    struct problems problems;    /* of the client, since the message before */
-    struct envelope envelope;
-    struct text head; /* how its message begins */
-    struct fault fault;
-    struct delay delay;
-    bool stalled;                 /* it is never answered again */
-    bool dropping;                /* it is closed once the client has taken what was said before */
-    bool faulted;                 /* a rule has broken it off */
-    bool said_quit;               /* whatever the reply was; or it was not greeted, and need not */
-    bool unwatched;               /* not even polled, while it is delayed */
-    struct server_sessions *list; /* it is in */
-    bool handshaking;             /* TLS is being negotiated */
+    bool pending, counts; /* a message is stored whose (last) reply has not been sent; it is one of those awaited */
+    bool stalled;         /* it is never answered again */
+    bool dropping;        /* it is closed once the client has taken what was said before */
+    bool faulted;         /* a rule has broken it off */
+    bool said_quit;       /* whatever the reply was; or it was not greeted, and need not */
+    bool unwatched;       /* not even polled, while it is delayed */
+    bool handshaking;     /* TLS is being negotiated */
     bool spoken, quit, unread, hung_up, wants_write, ending, gone;
     bool in_polled, out_polled; /* where these are two: what is watched of them */
-    bool incomplete;            /* there was no memory for its message */
 };
 
 /* Begins a session with a client; takes over the connection, which is closed if this is false. */
