@@ -44,6 +44,32 @@ static void keep_head(struct server *v, struct server_session *s, struct span oc
     text_add(&s->heard->head, octets.p, octets.n < room ? octets.n : room);
 }
 
+bool deliver_may_pass(const struct server *v, const struct server_session *s, uint64_t left)
+{
+    struct heard *h = s->heard;
+    bool plain = s->conn.transport == NULL && v->o->n_rules == 0;
+    bool listed = listing_has_room(&v->came) && h->head.n < LISTING_HEAD_MAX;
+    if (!plain)
+        return false;
+    if (!smtp_in_message(&s->smtp)) /* of a chunk that is refused */
+        return true;
+    if (h->message == NULL || listed)
+        return false;
+    return !save_wants(h->message) || (v->mover.usable && !s->conn.borrowed && save_direct(h->message, left) >= 0);
+}
+
+ssize_t deliver_pass(struct server *v, struct server_session *s, size_t n)
+{
+    struct save_message *m = s->heard->message;
+    int error;
+    if (m == NULL || !save_wants(m))
+        return io_discard(&s->conn, v->in, n < SERVER_IN_SIZE ? n : SERVER_IN_SIZE);
+    ssize_t got = os_move(&v->mover, s->conn.in, save_direct(m, n), n, &error);
+    if (got > 0)
+        save_added(m, (size_t)got, error);
+    return got;
+}
+
 void deliver_body(struct server *v, struct server_session *s, struct span octets)
 {
     keep_head(v, s, octets);

@@ -9,6 +9,14 @@
 /* Whether one more message would be one too many. */
 bool deliver_is_full(const struct server *v);
 
+/*
+ * Whether `left` octets of mail data that are still to come need not be given to
+ * deliver_body(), because nobody wants them, or they go to a file as they are.
+ * deliver_pass() then takes up to n of them from the connection; as recv(2).
+ */
+bool deliver_may_pass(const struct server *v, const struct server_session *s, uint64_t left);
+ssize_t deliver_pass(struct server *v, struct server_session *s, size_t n);
+
 /* Takes a piece of mail data. */
 void deliver_body(struct server *v, struct server_session *s, struct span octets);
 

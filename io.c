@@ -627,7 +627,13 @@ bool io_has_octets(const struct io_conn *c)
 
 ssize_t io_discard(struct io_conn *c, void *room, size_t n)
 {
-    return c->polled && !is_ready(c->in, POLLIN) ? -1 : read_on(c, room, n);
+    ssize_t got;
+    if (c->borrowed)
+        return c->polled && !is_ready(c->in, POLLIN) ? -1 : read_on(c, room, n);
+    do
+        got = os_discard(c->in, room, n);
+    while (got < 0 && errno == EINTR);
+    return got;
 }
 
 ssize_t io_write(struct io_conn *c, const void *octets, size_t n)

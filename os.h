@@ -59,11 +59,32 @@ int os_poll_wait(struct os_poll *p, void **ready, size_t max, int64_t until, int
 /* accept(2); the socket does not block, and is closed on exec. */
 int os_accept(int fd, struct sockaddr *address, socklen_t *length);
 
+/* Takes up to n octets that a socket has, and drops them; room holds n octets, and may be written to. */
+ssize_t os_discard(int fd, void *room, size_t n);
+
 /*
  * Keeps others who do the same out of the directory that holds path, until the
  * descriptor that it returns is closed.  -1 where that cannot be.
  */
 int os_lock_directory_of(const char *path);
+
+/* ---- from a socket to a file ---- */
+
+/* What is kept for os_move() from one call to the next.  The caller allocates it. */
+struct os_mover {
+    bool usable; /* false: os_move() is not to be called */
+    int pipe[2]; /* Linux: what octets pass through, -1: not open yet */
+};
+
+void os_move_open(struct os_mover *m);
+void os_move_close(struct os_mover *m);
+
+/*
+ * Takes up to n octets that a socket has, as recv(2), and appends them to a
+ * file, without a copy of our own.  Where they could not be written, *error is
+ * errno, and they are lost; else it is 0.
+ */
+ssize_t os_move(struct os_mover *m, int from, int to, size_t n, int *error);
 
 /* ---- files that appear whole ---- */
 

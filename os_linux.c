@@ -17,7 +17,10 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-enum { RENAME_WITHOUT_REPLACING = 1 }; /* RENAME_NOREPLACE, which musl has no name for */
+enum {
+    RENAME_WITHOUT_REPLACING = 1, /* RENAME_NOREPLACE, which musl has no name for */
+    PIPE_SIZE = 1 << 20,          /* octets */
+};
 
 const char os_kind[] = "epoll";
 
@@ -111,6 +114,8 @@ int os_accept(int fd, struct sockaddr *address, socklen_t *length)
     return accept4(fd, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
+ssize_t os_discard(int fd, void *room, size_t n) { return recv(fd, room, n, MSG_TRUNC); /* of TCP nothing is copied */ }
+
 int os_lock_directory_of(const char *path)
 {
     char *copy = strdup(path);
@@ -119,6 +124,73 @@ int os_lock_directory_of(const char *path)
     if (fd >= 0)
         (void)flock(fd, LOCK_EX);
     return fd;
+}
+
+void os_move_open(struct os_mover *m) { *m = (struct os_mover){true, {-1, -1}}; }
+
+void os_move_close(struct os_mover *m)
+{
+    for (int i = 0; i < 2; i++) {
+        if (m->pipe[i] >= 0)
+            (void)close(m->pipe[i]);
+        m->pipe[i] = -1;
+    }
+}
+
+/* Writes n octets that are in the pipe to a file. */
+static int empty_pipe(const struct os_mover *m, int to, size_t n)
+{
+    char block[16 * 1024];
+    while (n > 0) {
+        ssize_t put = splice(m->pipe[0], NULL, to, NULL, n, SPLICE_F_MOVE);
+        if (put < 0 && errno == EINVAL) { /* the file system cannot do that */
+            put = read(m->pipe[0], block, n < sizeof block ? n : sizeof block);
+            for (ssize_t done = 0, one; done < put; done += one) {
+                one = write(to, block + done, (size_t)(put - done));
+                if (one <= 0)
+                    return -1;
+            }
+        }
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0)
+            return -1;
+        n -= (size_t)put;
+    }
+    return 0;
+}
+
+static int open_pipe(struct os_mover *m)
+{
+    if (m->pipe[0] >= 0)
+        return 0;
+    if (pipe2(m->pipe, O_CLOEXEC) < 0)
+        return -1;
+    (void)fcntl(m->pipe[1], F_SETPIPE_SZ, PIPE_SIZE); /* or it stays as small as it is */
+    return 0;
+}
+
+ssize_t os_move(struct os_mover *m, int from, int to, size_t n, int *error)
+{
+    *error = 0;
+    if (open_pipe(m) < 0) {
+        m->usable = false;
+        errno = EAGAIN; /* there is another way */
+        return -1;
+    }
+    ssize_t got;
+    do
+        got = splice(from, NULL, m->pipe[1], NULL, n, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    while (got < 0 && errno == EINTR);
+    if (got < 0 && errno == EINVAL) {
+        m->usable = false;
+        errno = EAGAIN;
+    }
+    if (got > 0 && empty_pipe(m, to, (size_t)got) < 0) {
+        *error = errno != 0 ? errno : EIO;
+        os_move_close(m);
+    }
+    return got;
 }
 
 int os_create_unnamed(int directory, mode_t mode)

@@ -260,13 +260,16 @@ static int open_file(struct save_message *m)
     return 0;
 }
 
+/* Where its file is. */
+static const char *place_of(const struct save_message *m) { return m->to->final >= 0 ? m->to->o.directory : "TMPDIR"; }
+
 /* Writes the buffer to the file. */
 static int flush(struct save_message *m)
 {
     if (m->fd < 0 && open_file(m) < 0)
         return -1;
     if (write_all(m->fd, m->buffer, m->n) < 0)
-        return fail(m, errno, m->to->final >= 0 ? m->to->o.directory : "TMPDIR");
+        return fail(m, errno, place_of(m));
     m->n = 0;
     return 0;
 }
@@ -286,6 +289,11 @@ static void append(struct save_message *m, const char *p, size_t n)
 {
     m->total += n;
     while (n > 0 && m->error == 0) {
+        if (m->n == 0 && m->fd >= 0 && n >= BUFFER) { /* there is nothing to be collected */
+            if (write_all(m->fd, p, n) < 0)
+                (void)fail(m, errno, place_of(m));
+            return;
+        }
         if (m->n == m->size && (m->size < BUFFER ? grow(m) : flush(m)) < 0)
             return;
         size_t part = n < m->size - m->n ? n : m->size - m->n;
@@ -294,6 +302,21 @@ static void append(struct save_message *m, const char *p, size_t n)
         p += part;
         n -= part;
     }
+}
+
+int save_direct(struct save_message *m, uint64_t n)
+{
+    bool large = m->fd >= 0 || m->n + n > BUFFER;
+    if (!m->crlf || m->error != 0 || !large)
+        return -1;
+    return (m->n > 0 || m->fd < 0) && flush(m) < 0 ? -1 : m->fd;
+}
+
+void save_added(struct save_message *m, size_t n, int error)
+{
+    m->total += n;
+    if (error != 0)
+        (void)fail(m, error, place_of(m));
 }
 
 void save_begin(struct save_message *m, struct save *to, bool exact)
@@ -305,13 +328,17 @@ void save_begin(struct save_message *m, struct save *to, bool exact)
     m->temporary[0] = m->asked[0] = m->name[0] = '\0';
 }
 
+bool save_wants(const struct save_message *m)
+{
+    const struct save_options *o = &m->to->o;
+    return o->directory != NULL || o->stream >= 0 || o->render != NULL;
+}
+
 /* CRLF becomes LF; a CR alone stays, so one at the end has to wait. */
 void save_add(struct save_message *m, const char *octets, size_t n)
 {
-    const struct save_options *o = &m->to->o;
-    if ((o->directory == NULL && o->stream < 0 && o->render == NULL) || n == 0)
+    if (!save_wants(m) || n == 0)
         return;
-
     if (m->crlf) {
         append(m, octets, n);
         return;
@@ -469,7 +496,7 @@ static int copy_to_stream(struct save_message *m, bool is_file)
     for (;;) {
         ssize_t got = pread(m->fd, block, sizeof block, at);
         if (got < 0)
-            return fail(m, errno, m->to->final >= 0 ? m->to->o.directory : "TMPDIR");
+            return fail(m, errno, place_of(m));
         if (got == 0)
             return 0;
         if (write_stream(m, is_file, block, (size_t)got) < 0)
@@ -617,7 +644,7 @@ static int write_mbox(struct save_message *m, bool is_file, struct span octets, 
         quote(q, block, (size_t)got);
     }
     if (got < 0)
-        (void)fail(m, errno, m->to->final >= 0 ? m->to->o.directory : "TMPDIR");
+        (void)fail(m, errno, place_of(m));
     release(q);
     put_quoted(q, "\n\n", q->last != '\n' ? 2 : 1);
     flush_quoter(q);

@@ -101,6 +101,18 @@ const char *save_temporary(void);
 /* With exact it is not changed at all, whatever the options say of line ends. */
 void save_begin(struct save_message *m, struct save *to, bool exact);
 
+/* Whether its octets go anywhere. */
+bool save_wants(const struct save_message *m);
+
+/*
+ * A descriptor that n further octets may be written to without save_add(), as
+ * they are to be stored as they are, and are too many to be collected; -1 if
+ * there is none such.  save_added() tells that it was done, and with what error (an
+ * errno, 0 if none).
+ */
+int save_direct(struct save_message *m, uint64_t n);
+void save_added(struct save_message *m, size_t n, int error);
+
 /* Adds octets as they came over the wire. */
 void save_add(struct save_message *m, const char *octets, size_t n);
 

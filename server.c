@@ -174,6 +174,7 @@ static uint64_t first_nonce(void)
 int server_open(struct server *v, const struct server_options *o)
 {
     *v = (struct server){.o = o, .listening = true};
+    os_move_open(&v->mover);
     v->in = malloc(SERVER_IN_SIZE);
     v->out = malloc(SERVER_OUT_SIZE);
     if (os_poll_open(&v->poll) < 0 || v->in == NULL || v->out == NULL) {
@@ -196,6 +197,7 @@ void server_close(struct server *v)
     session_free_gone(v);
     listing_close(&v->came);
     os_poll_close(&v->poll);
+    os_move_close(&v->mover);
     free(v->in);
     free(v->out);
     v->in = v->out = NULL;

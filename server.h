@@ -72,6 +72,7 @@ struct server {
     struct server_sessions held;   /* whom a rule makes wait, in the order of their times */
     struct server_sessions ending; /* the last reply given, waiting for the client to close; likewise */
     struct server_sessions gone;   /* closed in this step: poll may have named them, so they are freed after it */
+    struct os_mover mover;
     char *in, *out;    /* SERVER_IN_SIZE and SERVER_OUT_SIZE octets, lent to the engine of the session that is served */
     int64_t now;       /* of this step, as io_now() */
     int64_t grace;     /* when stopping: when those who are left are told 421 */

@@ -34,8 +34,9 @@
 enum {
     IN_SIZE = SERVER_IN_SIZE,
     OUT_SIZE = SERVER_OUT_SIZE,
-    READS_MAX = 16,   /* buffers read from one session in its turn */
-    NONCES = 1 << 20, /* challenges of a session at most, before they meet those of the next */
+    READS_MAX = 16,     /* buffers read from one session in its turn */
+    PASS_MAX = 1 << 20, /* octets of a chunk that pass at once */
+    NONCES = 1 << 20,   /* challenges of a session at most, before they meet those of the next */
 };
 
 /* ---- lists, in the order of deadlines: each has one delay for all ---- */
@@ -539,7 +540,7 @@ static bool postpone(struct server *v, struct server_session *s, size_t said, co
     }
     s->heard->delay.n = n;
     s->heard->delay.then = r->action;
-    hold_back(v, s, v->now + r->delay);
+    hold_back(v, s, v->now + r->delay + 1); /* what that clock shows has lost part of a millisecond */
     return said == 0 || send_replies(v, s, v->out, said);
 }
 
@@ -721,10 +722,9 @@ static void begin_handshake(struct server *v, struct server_session *s)
 
 /* ---- what comes ---- */
 
-/* Reads on behind what was held back.  False if there is nothing to be done with it. */
-static bool read_more(struct server *v, struct server_session *s, size_t *n)
+/* What has come of octets that were asked for.  False if there is nothing to be done with it. */
+static bool hear(struct server *v, struct server_session *s, ssize_t got, size_t asked)
 {
-    ssize_t got = io_read(&s->conn, v->in + *n, IN_SIZE - *n);
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
         if (!watch(v, s))
             session_drop(v, s);
@@ -742,9 +742,31 @@ static bool read_more(struct server *v, struct server_session *s, size_t *n)
         s->hung_up = true;
     else
         client_spoke(v, s);
-    s->unread = (size_t)got == IN_SIZE - *n;
-    *n += (size_t)got;
+    s->unread = (size_t)got == asked;
     return true;
+}
+
+/* Lets octets of a chunk go where they are wanted, past the engine.  False if there is nothing to be done. */
+static bool pass(struct server *v, struct server_session *s)
+{
+    uint64_t left = smtp_passable(&s->smtp);
+    size_t asked = left < PASS_MAX ? (size_t)left : PASS_MAX;
+    ssize_t got = deliver_pass(v, s, asked);
+    bool good = hear(v, s, got, asked);
+    if (good)
+        smtp_pass(&s->smtp, (uint64_t)got);
+    return good;
+}
+
+/* Reads on behind the n octets that were held back.  False if there is nothing to be done with it. */
+static bool read_more(struct server *v, struct server_session *s, size_t *n)
+{
+    size_t asked = IN_SIZE - *n;
+    ssize_t got = io_read(&s->conn, v->in + *n, asked);
+    bool good = hear(v, s, got, asked);
+    if (good)
+        *n += (size_t)got;
+    return good;
 }
 
 /* Reads what a client sends after our last reply, so that closing does not reset the connection. */
@@ -837,8 +859,9 @@ void session_serve(struct server *v, struct server_session *s)
     }
     bool more = true; /* what filled the buffer is hardly all there is */
     for (int i = 0; i < READS_MAX && more; i++) {
+        uint64_t passable = smtp_passable(&s->smtp);
         size_t n = bring_rest(v, s);
-        more = read_more(v, s, &n);
+        more = passable > 0 && deliver_may_pass(v, s, passable) ? pass(v, s) : read_more(v, s, &n);
         if (more)
             turn(v, s, n);
         more = more && s->unread && may_read_on(v, s);

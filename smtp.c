@@ -406,6 +406,20 @@ static bool next_of_chunk(struct smtp *s, struct smtp_event *e)
     return s->chunk == 0 && end_of_chunk(s, e);
 }
 
+uint64_t smtp_passable(const struct smtp *s)
+{
+    bool looks = s->config->strict || s->config->examine;
+    return s->in_chunk && s->in == s->in_end && (!looks || s->chunk_refused.code != 0) ? s->chunk : 0;
+}
+
+void smtp_pass(struct smtp *s, uint64_t n)
+{
+    assert(n <= s->chunk);
+    s->chunk -= n;
+    if (s->chunk_refused.code == 0)
+        s->size += n;
+}
+
 /* ---- the session ---- */
 
 void smtp_init(struct smtp *s, const struct smtp_config *config, uint64_t nonce)

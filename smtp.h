@@ -272,6 +272,15 @@ bool smtp_closed(const struct smtp *s);
 /* Whether smtp_next() can say nothing before there is more input: all of it is consumed, and no reply is due. */
 bool smtp_wants_input(const struct smtp *s);
 
+/*
+ * How many of the octets still to come are of a chunk that nobody has to look at
+ * here: instead of being lent, so many may go where the application wants
+ * them, or nowhere, without an SMTP_BODY.  0 if there are none such.  smtp_pass()
+ * tells that n of them did.
+ */
+uint64_t smtp_passable(const struct smtp *s);
+void smtp_pass(struct smtp *s, uint64_t n);
+
 /* Whether mail data are under way: after the 354 or the first BDAT, before the (last) reply at their end. */
 bool smtp_in_message(const struct smtp *s);
 

@@ -29,20 +29,31 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { EVENTS = 256, READ = 65536, PATIENCE = 60000 /* milliseconds without a reply */ };
+enum {
+    EVENTS = 256,
+    READ = 65536,
+    PATIENCE = 60000,  /* milliseconds without a reply */
+    BLOCK = 78 * 4096, /* octets: what a large message repeats, so that it takes no memory that a server would have */
+    PIECES = 3,
+};
+
+/* n octets: those at p, again and again. */
+struct piece {
+    const char *p;
+    size_t size, n;
+};
 
 struct step {
-    const char *octets;
-    size_t n;
+    struct piece pieces[PIECES]; /* those that there are first */
     int replies;
     int messages; /* how many of these accept a message */
 };
 
 struct client {
     int fd;
-    size_t step, sent; /* which one, and how many of its octets are sent */
-    int replies;       /* of it still to come */
-    char line[4];      /* how the line at hand begins */
+    size_t step, piece, sent; /* which one, and how many octets of the piece are sent */
+    int replies;              /* of it still to come */
+    char line[4];             /* how the line at hand begins */
     size_t line_n;
 };
 
@@ -80,12 +91,12 @@ static void *get_memory(size_t n)
 
 /* ---- what is said ---- */
 
-/* A header and lines of 76 characters, of o.size octets in all. */
+/* A header and lines of 76 characters, of o.size octets in all, or the block that makes a larger one. */
 static char *make_message(size_t *n)
 {
     static const char header[] = "From: a@x.test\r\nTo: b@x.test\r\nSubject: load\r\n\r\n";
-    char *p = get_memory((size_t)o.size);
-    *n = (size_t)o.size;
+    *n = o.size < BLOCK ? (size_t)o.size : BLOCK;
+    char *p = get_memory(*n);
     for (size_t i = 0; i < *n; i++) {
         size_t column = i % 78;
         p[i] = column == 76 ? '\r' : column == 77 ? '\n' : (char)('a' + column % 26);
@@ -113,7 +124,19 @@ static char *read_message(size_t *n)
 
 static void add_step(const char *p, size_t n, int replies, int messages)
 {
-    steps[n_steps++] = (struct step){p, n, replies, messages};
+    steps[n_steps++] = (struct step){{{p, n, n}}, replies, messages};
+}
+
+/* A message that is larger than its block. */
+static void add_large(const char *before, const char *block, const char *behind, int replies)
+{
+    steps[n_steps++] = (struct step){
+        {{before, strlen(before), strlen(before)},
+         {block, BLOCK, (size_t)o.size},
+         {behind, strlen(behind), strlen(behind)}},
+        replies,
+        1,
+    };
 }
 
 static void say(const char *text, int replies) { add_step(text, strlen(text), replies, 0); }
@@ -129,12 +152,18 @@ static char *join(const char *a, size_t n, const char *b, size_t k, size_t *size
 
 static void write_chunks(const char *message, size_t n)
 {
-    char command[160];
+    static char command[160];
+    bool large = o.file == NULL && o.size > BLOCK;
     size_t k =
-        (size_t)snprintf(command, sizeof command, "MAIL FROM:<a@x.test>\r\nRCPT TO:<b@x.test>\r\nBDAT %zu LAST\r\n", n);
-    const char *all = join(command, k, message, n, &k);
-    for (long i = 0; i < o.messages; i++)
-        add_step(all, k, 3, 1);
+        (size_t)snprintf(command, sizeof command, "MAIL FROM:<a@x.test>\r\nRCPT TO:<b@x.test>\r\nBDAT %zu LAST\r\n",
+                         large ? (size_t)o.size : n);
+    const char *all = large ? NULL : join(command, k, message, n, &k);
+    for (long i = 0; i < o.messages; i++) {
+        if (large)
+            add_large(command, message, "", 3);
+        else
+            add_step(all, k, 3, 1);
+    }
 }
 
 static void write_data(const char *message, size_t n)
@@ -143,6 +172,7 @@ static void write_data(const char *message, size_t n)
     size_t k, all_n;
     const char *data = join(message, n, ".\r\n", 3, &k);
     const char *all = join(data, k, group, sizeof group - 1, &all_n);
+    bool large = o.file == NULL && o.size > BLOCK;
     for (long i = 0; i < o.messages; i++) {
         if (o.pipelined && (i == 0 || !o.deep)) {
             say(group, 3);
@@ -151,7 +181,9 @@ static void write_data(const char *message, size_t n)
             say("RCPT TO:<b@x.test>\r\n", 1);
             say("DATA\r\n", 1);
         }
-        if (o.deep && i + 1 < o.messages)
+        if (large)
+            add_large("", message, "\r\n.\r\n", 1);
+        else if (o.deep && i + 1 < o.messages)
             add_step(all, all_n, 4, 1);
         else
             add_step(data, k, 1, 1);
@@ -178,11 +210,15 @@ static void write_session(void)
 static bool send_step(struct client *c)
 {
     const struct step *s = &steps[c->step];
-    while (c->sent < s->n) {
-        ssize_t n = send(c->fd, s->octets + c->sent, s->n - c->sent, MSG_NOSIGNAL);
-        if (n < 0)
-            return errno == EAGAIN || errno == EINTR;
-        c->sent += (size_t)n;
+    for (; c->piece < PIECES; c->piece++, c->sent = 0) {
+        const struct piece *t = &s->pieces[c->piece];
+        while (c->sent < t->n) {
+            size_t at = c->sent % t->size, most = t->size - at < t->n - c->sent ? t->size - at : t->n - c->sent;
+            ssize_t n = send(c->fd, t->p + at, most, MSG_NOSIGNAL);
+            if (n < 0)
+                return errno == EAGAIN || errno == EINTR;
+            c->sent += (size_t)n;
+        }
     }
     return true;
 }
@@ -192,7 +228,7 @@ static bool begin_step(struct client *c)
 {
     if (c->step == n_steps)
         return false;
-    c->sent = 0;
+    c->piece = c->sent = 0;
     c->replies = steps[c->step].replies;
     return send_step(c);
 }
