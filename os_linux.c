@@ -203,16 +203,31 @@ int os_create_unnamed(int directory, mode_t mode)
     return fd;
 }
 
-int os_name_unnamed(int fd, int directory, const char *name)
+/* By its descriptor, which only some may (ENOENT: we may not). */
+static int link_descriptor(int fd, int directory, const char *name)
 {
-    /* by the descriptor where we may (ENOENT: we may not), else by its name in /proc */
-    if (linkat(fd, "", directory, name, AT_EMPTY_PATH) == 0)
-        return 0;
-    if (errno != ENOENT)
-        return -1;
+    return linkat(fd, "", directory, name, AT_EMPTY_PATH);
+}
+
+/* By its name in /proc, which all may where that is. */
+static int link_proc(int fd, int directory, const char *name)
+{
     char path[32];
     (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    int status = linkat(AT_FDCWD, path, directory, name, AT_SYMLINK_FOLLOW);
+    return linkat(AT_FDCWD, path, directory, name, AT_SYMLINK_FOLLOW);
+}
+
+int os_name_unnamed(int fd, int directory, const char *name)
+{
+    static bool only_proc; /* what has been refused once is not asked for again */
+    if (!only_proc) {
+        if (link_descriptor(fd, directory, name) == 0)
+            return 0;
+        if (errno != ENOENT)
+            return -1;
+    }
+    int status = link_proc(fd, directory, name);
+    only_proc = only_proc || status == 0;
     if (status < 0 && errno == EPERM)
         errno = ENOENT; /* the directory itself is gone */
     return status;

@@ -32,10 +32,12 @@
 #include <unistd.h>
 
 #include "os.h"
+#include "scan.h"
 
 enum {
     FIRST = 4096,       /* octets of the buffer at first; it doubles */
     BUFFER = 64 * 1024, /* and at most */
+    STEP = 16 * 1024,   /* octets taken at once */
     PIECE = PIPE_BUF,   /* what a pipe takes at once, when it takes anything */
     FEW = 8,            /* names tried with the next number */
     LOCK_RETRY = -1,    /* for wait(): no descriptor, but a moment */
@@ -274,15 +276,20 @@ static int flush(struct save_message *m)
     return 0;
 }
 
-static int grow(struct save_message *m)
+/* Makes room for n octets, not many more than STEP, in the buffer. */
+static int reserve(struct save_message *m, size_t n)
 {
-    size_t size = m->size > 0 ? m->size * 2 : FIRST;
-    char *buffer = realloc(m->buffer, size);
-    if (buffer == NULL)
-        return fail(m, ENOMEM, "memory");
-    m->buffer = buffer;
-    m->size = size;
-    return 0;
+    size_t size = m->size > 0 ? m->size : FIRST;
+    while (size < BUFFER && size - m->n < n)
+        size *= 2;
+    if (size > m->size) {
+        char *buffer = realloc(m->buffer, size);
+        if (buffer == NULL)
+            return fail(m, ENOMEM, "memory");
+        m->buffer = buffer;
+        m->size = size;
+    }
+    return size - m->n < n ? flush(m) : 0;
 }
 
 static void append(struct save_message *m, const char *p, size_t n)
@@ -294,14 +301,34 @@ static void append(struct save_message *m, const char *p, size_t n)
                 (void)fail(m, errno, place_of(m));
             return;
         }
-        if (m->n == m->size && (m->size < BUFFER ? grow(m) : flush(m)) < 0)
+        size_t part = n < STEP ? n : STEP;
+        if (reserve(m, part) < 0)
             return;
-        size_t part = n < m->size - m->n ? n : m->size - m->n;
         memcpy(m->buffer + m->n, p, part);
         m->n += part;
         p += part;
         n -= part;
     }
+}
+
+/* The same with each CRLF as LF; there is room.  A CR alone stays, so one at the end has to wait. */
+static void append_with_lf(struct save_message *m, const char *p, size_t n)
+{
+    char *start = m->buffer + m->n, *out = start;
+    const char *end = p + n;
+    bool cr = m->cr;
+    while (p < end) {
+        if (cr && *p != '\n')
+            *out++ = '\r';
+        size_t k = scan_copy_to_cr(out, p, end);
+        out += k;
+        p += k;
+        cr = p < end;
+        p += cr;
+    }
+    m->cr = cr;
+    m->n += (size_t)(out - start);
+    m->total += (uint64_t)(out - start);
 }
 
 int save_direct(struct save_message *m, uint64_t n)
@@ -334,26 +361,22 @@ bool save_wants(const struct save_message *m)
     return o->directory != NULL || o->stream >= 0 || o->render != NULL;
 }
 
-/* CRLF becomes LF; a CR alone stays, so one at the end has to wait. */
 void save_add(struct save_message *m, const char *octets, size_t n)
 {
-    if (!save_wants(m) || n == 0)
+    if (!save_wants(m))
         return;
     if (m->crlf) {
         append(m, octets, n);
         return;
     }
-    if (m->cr && *octets != '\n')
-        append(m, "\r", 1);
-    m->cr = false;
-    const char *end = octets + n, *cr;
-    while ((cr = memchr(octets, '\r', (size_t)(end - octets))) != NULL) {
-        bool crlf = cr + 1 < end && cr[1] == '\n';
-        m->cr = cr + 1 == end;
-        append(m, octets, (size_t)(cr - octets) + !(crlf || m->cr));
-        octets = cr + 1;
+    while (n > 0 && m->error == 0) {
+        size_t part = n < STEP ? n : STEP;
+        if (reserve(m, part + 1 + SCAN_BEHIND) < 0)
+            return;
+        append_with_lf(m, octets, part);
+        octets += part;
+        n -= part;
     }
-    append(m, octets, (size_t)(end - octets));
 }
 
 /* ---- the file ---- */
@@ -372,6 +395,17 @@ static void number_name(struct save_message *m, int taken)
                        m->asked + n);
 }
 
+/* "0001.eml": a number of four digits or more. */
+static void write_number(char name[SAVE_NAME_MAX], uint64_t number)
+{
+    char digits[24], *end = digits + sizeof digits, *first = ascii_put_number(end, number);
+    while (end - first < 4)
+        *--first = '0';
+    size_t n = (size_t)(end - first);
+    memcpy(name, first, n);
+    memcpy(name + n, ".eml", sizeof ".eml");
+}
+
 /* The number goes up by one where another process was first; after many, the directory knows better. */
 static int next_name(struct save_message *m, int taken)
 {
@@ -386,7 +420,7 @@ static int next_name(struct save_message *m, int taken)
     }
     if (taken > 0 && taken % TAKEN_MAX == 0 && find_next(to) < 0)
         return -1;
-    (void)snprintf(m->name, sizeof m->name, "%04ju.eml", (uintmax_t)to->next++);
+    write_number(m->name, to->next++);
     return 0;
 }
 

@@ -1,6 +1,6 @@
 /*
- * scan.h - two searches in mail data: for a line that begins with a dot, and for
- * octets that are odd.
+ * scan.h - searches in mail data: for a line that begins with a dot, for the CR at
+ * the end of one, for octets that are odd.
  *
  * scan_lf_dot() returns the first LF in [p, end) that a dot follows, or NULL.
  * It compares two rows of octets, one shifted by one, so that short lines cost
@@ -94,6 +94,47 @@ static inline const char *scan_lf_dot(const char *p, const char *end)
     return scan_lf_dot_neon(p, end);
 #else
     return scan_lf_dot_words(p, end);
+#endif
+}
+
+/*
+ * Copies what there is in front of the first CR in [p, end), or all of it;
+ * returns how many octets that is.  Up to SCAN_BEHIND octets behind these may be
+ * overwritten in out.
+ */
+enum { SCAN_BEHIND = 16 };
+
+static inline size_t scan_copy_to_cr_portable(char *out, const char *p, const char *end)
+{
+    const char *cr = memchr(p, '\r', (size_t)(end - p));
+    size_t n = (size_t)((cr != NULL ? cr : end) - p);
+    memcpy(out, p, n);
+    return n;
+}
+
+#if defined(__SSE2__)
+static inline size_t scan_copy_to_cr_sse2(char *out, const char *p, const char *end)
+{
+    size_t n = 0, most = (size_t)(end - p);
+    if (most >= 16) {
+        for (size_t last = most - 16; n <= last; n += 16) {
+            __m128i row = _mm_loadu_si128((const __m128i *)(const void *)(p + n));
+            _mm_storeu_si128((__m128i *)(void *)(out + n), row);
+            unsigned mask = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(row, _mm_set1_epi8('\r')));
+            if (mask != 0)
+                return n + (size_t)__builtin_ctz(mask);
+        }
+    }
+    return n + scan_copy_to_cr_portable(out + n, p + n, end);
+}
+#endif
+
+static inline size_t scan_copy_to_cr(char *out, const char *p, const char *end)
+{
+#if defined(__SSE2__)
+    return scan_copy_to_cr_sse2(out, p, end);
+#else
+    return scan_copy_to_cr_portable(out, p, end);
 #endif
 }
 
