@@ -254,13 +254,33 @@ static void serve_source(struct server *v, struct server_source *source)
     }
 }
 
+static int64_t microseconds(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* As os_poll_wait(); busily at first, where that is asked for: to wake up takes some machines longer than to answer. */
+static int wait_for_clients(struct server *v, void **ready, int64_t until)
+{
+    int n = 0;
+    if (v->o->busy_poll > 0 && v->open > 0) {
+        int64_t end = microseconds() + v->o->busy_poll;
+        do
+            n = os_poll_wait(&v->poll, ready, READY_MAX, v->now, v->now);
+        while (n == 0 && microseconds() < end);
+    }
+    return n != 0 ? n : os_poll_wait(&v->poll, ready, READY_MAX, until, v->now);
+}
+
 int server_step(struct server *v, int64_t until)
 {
     if (v->room == 0)
         v->room = count_room();
     int64_t asked = v->now, next = next_deadline(v);
     void *ready[READY_MAX];
-    int n = os_poll_wait(&v->poll, ready, READY_MAX, until < next ? until : next, asked);
+    int n = wait_for_clients(v, ready, until < next ? until : next);
     if (n < 0)
         return -1;
     v->now = io_now();

@@ -41,6 +41,7 @@ struct server_options {
     struct rule *rules;       /* of --on, */
     size_t n_rules;           /* so many */
     int64_t idle;             /* milliseconds without a word before 421; RFC 5321 4.5.3.2.7 */
+    int64_t busy_poll;        /* microseconds to wait without sleeping, while somebody is connected */
     uint64_t max_connections; /* open at once; 0 for no limit */
     uint64_t max_sessions;    /* to be served in all, 0 for no limit: no more are accepted after these */
     uint64_t max_messages;    /* to be acknowledged in all, 0 for no limit: further ones are told 421 */

@@ -1,7 +1,8 @@
 /*
  * fuzz_smtp.c - the engine with any input at all: however the input is cut and
  * however little room there is for replies, the replies, the mail data and the
- * events are the same, and every reply is one.
+ * events are the same, and every reply is one; and whether octets of chunks pass
+ * through it or by it.
  *
  * The first three octets choose a configuration and a policy, the fourth seeds
  * the cuts; the rest is what the client says.  As a libFuzzer target, or,
@@ -116,7 +117,7 @@ static void run(struct outcome *o, const char *input, size_t n, struct choice ch
                                  .extensions = SMTP_EXT_ALL & ~((unsigned)choice.extensions << 3 | choice.config >> 5),
                                  .lmtp = choice.config & 1,
                                  .strict = choice.config & 2,
-                                 .examine = true,
+                                 .examine = !(choice.config & 16),
                                  .require_auth = choice.config & 4,
                                  .require_tls = choice.config & 8};
     struct smtp s;
@@ -130,7 +131,13 @@ static void run(struct outcome *o, const char *input, size_t n, struct choice ch
         size_t step = seed == 0 ? n - at : 1 + (seed >> 16) % 24;
         step = step < n - at ? step : n - at;
         seed = seed == 0 ? 0 : seed * 1103515245 + 12345;
-        add(&left, input + at, step);
+        size_t passed = seed != 0 && left.n == 0 ? (size_t)smtp_passable(&s) : 0;
+        passed = passed < step ? passed : step;
+        if (passed > 0) {
+            add(&o->mail, input + at, passed);
+            smtp_pass(&s, passed);
+        }
+        add(&left, input + at + passed, step - passed);
         at += step;
         char *lent = malloc(left.n + 1); /* so that reading past the end is seen */
         must(lent != NULL);

@@ -269,6 +269,61 @@ static void test_chunks_are_told_apart(void **state)
     assert_false(smtp_in_message(&f.s));
 }
 
+/* Octets of a chunk that are not lent count all the same, and the reply to them waits until the last one has passed. */
+static void test_octets_pass(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, "EHLO t\r\nMAIL FROM:<>\r\nRCPT TO:<b>\r\nBDAT 100000 LAST\r\nabc");
+    next(&f, SMTP_HELO, 250);
+    next(&f, SMTP_MAIL, 250);
+    next(&f, SMTP_RCPT, 250);
+    assert_int_equal(smtp_passable(&f.s), 0);
+    next(&f, SMTP_BDAT, 0);
+    assert_int_equal(smtp_passable(&f.s), 0); /* some are lent */
+    next(&f, SMTP_BODY, 0);
+    assert_false(smtp_next(&f.s, &f.e));
+    assert_int_equal(smtp_passable(&f.s), 99997);
+    smtp_pass(&f.s, 99000);
+    assert_false(smtp_next(&f.s, &f.e));
+    smtp_pass(&f.s, 997);
+    assert_int_equal(smtp_passable(&f.s), 0);
+    next(&f, SMTP_EOM, 250);
+    assert_int_equal(f.e.size, 100000);
+}
+
+/* None of those that have to be looked at. */
+static void test_examined_octets_do_not_pass(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, "EHLO t\r\nMAIL FROM:<>\r\nRCPT TO:<b>\r\nBDAT 100000 LAST\r\n");
+    struct smtp_config examining = config;
+    examining.examine = true;
+    f.s.config = &examining;
+    next(&f, SMTP_HELO, 250);
+    next(&f, SMTP_MAIL, 250);
+    next(&f, SMTP_RCPT, 250);
+    next(&f, SMTP_BDAT, 0);
+    assert_false(smtp_next(&f.s, &f.e));
+    assert_int_equal(smtp_passable(&f.s), 0);
+}
+
+/* Of a chunk that is refused nothing counts. */
+static void test_refused_octets_pass(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, "EHLO t\r\nMAIL FROM:<>\r\nBDAT 100000 LAST\r\n");
+    next(&f, SMTP_HELO, 250);
+    next(&f, SMTP_MAIL, 250);
+    next(&f, SMTP_BDAT, 0);
+    assert_false(smtp_next(&f.s, &f.e));
+    assert_int_equal(smtp_passable(&f.s), 100000);
+    smtp_pass(&f.s, 100000);
+    next(&f, SMTP_CHUNK, 503);
+}
+
 static void test_keywords(void **state)
 {
     (void)state;
@@ -290,8 +345,8 @@ static void check_scan(scan *form)
     static const char letters[] = {'\n', '.', 'a', '\r', '\x0b', '/', '\x8a', '\xae'};
     unsigned seed = 1;
     for (int round = 0; round < 200000; round++) {
-        char text[80];
-        size_t n = (seed >> 8) % 70, start = (seed >> 20) % 8;
+        char text[240];
+        size_t n = (seed >> 8) % 230, start = (seed >> 20) % 8;
         for (size_t i = 0; i < sizeof text; i++) {
             seed = seed * 1103515245 + 12345;
             text[i] = letters[(seed >> 16) % (round % 2 ? 8 : 3)];
@@ -316,6 +371,52 @@ static void test_search_by_vectors(void **state)
 {
     (void)state;
     check_scan(scan_lf_dot);
+}
+
+/* ---- the copy up to a CR, and the look whether all is plain ---- */
+
+/* Each length and place of the first CR, with another behind it; nothing before it is different, nor far behind it. */
+static void test_copy_to_cr(void **state)
+{
+    (void)state;
+    for (size_t n = 0; n <= 70; n++) {
+        char *exact = malloc(n + 1), out[70 + SCAN_BEHIND + 1]; /* so that reading past the end is seen */
+        assert_non_null(exact);
+        for (size_t at = 0; at <= n; at++) {
+            for (size_t i = 0; i < n; i++)
+                exact[1 + i] = (char)('a' + i % 26);
+            if (at < n)
+                exact[1 + at] = '\r';
+            if (at + 3 < n)
+                exact[1 + at + 3] = '\r';
+            memset(out, '#', sizeof out);
+            assert_int_equal(scan_copy_to_cr(out, exact + 1, exact + 1 + n), at);
+            assert_memory_equal(out, exact + 1, at);
+            assert_int_equal(out[at + SCAN_BEHIND], '#');
+            assert_int_equal(scan_copy_to_cr_portable(out, exact + 1, exact + 1 + n), at);
+            assert_memory_equal(out, exact + 1, at);
+        }
+        free(exact);
+    }
+}
+
+/* Each octet at each place. */
+static void test_plain(void **state)
+{
+    (void)state;
+    for (size_t n = 1; n <= 34; n++) {
+        char *exact = malloc(n + 1);
+        assert_non_null(exact);
+        for (size_t at = 0; at < n; at++) {
+            for (int octet = 0; octet < 256; octet++) {
+                memset(exact + 1, 'a', n);
+                exact[1 + at] = (char)octet;
+                assert_int_equal(scan_is_plain(exact + 1, exact + 1 + n), octet >= 0x0e && octet < 0x80);
+                assert_int_equal(span_has_8bit((struct span){exact + 1, n}), octet >= 0x80);
+            }
+        }
+        free(exact);
+    }
 }
 
 /* ---- the search for what is odd ---- */
@@ -507,6 +608,11 @@ int main(void)
         cmocka_unit_test(test_a_secret_is_shown_once_and_wiped),
         cmocka_unit_test(test_what_came_before_tls_is_dropped),
         cmocka_unit_test(test_chunks_are_told_apart),
+        cmocka_unit_test(test_octets_pass),
+        cmocka_unit_test(test_examined_octets_do_not_pass),
+        cmocka_unit_test(test_refused_octets_pass),
+        cmocka_unit_test(test_copy_to_cr),
+        cmocka_unit_test(test_plain),
         cmocka_unit_test(test_keywords),
         cmocka_unit_test(test_search_by_words),
         cmocka_unit_test(test_search_by_vectors),

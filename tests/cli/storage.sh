@@ -211,6 +211,55 @@ t_full_disk() {
     trap - EXIT
 }
 
+# Chunks that are large go where they are wanted by themselves.
+t_large_chunks() {
+    start -n 2 --crlf -d mail
+    talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>BDAT 100000' '*10000:0123456\r\n.' '<250' \
+        '>BDAT 14' '=Short, between' '<250' '>BDAT 1000000 LAST' '*125000:abcdef\r\n' '<250' \
+        '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>BDAT 3 LAST' '=x\r\n' '<250' '>QUIT' '<221' '<EOF'
+    finish
+    status_is 0
+    
+    python3 -c 'import sys; sys.stdout.write("0123456\r\n." * 10000 + "Short, between" + "abcdef\r\n" * 125000)' >want
+    cmp mail/0001.eml want
+    printf 'x\r\n' | cmp mail/0002.eml -
+}
+
+t_large_chunks_discarded() {
+    start -n 1 -f none
+    talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>BDAT 100000' '*100000:x' '<503' '>RCPT TO:<b@x.test>' '<250' \
+        '>BDAT 100000' '*100000:x' '<250' '>BDAT 1000000 LAST' '*1000000:y' '=NOOP\r\nQUIT\r\n' '<250' '<250' '<221' '<EOF'
+    finish
+    status_is 0
+}
+
+# The client goes in the middle of one: nothing is left.
+t_large_chunk_cut_off() {
+        start -c 1 -n 1 --crlf -d mail
+    talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>BDAT 1000000 LAST' '*900000:x' close
+    finish
+    status_is 1
+    err_has 'fakesmtp: .*; 1 more cut off before the end'
+    nothing_in mail
+}
+
+t_full_disk_with_chunks() {
+    [ "$(id -u)" -eq 0 ] || { echo "needs root, to mount a small disk"; return 1; }
+    mkdir disk
+    mount -t tmpfs -o size=256k none disk
+    trap 'umount disk' EXIT
+    start -k --crlf -d disk
+    talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>BDAT 1000000 LAST' '*1000000:x' '<452' \
+        '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>BDAT 100000 LAST' '*100000:y' '<250' '>QUIT' '<221' '<EOF'
+    kill "$pid"
+    finish
+    status_is 4 'fakesmtp: 1 message could not be written to disk: No space left on device'
+    [ "$(files disk)" -eq 1 ]
+    [ "$(wc -c <disk/0001.eml)" -eq 100000 ]
+    umount disk
+    trap - EXIT
+}
+
 # Each system call fails once: the client is told, and nothing is left.  A reply that could not be written is none.
 t_each_call_fails_once() {
     refused=0
