@@ -466,7 +466,7 @@ static void begin_handshake(struct server *v, struct server_session *s);
 static bool may_read_on(const struct server *v, const struct server_session *s)
 {
     return s->list == &v->active && s->unsent_n == 0 && !s->handshaking && !s->dropping && !s->hung_up &&
-           (smtp_wants_input(&s->smtp) || (!smtp_closed(&s->smtp) && !smtp_wants_tls(&s->smtp)));
+           !smtp_closed(&s->smtp) && !smtp_wants_tls(&s->smtp);
 }
 
 /* What a session's state asks for after a turn, or after replies have gone. */

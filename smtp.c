@@ -408,7 +408,8 @@ static bool next_of_chunk(struct smtp *s, struct smtp_event *e)
 
 uint64_t smtp_passable(const struct smtp *s)
 {
-    bool looks = s->config->strict || s->config->examine;
+    uint64_t most = s->config->max_size > 0 ? s->config->max_size : UINT64_MAX;
+    bool looks = s->config->strict || s->config->examine || s->size > most || s->chunk > most - s->size;
     return s->in_chunk && s->in == s->in_end && (!looks || s->chunk_refused.code != 0) ? s->chunk : 0;
 }
 

@@ -275,7 +275,8 @@ bool smtp_wants_input(const struct smtp *s);
 /*
  * How many of the octets still to come are of a chunk that nobody has to look at
  * here: instead of being lent, so many may go where the application wants
- * them, or nowhere, without an SMTP_BODY.  0 if there are none such.  smtp_pass()
+ * them, or nowhere, without an SMTP_BODY.  0 if there are none such: where mail
+ * data are examined, or there would be more of them than max_size.  smtp_pass()
  * tells that n of them did.
  */
 uint64_t smtp_passable(const struct smtp *s);

@@ -13,6 +13,7 @@
 #:  make fuzz       FUZZ_SECONDS=60 of random input for each target
 #:  make coverage   lines and branches that the tests reach
 #:  make bench      fakesmtp beside smtp-sink and a limit: a table of ratios and targets, in a few minutes
+#:  make bench-steady what of it does not drift, against what is recorded
 #:  make bench-large a message of 10 GB in 64 MiB of memory, and one of 1 GB as JSON
 
 CLANG = clang
@@ -84,11 +85,16 @@ coverage:
 coverage-report:
 	gcov -n $(SOURCES) tls_$(TLS).c | grep -A1 "^File '[a-z]" | grep -v '^--'
 
-bench: fakesmtp static
+bench-tools:
 	mkdir -p build/bench
 	for f in load limit start; do $(CC) -std=c17 -O2 -Wall -Wextra -Wpedantic -o build/bench/$$f tests/bench/$$f.c; done
+
+bench: fakesmtp static bench-tools
 	$(MUSL_CC) -std=c17 -O2 -static -o build/bench/limit-static tests/bench/limit.c
 	python3 tests/bench/measure.py ./fakesmtp ./fakesmtp-static build/bench tests/bench/ratios.json $(MEASURE)
+
+bench-steady: fakesmtp bench-tools
+	python3 tests/bench/measure.py ./fakesmtp ./fakesmtp build/bench tests/bench/ratios.json --steady
 
 bench-large: fakesmtp
 	sh tests/bench/large ./fakesmtp

@@ -309,6 +309,25 @@ static void test_examined_octets_do_not_pass(void **state)
     assert_int_equal(smtp_passable(&f.s), 0);
 }
 
+/* Nor those of a message that would be too large. */
+static void test_too_many_octets_do_not_pass(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, "EHLO t\r\nMAIL FROM:<>\r\nRCPT TO:<b>\r\nBDAT 60 LAST\r\n");
+    struct smtp_config small = config;
+    small.max_size = 59;
+    f.s.config = &small;
+    next(&f, SMTP_HELO, 250);
+    next(&f, SMTP_MAIL, 250);
+    next(&f, SMTP_RCPT, 250);
+    next(&f, SMTP_BDAT, 0);
+    assert_false(smtp_next(&f.s, &f.e));
+    assert_int_equal(smtp_passable(&f.s), 0);
+    small.max_size = 60;
+    assert_int_equal(smtp_passable(&f.s), 60);
+}
+
 /* Of a chunk that is refused nothing counts. */
 static void test_refused_octets_pass(void **state)
 {
@@ -610,6 +629,7 @@ int main(void)
         cmocka_unit_test(test_chunks_are_told_apart),
         cmocka_unit_test(test_octets_pass),
         cmocka_unit_test(test_examined_octets_do_not_pass),
+        cmocka_unit_test(test_too_many_octets_do_not_pass),
         cmocka_unit_test(test_refused_octets_pass),
         cmocka_unit_test(test_copy_to_cr),
         cmocka_unit_test(test_plain),
