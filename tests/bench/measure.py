@@ -376,7 +376,7 @@ def spread(values):
 
 def report():
     recorded = {}
-    if os.path.exists(args.recorded) and not args.record:
+    if os.path.exists(args.recorded):
         with open(args.recorded) as f:
             recorded = json.load(f)
     now, bad, noisy = {}, [], []
@@ -411,12 +411,12 @@ def report():
         print("noisy: " + line)
     for name, value in now.items():
         was = recorded.get(name)
-        worse = was is not None and (value * WORSE < was if name.endswith("/sink") else value > was * WORSE)
+        worse = was is not None and not args.record and (value * WORSE < was if name.endswith("/sink") else value > was * WORSE)
         if worse:
             bad.append("%s: %.3g, and %.3g is recorded" % (name, value, was))
     if args.record:
         with open(args.recorded, "w") as f:
-            json.dump(now, f, indent=1)
+            json.dump({**recorded, **now}, f, indent=1)
             f.write("\n")
     for line in bad:
         print("missed: " + line)
