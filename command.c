@@ -636,19 +636,27 @@ static bool parse_help(struct smtp *s, struct smtp_event *e)
     return true;
 }
 
-static const char *out_of_order(const struct smtp *s, enum smtp_event_type event)
+static const struct canned *out_of_order(const struct smtp *s, enum smtp_event_type event)
 {
+    static const struct canned unavailable = CANNED(503, "5.5.1 ", "Service is not available");
+    static const struct canned lhlo_first = CANNED(503, "5.5.1 ", "Say LHLO first");
+    static const struct canned ehlo_first = CANNED(503, "5.5.1 ", "Say EHLO or HELO first");
+    static const struct canned chunks = CANNED(503, "5.5.1 ", "There is a message under way: say BDAT or RSET");
+    static const struct canned auth = CANNED(503, "5.5.1 ", "AUTH is not for the middle of a transaction");
+    static const struct canned mail = CANNED(503, "5.5.1 ", "There is a sender already");
+    static const struct canned mail_first = CANNED(503, "5.5.1 ", "Say MAIL first");
+    static const struct canned rcpt_first = CANNED(503, "5.5.1 ", "Say RCPT first");
     if (s->state == REFUSED)
-        return "Service is not available";
+        return &unavailable;
     if (s->state == GREETED)
-        return s->config->lmtp ? "Say LHLO first" : "Say EHLO or HELO first";
+        return s->config->lmtp ? &lhlo_first : &ehlo_first;
     if (s->state == CHUNKS)
-        return "There is a message under way: say BDAT or RSET";
+        return &chunks;
     if (event == SMTP_AUTH)
-        return "AUTH is not for the middle of a transaction";
+        return &auth;
     if (event == SMTP_MAIL)
-        return "There is a sender already";
-    return s->state == READY ? "Say MAIL first" : "Say RCPT first";
+        return &mail;
+    return s->state == READY ? &mail_first : &rcpt_first;
 }
 
 /* Notes what is wrong with the line and with the command, whatever its argument; whole: it has nothing in it that no
@@ -669,37 +677,43 @@ static void look_at_command(struct smtp *s, struct smtp_event *e, const struct v
         problems_add(&e->problems, PROBLEM_AFTER_HELO);
 }
 
-/* What of it is refused where clients are held to the letter; code 0 if nothing. */
-static struct smtp_refusal object_strictly(const struct smtp_event *e, const struct verb *v)
+/* What of it is refused where clients are held to the letter; NULL if nothing. */
+static const struct canned *object_strictly(const struct smtp_event *e, const struct verb *v)
 {
+    static const struct canned too_long = CANNED(500, "5.5.2 ", "Line is too long");
+    static const struct canned extra_blank = CANNED(501, "5.5.4 ", "One space is enough behind a command");
+    static const struct canned after_helo = CANNED(503, "5.5.1 ", "Say EHLO to use extensions");
     if (problems_have(&e->problems, PROBLEM_LONG_COMMAND) && v->event != SMTP_AUTH)
-        return (struct smtp_refusal){500, "5.5.2", "Line is too long"};
+        return &too_long;
     if (problems_have(&e->problems, PROBLEM_EXTRA_BLANK))
-        return (struct smtp_refusal){501, "5.5.4", "One space is enough behind a command"};
+        return &extra_blank;
     if (problems_have(&e->problems, PROBLEM_AFTER_HELO))
-        return (struct smtp_refusal){503, "5.5.1", "Say EHLO to use extensions"};
-    return (struct smtp_refusal){0, NULL, NULL};
+        return &after_helo;
+    return NULL;
 }
 
-/* What stands against the command, whatever its argument; code 0 if nothing. */
-static struct smtp_refusal object(const struct smtp *s, struct smtp_event *e, const struct verb *v)
+/* What stands against the command, whatever its argument; NULL if nothing. */
+static const struct canned *object(const struct smtp *s, struct smtp_event *e, const struct verb *v)
 {
+    static const struct canned not_offered = CANNED(502, "5.5.1 ", "Command is not offered here");
+    static const struct canned tls_first = CANNED(530, "5.7.0 ", "Say STARTTLS first");
+    static const struct canned auth_first = CANNED(530, "5.7.0 ", "Authentication is required");
     const struct smtp_config *c = s->config;
     if (v->with != 0 && !(v->with & offered(s))) {
         problems_add(&e->problems, PROBLEM_NOT_OFFERED);
-        return (struct smtp_refusal){502, "5.5.1", "Command is not offered here"};
+        return &not_offered;
     }
     if (c->require_tls && v->after & AFTER_TLS && !s->secure)
-        return (struct smtp_refusal){530, "5.7.0", "Say STARTTLS first"};
+        return &tls_first;
     if (c->require_auth && v->after & AFTER_AUTH && !s->authenticated)
-        return (struct smtp_refusal){530, "5.7.0", "Authentication is required"};
+        return &auth_first;
     if (!(v->in_order & 1u << s->state)) {
         bool group = s->path_refused && (v->event == SMTP_RCPT || v->event == SMTP_DATA || v->event == SMTP_BDAT);
         if (!group)
             problems_add(&e->problems, PROBLEM_OUT_OF_ORDER);
-        return (struct smtp_refusal){503, "5.5.1", out_of_order(s, v->event)};
+        return out_of_order(s, v->event);
     }
-    return c->strict ? object_strictly(e, v) : (struct smtp_refusal){0, NULL, NULL};
+    return c->strict ? object_strictly(e, v) : NULL;
 }
 
 /* The size of a chunk: a decimal number, and perhaps LAST.  *huge if it is beyond 64 bits. */
@@ -739,11 +753,10 @@ static bool parse_bdat(struct smtp *s, struct smtp_event *e)
         return refuse(s, e, 552, "5.3.4", "There is no such message");
     }
     bool none = s->config->lmtp && s->state == MAIL && s->last; /* to nobody: no replies; RFC 2033 4.3 */
-    if (s->chunk_refused.code == 503 && none)
-        s->chunk_refused.code = 0;
-    if (s->chunk_refused.code == 0 && s->state != CHUNKS) {
+    if (s->chunk_refused != NULL && s->chunk_refused->code == 503 && none)
+        s->chunk_refused = NULL;
+    if (s->chunk_refused == NULL && s->state != CHUNKS)
         command_begin_data(s);
-    }
     e->size = s->chunk_size = s->chunk;
     e->last = s->last;
     e->code = 0;
@@ -798,26 +811,43 @@ static bool split_command(struct smtp *s, struct smtp_event *e, struct span *nam
     return s->plain || !holds_line_end(e->line);
 }
 
+/* Four letters in upper case: what tells commands apart. */
+static uint32_t first_four(const char *name)
+{
+    uint32_t four;
+    memcpy(&four, name, sizeof four);
+    return four & 0xdfdfdfdf;
+}
+
+/* The one that has no name, if it is none of ours. */
+static const struct verb *find_verb(struct span name)
+{
+    const struct verb *v = verbs;
+    uint32_t four = name.n >= sizeof four ? first_four(name.p) : 0;
+    while (v->name != NULL && (first_four(v->name) != four || !span_is(name, v->name)))
+        v++;
+    return v;
+}
+
 void command_interpret(struct smtp *s, struct smtp_event *e)
 {
     struct span name;
     struct span whole = e->line;
     bool good = split_command(s, e, &name);
-    const struct verb *v = verbs;
-    while (v->name != NULL && !(good && span_is(name, v->name)))
-        v++;
+    const struct verb *v = find_verb(good ? name : (struct span){NULL, 0});
     hide_secrets(s, e, v->name != NULL);
     s->wary = s->wary && v->name == NULL;
     look_at_command(s, e, v, whole.n, good);
-    struct smtp_refusal o = object(s, e, v);
+    const struct canned *objection = object(s, e, v);
+
     s->event = (uint8_t)(e->type = v->event);
     command_reply(s, e, &v->reply);
     s->legal = v->reply.code < 400;
-    if (v->event == SMTP_BDAT && o.code != 502) {
-        s->chunk_refused = o;
+    if (v->event == SMTP_BDAT && (objection == NULL || objection->code != 502)) {
+        s->chunk_refused = objection;
         parse_bdat(s, e);
-    } else if (o.code != 0) {
-        refuse(s, e, o.code, o.enhanced, o.text);
+    } else if (objection != NULL) {
+        command_refuse_with(s, e, objection);
     } else if (v->name == NULL && command_is_http(whole)) {
         command_refuse_http(s, e);
     } else if (!good) {

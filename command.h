@@ -63,6 +63,12 @@ static inline bool command_refuse(struct smtp *s, struct smtp_event *e, int code
     return false;
 }
 
+static inline void command_refuse_with(struct smtp *s, struct smtp_event *e, const struct canned *reply)
+{
+    s->legal = false;
+    command_reply(s, e, reply);
+}
+
 /* The same for what the client got wrong. */
 static inline bool command_offend(struct smtp *s, struct smtp_event *e, enum problem problem, int code,
                                   const char *enhanced, const char *text)

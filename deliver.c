@@ -21,17 +21,15 @@
 static bool begin(struct server *v, struct server_session *s)
 {
     struct heard *h = s->heard;
-    if (h->message != NULL)
+    if (h->begun)
         return true;
     if (!fault_choose_answers(v, s))
         return false;
-    h->message = malloc(sizeof *h->message);
-    if (h->message == NULL)
-        return false;
-    save_begin(h->message, v->o->save, h->envelope.binary);
+    h->begun = true;
+    save_begin(&h->message, v->o->save, h->envelope.binary);
     if (v->o->headers)
-        envelope_add_headers(&h->envelope, h->message, &s->peer, v->o->smtp->hostname, s->number);
-    h->message->ours = h->message->total;
+        envelope_add_headers(&h->envelope, &h->message, &s->peer, v->o->smtp->hostname, s->number);
+    h->message.ours = h->message.total;
     return true;
 }
 
@@ -53,16 +51,17 @@ bool deliver_may_pass(const struct server *v, const struct server_session *s, ui
         return false;
     if (!smtp_in_message(&s->smtp)) /* of a chunk that is refused */
         return true;
-    if (h->message == NULL || listed)
+    if (!h->begun || listed)
         return false;
-    return !save_wants(h->message) || (v->mover.usable && !s->conn.borrowed && save_direct(h->message, left) >= 0);
+    return !save_wants(&h->message) || (v->mover.usable && !s->conn.borrowed && save_direct(&h->message, left) >= 0);
 }
 
 ssize_t deliver_pass(struct server *v, struct server_session *s, size_t n)
 {
-    struct save_message *m = s->heard->message;
+    struct heard *h = s->heard;
+    struct save_message *m = &h->message;
     int error;
-    if (m == NULL || !save_wants(m))
+    if (!h->begun || !save_wants(m))
         return io_discard(&s->conn, v->in, n < SERVER_IN_SIZE ? n : SERVER_IN_SIZE);
     ssize_t got = os_move(&v->mover, s->conn.in, save_direct(m, n), n, &error);
     if (got > 0)
@@ -75,7 +74,7 @@ void deliver_body(struct server *v, struct server_session *s, struct span octets
     keep_head(v, s, octets);
     s->heard->incomplete = s->heard->incomplete || !begin(v, s);
     if (!s->heard->incomplete)
-        save_add(s->heard->message, octets.p, octets.n);
+        save_add(&s->heard->message, octets.p, octets.n);
 }
 
 void deliver_drop(struct server_session *s)
@@ -87,11 +86,9 @@ void deliver_drop(struct server_session *s)
     free(h->head.p);
     h->head = (struct text){NULL, 0, 0, false};
     fault_take_back(s);
-    if (h->message != NULL) {
-        save_drop(h->message);
-        free(h->message);
-        h->message = NULL;
-    }
+    if (h->begun)
+        save_drop(&h->message);
+    h->begun = false;
 }
 
 /* ---- storing ---- */
@@ -99,7 +96,7 @@ void deliver_drop(struct server_session *s)
 /* The reply to the message, whoever asks: under LMTP that is one recipient after the other. */
 static void refuse(struct server_session *s, int code, const char *enhanced, const char *text)
 {
-    s->heard->refusal = (struct smtp_refusal){code, enhanced, text};
+    s->heard->refusal = (struct refusal){code, enhanced, text};
 }
 
 /* The first failure is the one that the user is told of. */
@@ -130,7 +127,7 @@ static struct mail describe(const struct server *v, const struct server_session 
         .n = v->stored + 1,
         .size = e->size,
         .examined = v->o->smtp->examine,
-        .converted = !s->heard->message->crlf,
+        .converted = !s->heard->message.crlf,
         .address = s->peer.address,
         .port = s->peer.port,
         .helo = text_span(&env->helo),
@@ -171,12 +168,12 @@ static void finish(struct server *v, struct server_session *s, const struct smtp
     if (v->o->save->o.format == SAVE_MBOX)
         envelope_mbox_line(&s->heard->envelope, now.tv_sec, line);
     show_status(v->o->show, "");
-    int status = save_finish(s->heard->message, &(struct save_about){line, &mail});
+    int status = save_finish(&s->heard->message, &(struct save_about){line, &mail});
     v->now = io_now(); /* that may have taken a while */
     if (status == 0)
         note_stored(v, s, &mail);
     else
-        storing_failed(v, s, s->heard->message->error, s->heard->message->culprit);
+        storing_failed(v, s, s->heard->message.error, s->heard->message.culprit);
 }
 
 static void store(struct server *v, struct server_session *s, const struct smtp_event *e)
@@ -199,7 +196,7 @@ static bool refuses(const struct rule *r)
 /* The first reply that is due decides what becomes of the message. */
 static void decide(struct server *v, struct server_session *s, const struct smtp_event *e, const struct rule *r)
 {
-    s->heard->refusal = (struct smtp_refusal){0, NULL, NULL};
+    s->heard->refusal = (struct refusal){0, NULL, NULL};
     s->heard->fault.used = smtp_is_positive(SMTP_EOM, e->code); /* else the engine has refused it by itself */
     if (s->heard->fault.used && fault_decide(s, e, r))
         store(v, s, e);

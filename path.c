@@ -70,44 +70,38 @@ static bool take_quoted_string(struct span *t)
     return false;
 }
 
-static bool is_domain_octet(char c)
-{
-    return ascii_is_letter(c) || ascii_is_digit(c) || c == '-' || c == '_' || ascii_is_8bit(c);
-}
+static bool is_label_octet(char c) { return ascii_is_letter(c) || ascii_is_digit(c) || c == '-'; }
 
-/* A label; *exact: it is to the letter. */
-static bool take_label(struct span *t, bool *exact)
+/* Where a label ends; where it begins, if there is none.  *exact is cleared if it is not to the letter. */
+static const char *label_end(const char *start, const char *end, bool *exact)
 {
-    size_t n = 0;
-    bool other = false, underscore = false;
-    for (; n < t->n && is_domain_octet(t->p[n]); n++) {
-        other = other || ascii_is_8bit(t->p[n]);
-        underscore = underscore || t->p[n] == '_';
+    const char *p = start;
+    ptrdiff_t most = LABEL_MAX;
+    for (; p < end; p++) {
+        if (is_label_octet(*p))
+            continue;
+        if (ascii_is_8bit(*p))
+            most = U_LABEL_MAX;
+        else if (*p == '_')
+            *exact = false;
+        else
+            break;
     }
-    if (n == 0)
-        return false;
-    size_t most = other ? U_LABEL_MAX : LABEL_MAX;
-    *exact = !underscore && n <= most && *t->p != '-' && t->p[n - 1] != '-';
-    span_skip(t, n);
-    return true;
+    if (p > start && (p - start > most || *start == '-' || p[-1] == '-'))
+        *exact = false;
+    return p;
 }
 
 /* Labels with a dot between any two; *exact: it is to the letter. */
 static bool take_domain(struct span *t, bool *exact)
 {
-    const char *start = t->p;
+    const char *p = t->p, *end = t->p + t->n, *label = p;
     *exact = true;
-    for (;;) {
-        bool good;
-        if (!take_label(t, &good))
-            return false;
-        *exact = *exact && good;
-        if (t->n == 0 || *t->p != '.')
-            break;
-        span_skip(t, 1);
-    }
-    *exact = *exact && t->p - start <= DOMAIN_MAX;
-    return true;
+    while ((p = label_end(label, end, exact)) > label && p < end && *p == '.')
+        label = p + 1;
+    *exact = *exact && p - t->p <= DOMAIN_MAX;
+    *t = span_between(p, end);
+    return p > label;
 }
 
 static bool is_ipv4(struct span t)

@@ -58,7 +58,7 @@ static inline __m128i scan_pairs(const char *p)
     return _mm_and_si128(_mm_cmpeq_epi8(here, _mm_set1_epi8('\n')), _mm_cmpeq_epi8(next, _mm_set1_epi8('.')));
 }
 
-/* Four rows at a time until one has a pair. */
+/* Four rows at a time until one has a pair; the last row overlaps the one before. */
 static inline const char *scan_lf_dot_sse2(const char *p, const char *end)
 {
     for (; end - p >= 65; p += 64) {
@@ -67,11 +67,15 @@ static inline const char *scan_lf_dot_sse2(const char *p, const char *end)
         if (_mm_movemask_epi8(any) != 0)
             break;
     }
-    for (; end - p >= 17; p += 16) {
-        if (_mm_movemask_epi8(scan_pairs(p)) != 0)
-            return scan_lf_dot_octets(p, p + 17);
+    if (end - p < 17)
+        return scan_lf_dot_octets(p, end);
+    for (;; p = end - p > 33 ? p + 16 : end - 17) {
+        unsigned pairs = (unsigned)_mm_movemask_epi8(scan_pairs(p));
+        if (pairs != 0)
+            return p + __builtin_ctz(pairs);
+        if (end - p == 17)
+            return NULL;
     }
-    return scan_lf_dot_octets(p, end);
 }
 #elif defined(__ARM_NEON) && defined(__aarch64__)
 static inline const char *scan_lf_dot_neon(const char *p, const char *end)

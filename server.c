@@ -106,7 +106,7 @@ static void dismiss_late(struct server *v, int64_t asked, bool all_heard)
         after = s->after;
         if (!over && (asked < s->deadline || !all_heard))
             break;
-        if (gone || (!over && s->unsent_n > 0))
+        if (gone || (!over && s->unsent != NULL))
             session_drop(v, s);
         else if (over)
             session_dismiss(v, s, "4.3.2", "Closing down");

@@ -342,7 +342,7 @@ static bool is_watched(const struct server_session *s)
 static bool watch(struct server *v, struct server_session *s)
 {
     bool waits = s->due > 0 && !s->stalled; /* then nothing is read */
-    bool write = s->unsent_n > 0 || (!waits && s->conn.wants_write), read = !write && !waits;
+    bool write = s->unsent != NULL || (!waits && s->conn.wants_write), read = !write && !waits;
     if (s->conn.borrowed)
         return watch_one(v, s, s->conn.in, &s->in_polled, read, false) &&
                watch_one(v, s, s->conn.out, &s->out_polled, write, true);
@@ -391,6 +391,24 @@ static void acknowledge(struct server *v, struct server_session *s, size_t n)
     v->taken++;
 }
 
+/* Keeps octets of replies, behind those that the client has not taken.  False if there is no memory. */
+static bool keep_unsent(struct server_session *s, const char *p, size_t n)
+{
+    struct unsent *before = s->unsent;
+    size_t left = before != NULL ? before->n - before->at : 0;
+    struct unsent *all = malloc(sizeof *all + left + n);
+    if (all == NULL)
+        return false;
+    if (left > 0)
+        memcpy(all->octets, before->octets + before->at, left);
+    memcpy(all->octets + left, p, n);
+    all->n = left + n;
+    all->at = 0;
+    free(before);
+    s->unsent = all;
+    return true;
+}
+
 /* Sends n octets of replies, and keeps what the client does not take.  False if the session is gone. */
 static bool send_replies(struct server *v, struct server_session *s, const char *p, size_t n)
 {
@@ -403,21 +421,17 @@ static bool send_replies(struct server *v, struct server_session *s, const char 
     acknowledge(v, s, done);
     if (done == n)
         return true;
-    s->unsent = malloc(n - done);
-    if (s->unsent == NULL) {
-        session_drop(v, s);
-        return false;
-    }
-    memcpy(s->unsent, p + done, n - done);
-    s->unsent_n = n - done;
-    s->unsent_at = 0;
-    return true;
+    if (keep_unsent(s, p + done, n - done))
+        return true;
+    session_drop(v, s);
+    return false;
 }
 
 /* Goes on with what was kept.  False if the session is gone. */
 static bool send_unsent(struct server *v, struct server_session *s)
 {
-    ssize_t sent = io_write(&s->conn, s->unsent + s->unsent_at, s->unsent_n);
+    struct unsent *u = s->unsent;
+    ssize_t sent = io_write(&s->conn, u->octets + u->at, u->n - u->at);
     if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
         return true;
     if (sent < 0) {
@@ -425,10 +439,9 @@ static bool send_unsent(struct server *v, struct server_session *s)
         return false;
     }
     acknowledge(v, s, (size_t)sent);
-    s->unsent_at += (size_t)sent;
-    s->unsent_n -= (size_t)sent;
-    if (s->unsent_n == 0) {
-        free(s->unsent);
+    u->at += (size_t)sent;
+    if (u->at == u->n) {
+        free(u);
         s->unsent = NULL;
     }
     if (!smtp_closed(&s->smtp)) /* who was told 421 has his last second */
@@ -465,7 +478,7 @@ static void begin_handshake(struct server *v, struct server_session *s);
 /* Whether the session waits for nothing but further input. */
 static bool may_read_on(const struct server *v, const struct server_session *s)
 {
-    return s->list == &v->active && s->unsent_n == 0 && !s->handshaking && !s->dropping && !s->hung_up &&
+    return s->list == &v->active && s->unsent == NULL && !s->handshaking && !s->dropping && !s->hung_up &&
            !smtp_closed(&s->smtp) && !smtp_wants_tls(&s->smtp);
 }
 
@@ -474,14 +487,14 @@ static void settle(struct server *v, struct server_session *s)
 {
     if (may_read_on(v, s) && is_watched(s))
         return;
-    bool quiet = s->unsent_n == 0 && s->due == 0 && !s->stalled; /* nothing is owed to the client */
+    bool quiet = s->unsent == NULL && s->due == 0 && !s->stalled; /* nothing is owed to the client */
     if (quiet && smtp_wants_tls(&s->smtp) && !s->handshaking) {
         begin_handshake(v, s);
         return;
     }
     if (quiet && (smtp_closed(&s->smtp) || s->dropping) && !end(v, s))
         return;
-    if (s->unsent_n == 0 && s->due == 0 && s->hung_up && !s->ending) {
+    if (s->unsent == NULL && s->due == 0 && s->hung_up && !s->ending) {
         lose(v, s);
         return;
     }
@@ -578,7 +591,7 @@ static bool converse(struct server *v, struct server_session *s, bool *mail)
         written = smtp_written(&s->smtp);
         if (written > 0 && !send_replies(v, s, v->out, written))
             return false;
-    } while (written > 0 && s->unsent_n == 0 && !smtp_wants_input(&s->smtp));
+    } while (written > 0 && s->unsent == NULL && !smtp_wants_input(&s->smtp));
     return true;
 }
 
@@ -606,29 +619,14 @@ static size_t bring_rest(struct server *v, const struct server_session *s)
 /* Goes on with that, and nothing new. */
 static void turn_again(struct server *v, struct server_session *s) { turn(v, s, bring_rest(v, s)); }
 
-/* Adds a reply to those that the client has not taken.  False if there is no memory. */
-static bool add_unsent(struct server_session *s, const char *p, size_t n)
-{
-    char *all = malloc(s->unsent_n + n);
-    if (all == NULL)
-        return false;
-    memcpy(all, s->unsent + s->unsent_at, s->unsent_n);
-    memcpy(all + s->unsent_n, p, n);
-    free(s->unsent);
-    s->unsent = all;
-    s->unsent_at = 0;
-    s->unsent_n += n;
-    return true;
-}
-
 /* Sends a reply, behind those that the client has not taken.  False if the session is gone. */
 static bool send_more(struct server *v, struct server_session *s, const char *p, size_t n)
 {
     if (n == 0)
         return true;
-    if (s->unsent_n == 0)
+    if (s->unsent == NULL)
         return send_replies(v, s, p, n);
-    if (add_unsent(s, p, n))
+    if (keep_unsent(s, p, n))
         return send_unsent(v, s);
     session_drop(v, s);
     return false;
@@ -661,7 +659,7 @@ void session_wake(struct server *v, struct server_session *s)
         if (break_off(v, s, 0, s->heard->delay.then))
             settle(v, s);
     } else if (send_delayed(v, s)) {
-        if (s->unsent_n > 0)
+        if (s->unsent != NULL)
             settle(v, s);
         else
             turn_again(v, s);
@@ -836,10 +834,10 @@ void session_serve(struct server *v, struct server_session *s)
         hear_handshake(v, s);
         return;
     }
-    bool was_blocked = s->unsent_n > 0;
+    bool was_blocked = s->unsent != NULL;
     if (was_blocked && !send_unsent(v, s))
         return;
-    if (s->unsent_n > 0)
+    if (s->unsent != NULL)
         return;
     if (s->stalled && !was_blocked) {
         read_away(v, s);

@@ -26,20 +26,33 @@ struct delay {
     enum rules_action then;
 };
 
+/* The reply to a message that is not stored; code 0: there is none. */
+struct refusal {
+    int code;
+    const char *enhanced, *text;
+};
+
 /* What there is of a session beyond its connection: most of its memory, so that one that idles has none of it. */
 struct heard {
     struct envelope envelope;
     struct problems problems; /* of the client, since the message before */
-    struct save_message *message;
+    struct save_message message;
     char *rest; /* input that is not consumed yet */
     size_t rest_n;
-    struct text head;            /* how its message begins */
-    struct smtp_refusal refusal; /* why the message was not stored; code 0: it was, or nobody wanted it */
+    struct text head;       /* how its message begins */
+    struct refusal refusal; /* why the message was not stored; code 0: it was, or nobody wanted it */
     struct fault fault;
     struct delay delay;
     size_t mark;      /* where in the output the (last) reply to a stored message ends; 0: it is not there yet */
     int64_t taken_at; /* when its last message was acknowledged; 0: none yet */
+    bool begun;       /* there is a message */
     bool incomplete;  /* there was no memory for its message */
+};
+
+/* Replies that a client has not taken yet: those of n octets that begin at `at`. */
+struct unsent {
+    size_t n, at;
+    char octets[];
 };
 
 struct server_session {
@@ -54,15 +67,14 @@ struct server_session {
     struct smtp smtp;
     struct heard *heard; /* NULL until its client has said something, or something is to be kept of it */
 
-    char *unsent;               /* replies that the client has not taken yet, */
-    size_t unsent_n, unsent_at; /* so many, from there on */
-    bool pending, counts; /* a message is stored whose (last) reply has not been sent; it is one of those awaited */
-    bool stalled;         /* it is never answered again */
-    bool dropping;        /* it is closed once the client has taken what was said before */
-    bool faulted;         /* a rule has broken it off */
-    bool said_quit;       /* whatever the reply was; or it was not greeted, and need not */
-    bool unwatched;       /* not even polled, while it is delayed */
-    bool handshaking;     /* TLS is being negotiated */
+    struct unsent *unsent; /* NULL: the client has taken all */
+    bool pending, counts;  /* a message is stored whose (last) reply has not been sent; it is one of those awaited */
+    bool stalled;          /* it is never answered again */
+    bool dropping;         /* it is closed once the client has taken what was said before */
+    bool faulted;          /* a rule has broken it off */
+    bool said_quit;        /* whatever the reply was; or it was not greeted, and need not */
+    bool unwatched;        /* not even polled, while it is delayed */
+    bool handshaking;      /* TLS is being negotiated */
     bool spoken, quit, unread, hung_up, wants_write, ending, gone;
     bool in_polled, out_polled; /* where these are two: what is watched of them */
 };

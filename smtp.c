@@ -374,18 +374,18 @@ static bool next_data(struct smtp *s, struct smtp_event *e)
 static bool end_of_chunk(struct smtp *s, struct smtp_event *e)
 {
     static const struct canned taken = CANNED(250, "2.0.0 ", "Chunk taken");
-    const struct smtp_refusal *r = &s->chunk_refused;
+    const struct canned *refusal = s->chunk_refused;
     s->in_chunk = false;
     e->last = s->last;
-    if (r->code == 0 && s->last && s->recipients == 0)
+    if (refusal == NULL && s->last && s->recipients == 0)
         return end_without_reply(s, e);
-    if (r->code == 0 && s->last)
+    if (refusal == NULL && s->last)
         return end_of_message(s, e);
     s->event = e->type = SMTP_CHUNK;
     e->size = s->chunk_size;
     s->legal = true;
-    if (r->code != 0)
-        command_refuse(s, e, r->code, r->enhanced, r->text);
+    if (refusal != NULL)
+        command_refuse_with(s, e, refusal);
     else if (is_too_large(s))
         smtp_reply(s, e, 552, "5.3.4", "Message is larger than SIZE allows");
     else
@@ -401,23 +401,25 @@ static bool next_of_chunk(struct smtp *s, struct smtp_event *e)
     struct span octets = {s->in, n};
     s->in += n;
     s->chunk -= n;
-    if (n > 0 && s->chunk_refused.code == 0 && body(s, e, octets))
+    if (n > 0 && s->chunk_refused == NULL && body(s, e, octets))
         return true;
     return s->chunk == 0 && end_of_chunk(s, e);
 }
 
 uint64_t smtp_passable(const struct smtp *s)
 {
+    if (!s->in_chunk || s->in < s->in_end)
+        return 0;
     uint64_t most = s->config->max_size > 0 ? s->config->max_size : UINT64_MAX;
     bool looks = s->config->strict || s->config->examine || s->size > most || s->chunk > most - s->size;
-    return s->in_chunk && s->in == s->in_end && (!looks || s->chunk_refused.code != 0) ? s->chunk : 0;
+    return !looks || s->chunk_refused != NULL ? s->chunk : 0;
 }
 
 void smtp_pass(struct smtp *s, uint64_t n)
 {
     assert(n <= s->chunk);
     s->chunk -= n;
-    if (s->chunk_refused.code == 0)
+    if (s->chunk_refused == NULL)
         s->size += n;
 }
 
@@ -561,6 +563,7 @@ static void apply(struct smtp *s, enum smtp_event_type event, bool good)
 static void commit(struct smtp *s)
 {
     enum smtp_event_type event = (enum smtp_event_type)s->event;
+    wipe(s);
     s->event = SMTP_NONE;
     s->out_n += s->reply_n;
     s->reply_n = 0;
@@ -576,7 +579,6 @@ static void commit(struct smtp *s)
 
 void smtp_commit(struct smtp *s)
 {
-    wipe(s);
     if (s->event != SMTP_NONE)
         commit(s);
 }
@@ -673,5 +675,5 @@ bool smtp_in_message(const struct smtp *s)
     bool chunk = s->in_chunk || s->event == SMTP_CHUNK || s->event == SMTP_EOM;
     if (s->state == CLOSED)
         return false;
-    return s->state == DATA || s->state == CHUNKS || s->more || (chunk && s->chunk_refused.code == 0);
+    return s->state == DATA || s->state == CHUNKS || s->more || (chunk && s->chunk_refused == NULL);
 }

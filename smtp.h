@@ -126,12 +126,6 @@ struct smtp_config {
     bool examine;            /* look at each octet of mail data for what is odd */
 };
 
-/* A refusal that waits for its turn; code 0: there is none. */
-struct smtp_refusal {
-    int code;
-    const char *enhanced, *text;
-};
-
 /* A session.  The application allocates it and touches nothing in it. */
 struct smtp {
     const struct smtp_config *config;
@@ -153,11 +147,11 @@ struct smtp {
     uint64_t answered; /* LMTP: of them, how many have had their reply to the mail data */
     uint64_t chunk;    /* octets of the chunk still to come */
     uint64_t chunk_size;
-    struct smtp_refusal chunk_refused;
-    uint16_t seen;    /* octets of an unfinished line that hold no end of it */
-    uint16_t refused; /* refused commands in a row */
-    int16_t code;     /* of the reply prepared */
-    uint8_t event;    /* the event whose reply is prepared */
+    const struct canned *chunk_refused; /* what the chunk is told at its end; NULL: it is welcome */
+    uint16_t seen;                      /* octets of an unfinished line that hold no end of it */
+    uint16_t refused;                   /* refused commands in a row */
+    int16_t code;                       /* of the reply prepared */
+    uint8_t event;                      /* the event whose reply is prepared */
     uint8_t state;
     uint8_t dot;          /* how much of CRLF.CRLF the mail data end with */
     uint8_t mechanism;    /* of the AUTH under way */
