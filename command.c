@@ -241,7 +241,7 @@ static bool parse_string(struct smtp *s, struct smtp_event *e)
 }
 
 /* The client's name is the first word; what follows is ignored, as mail servers do. */
-static bool parse_helo(struct smtp *s, struct smtp_event *e)
+static bool take_client_name(struct smtp *s, struct smtp_event *e)
 {
     static const char what[] = "Give your name: a domain or an address literal";
     const char *space = memchr(e->arg.p, ' ', e->arg.n);
@@ -258,7 +258,12 @@ static bool parse_helo(struct smtp *s, struct smtp_event *e)
     if (!e->extended && *e->arg.p == '[' &&
         !tolerate(s, e, PROBLEM_HELO_LITERAL, 501, NULL, "HELO takes a domain; say EHLO"))
         return false;
-    if (!path_is_host(e->arg) && !tolerate(s, e, PROBLEM_HELO_NAME, 501, NULL, what))
+    return path_is_host(e->arg) || tolerate(s, e, PROBLEM_HELO_NAME, 501, NULL, what);
+}
+
+static bool parse_helo(struct smtp *s, struct smtp_event *e)
+{
+    if (!take_client_name(s, e))
         return false;
     smtp_reply(s, e, 250, NULL, s->config->hostname);
     return true;
@@ -323,7 +328,7 @@ static bool parse_ehlo(struct smtp *s, struct smtp_event *e)
 {
     static const char start[] = "250-", line_end[] = "\r\n";
     e->extended = true;
-    if (!parse_helo(s, e))
+    if (!take_client_name(s, e))
         return false;
     char wire[SMTP_REPLY_MAX / 2];
     char *last = wire, *end = add(add(add(wire, start), s->config->hostname), line_end);
@@ -335,7 +340,7 @@ static bool parse_ehlo(struct smtp *s, struct smtp_event *e)
         end = add(add_argument(s, add(add(end, start), extensions[i].keyword), extensions[i].bit), line_end);
     }
     assert(end < wire + sizeof wire);
-    last[strlen("250")] = ' ';
+    last[strlen("250")] = ' '; /* it is the last one; RFC 5321 4.2.1 */
     smtp_reply_raw(s, e, 250, span_between(wire, end));
     return true;
 }
@@ -369,7 +374,6 @@ static bool parse_path(struct smtp *s, struct smtp_event *e, const char *prefix)
         return offend(s, e, PROBLEM_PATH, 501, status, "The address is not well-formed");
     if (address.p - start > 1) /* beyond the bracket */
         problems_add(&e->problems, PROBLEM_SOURCE_ROUTE);
-
     if (problem != PROBLEMS && !tolerate(s, e, problem, 501, status, problem_about(problem)->sentence))
         return false;
     e->arg = address;
@@ -382,7 +386,7 @@ static bool parse_path(struct smtp *s, struct smtp_event *e, const char *prefix)
 /* Addresses outside ASCII need SMTPUTF8 with MAIL; RFC 6531 3.5 */
 static bool check_utf8(struct smtp *s, struct smtp_event *e, bool allowed)
 {
-    if (s->plain || !span_has_8bit(e->line))
+    if (!span_has_8bit(e->line))
         return true;
     if (!allowed)
         return offend(s, e, PROBLEM_UTF8_PATH, 553, "5.6.7", "An address outside ASCII needs SMTPUTF8 with MAIL");
@@ -591,7 +595,7 @@ static const struct verb {
     unsigned in_order; /* the set of states */
     unsigned after;    /* what it waits for, where that is required */
     bool (*parse)(struct smtp *s, struct smtp_event *e);
-    struct canned reply; /* the default one; without text if parse() makes another */
+    struct smtp_canned reply; /* the default one; without text if parse() makes another */
 } verbs[] = {
     /* those of each message first */
     {"MAIL", SMTP_MAIL, 0, 1 << READY, AFTER_TLS | AFTER_AUTH, parse_mail, CANNED(250, "2.1.0 ", "Sender ok")},
@@ -636,16 +640,16 @@ static bool parse_help(struct smtp *s, struct smtp_event *e)
     return true;
 }
 
-static const struct canned *out_of_order(const struct smtp *s, enum smtp_event_type event)
+static const struct smtp_canned *out_of_order(const struct smtp *s, enum smtp_event_type event)
 {
-    static const struct canned unavailable = CANNED(503, "5.5.1 ", "Service is not available");
-    static const struct canned lhlo_first = CANNED(503, "5.5.1 ", "Say LHLO first");
-    static const struct canned ehlo_first = CANNED(503, "5.5.1 ", "Say EHLO or HELO first");
-    static const struct canned chunks = CANNED(503, "5.5.1 ", "There is a message under way: say BDAT or RSET");
-    static const struct canned auth = CANNED(503, "5.5.1 ", "AUTH is not for the middle of a transaction");
-    static const struct canned mail = CANNED(503, "5.5.1 ", "There is a sender already");
-    static const struct canned mail_first = CANNED(503, "5.5.1 ", "Say MAIL first");
-    static const struct canned rcpt_first = CANNED(503, "5.5.1 ", "Say RCPT first");
+    static const struct smtp_canned unavailable = CANNED(503, "5.5.1 ", "Service is not available");
+    static const struct smtp_canned lhlo_first = CANNED(503, "5.5.1 ", "Say LHLO first");
+    static const struct smtp_canned ehlo_first = CANNED(503, "5.5.1 ", "Say EHLO or HELO first");
+    static const struct smtp_canned chunks = CANNED(503, "5.5.1 ", "There is a message under way: say BDAT or RSET");
+    static const struct smtp_canned auth = CANNED(503, "5.5.1 ", "AUTH is not for the middle of a transaction");
+    static const struct smtp_canned mail = CANNED(503, "5.5.1 ", "There is a sender already");
+    static const struct smtp_canned mail_first = CANNED(503, "5.5.1 ", "Say MAIL first");
+    static const struct smtp_canned rcpt_first = CANNED(503, "5.5.1 ", "Say RCPT first");
     if (s->state == REFUSED)
         return &unavailable;
     if (s->state == GREETED)
@@ -678,11 +682,11 @@ static void look_at_command(struct smtp *s, struct smtp_event *e, const struct v
 }
 
 /* What of it is refused where clients are held to the letter; NULL if nothing. */
-static const struct canned *object_strictly(const struct smtp_event *e, const struct verb *v)
+static const struct smtp_canned *object_strictly(const struct smtp_event *e, const struct verb *v)
 {
-    static const struct canned too_long = CANNED(500, "5.5.2 ", "Line is too long");
-    static const struct canned extra_blank = CANNED(501, "5.5.4 ", "One space is enough behind a command");
-    static const struct canned after_helo = CANNED(503, "5.5.1 ", "Say EHLO to use extensions");
+    static const struct smtp_canned too_long = CANNED(500, "5.5.2 ", "Line is too long");
+    static const struct smtp_canned extra_blank = CANNED(501, "5.5.4 ", "One space is enough behind a command");
+    static const struct smtp_canned after_helo = CANNED(503, "5.5.1 ", "Say EHLO to use extensions");
     if (problems_have(&e->problems, PROBLEM_LONG_COMMAND) && v->event != SMTP_AUTH)
         return &too_long;
     if (problems_have(&e->problems, PROBLEM_EXTRA_BLANK))
@@ -693,11 +697,11 @@ static const struct canned *object_strictly(const struct smtp_event *e, const st
 }
 
 /* What stands against the command, whatever its argument; NULL if nothing. */
-static const struct canned *object(const struct smtp *s, struct smtp_event *e, const struct verb *v)
+static const struct smtp_canned *object(const struct smtp *s, struct smtp_event *e, const struct verb *v)
 {
-    static const struct canned not_offered = CANNED(502, "5.5.1 ", "Command is not offered here");
-    static const struct canned tls_first = CANNED(530, "5.7.0 ", "Say STARTTLS first");
-    static const struct canned auth_first = CANNED(530, "5.7.0 ", "Authentication is required");
+    static const struct smtp_canned not_offered = CANNED(502, "5.5.1 ", "Command is not offered here");
+    static const struct smtp_canned tls_first = CANNED(530, "5.7.0 ", "Say STARTTLS first");
+    static const struct smtp_canned auth_first = CANNED(530, "5.7.0 ", "Authentication is required");
     const struct smtp_config *c = s->config;
     if (v->with != 0 && !(v->with & offered(s))) {
         problems_add(&e->problems, PROBLEM_NOT_OFFERED);
@@ -794,7 +798,7 @@ static bool holds_line_end(struct span t)
 }
 
 /* The command's name, and its argument; false if the line holds what no line may. */
-static bool split_command(struct smtp *s, struct smtp_event *e, struct span *name)
+static bool split_command(struct smtp_event *e, struct span *name)
 {
     const char *end = e->line.p + e->line.n;
     while (end > e->line.p && (end[-1] == ' ' || end[-1] == '\t'))
@@ -807,11 +811,10 @@ static bool split_command(struct smtp *s, struct smtp_event *e, struct span *nam
     if (e->arg.n > 1 && e->arg.p[1] == ' ')
         problems_add(&e->problems, PROBLEM_EXTRA_BLANK);
     span_skip_spaces(&e->arg);
-    s->plain = scan_is_plain(e->line.p, e->line.p + e->line.n);
-    return s->plain || !holds_line_end(e->line);
+    return scan_is_plain(e->line.p, e->line.p + e->line.n) || !holds_line_end(e->line);
 }
 
-/* Four letters in upper case: what tells commands apart. */
+/* Four letters in upper case: what mostly tells commands apart.  Each name in verbs[] has four or more. */
 static uint32_t first_four(const char *name)
 {
     uint32_t four;
@@ -833,12 +836,12 @@ void command_interpret(struct smtp *s, struct smtp_event *e)
 {
     struct span name;
     struct span whole = e->line;
-    bool good = split_command(s, e, &name);
+    bool good = split_command(e, &name);
     const struct verb *v = find_verb(good ? name : (struct span){NULL, 0});
     hide_secrets(s, e, v->name != NULL);
     s->wary = s->wary && v->name == NULL;
     look_at_command(s, e, v, whole.n, good);
-    const struct canned *objection = object(s, e, v);
+    const struct smtp_canned *objection = object(s, e, v);
 
     s->event = (uint8_t)(e->type = v->event);
     command_reply(s, e, &v->reply);

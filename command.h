@@ -35,24 +35,25 @@ enum {
 };
 
 /*
- * A reply that is always the same, as it goes over the wire: built once, as
- * most replies are.  Where enhanced status codes are not offered, the octets of
+ * A reply that is always the same, as it goes over the wire, so that to prepare
+ * it is to copy it.  Where enhanced status codes are not offered, the octets of
  * its own are left out, with the blank behind them.
  */
-struct canned {
+struct smtp_canned {
     int16_t code;
     uint8_t enhanced; /* octets of the status code of RFC 3463 and its blank, 0 if it has none */
     uint8_t n;        /* octets in all */
     const char *wire;
 };
 
+/* code is a literal; enhanced is a status code and a blank, or ""; at most 255 octets in all. */
 #define CANNED(code, enhanced, text) \
     { \
         code, sizeof(enhanced) - 1, sizeof(#code " " enhanced text "\r\n") - 1, #code " " enhanced text "\r\n" \
     }
 
 /* As smtp_reply(). */
-void command_reply(struct smtp *s, struct smtp_event *e, const struct canned *reply);
+void command_reply(struct smtp *s, struct smtp_event *e, const struct smtp_canned *reply);
 
 /* The engine's own verdict against a command; returns false for the parsers' sake. */
 static inline bool command_refuse(struct smtp *s, struct smtp_event *e, int code, const char *enhanced,
@@ -63,13 +64,14 @@ static inline bool command_refuse(struct smtp *s, struct smtp_event *e, int code
     return false;
 }
 
-static inline void command_refuse_with(struct smtp *s, struct smtp_event *e, const struct canned *reply)
+/* The same with a reply that is always the same. */
+static inline void command_refuse_with(struct smtp *s, struct smtp_event *e, const struct smtp_canned *reply)
 {
     s->legal = false;
     command_reply(s, e, reply);
 }
 
-/* The same for what the client got wrong. */
+/* As command_refuse(), for what the client got wrong. */
 static inline bool command_offend(struct smtp *s, struct smtp_event *e, enum problem problem, int code,
                                   const char *enhanced, const char *text)
 {

@@ -21,15 +21,17 @@
 static bool begin(struct server *v, struct server_session *s)
 {
     struct heard *h = s->heard;
-    if (h->begun)
+    if (h->message != NULL)
         return true;
     if (!fault_choose_answers(v, s))
         return false;
-    h->begun = true;
-    save_begin(&h->message, v->o->save, h->envelope.binary);
+    h->message = malloc(sizeof *h->message);
+    if (h->message == NULL)
+        return false;
+    save_begin(h->message, v->o->save, h->envelope.binary);
     if (v->o->headers)
-        envelope_add_headers(&h->envelope, &h->message, &s->peer, v->o->smtp->hostname, s->number);
-    h->message.ours = h->message.total;
+        envelope_add_headers(&h->envelope, h->message, &s->peer, v->o->smtp->hostname, s->number);
+    h->message->ours = h->message->total;
     return true;
 }
 
@@ -42,39 +44,31 @@ static void keep_head(struct server *v, struct server_session *s, struct span oc
     text_add(&s->heard->head, octets.p, octets.n < room ? octets.n : room);
 }
 
-bool deliver_may_pass(const struct server *v, const struct server_session *s, uint64_t left)
+int deliver_where(struct server *v, struct server_session *s, uint64_t left)
 {
     struct heard *h = s->heard;
-    bool plain = s->conn.transport == NULL && v->o->n_rules == 0;
+    bool counted = v->o->n_rules > 0; /* fault_in_body() */
     bool listed = listing_has_room(&v->came) && h->head.n < LISTING_HEAD_MAX;
-    if (!plain)
-        return false;
+    if (counted)
+        return DELIVER_LOOK;
     if (!smtp_in_message(&s->smtp)) /* of a chunk that is refused */
-        return true;
-    if (!h->begun || listed)
-        return false;
-    return !save_wants(&h->message) || (v->mover.usable && !s->conn.borrowed && save_direct(&h->message, left) >= 0);
+        return DELIVER_NOWHERE;
+    if (h->message == NULL || listed)
+        return DELIVER_LOOK;
+    if (!save_wants(h->message))
+        return DELIVER_NOWHERE;
+    int file = v->mover.usable && !s->conn.borrowed ? save_open_direct(h->message, left) : -1;
+    return file >= 0 ? file : DELIVER_LOOK;
 }
 
-ssize_t deliver_pass(struct server *v, struct server_session *s, size_t n)
-{
-    struct heard *h = s->heard;
-    struct save_message *m = &h->message;
-    int error;
-    if (!h->begun || !save_wants(m))
-        return io_discard(&s->conn, v->in, n < SERVER_IN_SIZE ? n : SERVER_IN_SIZE);
-    ssize_t got = os_move(&v->mover, s->conn.in, save_direct(m, n), n, &error);
-    if (got > 0)
-        save_added(m, (size_t)got, error);
-    return got;
-}
+void deliver_passed(struct server_session *s, size_t n, int error) { save_added(s->heard->message, n, error); }
 
 void deliver_body(struct server *v, struct server_session *s, struct span octets)
 {
     keep_head(v, s, octets);
     s->heard->incomplete = s->heard->incomplete || !begin(v, s);
     if (!s->heard->incomplete)
-        save_add(&s->heard->message, octets.p, octets.n);
+        save_add(s->heard->message, octets.p, octets.n);
 }
 
 void deliver_drop(struct server_session *s)
@@ -86,9 +80,11 @@ void deliver_drop(struct server_session *s)
     free(h->head.p);
     h->head = (struct text){NULL, 0, 0, false};
     fault_take_back(s);
-    if (h->begun)
-        save_drop(&h->message);
-    h->begun = false;
+    if (h->message != NULL) {
+        save_drop(h->message);
+        free(h->message);
+        h->message = NULL;
+    }
 }
 
 /* ---- storing ---- */
@@ -127,7 +123,7 @@ static struct mail describe(const struct server *v, const struct server_session 
         .n = v->stored + 1,
         .size = e->size,
         .examined = v->o->smtp->examine,
-        .converted = !s->heard->message.crlf,
+        .converted = !s->heard->message->crlf,
         .address = s->peer.address,
         .port = s->peer.port,
         .helo = text_span(&env->helo),
@@ -168,12 +164,12 @@ static void finish(struct server *v, struct server_session *s, const struct smtp
     if (v->o->save->o.format == SAVE_MBOX)
         envelope_mbox_line(&s->heard->envelope, now.tv_sec, line);
     show_status(v->o->show, "");
-    int status = save_finish(&s->heard->message, &(struct save_about){line, &mail});
+    int status = save_finish(s->heard->message, &(struct save_about){line, &mail});
     v->now = io_now(); /* that may have taken a while */
     if (status == 0)
         note_stored(v, s, &mail);
     else
-        storing_failed(v, s, s->heard->message.error, s->heard->message.culprit);
+        storing_failed(v, s, s->heard->message->error, s->heard->message->culprit);
 }
 
 static void store(struct server *v, struct server_session *s, const struct smtp_event *e)

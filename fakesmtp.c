@@ -183,7 +183,7 @@ static int open_transcript(struct app *a)
 {
     const char *name = a->o.transcript;
     a->trace.show = &a->show;
-    a->trace.unread = a->o.quiet && !a->o.verbose && name == NULL;
+    a->trace.unseen = a->o.quiet && !a->o.verbose && name == NULL;
     if (name == NULL)
         return AS_EXPECTED;
     int fd = strcmp(name, "-") == 0 ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3)

@@ -22,7 +22,7 @@ bool fault_choose_answers(struct server *v, struct server_session *s);
 
 /*
  * Decides whether somebody accepts the message, once its first reply is due; r
- * is the rule for that.  s->fault.last_accepted is then the last one who does.
+ * is the rule for that.  s->heard->fault.last_accepted is then the last one who does.
  */
 bool fault_decide(struct server_session *s, const struct smtp_event *e, const struct rule *r);
 

@@ -430,7 +430,7 @@ static int listen_on_fd(const struct io_endpoint *e, struct io_listener *l, cons
 {
     struct address a;
     socklen_t length = sizeof a.u;
-    int on = 1, listens = 0;
+    int on = 1, listens = 0, type = 0;
     socklen_t size = sizeof listens;
     (void)snprintf(l->text, sizeof l->text, "fd:%d", e->fd);
     memset(&a, 0, sizeof a);
@@ -438,6 +438,10 @@ static int listen_on_fd(const struct io_endpoint *e, struct io_listener *l, cons
         return -1;
     if (getsockopt(e->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0 || !listens) {
         *reason = "it is no listening socket";
+        return -1;
+    }
+    if (getsockopt(e->fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0 || type != SOCK_STREAM) {
+        *reason = "it is no stream socket";
         return -1;
     }
     l->flags = fcntl(e->fd, F_GETFL);
@@ -606,7 +610,7 @@ static ssize_t read_on(const struct io_conn *c, void *octets, size_t n)
 {
     ssize_t got;
     do
-        got = c->borrowed ? read(c->in, octets, n) : recv(c->in, octets, n, 0);
+        got = c->borrowed ? read(c->in, octets, n) : recv(c->in, octets, n, 0); /* which is cheaper */
     while (got < 0 && errno == EINTR);
     return got;
 }

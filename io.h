@@ -73,7 +73,7 @@ struct io_conn {
     const struct io_transport *transport; /* NULL: plain octets */
     void *state;                          /* the transport's */
     bool wants_write;                     /* the transport has to write before it can go on */
-    bool borrowed;                        /* in and out are others' too, and had these flags, */
+    bool borrowed;                        /* in and out are others' too, need not be sockets, and had these flags, */
     int in_flags, out_flags;
     bool polled; /* and keep them: each use looks first whether it would block */
 };
@@ -122,7 +122,8 @@ int io_take_stdio(struct io_conn *c, struct io_peer *peer);
 /* For a transport that cannot look first: from here on no use of the connection blocks. */
 int io_unblock(struct io_conn *c);
 
-/* As read(2) and write(2), but for EINTR, through the transport if there is one. */
+/* As recv(2) and send(2), or of what is borrowed, as read(2) and write(2); but for EINTR, and through the transport if
+   there is one. */
 ssize_t io_read(struct io_conn *c, void *octets, size_t n);
 ssize_t io_write(struct io_conn *c, const void *octets, size_t n);
 

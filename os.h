@@ -47,10 +47,11 @@ void os_poll_closing(struct os_poll *p, int fd);
 
 /*
  * Waits until a descriptor is ready for what it is watched for, has hung up or
- * failed; puts the tags of those that are into ready, of more than max only so
- * many, and returns how many.  Returns earlier with none on a signal, or about
- * the time `until`, in milliseconds on the clock of io_now(), which shows `now`;
- * INT64_MAX: never.
+ * failed; puts the tags of those that are into ready, of more than max (or 64)
+ * only so many, and returns how many.  Returns none on a signal, about the time
+ * `until`, in milliseconds on the clock of io_now(), which shows `now`, or earlier
+ * for no reason: ask again.  Does not wait if `until` is not after `now`, and for
+ * ever if it is INT64_MAX.
  */
 int os_poll_wait(struct os_poll *p, void **ready, size_t max, int64_t until, int64_t now);
 
@@ -59,7 +60,7 @@ int os_poll_wait(struct os_poll *p, void **ready, size_t max, int64_t until, int
 /* accept(2); the socket does not block, and is closed on exec. */
 int os_accept(int fd, struct sockaddr *address, socklen_t *length);
 
-/* Takes up to n octets that a socket has, and drops them; room holds n octets, and may be written to. */
+/* Takes up to n octets that a socket has, as recv(2), and drops them; room holds n octets, and may be written to. */
 ssize_t os_discard(int fd, void *room, size_t n);
 
 /*
@@ -69,6 +70,8 @@ ssize_t os_discard(int fd, void *room, size_t n);
 int os_lock_directory_of(const char *path);
 
 /* ---- from a socket to a file ---- */
+
+enum { OS_MOVE_TAKES = 2 /* descriptors, once it is used */ };
 
 /* What is kept for os_move() from one call to the next.  The caller allocates it. */
 struct os_mover {
@@ -80,9 +83,10 @@ void os_move_open(struct os_mover *m);
 void os_move_close(struct os_mover *m);
 
 /*
- * Takes up to n octets that a socket has, as recv(2), and appends them to a
- * file, without a copy of our own.  Where they could not be written, *error is
- * errno, and they are lost; else it is 0.
+ * Takes up to n octets that a socket has, and writes them to a file, without a
+ * copy of our own; returns how many.  Where they could not be written, *error is
+ * errno, and they are lost; else it is 0.  0 or less if it took none, for
+ * whatever reason: the socket is to be read.
  */
 ssize_t os_move(struct os_mover *m, int from, int to, size_t n, int *error);
 
@@ -91,8 +95,9 @@ ssize_t os_move(struct os_mover *m, int from, int to, size_t n, int *error);
 /* Opens a new file of this mode in a directory, without a name; ENOTSUP where that cannot be. */
 int os_create_unnamed(int directory, mode_t mode);
 
-/* Gives it one.  EEXIST if the name is taken. */
-int os_name_unnamed(int fd, int directory, const char *name);
+/* Gives it one.  EEXIST if the name is taken.  *by_path, at first false, is kept for the next: what has been refused
+   once is not asked for again. */
+int os_name_unnamed(int fd, int directory, const char *name, bool *by_path);
 
 /* Renames a file, for file systems without hard links; EEXIST if the new name is taken. */
 int os_rename_new(int from_directory, const char *from, int directory, const char *name);

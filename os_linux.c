@@ -1,5 +1,6 @@
 /*
- * os_linux.c - epoll, accept4, O_TMPFILE and renameat2.
+ * os_linux.c - epoll with a timerfd, accept4, MSG_TRUNC, splice, O_TMPFILE and
+ * renameat2.
  */
 #define _GNU_SOURCE
 #include "os.h"
@@ -20,6 +21,7 @@
 enum {
     RENAME_WITHOUT_REPLACING = 1, /* RENAME_NOREPLACE, which musl has no name for */
     PIPE_SIZE = 1 << 20,          /* octets */
+    AT_ONCE = 64,                 /* descriptors told of in one wait */
 };
 
 const char os_kind[] = "epoll";
@@ -89,9 +91,9 @@ static int set_timer(struct os_poll *p, int64_t until, int64_t now)
 
 int os_poll_wait(struct os_poll *p, void **ready, size_t max, int64_t until, int64_t now)
 {
-    struct epoll_event events[64 + 1]; /* the timer's takes the place of none */
+    struct epoll_event events[AT_ONCE + 1]; /* the timer's takes the place of none */
     bool always = p->always != NULL && p->always_read, waits = until > now && !always;
-    max = (max < 64 ? max : 64) - always;
+    max = (max < AT_ONCE ? max : AT_ONCE) - always;
     if (waits && set_timer(p, until, now) < 0)
         return -1;
     int n = epoll_wait(p->fd, events, (int)max + 1, waits ? -1 : 0);
@@ -137,20 +139,28 @@ void os_move_close(struct os_mover *m)
     }
 }
 
+/* Writes up to n octets that are in the pipe to a file, by a copy; as read(2). */
+static ssize_t copy_from_pipe(const struct os_mover *m, int to, size_t n)
+{
+    char block[16 * 1024];
+    ssize_t got = read(m->pipe[0], block, n < sizeof block ? n : sizeof block);
+    for (ssize_t done = 0; done < got;) {
+        ssize_t put = write(to, block + done, (size_t)(got - done));
+        if (put == 0 || (put < 0 && errno != EINTR))
+            return -1;
+        done += put > 0 ? put : 0;
+    }
+    return got;
+}
+
 /* Writes n octets that are in the pipe to a file. */
 static int empty_pipe(const struct os_mover *m, int to, size_t n)
 {
-    char block[16 * 1024];
     while (n > 0) {
+        errno = 0;
         ssize_t put = splice(m->pipe[0], NULL, to, NULL, n, SPLICE_F_MOVE);
-        if (put < 0 && errno == EINVAL) { /* the file system cannot do that */
-            put = read(m->pipe[0], block, n < sizeof block ? n : sizeof block);
-            for (ssize_t done = 0, one; done < put; done += one) {
-                one = write(to, block + done, (size_t)(put - done));
-                if (one <= 0)
-                    return -1;
-            }
-        }
+        if (put < 0 && errno == EINVAL) /* the file system cannot do that */
+            put = copy_from_pipe(m, to, n);
         if (put < 0 && errno == EINTR)
             continue;
         if (put <= 0)
@@ -173,19 +183,11 @@ static int open_pipe(struct os_mover *m)
 ssize_t os_move(struct os_mover *m, int from, int to, size_t n, int *error)
 {
     *error = 0;
-    if (open_pipe(m) < 0) {
-        m->usable = false;
-        errno = EAGAIN; /* there is another way */
+    m->usable = open_pipe(m) == 0;
+    if (!m->usable)
         return -1;
-    }
-    ssize_t got;
-    do
-        got = splice(from, NULL, m->pipe[1], NULL, n, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
-    while (got < 0 && errno == EINTR);
-    if (got < 0 && errno == EINVAL) {
-        m->usable = false;
-        errno = EAGAIN;
-    }
+    ssize_t got = splice(from, NULL, m->pipe[1], NULL, n, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    m->usable = got >= 0 || errno == EAGAIN || errno == EINTR;
     if (got > 0 && empty_pipe(m, to, (size_t)got) < 0) {
         *error = errno != 0 ? errno : EIO;
         os_move_close(m);
@@ -217,17 +219,16 @@ static int link_proc(int fd, int directory, const char *name)
     return linkat(AT_FDCWD, path, directory, name, AT_SYMLINK_FOLLOW);
 }
 
-int os_name_unnamed(int fd, int directory, const char *name)
+int os_name_unnamed(int fd, int directory, const char *name, bool *by_path)
 {
-    static bool only_proc; /* what has been refused once is not asked for again */
-    if (!only_proc) {
+    if (!*by_path) {
         if (link_descriptor(fd, directory, name) == 0)
             return 0;
         if (errno != ENOENT)
             return -1;
     }
     int status = link_proc(fd, directory, name);
-    only_proc = only_proc || status == 0;
+    *by_path = *by_path || status == 0;
     if (status < 0 && errno == EPERM)
         errno = ENOENT; /* the directory itself is gone */
     return status;

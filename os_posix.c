@@ -126,7 +126,6 @@ ssize_t os_move(struct os_mover *m, int from, int to, size_t n, int *error)
 {
     (void)m, (void)from, (void)to, (void)n;
     *error = 0;
-    errno = ENOSYS;
     return -1;
 }
 
@@ -145,9 +144,9 @@ int os_create_unnamed(int directory, mode_t mode)
     return -1;
 }
 
-int os_name_unnamed(int fd, int directory, const char *name)
+int os_name_unnamed(int fd, int directory, const char *name, bool *by_path)
 {
-    (void)fd, (void)directory, (void)name;
+    (void)fd, (void)directory, (void)name, (void)by_path;
     errno = ENOTSUP;
     return -1;
 }

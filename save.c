@@ -2,8 +2,9 @@
  * save.c - where messages go.
  *
  * A message collects in memory until it ends or BUFFER octets are there.  A
- * small one then costs one write to each place.  A large one goes on in a file:
- * where files are wanted, that is the one that will be published; else, for a
+ * small one then costs one write to each place.  A large one goes on in a file,
+ * and its large runs are written from where they lie, or by others
+ * (save_open_direct()): where files are wanted, that is the one that will be published; else, for a
  * stream, a nameless one in TMPDIR, as a stream must not be begun before the
  * message is whole.  So memory does not grow with messages.
  *
@@ -331,7 +332,7 @@ static void append_with_lf(struct save_message *m, const char *p, size_t n)
     m->total += (uint64_t)(out - start);
 }
 
-int save_direct(struct save_message *m, uint64_t n)
+int save_open_direct(struct save_message *m, uint64_t n)
 {
     bool large = m->fd >= 0 || m->n + n > BUFFER;
     if (!m->crlf || m->error != 0 || !large)
@@ -348,11 +349,7 @@ void save_added(struct save_message *m, size_t n, int error)
 
 void save_begin(struct save_message *m, struct save *to, bool exact)
 {
-    memset(m, 0, offsetof(struct save_message, temporary)); /* what follows are names, which are long */
-    m->to = to;
-    m->fd = -1;
-    m->crlf = exact || to->o.crlf;
-    m->temporary[0] = m->asked[0] = m->name[0] = '\0';
+    *m = (struct save_message){.to = to, .fd = -1, .crlf = exact || to->o.crlf};
 }
 
 bool save_wants(const struct save_message *m)
@@ -451,7 +448,7 @@ static int name_file(struct save_message *m)
 {
     struct save *to = m->to;
     if (m->temporary[0] == '\0') {
-        if (os_name_unnamed(m->fd, to->final, m->name) == 0)
+        if (os_name_unnamed(m->fd, to->final, m->name, &to->by_path) == 0)
             return 0;
         if (!has_no_links(errno) || copy_to_named(m) < 0)
             return -1;

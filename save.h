@@ -63,6 +63,7 @@ struct save {
     int temporary, final; /* directories: where files are made, and where they appear; -1: none */
     uint64_t next;        /* number of the next file */
     uint64_t made;        /* names made so far, for those that carry no number */
+    bool by_path;         /* of os_name_unnamed() */
     char host[65];        /* Maildir: the name of this machine, as file names have it */
 };
 
@@ -106,11 +107,12 @@ bool save_wants(const struct save_message *m);
 
 /*
  * A descriptor that n further octets may be written to without save_add(), as
- * they are to be stored as they are, and are too many to be collected; -1 if
- * there is none such.  save_added() tells that it was done, and with what error (an
- * errno, 0 if none).
+ * they are to be stored as they are, and are too many to be collected; what has
+ * been collected is written first.  It stays the message's, and is good until
+ * the next call.  -1 if there is none such, or that failed, which is kept as ever.
+ * save_added() tells that it was done, and with what error (an errno, 0 if none).
  */
-int save_direct(struct save_message *m, uint64_t n);
+int save_open_direct(struct save_message *m, uint64_t n);
 void save_added(struct save_message *m, size_t n, int error);
 
 /* Adds octets as they came over the wire. */

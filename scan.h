@@ -1,6 +1,6 @@
 /*
- * scan.h - searches in mail data: for a line that begins with a dot, for the CR at
- * the end of one, for octets that are odd.
+ * scan.h - searches: in mail data for a line that begins with a dot, for the CR at
+ * the end of one, for octets that are odd; in a command for what no line holds.
  *
  * scan_lf_dot() returns the first LF in [p, end) that a dot follows, or NULL.
  * It compares two rows of octets, one shifted by one, so that short lines cost
@@ -149,7 +149,8 @@ static inline uint64_t scan_unusual(uint64_t x)
     return (((x - ones * 0x0e) & ~x) | x) & ones << 7;
 }
 
-/* Whether there is no such octet in [p, end): eight at a time, the last ones twice. */
+/* Whether all octets in [p, end) are from 0x0e to 0x7f, so none is NUL, CR or LF: eight at a time, the last ones twice.
+ */
 static inline bool scan_is_plain(const char *p, const char *end)
 {
     uint64_t x = UINT64_C(0x2020202020202020);

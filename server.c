@@ -18,7 +18,6 @@
 #include "session.h"
 
 enum {
-
     READY_MAX = 64,     /* sessions served in one step */
     ACCEPT_MAX = 64,    /* connections accepted in one step from one socket */
     BACKLOG_MAX = 4096, /* connections let in at the end */
@@ -149,8 +148,8 @@ static int64_t next_deadline(const struct server *v)
 
 /* ---- the server ---- */
 
-/* Leaves a descriptor for the file of each session's message. */
-static uint64_t count_room(void)
+/* Leaves a descriptor for the file of each session's message, and those that os_move() takes. */
+static uint64_t count_room(const struct server *v)
 {
     struct rlimit limit;
     int lowest = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -159,7 +158,7 @@ static uint64_t count_room(void)
     (void)close(lowest);
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
         return UINT64_MAX;
-    uint64_t most = (uint64_t)limit.rlim_cur, used = (uint64_t)lowest;
+    uint64_t most = (uint64_t)limit.rlim_cur, used = (uint64_t)lowest + (v->mover.usable ? OS_MOVE_TAKES : 0);
     return most > used + 4 ? (most - used) / 2 : 1;
 }
 
@@ -264,20 +263,22 @@ static int64_t microseconds(void)
 /* As os_poll_wait(); busily at first, where that is asked for: to wake up takes some machines longer than to answer. */
 static int wait_for_clients(struct server *v, void **ready, int64_t until)
 {
-    int n = 0;
-    if (v->o->busy_poll > 0 && v->open > 0) {
-        int64_t end = microseconds() + v->o->busy_poll;
-        do
-            n = os_poll_wait(&v->poll, ready, READY_MAX, v->now, v->now);
-        while (n == 0 && microseconds() < end);
-    }
-    return n != 0 ? n : os_poll_wait(&v->poll, ready, READY_MAX, until, v->now);
+    if (v->o->busy_poll == 0 || v->open == 0)
+        return os_poll_wait(&v->poll, ready, READY_MAX, until, v->now);
+    int n;
+    int64_t end = microseconds() + v->o->busy_poll;
+    if (until < end / 1000)
+        end = until * 1000;
+    do
+        n = os_poll_wait(&v->poll, ready, READY_MAX, v->now, v->now);
+    while (n == 0 && microseconds() < end);
+    return n != 0 ? n : os_poll_wait(&v->poll, ready, READY_MAX, until, io_now());
 }
 
 int server_step(struct server *v, int64_t until)
 {
     if (v->room == 0)
-        v->room = count_room();
+        v->room = count_room(v);
     int64_t asked = v->now, next = next_deadline(v);
     void *ready[READY_MAX];
     int n = wait_for_clients(v, ready, until < next ? until : next);

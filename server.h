@@ -55,7 +55,7 @@ enum server_source_kind { SERVER_LISTENER, SERVER_WATCHED, SERVER_SESSION };
 struct server_source {
     enum server_source_kind kind;
     int fd;
-    enum io_scheme scheme; /* of a listener */
+    enum io_scheme scheme; /* of a listener, or that a session came by */
 };
 
 struct server_session;
@@ -73,7 +73,7 @@ struct server {
     struct server_sessions held;   /* whom a rule makes wait, in the order of their times */
     struct server_sessions ending; /* the last reply given, waiting for the client to close; likewise */
     struct server_sessions gone;   /* closed in this step: poll may have named them, so they are freed after it */
-    struct os_mover mover;
+    struct os_mover mover;         /* what octets of chunks pass through on their way to a file */
     char *in, *out;    /* SERVER_IN_SIZE and SERVER_OUT_SIZE octets, lent to the engine of the session that is served */
     int64_t now;       /* of this step, as io_now() */
     int64_t grace;     /* when stopping: when those who are left are told 421 */

@@ -5,7 +5,9 @@
  * One large input buffer and one output buffer are lent to the engine of the
  * session at hand; what remains there at the end of its turn (an unfinished
  * command, replies that the client does not take) is copied into memory of its
- * own, so a session that idles has neither.
+ * own, so a session that idles has neither.  Octets of a chunk that nobody has
+ * to look at do not come through there: get_more() lets them go from the socket
+ * to the file, or nowhere, and the engine is only told how many they were.
  *
  * Storing is a verdict: a message is stored before its 250, and counted when
  * its 250 has been sent.  mark says where that reply ends in the output.
@@ -34,8 +36,8 @@
 enum {
     IN_SIZE = SERVER_IN_SIZE,
     OUT_SIZE = SERVER_OUT_SIZE,
-    READS_MAX = 16,     /* buffers read from one session in its turn */
-    PASS_MAX = 1 << 20, /* octets of a chunk that pass at once */
+    READS_MAX = 4,      /* times that one session is read in its turn */
+    MOVE_MAX = 1 << 20, /* octets of a chunk that go to a file at once */
     NONCES = 1 << 20,   /* challenges of a session at most, before they meet those of the next */
 };
 
@@ -98,8 +100,8 @@ static void client_spoke(struct server *v, struct server_session *s)
     }
 }
 
-/* Makes room for what is heard of it.  False if there is no memory. */
-static bool listen_to(struct server_session *s)
+/* Sees to it that there is room for what is heard of it.  False if there is no memory. */
+static bool have_heard(struct server_session *s)
 {
     if (s->heard != NULL)
         return true;
@@ -148,7 +150,7 @@ static void apply_policy(struct server *v, struct server_session *s, struct smtp
 /* What ends a transaction ends a message of which some chunks are there. */
 static bool is_end_of_chunks(const struct smtp_event *e, bool positive)
 {
-    if (e->type == SMTP_CHUNK)
+    if (e->type == SMTP_CHUNK || e->type == SMTP_BDAT)
         return !positive;
     return positive && (e->type == SMTP_RSET || e->type == SMTP_HELO || e->type == SMTP_STARTTLS);
 }
@@ -190,7 +192,7 @@ static void apply_rule(struct server *v, struct server_session *s, const struct 
 /* The reply to the event, by a rule or by ourselves.  Returns the rule, NULL if there is none. */
 static const struct rule *choose_reply(struct server *v, struct server_session *s, struct smtp_event *e)
 {
-    const struct rule *r = v->o->n_rules > 0 ? fault_find(v, s, e) : NULL;
+    const struct rule *r = fault_find(v, s, e);
     if (e->type == SMTP_EOM)
         r = deliver_end(v, s, e, r);
     else if (r != NULL && r->action == RULES_REPLY && e->code != 0)
@@ -207,6 +209,7 @@ static void take_effect(struct server *v, struct server_session *s, struct smtp_
 {
     bool positive = smtp_is_positive(e->type, e->code);
     v->cut_off += is_end_of_message(s, e, positive);
+    /* before the client has said anything there is no envelope */
     if (positive && e->type != SMTP_CONNECT && !envelope_take(&s->heard->envelope, e))
         smtp_reply(&s->smtp, e, 451, "4.3.0", "Out of memory");
     if (is_end_of_chunks(e, positive))
@@ -215,8 +218,7 @@ static void take_effect(struct server *v, struct server_session *s, struct smtp_
         fault_begin(s);
     s->quit = e->type == SMTP_QUIT && positive;
     s->said_quit = s->said_quit || e->type == SMTP_QUIT || (e->type == SMTP_CONNECT && !positive);
-    if (!v->o->trace->unread)
-        trace_reply(v->o->trace, s->number, smtp_prepared(&s->smtp), is_challenge(e));
+    trace_reply(v->o->trace, s->number, smtp_prepared(&s->smtp), is_challenge(e));
 }
 
 /* What the event brings about.  Returns the rule for it, NULL if there is none. */
@@ -224,10 +226,8 @@ static const struct rule *handle(struct server *v, struct server_session *s, str
 {
     if (e->type == SMTP_BODY)
         return handle_body(v, s, e);
-    if (!v->o->trace->unread)
-        trace_client(v->o->trace, s->number, e);
-    if (problems_any(&e->problems))
-        session_note(v, s, &e->problems);
+    trace_client(v->o->trace, s->number, e);
+    session_note(v, s, &e->problems);
     const struct rule *r = choose_reply(v, s, e);
     if (!rules_break_off(r) && e->code != 0)
         take_effect(v, s, e);
@@ -286,7 +286,7 @@ void session_note(struct server *v, struct server_session *s, const struct probl
 {
     if (!problems_any(p))
         return;
-    if (listen_to(s))
+    if (have_heard(s))
         problems_merge(&s->heard->problems, p);
     for (int i = 0; i < PROBLEMS; i++) {
         if (!problems_have(p, (enum problem)i))
@@ -485,7 +485,7 @@ static bool may_read_on(const struct server *v, const struct server_session *s)
 /* What a session's state asks for after a turn, or after replies have gone. */
 static void settle(struct server *v, struct server_session *s)
 {
-    if (may_read_on(v, s) && is_watched(s))
+    if (may_read_on(v, s) && is_watched(s)) /* mostly there is nothing to be done, and to be changed */
         return;
     bool quiet = s->unsent == NULL && s->due == 0 && !s->stalled; /* nothing is owed to the client */
     if (quiet && smtp_wants_tls(&s->smtp) && !s->handshaking) {
@@ -539,7 +539,7 @@ static bool break_off(struct server *v, struct server_session *s, size_t said, e
 static bool postpone(struct server *v, struct server_session *s, size_t said, const struct rule *r)
 {
     size_t n = smtp_written(&s->smtp) - said;
-    if (!listen_to(s)) {
+    if (!have_heard(s)) {
         session_drop(v, s);
         return false;
     }
@@ -553,7 +553,7 @@ static bool postpone(struct server *v, struct server_session *s, size_t said, co
     }
     s->heard->delay.n = n;
     s->heard->delay.then = r->action;
-    hold_back(v, s, v->now + r->delay + 1); /* what that clock shows has lost part of a millisecond */
+    hold_back(v, s, v->now + r->delay + 1); /* v->now is cut to milliseconds: it may be almost one later by now */
     return said == 0 || send_replies(v, s, v->out, said);
 }
 
@@ -710,7 +710,7 @@ static void hear_handshake(struct server *v, struct server_session *s)
 /* What the client says from here on is said in the handshake, or after it; nothing is held. */
 static void begin_handshake(struct server *v, struct server_session *s)
 {
-    if (!listen_to(s) || io_unblock(&s->conn) < 0 || tls_start(v->o->tls, &s->conn) < 0) {
+    if (!have_heard(s) || io_unblock(&s->conn) < 0 || tls_start(v->o->tls, &s->conn) < 0) {
         session_drop(v, s);
         return;
     }
@@ -721,7 +721,7 @@ static void begin_handshake(struct server *v, struct server_session *s)
 /* ---- what comes ---- */
 
 /* What has come of octets that were asked for.  False if there is nothing to be done with it. */
-static bool hear(struct server *v, struct server_session *s, ssize_t got, size_t asked)
+static bool note_read(struct server *v, struct server_session *s, ssize_t got, size_t asked)
 {
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
         if (!watch(v, s))
@@ -732,7 +732,7 @@ static bool hear(struct server *v, struct server_session *s, ssize_t got, size_t
         lose(v, s);
         return false;
     }
-    if (!listen_to(s)) {
+    if (!have_heard(s)) {
         session_drop(v, s);
         return false;
     }
@@ -744,27 +744,51 @@ static bool hear(struct server *v, struct server_session *s, ssize_t got, size_t
     return true;
 }
 
-/* Lets octets of a chunk go where they are wanted, past the engine.  False if there is nothing to be done. */
-static bool pass(struct server *v, struct server_session *s)
-{
-    uint64_t left = smtp_passable(&s->smtp);
-    size_t asked = left < PASS_MAX ? (size_t)left : PASS_MAX;
-    ssize_t got = deliver_pass(v, s, asked);
-    bool good = hear(v, s, got, asked);
-    if (good)
-        smtp_pass(&s->smtp, (uint64_t)got);
-    return good;
-}
-
 /* Reads on behind the n octets that were held back.  False if there is nothing to be done with it. */
 static bool read_more(struct server *v, struct server_session *s, size_t *n)
 {
     size_t asked = IN_SIZE - *n;
     ssize_t got = io_read(&s->conn, v->in + *n, asked);
-    bool good = hear(v, s, got, asked);
+    bool good = note_read(v, s, got, asked);
     if (good)
         *n += (size_t)got;
     return good;
+}
+
+/* Drops octets of a chunk, up to left.  False if there is nothing to be done. */
+static bool drop_octets(struct server *v, struct server_session *s, uint64_t left)
+{
+    size_t asked = left < IN_SIZE ? (size_t)left : IN_SIZE;
+    ssize_t got = io_discard(&s->conn, v->in, asked);
+    if (!note_read(v, s, got, asked))
+        return false;
+    smtp_pass(&s->smtp, (uint64_t)got);
+    return true;
+}
+
+/* Lets them go to a file.  False if none could: to read them tells why, and gets past an urgent octet. */
+static bool move_octets(struct server *v, struct server_session *s, uint64_t left, int file)
+{
+    size_t asked = left < MOVE_MAX ? (size_t)left : MOVE_MAX;
+    int error;
+    ssize_t got = os_move(&v->mover, s->conn.in, file, asked, &error);
+    if (got <= 0)
+        return false;
+    (void)note_read(v, s, got, asked);
+    smtp_pass(&s->smtp, (uint64_t)got);
+    deliver_passed(s, (size_t)got, error);
+    return true;
+}
+
+/* Gets more of what the client sends: past the engine if that may be, as nothing is held back then; else behind the n
+   octets that were.  False if there is nothing to be done with it. */
+static bool get_more(struct server *v, struct server_session *s, size_t *n)
+{
+    uint64_t left = s->conn.transport == NULL ? smtp_passable(&s->smtp) : 0;
+    int where = left > 0 ? deliver_where(v, s, left) : DELIVER_LOOK;
+    if (where == DELIVER_NOWHERE)
+        return drop_octets(v, s, left);
+    return (where != DELIVER_LOOK && move_octets(v, s, left, where)) || read_more(v, s, n);
 }
 
 /* Reads what a client sends after our last reply, so that closing does not reset the connection. */
@@ -788,18 +812,16 @@ static bool let_go(struct server *v, struct server_session *s)
     move_to(&v->active, s);
     if (s->pending || smtp_closed(&s->smtp))
         return send_delayed(v, s);
-    if (s->heard != NULL) {
-        free(s->heard->delay.reply);
-        s->heard->delay.reply = NULL;
-        s->heard->delay.n = 0;
-    }
+    free(s->heard->delay.reply);
+    s->heard->delay.reply = NULL;
+    s->heard->delay.n = 0;
     return true;
 }
 
 void session_dismiss(struct server *v, struct server_session *s, const char *enhanced, const char *text)
 {
-    bool broken_later = s->due > 0 && s->heard != NULL && s->heard->delay.then > RULES_REPLY;
-    if (s->handshaking || s->faulted || broken_later) { /* nothing more is said */
+    bool over = s->handshaking || s->faulted;
+    if (over || (s->due > 0 && s->heard->delay.then > RULES_REPLY)) { /* nothing more is said */
         session_drop(v, s);
         return;
     }
@@ -857,9 +879,8 @@ void session_serve(struct server *v, struct server_session *s)
     }
     bool more = true; /* what filled the buffer is hardly all there is */
     for (int i = 0; i < READS_MAX && more; i++) {
-        uint64_t passable = smtp_passable(&s->smtp);
         size_t n = bring_rest(v, s);
-        more = passable > 0 && deliver_may_pass(v, s, passable) ? pass(v, s) : read_more(v, s, &n);
+        more = get_more(v, s, &n);
         if (more)
             turn(v, s, n);
         more = more && s->unread && may_read_on(v, s);

@@ -32,12 +32,13 @@ struct refusal {
     const char *enhanced, *text;
 };
 
-/* What there is of a session beyond its connection: most of its memory, so that one that idles has none of it. */
+/* What there is of a session beyond its connection: most of its memory, which one whose client has said nothing has
+   none of. */
 struct heard {
     struct envelope envelope;
-    struct problems problems; /* of the client, since the message before */
-    struct save_message message;
-    char *rest; /* input that is not consumed yet */
+    struct problems problems;     /* of the client, since the message before */
+    struct save_message *message; /* NULL: none is under way */
+    char *rest;                   /* input that is not consumed yet */
     size_t rest_n;
     struct text head;       /* how its message begins */
     struct refusal refusal; /* why the message was not stored; code 0: it was, or nobody wanted it */
@@ -45,8 +46,8 @@ struct heard {
     struct delay delay;
     size_t mark;      /* where in the output the (last) reply to a stored message ends; 0: it is not there yet */
     int64_t taken_at; /* when its last message was acknowledged; 0: none yet */
-    bool begun;       /* there is a message */
-    bool incomplete;  /* there was no memory for its message */
+
+    bool incomplete; /* there was no memory for its message */
 };
 
 /* Replies that a client has not taken yet: those of n octets that begin at `at`. */
@@ -65,7 +66,7 @@ struct server_session {
     struct io_conn conn;
     struct io_peer peer;
     struct smtp smtp;
-    struct heard *heard; /* NULL until its client has said something, or something is to be kept of it */
+    struct heard *heard; /* NULL only until its client has said something, shakes hands, or is made wait by a rule */
 
     struct unsent *unsent; /* NULL: the client has taken all */
     bool pending, counts;  /* a message is stored whose (last) reply has not been sent; it is one of those awaited */

@@ -18,9 +18,10 @@
  * start of a line wait for what comes next, and as their octets are known
  * nothing of them need be kept.
  *
- * A chunk of BDAT is read to its end whether it is welcome or not (RFC 3030 2),
- * so a refusal waits in the session until the chunk has passed.  Secrets of
- * AUTH are decoded where they lie in the input, and wiped there at the commit.
+ * A chunk of BDAT comes to its end whether it is welcome or not (RFC 3030 2),
+ * so a refusal waits in the session until then; not all of its octets need come
+ * through here (smtp_passable()).  Secrets of AUTH are decoded where they lie in
+ * the input, and wiped there at the commit.
  */
 #include "smtp.h"
 
@@ -71,9 +72,10 @@ void smtp_reply(struct smtp *s, struct smtp_event *e, int code, const char *enha
     e->code = code;
 }
 
-void command_reply(struct smtp *s, struct smtp_event *e, const struct canned *reply)
+void command_reply(struct smtp *s, struct smtp_event *e, const struct smtp_canned *reply)
 {
     enum { START = sizeof "250 " - 1 };
+    assert(s->event != SMTP_NONE);
     size_t skipped = s->config->extensions & SMTP_EXT_ENHANCEDSTATUSCODES ? 0 : reply->enhanced;
     e->code = s->code = reply->code;
     s->reply_n = 0;
@@ -290,7 +292,7 @@ static bool has_bare(const struct smtp *s)
 /* Under LMTP this comes once for each recipient; RFC 2033 4.2. */
 static bool end_of_message(struct smtp *s, struct smtp_event *e)
 {
-    static const struct canned accepted = CANNED(250, "2.0.0 ", "Message accepted");
+    static const struct smtp_canned accepted = CANNED(250, "2.0.0 ", "Message accepted");
     s->event = e->type = SMTP_EOM;
     e->size = s->size;
     e->last = s->last;
@@ -373,8 +375,8 @@ static bool next_data(struct smtp *s, struct smtp_event *e)
 
 static bool end_of_chunk(struct smtp *s, struct smtp_event *e)
 {
-    static const struct canned taken = CANNED(250, "2.0.0 ", "Chunk taken");
-    const struct canned *refusal = s->chunk_refused;
+    static const struct smtp_canned taken = CANNED(250, "2.0.0 ", "Chunk taken");
+    const struct smtp_canned *refusal = s->chunk_refused;
     s->in_chunk = false;
     e->last = s->last;
     if (refusal == NULL && s->last && s->recipients == 0)
@@ -417,10 +419,9 @@ uint64_t smtp_passable(const struct smtp *s)
 
 void smtp_pass(struct smtp *s, uint64_t n)
 {
-    assert(n <= s->chunk);
+    assert(n <= smtp_passable(s));
     s->chunk -= n;
-    if (s->chunk_refused == NULL)
-        s->size += n;
+    s->size += n;
 }
 
 /* ---- the session ---- */
@@ -539,6 +540,18 @@ static void apply_auth(struct smtp *s, bool good)
         s->state = READY;
 }
 
+/* A chunk that fails is the end of the transaction, as is one whose size is not known, once there are others; RFC 3030
+ * 2 */
+static void apply_chunk(struct smtp *s, bool good)
+{
+    if (good) {
+        s->state = CHUNKS;
+    } else if (s->legal || s->state == CHUNKS) {
+        reset(s);
+        s->path_refused = true;
+    }
+}
+
 /* What a command does once its reply is given: most do nothing unless it is positive. */
 static void apply(struct smtp *s, enum smtp_event_type event, bool good)
 {
@@ -546,13 +559,8 @@ static void apply(struct smtp *s, enum smtp_event_type event, bool good)
         end_transaction(s);
     } else if (event == SMTP_AUTH) {
         apply_auth(s, good);
-    } else if (event == SMTP_CHUNK && s->legal) {
-        if (good) {
-            s->state = CHUNKS;
-        } else {
-            reset(s); /* RFC 3030 2 */
-            s->path_refused = true;
-        }
+    } else if (event == SMTP_CHUNK || event == SMTP_BDAT) {
+        apply_chunk(s, good);
     } else if (event == SMTP_CONNECT) {
         s->state = good ? GREETED : REFUSED;
     } else if (good) {
@@ -560,9 +568,11 @@ static void apply(struct smtp *s, enum smtp_event_type event, bool good)
     }
 }
 
-static void commit(struct smtp *s)
+void smtp_commit(struct smtp *s)
 {
     enum smtp_event_type event = (enum smtp_event_type)s->event;
+    if (event == SMTP_NONE)
+        return;
     wipe(s);
     s->event = SMTP_NONE;
     s->out_n += s->reply_n;
@@ -575,12 +585,6 @@ static void commit(struct smtp *s)
         s->path_refused = !smtp_is_positive(event, s->code) || (event == SMTP_RCPT && s->path_refused);
     bool refused = s->code >= 500 && (!s->legal || event == SMTP_AUTH);
     s->refused = refused ? s->refused + 1 : 0;
-}
-
-void smtp_commit(struct smtp *s)
-{
-    if (s->event != SMTP_NONE)
-        commit(s);
 }
 
 static void connected(struct smtp *s, struct smtp_event *e)

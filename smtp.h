@@ -12,6 +12,8 @@
  *     write(fd, buffer, smtp_written(s));  send the replies
  *     keep the last smtp_left(s) octets    for the next turn
  *
+ * Octets of a chunk need not be lent, where smtp_passable() says so.
+ *
  * Ask, then commit: each event carries a reply, prepared but not yet given.
  * The application may replace it; the following smtp_next() gives it, and
  * changes the state of the session only if the command was legal and the code
@@ -147,19 +149,19 @@ struct smtp {
     uint64_t answered; /* LMTP: of them, how many have had their reply to the mail data */
     uint64_t chunk;    /* octets of the chunk still to come */
     uint64_t chunk_size;
-    const struct canned *chunk_refused; /* what the chunk is told at its end; NULL: it is welcome */
-    uint16_t seen;                      /* octets of an unfinished line that hold no end of it */
-    uint16_t refused;                   /* refused commands in a row */
-    int16_t code;                       /* of the reply prepared */
-    uint8_t event;                      /* the event whose reply is prepared */
+    const struct smtp_canned *chunk_refused; /* what the chunk is told at its end; NULL: it is welcome */
+    uint16_t seen;                           /* octets of an unfinished line that hold no end of it */
+    uint16_t refused;                        /* refused commands in a row */
+    int16_t code;                            /* of the reply prepared */
+    uint8_t event;                           /* the event whose reply is prepared */
     uint8_t state;
-    uint8_t dot;          /* how much of CRLF.CRLF the mail data end with */
-    uint8_t mechanism;    /* of the AUTH under way */
-    uint8_t step;         /* which response of it is awaited, */
-    uint8_t next_step;    /* and which, once the reply prepared is given */
-    bool legal;           /* the command of that event was in order and well-formed */
-    bool closing;         /* its reply is the last */
-    bool plain;           /* the command at hand is printable ASCII and blanks */
+    uint8_t dot;       /* how much of CRLF.CRLF the mail data end with */
+    uint8_t mechanism; /* of the AUTH under way */
+    uint8_t step;      /* which response of it is awaited, */
+    uint8_t next_step; /* and which, once the reply prepared is given */
+    bool legal;        /* the command of that event was in order and well-formed */
+    bool closing;      /* its reply is the last */
+
     bool skipping;        /* a line that is too long is being passed over */
     bool skipped_cr;      /* its last octet so far is CR */
     bool http, long_auth; /* it begins as a request of HTTP does, as AUTH does, or answers a challenge */
@@ -269,9 +271,10 @@ bool smtp_wants_input(const struct smtp *s);
 /*
  * How many of the octets still to come are of a chunk that nobody has to look at
  * here: instead of being lent, so many may go where the application wants
- * them, or nowhere, without an SMTP_BODY.  0 if there are none such: where mail
- * data are examined, or there would be more of them than max_size.  smtp_pass()
- * tells that n of them did.
+ * them, or nowhere, without an SMTP_BODY.  0 while lent octets are left, and, of
+ * a chunk that is welcome, where mail data are examined or would be more than
+ * max_size; those of a refused one may always pass.  smtp_pass() tells that n of
+ * them did, at most so many; go on with smtp_next().
  */
 uint64_t smtp_passable(const struct smtp *s);
 void smtp_pass(struct smtp *s, uint64_t n);

@@ -16,12 +16,12 @@ struct span {
     size_t n;
 };
 
-static inline bool ascii_is_upper(char c) { return (unsigned char)(c - 'A') < 26; }
-static inline bool ascii_is_digit(char c) { return (unsigned char)(c - '0') < 10; }
+static inline bool ascii_is_upper(char c) { return c >= 'A' && c <= 'Z'; }
+static inline bool ascii_is_digit(char c) { return c >= '0' && c <= '9'; }
 static inline bool ascii_is_8bit(char c) { return ((unsigned char)c & 0x80) != 0; }
 static inline bool ascii_is_control(char c) { return (unsigned char)c < ' ' || c == 0x7f; }
 static inline char ascii_lower(char c) { return ascii_is_upper(c) ? (char)(c | 0x20) : c; }
-static inline bool ascii_is_letter(char c) { return (unsigned char)((c | 0x20) - 'a') < 26; }
+static inline bool ascii_is_letter(char c) { return ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z'; }
 
 static inline bool ascii_is_hex(char c)
 {

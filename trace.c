@@ -88,6 +88,8 @@ static void trace_command(struct trace *t, uint64_t session, const struct smtp_e
 
 void trace_client(struct trace *t, uint64_t session, const struct smtp_event *e)
 {
+    if (t->unseen)
+        return;
     if (e->type == SMTP_EOM && e->recipient <= 1 && !e->last) {
         note(t, session, "(", e->size, " octets of mail data)", "(mail data)");
         both(t, session, 'C', span_of("."));
@@ -113,7 +115,7 @@ static size_t line_length(struct span t)
 
 void trace_reply(struct trace *t, uint64_t session, struct span reply, bool masked)
 {
-    while (reply.n > 0) {
+    while (reply.n > 0 && !t->unseen) {
         size_t n = line_length(reply);
         show_dialogue(t->show, session, 'S', (struct span){reply.p, n});
         write_transcript(t, session, 'S', masked ? span_of("334 (challenge)") : (struct span){reply.p, n});

@@ -17,7 +17,7 @@
 /* The caller allocates it. */
 struct trace {
     struct show *show;
-    bool unread;      /* nobody will see any of it: trace_client() and trace_reply() need not be called */
+    bool unseen;      /* nobody will see any of what is said: it need not be put together */
     FILE *transcript; /* NULL: none.  It has no times, no ports, no sizes of mail, and nothing random */
     int error;        /* errno of the first write to it that failed, 0 if none did */
 };

@@ -5,8 +5,8 @@
  * through it or by it.
  *
  * The first three octets choose a configuration and a policy, the fourth seeds
- * the cuts; the rest is what the client says.  As a libFuzzer target, or,
- * compiled with REPLAY, as a program that is given files.
+ * the cuts, and its last bit says whether mail data are examined; the rest is what the client says.  As a libFuzzer
+ * target, or, compiled with REPLAY, as a program that is given files.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -54,6 +54,7 @@ struct choice {
     uint8_t policy;     /* limits, and what the application refuses */
     uint8_t config;     /* what is required, which protocol, and three hidden extensions */
     uint8_t extensions; /* hidden ones */
+    bool examine;
 };
 
 static void policy(struct smtp *s, struct smtp_event *e, uint8_t choice)
@@ -117,7 +118,7 @@ static void run(struct outcome *o, const char *input, size_t n, struct choice ch
                                  .extensions = SMTP_EXT_ALL & ~((unsigned)choice.extensions << 3 | choice.config >> 5),
                                  .lmtp = choice.config & 1,
                                  .strict = choice.config & 2,
-                                 .examine = !(choice.config & 16),
+                                 .examine = choice.examine,
                                  .require_auth = choice.config & 4,
                                  .require_tls = choice.config & 8};
     struct smtp s;
@@ -148,7 +149,11 @@ static void run(struct outcome *o, const char *input, size_t n, struct choice ch
         do {
             struct smtp_event e;
             smtp_output(&s, room, room_size);
-            while (smtp_next(&s, &e)) {
+            for (;;) {
+                bool wants = smtp_wants_input(&s), more = smtp_next(&s, &e);
+                must(!(wants && more));
+                if (!more)
+                    break;
                 if (e.type != SMTP_BODY)
                     policy(&s, &e, choice.policy);
                 note(o, &e);
@@ -193,7 +198,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     enum { CHOICES = 4 };
     if (n < CHOICES)
         return 0;
-    struct choice choice = {data[0], data[1], data[2]};
+    struct choice choice = {data[0], data[1], data[2], data[3] & 1};
     struct outcome whole = {{NULL, 0, 0}, {NULL, 0, 0}, {NULL, 0, 0}, 0}, cut = whole;
     const char *input = (const char *)data + CHOICES;
     run(&whole, input, n - CHOICES, choice, 0, 1 << 16);

@@ -1,6 +1,6 @@
 /*
  * test_path.c - the grammar of paths, a row each: what is written, what is
- * taken of it, and what is left.
+ * taken of it, what is left, and what is not to the letter.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,60 +12,90 @@
 #include "../path.h"
 #include "../utf8.h"
 
+#define TEN "aaaaaaaaaa"
+#define FIFTY TEN TEN TEN TEN TEN
+
 static const struct row {
     const char *text;
     const char *address; /* NULL: malformed */
     const char *rest;
+    enum problem problem; /* with what is taken */
+    bool forward;
 } rows[] = {
-    {"<>", "", ""},
-    {"<> SIZE=1", "", " SIZE=1"},
-    {"<a@x.test>", "a@x.test", ""},
-    {"<a@x.test>junk", "a@x.test", "junk"},
-    {"a@x.test SIZE=1", "a@x.test", " SIZE=1"},
-    {"<postmaster>", "postmaster", ""},
-    {"<!#$%&'*+-/=?^_`{|}~@x.test>", "!#$%&'*+-/=?^_`{|}~@x.test", ""},
-    {"<\"\\\"\"@x>", "\"\\\"\"@x", ""},
-    {"<\"a b\">", "\"a b\"", ""},
-    {"<@a:b@c>", "b@c", ""},
-    {"<@a,@b:c@d>", "c@d", ""},
-    {"@a:b@c", "b@c", ""},
-    {"<a@[1.2.3.4]>", "a@[1.2.3.4]", ""},
-    {"<a@[IPv6:::]>", "a@[IPv6:::]", ""},
-    {"<a@[ipv6:1::]>", "a@[ipv6:1::]", ""},
-    {"<a@[IPv6:1:2:3:4:5:6:1.2.3.4]>", "a@[IPv6:1:2:3:4:5:6:1.2.3.4]", ""},
-    {"<a@[IPv6:1:2:3:4:5:6:7::]>", "a@[IPv6:1:2:3:4:5:6:7::]", ""},
-    {"<\xc3\xb6@\xc3\xb6.test>", "\xc3\xb6@\xc3\xb6.test", ""},
-    {"", NULL, NULL},
-    {"<", NULL, NULL},
-    {">", NULL, NULL},
-    {"<a", NULL, NULL},
-    {"<a@", NULL, NULL},
-    {"<a@>", NULL, NULL},
-    {"<@>", NULL, NULL},
-    {"<@a>", NULL, NULL},
-    {"<@a:>", NULL, NULL},
-    {"<@a,>", NULL, NULL},
-    {"<@a,b@c>", NULL, NULL},
-    {"<a@x>>", "a@x", ">"},
-    {"<a@b@c>", NULL, NULL},
-    {"<a@x y>", NULL, NULL},
-    {"<a@x/y>", NULL, NULL},
-    {"<a,b@x>", NULL, NULL},
-    {"<(a)@x>", NULL, NULL},
-    {"<a\\b@x>", NULL, NULL},
-    {"<\"a\x01\"@x>", NULL, NULL},
-    {"<\"a\\\x01\"@x>", NULL, NULL},
-    {"<\"a\"b@x>", NULL, NULL},
-    {"<a@[1.2.3.4>", NULL, NULL},
-    {"<a@[1.2.3.4]x>", NULL, NULL},
-    {"<a@[IPv6:1:2:3:4:5:6:7:1.2.3.4]>", NULL, NULL},
-    {"<a@[IPv6:1:2:3:4::6:1.2.3.4]>", "a@[IPv6:1:2:3:4::6:1.2.3.4]", ""},
-    {"<a@[IPv6:1:2:3:4:5:6::1.2.3.4]>", NULL, NULL},
-    {"<a@[IPv6::1]>", NULL, NULL},
-    {"<a@[IPv6:1::2::]>", NULL, NULL},
-    {"<a@[:x]>", NULL, NULL},
-    {"<a@[tag:]>", NULL, NULL},
-    {"<a@[tag:a\\b]>", NULL, NULL},
+    {"<>", "", "", PROBLEMS, false},
+    {"<> SIZE=1", "", " SIZE=1", PROBLEMS, false},
+    {"<a@x.test>", "a@x.test", "", PROBLEMS, false},
+    {"<a@x.test>junk", "a@x.test", "junk", PROBLEMS, false},
+    {"a@x.test SIZE=1", "a@x.test", " SIZE=1", PROBLEMS, false},
+    {"<postmaster>", "postmaster", "", PROBLEM_NO_DOMAIN, false},
+    {"<!#$%&'*+-/=?^_`{|}~@x.test>", "!#$%&'*+-/=?^_`{|}~@x.test", "", PROBLEMS, false},
+    {"<\"\\\"\"@x>", "\"\\\"\"@x", "", PROBLEMS, false},
+    {"<\"a b\">", "\"a b\"", "", PROBLEM_NO_DOMAIN, false},
+    {"<@a:b@c>", "b@c", "", PROBLEMS, false},
+    {"<@a,@b:c@d>", "c@d", "", PROBLEMS, false},
+    {"@a:b@c", "b@c", "", PROBLEMS, false},
+    {"<a@[1.2.3.4]>", "a@[1.2.3.4]", "", PROBLEMS, false},
+    {"<a@[IPv6:::]>", "a@[IPv6:::]", "", PROBLEMS, false},
+    {"<a@[ipv6:1::]>", "a@[ipv6:1::]", "", PROBLEMS, false},
+    {"<a@[IPv6:1:2:3:4:5:6:1.2.3.4]>", "a@[IPv6:1:2:3:4:5:6:1.2.3.4]", "", PROBLEMS, false},
+    {"<a@[IPv6:1:2:3:4:5:6:7::]>", "a@[IPv6:1:2:3:4:5:6:7::]", "", PROBLEMS, false},
+    {"<\xc3\xb6@\xc3\xb6.test>", "\xc3\xb6@\xc3\xb6.test", "", PROBLEMS, false},
+    {"", NULL, NULL, PROBLEMS, false},
+    {"<", NULL, NULL, PROBLEMS, false},
+    {">", NULL, NULL, PROBLEMS, false},
+    {"<a", NULL, NULL, PROBLEMS, false},
+    {"<a@", NULL, NULL, PROBLEMS, false},
+    {"<a@>", NULL, NULL, PROBLEMS, false},
+    {"<@>", NULL, NULL, PROBLEMS, false},
+    {"<@a>", NULL, NULL, PROBLEMS, false},
+    {"<@a:>", NULL, NULL, PROBLEMS, false},
+    {"<@a,>", NULL, NULL, PROBLEMS, false},
+    {"<@a,b@c>", NULL, NULL, PROBLEMS, false},
+    {"<a@x>>", "a@x", ">", PROBLEMS, false},
+    {"<a@b@c>", NULL, NULL, PROBLEMS, false},
+    {"<a@x y>", NULL, NULL, PROBLEMS, false},
+    {"<a@x/y>", NULL, NULL, PROBLEMS, false},
+    {"<a,b@x>", NULL, NULL, PROBLEMS, false},
+    {"<(a)@x>", NULL, NULL, PROBLEMS, false},
+    {"<a\\b@x>", NULL, NULL, PROBLEMS, false},
+    {"<\"a\x01\"@x>", NULL, NULL, PROBLEMS, false},
+    {"<\"a\\\x01\"@x>", NULL, NULL, PROBLEMS, false},
+    {"<\"a\"b@x>", NULL, NULL, PROBLEMS, false},
+    {"<a@[1.2.3.4>", NULL, NULL, PROBLEMS, false},
+    {"<a@[1.2.3.4]x>", NULL, NULL, PROBLEMS, false},
+    {"<a@[IPv6:1:2:3:4:5:6:7:1.2.3.4]>", NULL, NULL, PROBLEMS, false},
+    {"<a@[IPv6:1:2:3:4::6:1.2.3.4]>", "a@[IPv6:1:2:3:4::6:1.2.3.4]", "", PROBLEMS, false},
+    {"<a@[IPv6:1:2:3:4:5:6::1.2.3.4]>", NULL, NULL, PROBLEMS, false},
+    {"<a@[IPv6::1]>", NULL, NULL, PROBLEMS, false},
+    {"<a@[IPv6:1::2::]>", NULL, NULL, PROBLEMS, false},
+    {"<a@[:x]>", NULL, NULL, PROBLEMS, false},
+    {"<a@[tag:]>", NULL, NULL, PROBLEMS, false},
+    {"<a@[tag:a\\b]>", NULL, NULL, PROBLEMS, false},
+    {"<postmaster>", "postmaster", "", PROBLEMS, true},
+    {"<POSTmaster>", "POSTmaster", "", PROBLEMS, true},
+    {"<root>", "root", "", PROBLEM_NO_DOMAIN, true},
+    {"<a..b@x>", "a..b@x", "", PROBLEM_STRAY_DOT, false},
+    {"<.a@x>", ".a@x", "", PROBLEM_STRAY_DOT, false},
+    {"<a.@x>", "a.@x", "", PROBLEM_STRAY_DOT, false},
+    {"<a@x_y>", "a@x_y", "", PROBLEM_DOMAIN, false},
+    {"<a@-x>", "a@-x", "", PROBLEM_DOMAIN, false},
+    {"<a@x-.y>", "a@x-.y", "", PROBLEM_DOMAIN, false},
+    {"<a@x-y.z>", "a@x-y.z", "", PROBLEMS, false},
+    {"<a@x..y>", NULL, NULL, PROBLEMS, false},
+    {"<a@x.>", NULL, NULL, PROBLEMS, false},
+    {"<a@.x>", NULL, NULL, PROBLEMS, false},
+    {"<" TEN TEN TEN TEN TEN TEN "1234@x>", TEN TEN TEN TEN TEN TEN "1234@x", "", PROBLEMS, false},
+    {"<" TEN TEN TEN TEN TEN TEN "12345@x>", TEN TEN TEN TEN TEN TEN "12345@x", "", PROBLEM_LONG_LOCAL_PART, false},
+    {"<a@" TEN TEN TEN TEN TEN TEN "123>", "a@" TEN TEN TEN TEN TEN TEN "123", "", PROBLEMS, false},
+    {"<a@" TEN TEN TEN TEN TEN TEN "1234>", "a@" TEN TEN TEN TEN TEN TEN "1234", "", PROBLEM_DOMAIN, false},
+    {"<a@[t:" FIFTY FIFTY FIFTY FIFTY FIFTY "1]>", "a@[t:" FIFTY FIFTY FIFTY FIFTY FIFTY "1]", "", PROBLEM_LONG_PATH,
+     false},
+    {"<a@[t:" FIFTY FIFTY FIFTY FIFTY FIFTY "12]>", "a@[t:" FIFTY FIFTY FIFTY FIFTY FIFTY "12]", "", PROBLEM_DOMAIN,
+     false},
+    {"<a@[t:" FIFTY FIFTY FIFTY FIFTY FIFTY "]>", "a@[t:" FIFTY FIFTY FIFTY FIFTY FIFTY "]", "", PROBLEM_LONG_PATH,
+     false},
+    {"<a@[t:" FIFTY FIFTY FIFTY FIFTY TEN TEN TEN TEN "12345678]>",
+     "a@[t:" FIFTY FIFTY FIFTY FIFTY TEN TEN TEN TEN "12345678]", "", PROBLEMS, false},
 };
 
 static void test_row(void **state)
@@ -77,9 +107,10 @@ static void test_row(void **state)
     memcpy(exact, r->text, n);
     struct span t = {exact, n}, address;
     enum problem problem;
-    bool taken = path_take(&t, false, &address, &problem);
+    bool taken = path_take(&t, r->forward, &address, &problem);
     assert_int_equal(taken, r->address != NULL);
     if (taken) {
+        assert_int_equal(problem, r->problem);
         assert_int_equal(address.n, strlen(r->address));
         assert_memory_equal(address.p, r->address, address.n);
         assert_int_equal(t.n, strlen(r->rest));

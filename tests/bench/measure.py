@@ -10,6 +10,8 @@ processor time unless its row says otherwise.  What counts are ratios within a
 round: a machine drifts, and no two are alike.  Prints medians, ratios and
 targets, and says what was noisy; then holds the ratios against RECORDED, and
 fails if a target is missed, or a ratio has become worse than it was by a fifth.
+A ratio to smtp-sink that the limit misses too, in the same rounds, is told of as
+out of reach here, and is no failure.  As many rounds are made as fit in ENOUGH seconds.
 --steady takes only what does not drift (memory, system calls, instructions), and
 holds it only against RECORDED: a short form.
 """
@@ -33,7 +35,7 @@ parser.add_argument("static")
 parser.add_argument("bin")
 parser.add_argument("recorded")
 parser.add_argument("--record", action="store_true")
-parser.add_argument("--rounds", type=int, default=3)
+parser.add_argument("--rounds", type=int, default=9)
 parser.add_argument("--only", default="")
 parser.add_argument("--steady", action="store_true")
 args = parser.parse_args()
@@ -44,6 +46,8 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
 
 MIB = 1 << 20
 LONG = 120
+ENOUGH = 400
+
 WORSE = 1.2  # what a ratio may be of the one that is recorded
 NOISY = 1.15  # highest to lowest
 STARTS = 6
@@ -365,9 +369,19 @@ NUMBERS = {
 }
 
 
+LIMITED = {"start", "start-static", *PLAIN, *TO_FILES}  # what the limit does too
+
+
 def ratios(row, over):
     values = rows[row]
     return [a / b for a, b in zip(values[over], values["ours"])]
+
+
+def best(row):
+    """The ratio to smtp-sink that the limit has itself; None where the row's other column is no limit of it."""
+    if row not in LIMITED:
+        return None
+    return statistics.median(a / b for a, b in zip(rows[row]["sink"], rows[row]["limit"]))
 
 
 def spread(values):
@@ -379,7 +393,7 @@ def report():
     if os.path.exists(args.recorded):
         with open(args.recorded) as f:
             recorded = json.load(f)
-    now, bad, noisy = {}, [], []
+    now, bad, noisy, beyond = {}, [], [], []
     print("%-52s %10s %10s %10s %16s %16s" % ("", "fakesmtp", "smtp-sink", "limit", "sink / us", "us / limit"))
     for row, (what, least, most) in TARGETS.items():
         if row not in rows:
@@ -397,7 +411,10 @@ def report():
             if spread(each) > NOISY:
                 noisy.append("%s against %s: %.2f to %.2f" % (row, over, min(each), max(each)))
             now["%s/%s" % (row, over)] = round(value, 3)
-            if missed:
+            reach = best(row) if over == "sink" else None
+            if missed and reach is not None and reach < target:
+                beyond.append("%s: %.2f of %s, not %s, and the limit itself has %.2f" % (what, value, over, target, reach))
+            elif missed:
                 bad.append("%s: %.2f of %s, not %s" % (what, value, over, target))
         print("%-52s %s %s" % (row + ": " + what, " ".join(shown), " ".join(cells)))
     for row, (what, most) in NUMBERS.items():
@@ -409,6 +426,8 @@ def report():
                 bad.append("%s: %.4g, not %s" % (what, value, most))
     for line in noisy:
         print("noisy: " + line)
+    for line in beyond:
+        print("out of reach: " + line)
     for name, value in now.items():
         was = recorded.get(name)
         worse = was is not None and not args.record and (value * WORSE < was if name.endswith("/sink") else value > was * WORSE)
@@ -425,7 +444,10 @@ def report():
 
 def main():
     try:
+        began = time.monotonic()
         for number in range(args.rounds):
+            if number > 0 and (time.monotonic() - began) * (number + 1) / number > ENOUGH:
+                break
             if wanted("start"):
                 round_of_starts()
             round_of_processor_time(number)

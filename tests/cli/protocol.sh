@@ -30,6 +30,34 @@ t_busy_poll() {
     grep -qx hello mail/0001.eml
 }
 
+# It is late for no deadline, sleeps when its time is over, and does not begin while nobody is there.
+t_busy_poll_keeps_time() {
+    start -k --busy-poll 100000 --on 'noop: delay 20ms'
+    python3 - "$port" "$pid" <<'PY'
+import os, smtplib, sys, time
+slow = 20 if "FAKESMTP_INSTRUMENTED" in os.environ else 1
+def used():
+    with open("/proc/%s/stat" % sys.argv[2]) as f:
+        fields = f.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def used_in(seconds):
+    before = used()
+    time.sleep(seconds)
+    return used() - before
+assert used_in(0.3) <= 0.02, "with nobody there"
+s = smtplib.SMTP("127.0.0.1", int(sys.argv[1]), timeout=20)
+began = time.monotonic()
+for _ in range(5):
+    s.noop()
+took = time.monotonic() - began
+assert took < 0.35 * slow, "5 delays of 20 ms took %.3f s" % took
+assert used_in(0.3) >= 0.03, "with a client that says nothing"
+assert used_in(0.3) <= 0.02 * slow, "when its time is over"
+s.quit()
+PY
+    stop
+}
+
 t_max_connections() {
     start -k --max-connections 2
     talk '<220' + '<220' + '<421' '<EOF' @1 '>QUIT' '<221' '<EOF' + '<220' '>QUIT' '<221' '<EOF' @2 '>QUIT' '<221'
@@ -114,6 +142,47 @@ PY
     finish
     status_is 0
     [ "$(find mail -name '*.eml' | wc -l)" -eq 40 ]
+}
+
+# As many as are let in are each in the midst of a chunk that goes to a file: there is room for all of these.
+t_descriptors_for_chunks() {
+    for limit in 40 41; do
+        rm -rf mail port && mkfifo port
+        (ulimit -n $limit && exec "$FAKESMTP" -k --crlf -p 0 --port-file port -d mail 2>err) &
+        pid=$!
+        read -r port <port
+        python3 - "$port" <<'PY'
+import socket, sys
+clients = []
+def reply(s):
+    got = b""
+    while not got.endswith(b"\n") or got[-got[:-1][::-1].find(b"\n") - 1:][3:4] == b"-":
+        more = s.recv(4096)
+        assert more, got
+        got += more
+    return got
+def say(s, what, code):
+    s.sendall(what)
+    got = reply(s)
+    assert got.startswith(code), got
+while len(clients) < 40:
+    s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=1 if clients else 20)
+    try:
+        reply(s)
+    except TimeoutError: # he is kept waiting
+        break
+    s.settimeout(20)
+    clients.append(s)
+assert len(clients) > 10
+for s in clients:
+    for what in b"EHLO t", b"MAIL FROM:<>", b"RCPT TO:<b@x.test>":
+        say(s, what + b"\r\n", b"250")
+    say(s, b"BDAT 150000\r\n" + b"x" * 150000, b"250")
+for s in clients:
+    say(s, b"BDAT 150000 LAST\r\n" + b"y" * 150000, b"250")
+PY
+        stop
+    done
 }
 
 # 2,000 who say nothing do not keep one who does waiting, and cost no time.

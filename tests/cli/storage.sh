@@ -219,7 +219,6 @@ t_large_chunks() {
         '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>BDAT 3 LAST' '=x\r\n' '<250' '>QUIT' '<221' '<EOF'
     finish
     status_is 0
-    
     python3 -c 'import sys; sys.stdout.write("0123456\r\n." * 10000 + "Short, between" + "abcdef\r\n" * 125000)' >want
     cmp mail/0001.eml want
     printf 'x\r\n' | cmp mail/0002.eml -
@@ -233,9 +232,71 @@ t_large_chunks_discarded() {
     status_is 0
 }
 
+# chunks WORD ...: of 300 KB, to a program that is started with these
+chunks() {
+    start_under "$@"
+    talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>BDAT 300000' '*30000:0123456\r\n.' "<$reply" \
+        '>QUIT' '<221' '<EOF'
+    finish
+}
+
+# They take another way than through us, where there is one; and if that turns out not to be there, ours.
+t_chunks_take_the_short_way() {
+    case $("$FAKESMTP" --version) in *epoll*) ;; *) return 0 ;; esac # POSIX has none
+    reply=250
+    chunks strace -f -q -o trace -e trace=splice -- -q -c 1 --crlf -d mail
+    grep -q 'splice(.* = [1-9]' trace
+    chunks strace -f -q -o trace -e trace=recvfrom -- -q -c 1 -f none
+    grep -q 'recvfrom(.*MSG_TRUNC.* = [1-9]' trace
+    for inject in error=EPERM:when=1 error=EINVAL:when=1 error=EINVAL:when=2+2 error=EINTR:when=2 error=EAGAIN:when=1; do
+        chunks strace -f -q -o trace -e trace=splice -e inject="splice:$inject" -- -q -c 1 --crlf -d mail
+        grep -q INJECTED trace
+    done
+    nothing_in mail # as none of them was the last
+    for inject in error=ENOSPC retval=0; do
+        start_under strace -f -q -o trace -e trace=splice -e inject="splice:$inject:when=2" -- -q -n 1 -c 1 --crlf -d mail
+        talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>BDAT 300000 LAST' \
+            '*30000:0123456\r\n.' '<45' '<421' '<EOF'
+        finish
+        status_is 4
+        nothing_in mail
+    done
+}
+
+# What is sent out of turn is no mail data, and holds nothing up.
+t_urgent_octet() {
+    start -n 1 --crlf -d mail
+    python3 - "$port" <<'PY'
+import socket, sys
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=20)
+s.sendall(b"EHLO t\r\nMAIL FROM:<>\r\nRCPT TO:<b@x.test>\r\nBDAT 100000\r\n" + b"x" * 100000)
+f = s.makefile("rb")
+while not f.readline().startswith(b"250 2.0.0"):
+    pass
+s.sendall(b"BDAT 200000 LAST\r\n" + b"y" * 51000)
+s.send(b"!", socket.MSG_OOB)
+s.sendall(b"y" * 149000 + b"QUIT\r\n")
+assert f.readline().startswith(b"250"), "not taken"
+PY
+    finish
+    status_is 0
+    python3 -c 'import sys; sys.stdout.write("x" * 100000 + "y" * 200000)' | cmp mail/0001.eml -
+}
+
+# What follows a chunk that is refused is no message, and nothing is taken for one.
+t_refused_chunk_in_a_message() {
+    for options in '' --strict; do
+        start -q $options -c 1 -d mail
+        talk '<220' '>EHLO t.test' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>BDAT 7' '=first\r\n' '<250' \
+            '>BDAT  8 LSAT' '<501' '>BDAT 6 LAST' '=last\r\n' '<503' '>QUIT' '<221' '<EOF'
+        finish
+        nothing_in mail
+    done
+}
+
 # The client goes in the middle of one: nothing is left.
 t_large_chunk_cut_off() {
-        start -c 1 -n 1 --crlf -d mail
+    start -c 1 -n 1 --crlf -d mail
     talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>BDAT 1000000 LAST' '*900000:x' close
     finish
     status_is 1

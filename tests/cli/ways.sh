@@ -280,10 +280,13 @@ bound = socket.socket()
 bound.bind(("127.0.0.1", 0))
 datagram = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 datagram.bind(("127.0.0.1", 0))
-for s in pair[0], bound, datagram:
+packets = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+packets.bind("packets")
+packets.listen(1)
+for s, why in (pair[0], b"listening"), (bound, b"listening"), (datagram, b"listening"), (packets, b"stream"):
     p = subprocess.run([sys.argv[1], "-l", "fd:%d" % s.fileno()], pass_fds=(s.fileno(),), stderr=subprocess.PIPE, timeout=20)
     assert p.returncode == 3, p
-    assert p.stderr == b"fakesmtp: cannot listen on fd:%d: it is no listening socket\n" % s.fileno(), p
+    assert p.stderr == b"fakesmtp: cannot listen on fd:%d: it is no %s socket\n" % (s.fileno(), why), p
 PY
     for bad in fd: fd:x fd:-1 fd:3x fd:99999999999; do
         run -l "$bad"
