@@ -9,7 +9,8 @@
 #include "server.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <poll.h>
+
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -21,6 +22,7 @@ enum {
     READY_MAX = 64,     /* sessions served in one step */
     ACCEPT_MAX = 64,    /* connections accepted in one step from one socket */
     BACKLOG_MAX = 4096, /* connections let in at the end */
+    LOOKED_AT = 256,    /* descriptors, to see which are open: beyond these none is inherited, mostly */
     RETRY = 100,        /* milliseconds until accepting is tried again where descriptors or memory ran out */
 };
 
@@ -148,17 +150,24 @@ static int64_t next_deadline(const struct server *v)
 
 /* ---- the server ---- */
 
-/* Leaves a descriptor for the file of each session's message, and those that os_move() takes. */
+/*
+ * Leaves a descriptor for the file of each session's message, and those that
+ * os_move() takes.  Others than ours may be open: poll() tells of all at once.
+ */
 static uint64_t count_room(const struct server *v)
 {
     struct rlimit limit;
-    int lowest = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (lowest < 0)
-        return 1;
-    (void)close(lowest);
+    struct pollfd fds[LOOKED_AT];
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
         return UINT64_MAX;
-    uint64_t most = (uint64_t)limit.rlim_cur, used = (uint64_t)lowest + (v->mover.usable ? OS_MOVE_TAKES : 0);
+    uint64_t most = (uint64_t)limit.rlim_cur, used = v->mover.usable ? OS_MOVE_TAKES : 0;
+    size_t n = most < LOOKED_AT ? (size_t)most : LOOKED_AT;
+    for (size_t i = 0; i < n; i++)
+        fds[i] = (struct pollfd){.fd = (int)i};
+    if (poll(fds, (nfds_t)n, 0) < 0)
+        return 1;
+    for (size_t i = 0; i < n; i++)
+        used += !(fds[i].revents & POLLNVAL);
     return most > used + 4 ? (most - used) / 2 : 1;
 }
 
