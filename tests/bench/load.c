@@ -10,6 +10,8 @@
  *     -y    wait busily
  *     -f F  the message is in this file, ready for DATA but for its end
  *     -i N  only open N connections, take the greetings, and wait for the end of standard input
+ *     -e    with -i: say EHLO as well
+
  *
  * Prints how many messages were accepted, and in how many seconds.  A session
  * is a list of steps: octets to be sent, and replies to be awaited then.
@@ -59,7 +61,7 @@ struct client {
 
 static struct {
     long at_once, connections, messages, size, idle;
-    bool pipelined, deep, bdat, busy;
+    bool pipelined, deep, bdat, busy, ehlo;
     const char *file;
     int port;
 } o = {.at_once = 1, .connections = 1, .messages = 1, .size = 1024};
@@ -317,12 +319,15 @@ static void run(void)
 
 static void idle(void)
 {
-    char octet;
+    static const char ehlo[] = "EHLO t.test\r\n";
+    char greeting[512], octet;
     for (long i = 0; i < o.idle; i++) {
         struct client c;
         connect_to_server(&c);
-        if (recv(c.fd, &octet, 1, 0) != 1)
+        if (recv(c.fd, greeting, sizeof greeting, 0) <= 0)
             die("greeting");
+        if (o.ehlo && (send(c.fd, ehlo, sizeof ehlo - 1, 0) < 0 || recv(c.fd, greeting, sizeof greeting, 0) <= 0))
+            die("EHLO");
     }
     (void)printf("%ld\n", o.idle);
     (void)fflush(stdout);
@@ -333,7 +338,7 @@ static void idle(void)
 int main(int argc, char **argv)
 {
     int c;
-    while ((c = getopt(argc, argv, "c:n:m:s:i:f:pPby")) != -1) {
+    while ((c = getopt(argc, argv, "c:n:m:s:i:f:pPbye")) != -1) {
         long n = optarg != NULL ? strtol(optarg, NULL, 10) : 0;
         switch (c) {
         case 'c':
@@ -365,6 +370,9 @@ int main(int argc, char **argv)
             break;
         case 'y':
             o.busy = true;
+            break;
+        case 'e':
+            o.ehlo = true;
             break;
         default:
             return 2;
