@@ -277,6 +277,9 @@ static int flush(struct save_message *m)
     return 0;
 }
 
+/* Writes what was collected, so that others may be written behind it. */
+static int write_collected(struct save_message *m) { return m->n > 0 || m->fd < 0 ? flush(m) : 0; }
+
 /* Makes room for n octets, not many more than STEP, in the buffer. */
 static int reserve(struct save_message *m, size_t n)
 {
@@ -297,8 +300,8 @@ static void append(struct save_message *m, const char *p, size_t n)
 {
     m->total += n;
     while (n > 0 && m->error == 0) {
-        if (m->n == 0 && m->fd >= 0 && n >= BUFFER) { /* there is nothing to be collected */
-            if (write_all(m->fd, p, n) < 0)
+        if (n >= BUFFER) { /* too many to be collected */
+            if (write_collected(m) == 0 && write_all(m->fd, p, n) < 0)
                 (void)fail(m, errno, place_of(m));
             return;
         }
@@ -337,7 +340,7 @@ int save_open_direct(struct save_message *m, uint64_t n)
     bool large = m->fd >= 0 || m->n + n > BUFFER;
     if (!m->crlf || m->error != 0 || !large)
         return -1;
-    return (m->n > 0 || m->fd < 0) && flush(m) < 0 ? -1 : m->fd;
+    return write_collected(m) < 0 ? -1 : m->fd;
 }
 
 void save_added(struct save_message *m, size_t n, int error)
