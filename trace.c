@@ -115,7 +115,9 @@ static size_t line_length(struct span t)
 
 void trace_reply(struct trace *t, uint64_t session, struct span reply, bool masked)
 {
-    while (reply.n > 0 && !t->unseen) {
+    if (t->unseen)
+        return;
+    while (reply.n > 0) {
         size_t n = line_length(reply);
         show_dialogue(t->show, session, 'S', (struct span){reply.p, n});
         write_transcript(t, session, 'S', masked ? span_of("334 (challenge)") : (struct span){reply.p, n});
