@@ -298,10 +298,12 @@ int server_step(struct server *v, int64_t until)
     v->watched = false;
     for (int i = 0; i < n; i++)
         serve_source(v, ready[i]);
-    wake(v);
     stop_at_max_sessions(v);
-    dismiss_late(v, asked, n < READY_MAX);
-    resume_accepting(v);
+    if (v->now >= next) { /* no earlier has anybody's time come */
+        wake(v);
+        dismiss_late(v, asked, n < READY_MAX);
+        resume_accepting(v);
+    }
     session_free_gone(v);
     return n;
 }
