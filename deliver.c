@@ -51,7 +51,7 @@ int deliver_where(struct server *v, struct server_session *s, uint64_t left)
     bool listed = listing_has_room(&v->came) && h->head.n < LISTING_HEAD_MAX;
     if (counted)
         return DELIVER_LOOK;
-    if (!smtp_in_message(&s->smtp)) /* of a chunk that is refused */
+    if (smtp_refuses_chunk(&s->smtp))
         return DELIVER_NOWHERE;
     if (h->message == NULL || listed)
         return DELIVER_LOOK;

@@ -120,7 +120,7 @@ const struct rule *fault_find(struct server *v, struct server_session *s, const 
         return NULL;
     if (e->type == SMTP_AUTH)
         count_step(s, e, step);
-    if ((e->code >= 400 && !always) || e->code == 421)
+    if ((e->code >= 400 && !always) || e->code == 421 || smtp_refuses_chunk(&s->smtp))
         return NULL;
     if (e->type == SMTP_BDAT)
         return find_for_chunk(v, s, e);

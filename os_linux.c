@@ -183,11 +183,11 @@ static int open_pipe(struct os_mover *m)
 ssize_t os_move(struct os_mover *m, int from, int to, size_t n, int *error)
 {
     *error = 0;
-    m->usable = open_pipe(m) == 0;
-    if (!m->usable)
+    if (open_pipe(m) < 0)
         return -1;
     ssize_t got = splice(from, NULL, m->pipe[1], NULL, n, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
-    m->usable = got >= 0 || errno == EAGAIN || errno == EINTR;
+    if (got < 0 && (errno == EINVAL || errno == ENOSYS || errno == EPERM || errno == EACCES))
+        m->usable = false; /* nor will it be with any other */
     if (got > 0 && empty_pipe(m, to, (size_t)got) < 0) {
         *error = errno != 0 ? errno : EIO;
         os_move_close(m);

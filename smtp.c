@@ -540,13 +540,13 @@ static void apply_auth(struct smtp *s, bool good)
         s->state = READY;
 }
 
-/* A chunk that fails is the end of the transaction, as is one whose size is not known, once there are others; RFC 3030
- * 2 */
+/* A chunk that fails is the end of the transaction, whether its size is known or not (RFC 3030 2), but for
+   502, which says that there are none. */
 static void apply_chunk(struct smtp *s, bool good)
 {
     if (good) {
         s->state = CHUNKS;
-    } else if (s->legal || s->state == CHUNKS) {
+    } else if (s->legal || (s->code != 502 && (s->state == RCPT || s->state == CHUNKS))) {
         reset(s);
         s->path_refused = true;
     }

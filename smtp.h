@@ -279,6 +279,9 @@ bool smtp_wants_input(const struct smtp *s);
 uint64_t smtp_passable(const struct smtp *s);
 void smtp_pass(struct smtp *s, uint64_t n);
 
+/* Whether a chunk is under way that is refused, whatever is in it. */
+static inline bool smtp_refuses_chunk(const struct smtp *s) { return s->in_chunk && s->chunk_refused != NULL; }
+
 /* Whether mail data are under way: after the 354 or the first BDAT, before the (last) reply at their end. */
 bool smtp_in_message(const struct smtp *s);
 

@@ -105,7 +105,7 @@ static void note(struct outcome *o, const struct smtp_event *e)
 /* A message that is dropped leaves nothing: that of chunks that were refused, or reset. */
 static void drop(struct outcome *o, const struct smtp_event *e)
 {
-    bool refused = e->type == SMTP_CHUNK && e->code >= 400;
+    bool refused = (e->type == SMTP_CHUNK || e->type == SMTP_BDAT) && e->code >= 400;
     if (refused || (e->code < 400 && (e->type == SMTP_RSET || e->type == SMTP_HELO || e->type == SMTP_STARTTLS)))
         o->mail.n = o->accepted;
 }

@@ -432,6 +432,16 @@ t_never_fired_strictly() {
     status_is 0 "fakesmtp: --on 'rcpt x@\*: 550 no' never fired"
 }
 
+# A chunk that is refused anyway is none of a rule's, and counts for none.
+t_refused_chunk() {
+    start -k --on 'bdat #1: 452 4.3.1 busy' --on 'bdat #2: drop'
+    talk '<220' '>EHLO t' '<250' '>BDAT 3 LAST' '=a\r\n' '<503' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' \
+        '>BDAT 3' '=b\r\n' '>BDAT 3 LAST' '=c\r\n' '<452' '<503' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' \
+        '>BDAT 3 LAST' '=d\r\n' '<EOF'
+    kill "$pid"
+    finish
+}
+
 # What a rule does is no fault of the client's.
 t_strict_does_not_blame_the_client() {
     for action in '450 later' '550 no' '421 bye' drop reset 'delay 100ms' 'delay 100ms, drop' 'delay 100ms, 421 bye'; do

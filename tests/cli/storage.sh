@@ -232,10 +232,10 @@ t_large_chunks_discarded() {
     status_is 0
 }
 
-# chunks WORD ...: of 300 KB, to a program that is started with these
+# chunks WORD ...: one of 3 MB, to a program that is started with these
 chunks() {
     start_under "$@"
-    talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>BDAT 300000' '*30000:0123456\r\n.' "<$reply" \
+    talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>BDAT 3000000' '*300000:0123456\r\n.' "<$reply" \
         '>QUIT' '<221' '<EOF'
     finish
 }
@@ -253,14 +253,30 @@ t_chunks_take_the_short_way() {
         grep -q INJECTED trace
     done
     nothing_in mail # as none of them was the last
+    chunks strace -f -q -o trace -e trace=splice -e inject=splice:error=ECONNRESET:when=1 -- -q -c 1 --crlf -d mail
+    grep -v INJECTED trace | grep -q splice # that was of one client only
+
     for inject in error=ENOSPC retval=0; do
         start_under strace -f -q -o trace -e trace=splice -e inject="splice:$inject:when=2" -- -q -n 1 -c 1 --crlf -d mail
-        talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>BDAT 300000 LAST' \
-            '*30000:0123456\r\n.' '<45' '<421' '<EOF'
+        talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>BDAT 3000000 LAST' \
+            '*300000:0123456\r\n.' '<45' '<421' '<EOF'
         finish
         status_is 4
         nothing_in mail
     done
+}
+
+# Nor does what is refused, be it ever so much.
+t_refused_chunk_is_not_written() {
+    start_under strace -f -q -o trace -e trace=splice,write -- -q -c 1 --strict --crlf -d mail
+    talk '<220' '>EHLO t.test' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>BDAT 90000' '*9000:01234567\r\n' '<250' \
+        '>BDAT  3000000' '*3000000:x' '<501' '>QUIT' '<221' '<EOF'
+    finish
+    python3 - <<'PY'
+import re
+written = sum(int(n) for n in re.findall(r"= (\d+)$", open("trace").read(), re.M))
+assert written < 300000, written
+PY
 }
 
 # What is sent out of turn is no mail data, and holds nothing up.
