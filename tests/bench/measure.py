@@ -397,7 +397,8 @@ def report():
         with open(args.recorded) as f:
             recorded = json.load(f)
     now, bad, noisy, beyond = {}, [], [], []
-    print("%-52s %10s %10s %10s %16s %16s" % ("", "fakesmtp", "smtp-sink", "limit", "sink / us", "us / limit"))
+    rounds = max((len(row["ours"]) for row in rows.values()), default=0)
+    print("%-52s %10s %10s %10s %16s %16s" % ("medians of %d rounds" % rounds, "fakesmtp", "smtp-sink", "limit", "sink / us", "us / limit"))
     for row, (what, least, most) in TARGETS.items():
         if row not in rows:
             continue
