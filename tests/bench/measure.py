@@ -162,7 +162,7 @@ def warm(top, size):
 
 
 def measure(make, words, top=None, peak=False, size=0):
-    """Processor seconds, wall seconds, peak memory in MB; size: octets that the files will be, if they are large."""
+    """Processor seconds, wall seconds, peak memory in MB, messages; size: octets that the files will be, if they are large."""
     port = free_port()
     if size:
         warm(top, size)
@@ -174,7 +174,7 @@ def measure(make, words, top=None, peak=False, size=0):
     cpu = server.stop()
     if files:
         shutil.rmtree(files)
-    return cpu, seconds, memory
+    return cpu, seconds, memory, count
 
 
 # ---- rows ----
@@ -184,6 +184,16 @@ rows = {}  # name: {server: [values]}
 
 def note(row, server, value):
     rows.setdefault(row, {}).setdefault(server, []).append(value)
+
+
+runs = {}  # of rows of processor time, name: {server: [(messages, wall seconds, processor seconds)]}
+
+
+def note_run(row, server, *how, **more):
+    cpu, seconds, _, count = measure(*how, **more)
+    note(row, server, cpu)
+    runs.setdefault(row, {}).setdefault(server, []).append((count, seconds, cpu))
+
 
 
 A = "-c 20 -n 10000 -s 1024"
@@ -197,9 +207,11 @@ B = "-m 1000 -n 3 -s 1024"
 E = "-s %d" % (1024 * MIB)
 DB = D + " -b"
 ALL = {"ours": ours, "sink": sink, "limit": limit}
-PLAIN = {"a": A, "bs": BS, "c": C, "cd": CD, "d": D, "e": E}
+PLAIN = {"a": A, "b": B, "bs": BS, "c": C, "cd": CD, "d": D, "e": E}
 crlf = lambda port, files: ours(port, files, ("-f", "none", "--crlf"))
 GIB = 1024 * MIB
+LARGE = {"d": 100 * MIB, "e": GIB, "fe": GIB, "ge": GIB}  # octets of each message
+
 TO_FILES = {"fa": (FA, PLACE, ours, 0), "fc": (FC, PLACE, ours, 0), "fe": (E, PLACE, crlf, GIB), "ge": (E, DISK, crlf, GIB)}
 
 
@@ -215,11 +227,11 @@ def in_turn(servers, number):
 def round_of_processor_time(number):
     for row, words in PLAIN.items():
         for name, server in in_turn(ALL, number) if wanted(row) else ():
-            note(row, name, measure(server, words)[0])
+            note_run(row, name, server, words)
     for row, (words, top, mine, size) in TO_FILES.items():
         servers = {"ours": mine, "sink": sink, "limit": limit}
         for name, server in in_turn(servers, number) if wanted(row) else ():
-            note(row, name, measure(server, words, top, size=size)[0])
+            note_run(row, name, server, words, top, size=size)
     if wanted("lf"):
         note("lf", "ours", measure(ours, E, PLACE, size=GIB)[0])
         note("lf", "limit", measure(crlf, E, PLACE, size=GIB)[0])
@@ -290,6 +302,7 @@ def memory_rows():
         client.stdout.readline()
         note(row, "ours", server.memory())
         client.communicate(timeout=LONG)
+    note("idle each", "ours", (rows["5000 idle"]["ours"][-1] - rows["idle"]["ours"][-1]) * MIB / 5000)
     server.stop()
     note("1 GiB", "ours", measure(ours, E, peak=True)[2])
     note("50 busy", "ours", measure(ours, C, peak=True)[2])
@@ -343,6 +356,7 @@ TARGETS = {
     "start": ("exec to first 220", 4, 1.25),
     "start-static": ("the same, static", 9, 1.5),
     "a": ("1 KB, a connection each", 1.5, 1.15),
+    "b": ("1 KB, 1000 a connection, one at once", None, None),
     "bs": ("1 KB, 1000 a connection, busy client", 1.4, 1.15),
     "c": ("10 KB, pipelined, 50 at once", 4.2, 1.25),
     "cd": ("10 KB, deeply pipelined", 6.5, 1.3),
@@ -363,6 +377,7 @@ NUMBERS = {
     "1 GiB": ("MB at the peak, 1 GiB message", 2.5),
     "50 busy": ("MB at the peak, 50 busy clients", 3),
     "5000 idle": ("MB with 5000 idle connections", 4),
+    "idle each": ("octets of memory of an idle connection", None),
     "5000 greeted": ("MB with 5000 that have said EHLO", 6.5),
     "calls a": ("system calls of a message, a", 18),
     "calls b": ("system calls of a message, b", 12.1),
@@ -389,6 +404,21 @@ def best(row):
 
 def spread(values):
     return max(values) / min(values) if min(values) > 0 else 1
+
+
+def report_runs():
+    """What the rows of processor time come to."""
+    print("%-52s %21s %21s %21s" % ("a second, and processor time of each", "fakesmtp", "smtp-sink", "limit"))
+    for row, of in runs.items():
+        cells = []
+        for server in "ours", "sink", "limit":
+            count, seconds, cpu = (statistics.median(values) for values in zip(*of[server]))
+            size = LARGE.get(row)
+            if size:
+                cells.append("%8.0f MB %5.3f s/GB" % (count * size / seconds / 1e6, cpu / (count * size / 1e9)))
+            else:
+                cells.append("%8.0f    %6.1f us" % (count / seconds, cpu / count * 1e6))
+        print("%-52s %s" % (row + ": " + TARGETS[row][0], " ".join("%21s" % cell for cell in cells)))
 
 
 def report():
@@ -425,9 +455,12 @@ def report():
         if row in rows:
             value = statistics.median(rows[row]["ours"])
             now[row] = round(value, 3)
-            print("%-52s %10.4g %*s (<=%5.4g)%s" % (what, value, 43, "", most, "!" if value > most else ""))
-            if value > most and not args.steady:
+            target = "(<=%5.4g)%s" % (most, "!" if value > most else "") if most is not None else ""
+            print("%-52s %10.4g %*s %s" % (what, value, 43, "", target))
+            if most is not None and value > most and not args.steady:
                 bad.append("%s: %.4g, not %s" % (what, value, most))
+    if runs:
+        report_runs()
     for line in noisy:
         print("noisy: " + line)
     for line in beyond:
