@@ -606,20 +606,49 @@ static bool is_ready(int fd, short events)
     return false;
 }
 
-static ssize_t read_on(const struct io_conn *c, void *octets, size_t n)
+static ssize_t read_borrowed(const struct io_conn *c, void *octets, size_t n)
 {
     ssize_t got;
+    if (c->polled && !is_ready(c->in, POLLIN))
+        return -1;
     do
-        got = c->borrowed ? read(c->in, octets, n) : recv(c->in, octets, n, 0); /* which is cheaper */
+        got = read(c->in, octets, n);
     while (got < 0 && errno == EINTR);
     return got;
 }
+
+static ssize_t write_borrowed(const struct io_conn *c, const void *octets, size_t n)
+{
+    ssize_t put;
+    if (c->polled && !is_ready(c->out, POLLOUT))
+        return -1;
+    if (c->polled && n > PIPE_BUF) /* what a pipe takes at once, when it takes anything */
+        n = PIPE_BUF;
+    do
+        put = write(c->out, octets, n);
+    while (put < 0 && errno == EINTR);
+    return put;
+}
+
+/* What does not block is not interrupted either; and recv() and send() are cheaper than read() and write(). */
 
 ssize_t io_read(struct io_conn *c, void *octets, size_t n)
 {
     if (c->transport != NULL)
         return c->transport->read(c, octets, n);
-    return c->polled && !is_ready(c->in, POLLIN) ? -1 : read_on(c, octets, n);
+    return c->borrowed ? read_borrowed(c, octets, n) : recv(c->in, octets, n, 0);
+}
+
+ssize_t io_discard(struct io_conn *c, void *room, size_t n)
+{
+    return c->borrowed ? read_borrowed(c, room, n) : os_discard(c->in, room, n);
+}
+
+ssize_t io_write(struct io_conn *c, const void *octets, size_t n)
+{
+    if (c->transport != NULL)
+        return c->transport->write(c, octets, n);
+    return c->borrowed ? write_borrowed(c, octets, n) : send(c->out, octets, n, 0);
 }
 
 bool io_has_octets(const struct io_conn *c)
@@ -627,32 +656,6 @@ bool io_has_octets(const struct io_conn *c)
     char octet;
     ssize_t got = recv(c->in, &octet, 1, MSG_PEEK);
     return got > 0 || (got < 0 && errno == ENOTSOCK);
-}
-
-ssize_t io_discard(struct io_conn *c, void *room, size_t n)
-{
-    ssize_t got;
-    if (c->borrowed)
-        return c->polled && !is_ready(c->in, POLLIN) ? -1 : read_on(c, room, n);
-    do
-        got = os_discard(c->in, room, n);
-    while (got < 0 && errno == EINTR);
-    return got;
-}
-
-ssize_t io_write(struct io_conn *c, const void *octets, size_t n)
-{
-    if (c->transport != NULL)
-        return c->transport->write(c, octets, n);
-    if (c->polled && !is_ready(c->out, POLLOUT))
-        return -1;
-    if (c->polled && n > PIPE_BUF) /* what a pipe takes at once, when it takes anything */
-        n = PIPE_BUF;
-    ssize_t put;
-    do
-        put = c->borrowed ? write(c->out, octets, n) : send(c->out, octets, n, 0);
-    while (put < 0 && errno == EINTR);
-    return put;
 }
 
 /* Only closing it tells the reader of a pipe. */
