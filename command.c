@@ -842,7 +842,6 @@ void command_interpret(struct smtp *s, struct smtp_event *e)
     s->wary = s->wary && v->name == NULL;
     look_at_command(s, e, v, whole.n, good);
     const struct smtp_canned *objection = object(s, e, v);
-
     s->event = (uint8_t)(e->type = v->event);
     command_reply(s, e, &v->reply);
     s->legal = v->reply.code < 400;

@@ -120,7 +120,8 @@ const struct rule *fault_find(struct server *v, struct server_session *s, const 
         return NULL;
     if (e->type == SMTP_AUTH)
         count_step(s, e, step);
-    if ((e->code >= 400 && !always) || e->code == 421 || smtp_refuses_chunk(&s->smtp))
+    bool refused = (e->code >= 400 && !always) || smtp_refuses_chunk(&s->smtp);
+    if (refused || e->code == 421)
         return NULL;
     if (e->type == SMTP_BDAT)
         return find_for_chunk(v, s, e);

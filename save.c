@@ -2,11 +2,11 @@
  * save.c - where messages go.
  *
  * A message collects in memory until it ends or BUFFER octets are there.  A
- * small one then costs one write to each place.  A large one goes on in a file,
- * and its large runs are written from where they lie, or by others
- * (save_open_direct()): where files are wanted, that is the one that will be published; else, for a
+ * small one then costs one write to each place.  A large one goes on in a file:
+ * where files are wanted, that is the one that will be published; else, for a
  * stream, a nameless one in TMPDIR, as a stream must not be begun before the
- * message is whole.  So memory does not grow with messages.
+ * message is whole.  So memory does not grow with messages.  Large runs are
+ * written from where they lie, or by others (save_open_direct()).
  *
  * A file is made without a name where the system can (Linux), else under a
  * hidden one, and published by link(2), which never replaces.  Where the file

@@ -149,8 +149,7 @@ static inline uint64_t scan_unusual(uint64_t x)
     return (((x - ones * 0x0e) & ~x) | x) & ones << 7;
 }
 
-/* Whether all octets in [p, end) are from 0x0e to 0x7f, so none is NUL, CR or LF: eight at a time, the last ones twice.
- */
+/* Whether all of [p, end) is from 0x0e to 0x7f, so no NUL, CR or LF: eight at a time, the last ones twice. */
 static inline bool scan_is_plain(const char *p, const char *end)
 {
     uint64_t x = UINT64_C(0x2020202020202020);

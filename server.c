@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <poll.h>
-
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <time.h>

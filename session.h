@@ -46,8 +46,7 @@ struct heard {
     struct delay delay;
     size_t mark;      /* where in the output the (last) reply to a stored message ends; 0: it is not there yet */
     int64_t taken_at; /* when its last message was acknowledged; 0: none yet */
-
-    bool incomplete; /* there was no memory for its message */
+    bool incomplete;  /* there was no memory for its message */
 };
 
 /* Replies that a client has not taken yet: those of n octets that begin at `at`. */

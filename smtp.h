@@ -155,13 +155,12 @@ struct smtp {
     int16_t code;                            /* of the reply prepared */
     uint8_t event;                           /* the event whose reply is prepared */
     uint8_t state;
-    uint8_t dot;       /* how much of CRLF.CRLF the mail data end with */
-    uint8_t mechanism; /* of the AUTH under way */
-    uint8_t step;      /* which response of it is awaited, */
-    uint8_t next_step; /* and which, once the reply prepared is given */
-    bool legal;        /* the command of that event was in order and well-formed */
-    bool closing;      /* its reply is the last */
-
+    uint8_t dot;          /* how much of CRLF.CRLF the mail data end with */
+    uint8_t mechanism;    /* of the AUTH under way */
+    uint8_t step;         /* which response of it is awaited, */
+    uint8_t next_step;    /* and which, once the reply prepared is given */
+    bool legal;           /* the command of that event was in order and well-formed */
+    bool closing;         /* its reply is the last */
     bool skipping;        /* a line that is too long is being passed over */
     bool skipped_cr;      /* its last octet so far is CR */
     bool http, long_auth; /* it begins as a request of HTTP does, as AUTH does, or answers a challenge */

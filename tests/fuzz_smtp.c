@@ -5,8 +5,9 @@
  * through it or by it.
  *
  * The first three octets choose a configuration and a policy, the fourth seeds
- * the cuts, and its last bit says whether mail data are examined; the rest is what the client says.  As a libFuzzer
- * target, or, compiled with REPLAY, as a program that is given files.
+ * the cuts, and its last bit says whether mail data are examined; the rest is
+ * what the client says.  As a libFuzzer target, or, compiled with REPLAY, as a
+ * program that is given files.
  */
 #include <stdbool.h>
 #include <stdint.h>

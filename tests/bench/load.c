@@ -11,7 +11,6 @@
  *     -f F  the message is in this file, ready for DATA but for its end
  *     -i N  only open N connections, take the greetings, and wait for the end of standard input
  *     -e    with -i: say EHLO as well
-
  *
  * Prints how many messages were accepted, and in how many seconds.  A session
  * is a list of steps: octets to be sent, and replies to be awaited then.

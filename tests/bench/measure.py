@@ -47,8 +47,7 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
 
 MIB = 1 << 20
 LONG = 120
-ENOUGH = 400
-
+ENOUGH = 400  # seconds
 WORSE = 1.2  # what a ratio may be of the one that is recorded
 NOISY = 1.15  # highest to lowest
 STARTS = 6
@@ -195,7 +194,6 @@ def note_run(row, server, *how, **more):
     runs.setdefault(row, {}).setdefault(server, []).append((count, seconds, cpu))
 
 
-
 A = "-c 20 -n 10000 -s 1024"
 BS = "-m 1000 -n 10 -y -s 1024"
 C = "-c 50 -n 200 -m 100 -p -s 10240"
@@ -211,7 +209,6 @@ PLAIN = {"a": A, "b": B, "bs": BS, "c": C, "cd": CD, "d": D, "e": E}
 crlf = lambda port, files: ours(port, files, ("-f", "none", "--crlf"))
 GIB = 1024 * MIB
 LARGE = {"d": 100 * MIB, "e": GIB, "fe": GIB, "ge": GIB}  # octets of each message
-
 TO_FILES = {"fa": (FA, PLACE, ours, 0), "fc": (FC, PLACE, ours, 0), "fe": (E, PLACE, crlf, GIB), "ge": (E, DISK, crlf, GIB)}
 
 
@@ -244,7 +241,7 @@ def round_of_processor_time(number):
         note("bdat-file", "limit", measure(crlf, D, PLACE, size=300 * MIB)[0])
     if wanted("busy-poll"):
         busily = lambda port, files: ours(port, None, ("-f", "none", "--busy-poll", "50"))
-        for name, server in in_turn({"ours": busily, "sink": sink, "limit": ours}, number):
+        for name, server in in_turn({"ours": busily, "sink": sink}, number):
             note("busy-poll", name, measure(server, B)[1])
     if wanted("json"):
         mail = multipart()

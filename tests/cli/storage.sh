@@ -235,7 +235,7 @@ t_large_chunks_discarded() {
 # chunks WORD ...: one of 3 MB, to a program that is started with these
 chunks() {
     start_under "$@"
-    talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>BDAT 3000000' '*300000:0123456\r\n.' "<$reply" \
+    talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>BDAT 3000000' '*300000:0123456\r\n.' '<250' \
         '>QUIT' '<221' '<EOF'
     finish
 }
@@ -243,7 +243,6 @@ chunks() {
 # They take another way than through us, where there is one; and if that turns out not to be there, ours.
 t_chunks_take_the_short_way() {
     case $("$FAKESMTP" --version) in *epoll*) ;; *) return 0 ;; esac # POSIX has none
-    reply=250
     chunks strace -f -q -o trace -e trace=splice -- -q -c 1 --crlf -d mail
     grep -q 'splice(.* = [1-9]' trace
     chunks strace -f -q -o trace -e trace=recvfrom -- -q -c 1 -f none
@@ -255,7 +254,6 @@ t_chunks_take_the_short_way() {
     nothing_in mail # as none of them was the last
     chunks strace -f -q -o trace -e trace=splice -e inject=splice:error=ECONNRESET:when=1 -- -q -c 1 --crlf -d mail
     grep -v INJECTED trace | grep -q splice # that was of one client only
-
     for inject in error=ENOSPC retval=0; do
         start_under strace -f -q -o trace -e trace=splice -e inject="splice:$inject:when=2" -- -q -n 1 -c 1 --crlf -d mail
         talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>BDAT 3000000 LAST' \
