@@ -343,6 +343,7 @@ t_slow_reader() {
 import socket, sys, threading
 s = socket.socket()
 s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536) # else the system may take all that is written
 s.settimeout(20)
 s.connect(("127.0.0.1", int(sys.argv[1])))
 noops = 1200000
