@@ -340,10 +340,9 @@ t_slow_reader() {
     start -n 1 -d mail
     # more replies than the socket takes, and nobody reads them for a while
     python3 - "$port" <<'PY'
-import socket, sys, threading
+import os, socket, sys, threading
 s = socket.socket()
 s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
-s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536) # else the system may take all that is written
 s.settimeout(20)
 s.connect(("127.0.0.1", int(sys.argv[1])))
 noops = 1200000
@@ -351,8 +350,9 @@ def write():
     s.sendall(b"EHLO t\r\n" + b"NOOP\r\n" * noops + b"MAIL FROM:<>\r\nRCPT TO:<b@x.test>\r\nDATA\r\nx\r\n.\r\nQUIT\r\n")
 t = threading.Thread(target=write)
 t.start()
-t.join(1.0)
-assert t.is_alive(), "the replies fitted after all"
+t.join(1.0) # what is written may fit into buffers; the replies, which are more, may not
+most = "/proc/sys/net/ipv4/tcp_wmem"
+assert not os.path.exists(most) or noops * len("250 2.0.0 Ok\r\n") > 2 * int(open(most).read().split()[2])
 got = []
 while not got or got[-1]:
     got.append(s.recv(1000 if len(got) < 50 else 65536))
