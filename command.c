@@ -356,37 +356,31 @@ static bool take_start_of_path(struct smtp *s, struct smtp_event *e, struct span
     return (t->n > 0 && *t->p == '<') || tolerate(s, e, PROBLEM_NO_BRACKETS, 501, "5.5.4", what);
 }
 
-/* "FROM:" or "TO:", a path, parameters.  A space after the colon is taken, as mail servers take it. */
-static bool parse_path(struct smtp *s, struct smtp_event *e, const char *prefix)
+/* Behind "FROM:" or "TO:", a path, parameters.  A space after the colon is taken, as mail servers take it. */
+static bool parse_path(struct smtp *s, struct smtp_event *e, struct span t)
 {
-    struct span t = e->arg;
-    e->arg = (struct span){NULL, 0};
-    if (!span_starts(t, prefix))
-        return offend(s, e, PROBLEM_COMMAND_SYNTAX, 501, "5.5.4",
-                      e->type == SMTP_MAIL ? "Say MAIL FROM:<address>" : "Say RCPT TO:<address>");
-    t = span_between(t.p + strlen(prefix), t.p + t.n);
     if (!take_start_of_path(s, e, &t))
         return false;
-    const char *status = e->type == SMTP_MAIL ? "5.1.7" : "5.1.3", *start = t.p;
+    const char *status = e->type == SMTP_MAIL ? "5.1.7" : "5.1.3", *end = t.p + t.n;
     struct span address;
     enum problem problem;
-    if (!path_take(&t, e->type == SMTP_RCPT, &address, &problem) || (t.n > 0 && *t.p != ' '))
+    const char *after = path_end(t, e->type == SMTP_RCPT, &address, &problem);
+    if (after == NULL || (after < end && *after != ' '))
         return offend(s, e, PROBLEM_PATH, 501, status, "The address is not well-formed");
-    if (address.p - start > 1) /* beyond the bracket */
+    if (address.p - t.p > 1) /* beyond the bracket */
         problems_add(&e->problems, PROBLEM_SOURCE_ROUTE);
     if (problem != PROBLEMS && !tolerate(s, e, problem, 501, status, problem_about(problem)->sentence))
         return false;
     e->arg = address;
-    struct span given = t;
-    span_skip_spaces(&given);
-    e->params = given;
+    e->params = t = span_between(after, end);
+    span_skip_spaces(&e->params);
     return parse_params(s, e, t);
 }
 
 /* Addresses outside ASCII need SMTPUTF8 with MAIL; RFC 6531 3.5 */
 static bool check_utf8(struct smtp *s, struct smtp_event *e, bool allowed)
 {
-    if (!span_has_8bit(e->line))
+    if (s->plain || !span_has_8bit(e->line))
         return true;
     if (!allowed)
         return offend(s, e, PROBLEM_UTF8_PATH, 553, "5.6.7", "An address outside ASCII needs SMTPUTF8 with MAIL");
@@ -397,12 +391,20 @@ static bool parse_mail(struct smtp *s, struct smtp_event *e)
 {
     s->utf8_asked = s->binary_asked = s->eightbit_asked = false;
     s->declared_asked = 0;
-    return parse_path(s, e, "FROM:") && check_utf8(s, e, s->utf8_asked);
+    struct span t = e->arg;
+    e->arg = (struct span){NULL, 0};
+    if (!span_takes(&t, "FROM:"))
+        return offend(s, e, PROBLEM_COMMAND_SYNTAX, 501, "5.5.4", "Say MAIL FROM:<address>");
+    return parse_path(s, e, t) && check_utf8(s, e, s->utf8_asked);
 }
 
 static bool parse_rcpt(struct smtp *s, struct smtp_event *e)
 {
-    if (!parse_path(s, e, "TO:") || !check_utf8(s, e, s->utf8))
+    struct span t = e->arg;
+    e->arg = (struct span){NULL, 0};
+    if (!span_takes(&t, "TO:"))
+        return offend(s, e, PROBLEM_COMMAND_SYNTAX, 501, "5.5.4", "Say RCPT TO:<address>");
+    if (!parse_path(s, e, t) || !check_utf8(s, e, s->utf8))
         return false;
     if (e->arg.n == 0)
         return offend(s, e, PROBLEM_PATH, 501, "5.1.3", "The forward-path is empty");
@@ -435,24 +437,26 @@ static bool parse_starttls(struct smtp *s, struct smtp_event *e)
 static void hide(struct smtp *s, struct smtp_event *e, size_t from)
 {
     s->secret = s->line + from;
-    s->secret_n = e->hidden = e->line.n - from;
-    while (e->hidden > 0 && (e->line.p[e->line.n - e->hidden] == ' ' || e->line.p[e->line.n - e->hidden] == '\t'))
-        e->hidden--; /* blanks in front are none of it */
-    e->line.n = from;
+    s->secret_n = e->line.n - from;
+    while (from < e->line.n && (e->line.p[from] == ' ' || e->line.p[from] == '\t'))
+        from++; /* blanks in front are none of it */
+    e->hidden = (uint16_t)(e->line.n - from);
+    e->line.n -= s->secret_n;
 }
 
 /*
- * Whatever looks like AUTH may hold a password, be it ever so malformed: of it
- * only the word and a mechanism that is known are shown.  So may whatever is no
- * command after an AUTH that was refused, as some clients do not look.
+ * Whatever looks like AUTH, or is no command that we know, may hold a password:
+ * of AUTH, be it ever so malformed, only the word and a mechanism that is known
+ * are shown.  Nothing is of what comes after an AUTH that was refused, as some
+ * clients do not look.
  */
-static void hide_secrets(struct smtp *s, struct smtp_event *e, bool known)
+static void hide_secrets(struct smtp *s, struct smtp_event *e)
 {
     struct span t = e->line;
     while (t.n > 0 && ascii_is_control(*t.p) | (*t.p == ' '))
         span_skip(&t, 1);
     if (!span_starts(t, "AUTH")) {
-        if (s->wary && !known)
+        if (s->wary)
             hide(s, e, 0);
         return;
     }
@@ -594,35 +598,38 @@ static const struct verb {
     unsigned with;     /* the extension, or protocol, it comes with; 0: all */
     unsigned in_order; /* the set of states */
     unsigned after;    /* what it waits for, where that is required */
+    size_t more;       /* octets that the extensions allow it beyond COMMAND_MAX */
     bool (*parse)(struct smtp *s, struct smtp_event *e);
     struct smtp_canned reply; /* the default one; without text if parse() makes another */
 } verbs[] = {
     /* those of each message first */
-    {"MAIL", SMTP_MAIL, 0, 1 << READY, AFTER_TLS | AFTER_AUTH, parse_mail, CANNED(250, "2.1.0 ", "Sender ok")},
-    {"RCPT", SMTP_RCPT, 0, HAVE_MAIL, AFTER_TLS, parse_rcpt, CANNED(250, "2.1.5 ", "Recipient ok")},
-    {"DATA", SMTP_DATA, 0, 1 << RCPT, AFTER_TLS, parse_data,
+    {"MAIL", SMTP_MAIL, 0, 1 << READY, AFTER_TLS | AFTER_AUTH, MAIL_MORE, parse_mail,
+     CANNED(250, "2.1.0 ", "Sender ok")},
+    {"RCPT", SMTP_RCPT, 0, HAVE_MAIL, AFTER_TLS, RCPT_MORE, parse_rcpt, CANNED(250, "2.1.5 ", "Recipient ok")},
+    {"DATA", SMTP_DATA, 0, 1 << RCPT, AFTER_TLS, 0, parse_data,
      CANNED(354, "", "Send the message, end with <CRLF>.<CRLF>")},
-    {"BDAT", SMTP_BDAT, SMTP_EXT_CHUNKING, 1 << RCPT | 1 << CHUNKS, AFTER_TLS, parse_bdat, CANNED(250, "2.0.0 ", "")},
-    {"EHLO", SMTP_HELO, SMTP_ONLY, ANY, 0, parse_ehlo, CANNED(250, "", "")},
-    {"HELO", SMTP_HELO, SMTP_ONLY, ANY, AFTER_TLS, parse_helo, CANNED(250, "", "")},
-    {"LHLO", SMTP_HELO, LMTP_ONLY, ANY, 0, parse_ehlo, CANNED(250, "", "")},
-    {"STARTTLS", SMTP_STARTTLS, SMTP_EXT_STARTTLS, GREETED_US, 0, parse_starttls,
+    {"BDAT", SMTP_BDAT, SMTP_EXT_CHUNKING, 1 << RCPT | 1 << CHUNKS, AFTER_TLS, 0, parse_bdat,
+     CANNED(250, "2.0.0 ", "")},
+    {"EHLO", SMTP_HELO, SMTP_ONLY, ANY, 0, 0, parse_ehlo, CANNED(250, "", "")},
+    {"HELO", SMTP_HELO, SMTP_ONLY, ANY, AFTER_TLS, 0, parse_helo, CANNED(250, "", "")},
+    {"LHLO", SMTP_HELO, LMTP_ONLY, ANY, 0, 0, parse_ehlo, CANNED(250, "", "")},
+    {"STARTTLS", SMTP_STARTTLS, SMTP_EXT_STARTTLS, GREETED_US, 0, 0, parse_starttls,
      CANNED(220, "2.0.0 ", "Ready to start TLS")},
-    {"AUTH", SMTP_AUTH, SMTP_EXT_AUTH, 1 << READY, AFTER_TLS, parse_auth, CANNED(235, "", "")},
-    {"RSET", SMTP_RSET, 0, ANY, AFTER_TLS, parse_none, CANNED(250, "2.0.0 ", "Ok")},
-    {"NOOP", SMTP_NOOP, 0, ANY, 0, parse_any, CANNED(250, "2.0.0 ", "Ok")},
-    {"QUIT", SMTP_QUIT, 0, ALWAYS, 0, parse_none, CANNED(221, "2.0.0 ", "Bye")},
-    {"VRFY", SMTP_VRFY, 0, ANY, AFTER_TLS | AFTER_AUTH, parse_string,
+    {"AUTH", SMTP_AUTH, SMTP_EXT_AUTH, 1 << READY, AFTER_TLS, 0, parse_auth, CANNED(235, "", "")},
+    {"RSET", SMTP_RSET, 0, ANY, AFTER_TLS, 0, parse_none, CANNED(250, "2.0.0 ", "Ok")},
+    {"NOOP", SMTP_NOOP, 0, ANY, 0, 0, parse_any, CANNED(250, "2.0.0 ", "Ok")},
+    {"QUIT", SMTP_QUIT, 0, ALWAYS, 0, 0, parse_none, CANNED(221, "2.0.0 ", "Bye")},
+    {"VRFY", SMTP_VRFY, 0, ANY, AFTER_TLS | AFTER_AUTH, 0, parse_string,
      CANNED(252, "2.1.5 ", "Not verified, but mail for it will be taken")},
-    {"EXPN", SMTP_EXPN, 0, ANY, AFTER_TLS | AFTER_AUTH, parse_any, CANNED(502, "5.5.1 ", "There are no lists here")},
-    {"HELP", SMTP_HELP, SMTP_EXT_HELP, ANY, AFTER_TLS, parse_help, CANNED(214, "2.0.0 ", "")},
-    {"SEND", SMTP_UNKNOWN, 0, ALWAYS, 0, parse_any, CANNED(502, "5.5.1 ", "Command is obsolete")},
-    {"SOML", SMTP_UNKNOWN, 0, ALWAYS, 0, parse_any, CANNED(502, "5.5.1 ", "Command is obsolete")},
-    {"SAML", SMTP_UNKNOWN, 0, ALWAYS, 0, parse_any, CANNED(502, "5.5.1 ", "Command is obsolete")},
-    {"TURN", SMTP_UNKNOWN, 0, ALWAYS, 0, parse_any, CANNED(502, "5.5.1 ", "Command is obsolete")},
-    {"ETRN", SMTP_UNKNOWN, NEVER, ALWAYS, 0, parse_any, CANNED(502, "5.5.1 ", "")},
-    {"ATRN", SMTP_UNKNOWN, NEVER, ALWAYS, 0, parse_any, CANNED(502, "5.5.1 ", "")},
-    {NULL, SMTP_UNKNOWN, 0, ALWAYS, 0, parse_any, CANNED(500, "5.5.1 ", "Command is not recognised")},
+    {"EXPN", SMTP_EXPN, 0, ANY, AFTER_TLS | AFTER_AUTH, 0, parse_any, CANNED(502, "5.5.1 ", "There are no lists here")},
+    {"HELP", SMTP_HELP, SMTP_EXT_HELP, ANY, AFTER_TLS, 0, parse_help, CANNED(214, "2.0.0 ", "")},
+    {"SEND", SMTP_UNKNOWN, 0, ALWAYS, 0, 0, parse_any, CANNED(502, "5.5.1 ", "Command is obsolete")},
+    {"SOML", SMTP_UNKNOWN, 0, ALWAYS, 0, 0, parse_any, CANNED(502, "5.5.1 ", "Command is obsolete")},
+    {"SAML", SMTP_UNKNOWN, 0, ALWAYS, 0, 0, parse_any, CANNED(502, "5.5.1 ", "Command is obsolete")},
+    {"TURN", SMTP_UNKNOWN, 0, ALWAYS, 0, 0, parse_any, CANNED(502, "5.5.1 ", "Command is obsolete")},
+    {"ETRN", SMTP_UNKNOWN, NEVER, ALWAYS, 0, 0, parse_any, CANNED(502, "5.5.1 ", "")},
+    {"ATRN", SMTP_UNKNOWN, NEVER, ALWAYS, 0, 0, parse_any, CANNED(502, "5.5.1 ", "")},
+    {NULL, SMTP_UNKNOWN, 0, ALWAYS, 0, 0, parse_any, CANNED(500, "5.5.1 ", "Command is not recognised")},
 };
 
 /* The commands that are there. */
@@ -663,20 +670,15 @@ static const struct smtp_canned *out_of_order(const struct smtp *s, enum smtp_ev
     return s->state == READY ? &mail_first : &rcpt_first;
 }
 
-/* Notes what is wrong with the line and with the command, whatever its argument; whole: it has nothing in it that no
+/* Notes what is wrong with the line and with the command, whatever its argument; good: it has nothing in it that no
    line holds. */
-static void look_at_command(struct smtp *s, struct smtp_event *e, const struct verb *v, size_t n, bool whole)
+static void look_at_command(struct smtp *s, struct smtp_event *e, const struct verb *v, size_t n, bool good)
 {
     const unsigned extended = SMTP_EXT_STARTTLS | SMTP_EXT_AUTH | SMTP_EXT_CHUNKING;
-    size_t most = v->event == SMTP_MAIL   ? COMMAND_MAX + MAIL_MORE
-                  : v->event == SMTP_RCPT ? COMMAND_MAX + RCPT_MORE
-                                          : COMMAND_MAX;
-    if (n + 2 > most)
+    if (n + 2 > COMMAND_MAX + v->more)
         problems_add(&e->problems, PROBLEM_LONG_COMMAND);
-    if (v->name == NULL && whole)
-        problems_add(&e->problems, PROBLEM_UNKNOWN_COMMAND);
-    if (v->name != NULL && v->event == SMTP_UNKNOWN && v->with == 0)
-        problems_add(&e->problems, PROBLEM_OBSOLETE_COMMAND);
+    if (v->event == SMTP_UNKNOWN && v->with == 0 && good)
+        problems_add(&e->problems, v->name == NULL ? PROBLEM_UNKNOWN_COMMAND : PROBLEM_OBSOLETE_COMMAND);
     if (v->with & extended && s->state >= READY && !s->extended)
         problems_add(&e->problems, PROBLEM_AFTER_HELO);
 }
@@ -797,23 +799,6 @@ static bool holds_line_end(struct span t)
     return memchr(t.p, '\0', t.n) != NULL || memchr(t.p, '\r', t.n) != NULL || memchr(t.p, '\n', t.n) != NULL;
 }
 
-/* The command's name, and its argument; false if the line holds what no line may. */
-static bool split_command(struct smtp_event *e, struct span *name)
-{
-    const char *end = e->line.p + e->line.n;
-    while (end > e->line.p && (end[-1] == ' ' || end[-1] == '\t'))
-        end--; /* RFC 5321 4.1.1: trailing white space is tolerated */
-    const char *space = memchr(e->line.p, ' ', (size_t)(end - e->line.p));
-    if (end < e->line.p + e->line.n)
-        problems_add(&e->problems, PROBLEM_TRAILING_BLANK);
-    *name = span_between(e->line.p, space != NULL ? space : end);
-    e->arg = span_between(space != NULL ? space : end, end);
-    if (e->arg.n > 1 && e->arg.p[1] == ' ')
-        problems_add(&e->problems, PROBLEM_EXTRA_BLANK);
-    span_skip_spaces(&e->arg);
-    return scan_is_plain(e->line.p, e->line.p + e->line.n) || !holds_line_end(e->line);
-}
-
 /* Four letters in upper case: what mostly tells commands apart.  Each name in verbs[] has four or more. */
 static uint32_t first_four(const char *name)
 {
@@ -822,23 +807,53 @@ static uint32_t first_four(const char *name)
     return four & 0xdfdfdfdf;
 }
 
-/* The one that has no name, if it is none of ours. */
-static const struct verb *find_verb(struct span name)
+/* Whether the first word of the line is this name, of which four letters are; *n becomes its length. */
+static bool is_named(struct span line, const char *name, size_t *n)
+{
+    size_t i = sizeof(uint32_t);
+    while (i < line.n && name[i] != '\0' && ascii_same(line.p[i], name[i]))
+        i++;
+    *n = i;
+    return name[i] == '\0' && (i == line.n || line.p[i] == ' ');
+}
+
+/* The command that the line gives, by a name of n octets; the one that has no name, if it is none of ours. */
+static const struct verb *find_verb(struct span line, size_t *n)
 {
     const struct verb *v = verbs;
-    uint32_t four = name.n >= sizeof four ? first_four(name.p) : 0;
-    while (v->name != NULL && (first_four(v->name) != four || !span_is(name, v->name)))
+    uint32_t four = line.n >= sizeof four ? first_four(line.p) : 0;
+    while (v->name != NULL && (first_four(v->name) != four || !is_named(line, v->name, n)))
         v++;
+    return v;
+}
+
+/* Finds the command and its argument.  *good: the line holds nothing that no line may. */
+static const struct verb *split_command(struct smtp *s, struct smtp_event *e, bool *good)
+{
+    const char *start = e->line.p, *end = start + e->line.n;
+    s->plain = scan_is_plain(start, end);
+    *good = s->plain || !holds_line_end(e->line);
+    while (end > start && (end[-1] == ' ' || end[-1] == '\t'))
+        end--; /* RFC 5321 4.1.1: trailing white space is tolerated */
+    if (end < start + e->line.n)
+        problems_add(&e->problems, PROBLEM_TRAILING_BLANK);
+    size_t n;
+    const struct verb *v = find_verb(*good ? span_between(start, end) : (struct span){start, 0}, &n);
+    const char *space = v->name != NULL ? start + n : memchr(start, ' ', (size_t)(end - start));
+    e->arg = span_between(space != NULL ? space : end, end);
+    if (e->arg.n > 1 && e->arg.p[1] == ' ')
+        problems_add(&e->problems, PROBLEM_EXTRA_BLANK);
+    span_skip_spaces(&e->arg);
     return v;
 }
 
 void command_interpret(struct smtp *s, struct smtp_event *e)
 {
-    struct span name;
     struct span whole = e->line;
-    bool good = split_command(e, &name);
-    const struct verb *v = find_verb(good ? name : (struct span){NULL, 0});
-    hide_secrets(s, e, v->name != NULL);
+    bool good;
+    const struct verb *v = split_command(s, e, &good);
+    if (v->name == NULL || v->event == SMTP_AUTH)
+        hide_secrets(s, e);
     s->wary = s->wary && v->name == NULL;
     look_at_command(s, e, v, whole.n, good);
     const struct smtp_canned *objection = object(s, e, v);

@@ -1,8 +1,8 @@
 /*
- * path.c - a recursive-descent parser without the recursion: each take_
- * function takes what it recognises off the front of the text, and says
- * whether that was well-formed.  Those that take more than the grammar has also
- * say whether what they took is to the letter.
+ * path.c - a recursive-descent parser without the recursion: each function
+ * named after what it recognises looks for it in [p, end), and returns where it
+ * ends, or NULL if it is not well-formed.  Those that take more than the grammar
+ * has also say whether what they took is to the letter.
  */
 #include "path.h"
 
@@ -16,92 +16,97 @@ enum {
     U_LABEL_MAX = 252,         /* of one outside ASCII; RFC 5890 4.2 */
 };
 
-/* What stands in a Dot-string: atext and dots. */
-static bool is_dot_string_octet(char c)
-{
-    switch (c) {
-    case ' ':
-    case '(':
-    case ')':
-    case '<':
-    case '>':
-    case '[':
-    case ']':
-    case '\\':
-    case ',':
-    case ';':
-    case ':':
-    case '@':
-    case '"':
-        return false;
-    default:
-        return !ascii_is_control(c);
-    }
-}
+/* What an octet may stand in, */
+enum {
+    ATOM = 1,      /* of a Dot-string, but for the dots: all but controls, blanks and specials */
+    LABEL = 2,     /* of a domain: letters, digits, hyphens; */
+    ODD_LABEL = 4, /* and these, which are not to the letter there, or of another length: '_', what is outside ASCII */
+};
 
-/* A Dot-string; *stray: a dot is at its end, or next to another. */
-static bool take_dot_string(struct span *t, bool *stray)
-{
-    size_t i = 0;
-    bool dot = true;
-    *stray = false;
-    for (; i < t->n && is_dot_string_octet(t->p[i]); i++) {
-        *stray = *stray || (dot && t->p[i] == '.');
-        dot = t->p[i] == '.';
-    }
-    *stray = *stray || (i > 0 && dot);
-    span_skip(t, i);
-    return i > 0;
-}
+/* for each octet. */
+static const uint8_t kinds[256] = {
+#define A ATOM
+#define L (ATOM | LABEL)
+#define U (ATOM | ODD_LABEL)
+#define O SIXTEEN(U)
+#define SIXTEEN(x) x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, /* controls */
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, /* controls */
+    0, A, 0, A, A, A, A, A, 0, 0, A, A, 0, L, 0, A, /*   ! " # $ % & ' ( ) * + , - . / */
+    L, L, L, L, L, L, L, L, L, L, 0, 0, 0, A, 0, A, /* 0 1 2 3 4 5 6 7 8 9 : ; < = > ? */
+    0, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, /* @ A B C D E F G H I J K L M N O */
+    L, L, L, L, L, L, L, L, L, L, L, 0, 0, 0, A, U, /* P Q R S T U V W X Y Z [ \ ] ^ _ */
+    A, L, L, L, L, L, L, L, L, L, L, L, L, L, L, L, /* ` a b c d e f g h i j k l m n o */
+    L, L, L, L, L, L, L, L, L, L, L, A, A, A, A, 0, /* p q r s t u v w x y z { | } ~   */
+    O, O, O, O, O, O, O, O,                         /* outside ASCII */
+#undef A
+#undef L
+#undef U
+#undef O
+#undef SIXTEEN
+};
 
-static bool take_quoted_string(struct span *t)
+static const char *skip(const char *p, const char *end, int wanted)
 {
-    for (size_t i = 1; i < t->n; i++) {
-        char c = t->p[i];
-        if (c == '"') {
-            span_skip(t, i + 1);
-            return true;
-        }
-        if (c == '\\' && i + 1 < t->n)
-            c = t->p[++i];
-        if (ascii_is_control(c))
-            return false;
-    }
-    return false;
-}
-
-static bool is_label_octet(char c) { return ascii_is_letter(c) || ascii_is_digit(c) || c == '-'; }
-
-/* Where a label ends; where it begins, if there is none.  *exact is cleared if it is not to the letter. */
-static const char *label_end(const char *start, const char *end, bool *exact)
-{
-    const char *p = start;
-    ptrdiff_t most = LABEL_MAX;
-    for (; p < end; p++) {
-        if (is_label_octet(*p))
-            continue;
-        if (ascii_is_8bit(*p))
-            most = U_LABEL_MAX;
-        else if (*p == '_')
-            *exact = false;
-        else
-            break;
-    }
-    if (p > start && (p - start > most || *start == '-' || p[-1] == '-'))
-        *exact = false;
+    while (p < end && kinds[(unsigned char)*p] & wanted)
+        p++;
     return p;
 }
 
-/* Labels with a dot between any two; *exact: it is to the letter. */
-static bool take_domain(struct span *t, bool *exact)
+/* *stray: a dot is at its end, or next to another. */
+static const char *dot_string(const char *p, const char *end, bool *stray)
 {
-    const char *p = t->p, *end = t->p + t->n, *label = p;
+    const char *start = p, *atom = p;
+    *stray = false;
+    while ((p = skip(atom, end, ATOM)) < end && *p == '.') {
+        *stray = *stray || p == atom;
+        atom = p + 1;
+    }
+    *stray = *stray || p == atom;
+    return p > start ? p : NULL;
+}
+
+static const char *quoted_string(const char *p, const char *end)
+{
+    for (p++; p < end; p++) {
+        if (*p == '"')
+            return p + 1;
+        if (*p == '\\' && p + 1 < end)
+            p++;
+        if (ascii_is_control(*p))
+            return NULL;
+    }
+    return NULL;
+}
+
+/* Whether a label with some odd octet is to the letter. */
+static bool is_odd_label_exact(struct span label)
+{
+    return memchr(label.p, '_', label.n) == NULL && label.n <= (span_has_8bit(label) ? U_LABEL_MAX : LABEL_MAX);
+}
+
+/* Labels with a dot between any two; *exact: it is to the letter. */
+static const char *domain(const char *p, const char *end, bool *exact)
+{
+    const char *start = p, *label = p;
     *exact = true;
-    while ((p = label_end(label, end, exact)) > label && p < end && *p == '.')
-        label = p + 1;
-    *exact = *exact && p - t->p <= DOMAIN_MAX;
-    *t = span_between(p, end);
-    return p > label;
+    for (;; label = p + 1) {
+        p = skip(label, end, LABEL);
+        bool odd = p < end && kinds[(unsigned char)*p] & ODD_LABEL;
+        if (odd)
+            p = skip(p, end, LABEL | ODD_LABEL);
+        if (p == label)
+            return NULL;
+        if (odd ? !is_odd_label_exact(span_between(label, p)) : p - label > LABEL_MAX)
+            *exact = false;
+        if (*label == '-' || p[-1] == '-')
+            *exact = false;
+        if (p == end || *p != '.')
+            break;
+    }
+    if (p - start > DOMAIN_MAX)
+        *exact = false;
+    return p;
 }
 
 static bool is_ipv4(struct span t)
@@ -167,96 +172,90 @@ static bool is_tagged(struct span t)
 }
 
 /* [127.0.0.1], [IPv6:::1], [tag:content] */
-static bool take_address_literal(struct span *t)
+static const char *address_literal(const char *p, const char *end)
 {
-    const char *close = memchr(t->p, ']', t->n);
+    const char *close = memchr(p, ']', (size_t)(end - p));
     if (close == NULL)
-        return false;
-    struct span inside = span_between(t->p + 1, close);
-    span_skip(t, inside.n + 2);
-    if (span_starts(inside, "IPv6:"))
-        return is_ipv6(span_between(inside.p + strlen("IPv6:"), close));
-    return is_ipv4(inside) || is_tagged(inside);
+        return NULL;
+    struct span inside = span_between(p + 1, close);
+    bool good = span_starts(inside, "IPv6:") ? is_ipv6(span_between(inside.p + strlen("IPv6:"), close))
+                                             : is_ipv4(inside) || is_tagged(inside);
+    return good ? close + 1 : NULL;
 }
 
-/* Where a mailbox is; *exact: it is to the letter. */
-static bool take_host(struct span *t, bool *exact)
+/* A domain or an address literal; *exact: it is to the letter. */
+static const char *host(const char *p, const char *end, bool *exact)
 {
-    if (t->n == 0 || *t->p != '[')
-        return take_domain(t, exact);
-    const char *start = t->p;
-    bool good = take_address_literal(t);
-    *exact = t->p - start <= DOMAIN_MAX;
-    return good;
+    if (p == end || *p != '[')
+        return domain(p, end, exact);
+    const char *after = address_literal(p, end);
+    *exact = after != NULL && after - p <= DOMAIN_MAX;
+    return after;
 }
 
 /* *problem is of the mailbox as a reverse-path. */
-static bool take_mailbox(struct span *t, enum problem *problem)
+static const char *mailbox(const char *p, const char *end, enum problem *problem)
 {
-    const char *start = t->p;
+    const char *start = p;
     bool stray = false, exact = true;
-    if (t->n == 0 || !(*t->p == '"' ? take_quoted_string(t) : take_dot_string(t, &stray)))
-        return false;
-    bool local_is_long = t->p - start > LOCAL_PART_MAX, no_domain = t->n == 0 || *t->p != '@';
-    if (!no_domain) { /* Postmaster may come without (RFC 5321 4.1.1.3), and cron's mail does */
-        span_skip(t, 1);
-        if (!take_host(t, &exact))
-            return false;
-    }
-    bool is_long = t->p - start > PATH_MAX_OCTETS;
-    *problem = stray           ? PROBLEM_STRAY_DOT
-               : local_is_long ? PROBLEM_LONG_LOCAL_PART
-               : no_domain     ? PROBLEM_NO_DOMAIN
-               : !exact        ? PROBLEM_DOMAIN
-               : is_long       ? PROBLEM_LONG_PATH
-                               : PROBLEMS;
-    return true;
+    p = p < end && *p == '"' ? quoted_string(p, end) : dot_string(p, end, &stray);
+    if (p == NULL)
+        return NULL;
+    bool local_is_long = p - start > LOCAL_PART_MAX, no_domain = p == end || *p != '@';
+    if (!no_domain) /* Postmaster may come without (RFC 5321 4.1.1.3), and cron's mail does */
+        p = host(p + 1, end, &exact);
+    *problem = stray                                      ? PROBLEM_STRAY_DOT
+               : local_is_long                            ? PROBLEM_LONG_LOCAL_PART
+               : no_domain                                ? PROBLEM_NO_DOMAIN
+               : !exact                                   ? PROBLEM_DOMAIN
+               : p != NULL && p - start > PATH_MAX_OCTETS ? PROBLEM_LONG_PATH
+                                                          : PROBLEMS;
+    return p;
 }
 
 /* "@a.example,@b.example:", obsolete, to be accepted and ignored; RFC 5321 appendix C */
-static bool take_source_route(struct span *t)
+static const char *source_route(const char *p, const char *end)
 {
-    while (t->n > 0 && *t->p == '@') {
-        bool exact;
-        span_skip(t, 1);
-        if (!take_domain(t, &exact) || t->n == 0 || (*t->p != ',' && *t->p != ':'))
-            return false;
-        bool last = *t->p == ':';
-        span_skip(t, 1);
-        if (last)
-            return true;
+    bool exact;
+    while (p < end && *p == '@') {
+        p = domain(p + 1, end, &exact);
+        if (p == NULL || p == end)
+            return NULL;
+        if (*p == ':')
+            return p + 1;
+        if (*p != ',')
+            return NULL;
+        p++;
     }
-    return false;
+    return NULL;
 }
 
-bool path_take(struct span *t, bool forward, struct span *address, enum problem *problem)
+const char *path_end(struct span t, bool forward, struct span *address, enum problem *problem)
 {
-    bool bracket = t->n > 0 && *t->p == '<';
+    const char *p = t.p, *end = p + t.n;
+    bool bracket = p < end && *p == '<';
+    p += bracket;
+    *address = span_between(p, p);
     *problem = PROBLEMS;
-    if (bracket)
-        span_skip(t, 1);
-    if (!bracket || t->n == 0 || *t->p != '>') {
-        if (t->n > 0 && *t->p == '@' && !take_source_route(t))
-            return false;
-        const char *start = t->p;
-        if (!take_mailbox(t, problem))
-            return false;
-        *address = span_between(start, t->p);
-        if (forward && *problem == PROBLEM_NO_DOMAIN && span_is(*address, "postmaster"))
-            *problem = PROBLEMS;
-    } else {
-        *address = span_between(t->p, t->p);
+    if (bracket && p < end && *p == '>')
+        return p + 1;
+    if (p < end && *p == '@') {
+        p = source_route(p, end);
+        if (p == NULL)
+            return NULL;
     }
-    if (!bracket)
-        return true;
-    if (t->n == 0 || *t->p != '>')
-        return false;
-    span_skip(t, 1);
-    return true;
+    const char *start = p;
+    p = mailbox(p, end, problem);
+    if (p == NULL || (bracket && (p == end || *p != '>')))
+        return NULL;
+    *address = span_between(start, p);
+    if (forward && *problem == PROBLEM_NO_DOMAIN && span_is(*address, "postmaster"))
+        *problem = PROBLEMS;
+    return p + bracket;
 }
 
 bool path_is_host(struct span t)
 {
     bool exact;
-    return take_host(&t, &exact) && t.n == 0 && exact;
+    return host(t.p, t.p + t.n, &exact) == t.p + t.n && exact;
 }

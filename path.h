@@ -9,10 +9,10 @@
 #include "span.h"
 
 /*
- * Takes a path off the front of t: "<" [source-route] mailbox ">", or "<>".
- * *address becomes the mailbox as written, without brackets and source route,
- * and is empty for "<>"; it points into t.  False if it is malformed; t is
- * then somewhere in it.
+ * Looks for a path at the front of t: "<" [source-route] mailbox ">", or "<>".
+ * Returns where it ends, or NULL if it is malformed.  *address becomes the
+ * mailbox as written, without brackets and source route, and is empty for "<>";
+ * it points into t.
  *
  * What mail servers take beyond the grammar is taken: missing brackets, a
  * mailbox without a domain, dots anywhere in a local part, underscores in a
@@ -20,7 +20,7 @@
  * and is PROBLEMS if the address is to the letter.  Only a forward-path may be
  * Postmaster without a domain (RFC 5321 4.1.1.3).
  */
-bool path_take(struct span *t, bool forward, struct span *address, enum problem *problem);
+const char *path_end(struct span t, bool forward, struct span *address, enum problem *problem);
 
 /* Whether it is a domain or an address literal, to the letter; RFC 5321 4.1.2, 4.1.3. */
 bool path_is_host(struct span t);

@@ -25,7 +25,6 @@
  */
 #include "smtp.h"
 
-#include <assert.h>
 #include <string.h>
 
 #include "command.h"
@@ -33,7 +32,7 @@
 
 /* ---- replies ---- */
 
-static void put(struct smtp *s, const char *text, size_t n)
+static inline void put(struct smtp *s, const char *text, size_t n)
 {
     assert(s->reply_n + n <= SMTP_REPLY_MAX && s->out_n + s->reply_n + n <= s->out_size);
     memcpy(s->out + s->out_n + s->reply_n, text, n);
@@ -69,29 +68,28 @@ void smtp_reply(struct smtp *s, struct smtp_event *e, int code, const char *enha
 {
     assert(s->event != SMTP_NONE && code >= 200 && code <= 599);
     prepare(s, code, enhanced, text);
-    e->code = code;
+    e->code = s->code;
 }
 
 void command_reply(struct smtp *s, struct smtp_event *e, const struct smtp_canned *reply)
 {
     enum { START = sizeof "250 " - 1 };
     assert(s->event != SMTP_NONE);
-    size_t skipped = s->config->extensions & SMTP_EXT_ENHANCEDSTATUSCODES ? 0 : reply->enhanced;
     e->code = s->code = reply->code;
     s->reply_n = 0;
-    if (skipped == 0) {
+    if (s->config->extensions & SMTP_EXT_ENHANCEDSTATUSCODES || reply->enhanced == 0) {
         put(s, reply->wire, reply->n);
     } else {
+        size_t from = START + reply->enhanced;
         put(s, reply->wire, START);
-        put(s, reply->wire + START + skipped, reply->n - START - skipped);
+        put(s, reply->wire + from, reply->n - from);
     }
 }
 
 void smtp_reply_raw(struct smtp *s, struct smtp_event *e, int code, struct span wire)
 {
     assert(s->event != SMTP_NONE && code >= 100 && code <= 999);
-    e->code = code;
-    s->code = (int16_t)code;
+    e->code = s->code = (int16_t)code;
     s->reply_n = 0;
     put(s, wire.p, wire.n);
 }
@@ -99,7 +97,8 @@ void smtp_reply_raw(struct smtp *s, struct smtp_event *e, int code, struct span 
 /* The most octets of a line that begins with these n; what is too short to tell is not too long either. */
 static size_t line_max(const struct smtp *s, size_t n)
 {
-    return s->state == AUTH || span_starts((struct span){s->in, n}, "AUTH ") ? SMTP_AUTH_LINE_MAX : SMTP_LINE_MAX;
+    bool more = n >= SMTP_LINE_MAX && (s->state == AUTH || span_starts((struct span){s->in, n}, "AUTH "));
+    return more ? SMTP_AUTH_LINE_MAX : SMTP_LINE_MAX;
 }
 
 /* The LF that ends the line that begins the input, looked for from there up to limit; strictly, it is one after CR. */
@@ -123,6 +122,7 @@ static bool skip_line(struct smtp *s, struct smtp_event *e)
         s->size += (uint64_t)(s->in - start);
         bool cr = lf != start ? (lf != NULL ? lf : s->in_end)[-1] == '\r' : s->skipped_cr;
         s->skipped_cr = lf == NULL && cr;
+        span_wipe(start, (size_t)(s->in - start)); /* there may be a password in it */
         if (lf != NULL && cr) {
             s->skipping = false;
             e->size = s->size;
@@ -158,6 +158,7 @@ static bool take_line(struct smtp *s, struct smtp_event *e)
     s->http = command_is_http((struct span){s->in, most});
     s->long_auth = most == SMTP_AUTH_LINE_MAX;
     s->size = most;
+    span_wipe(s->in, most);
     s->in += most;
     return skip_line(s, e);
 }
@@ -194,7 +195,7 @@ static bool is_last_in_group(const struct smtp_event *e)
 static void look_for_pipelining(struct smtp *s, struct smtp_event *e)
 {
     bool offered = s->config->extensions & SMTP_EXT_PIPELINING && s->extended;
-    if (s->in == s->in_end || e->type == SMTP_BDAT || e->type == SMTP_STARTTLS)
+    if (e->type == SMTP_BDAT || e->type == SMTP_STARTTLS)
         return;
     if (is_last_in_group(e))
         problems_add(&e->problems, PROBLEM_PIPELINING_SYNC);
@@ -212,7 +213,8 @@ static bool next_command(struct smtp *s, struct smtp_event *e)
         command_respond(s, e);
     else
         command_interpret(s, e);
-    look_for_pipelining(s, e);
+    if (s->in < s->in_end)
+        look_for_pipelining(s, e);
     return give_up(s, e);
 }
 
@@ -298,10 +300,10 @@ static bool end_of_message(struct smtp *s, struct smtp_event *e)
     e->last = s->last;
     e->recipient = s->config->lmtp ? s->answered + 1 : 0;
     s->legal = true;
-    if (e->recipient <= 1) {
+    if (e->recipient <= 1)
         tell_of_data(s, e);
+    if (e->recipient <= 1 && s->in < s->in_end)
         look_for_pipelining(s, e);
-    }
     if (is_too_large(s))
         smtp_reply(s, e, 552, "5.3.4", "Message is larger than SIZE allows"); /* RFC 1870 6.3 */
     else if (s->config->strict && has_bare(s))
@@ -436,21 +438,6 @@ void smtp_init(struct smtp *s, const struct smtp_config *config, uint64_t nonce)
     s->state = CONNECTED;
 }
 
-void smtp_input(struct smtp *s, char *octets, size_t n)
-{
-    assert(n >= s->seen);
-    s->in = octets;
-    s->in_end = octets + n;
-}
-
-void smtp_output(struct smtp *s, char *room, size_t size)
-{
-    assert(size >= SMTP_REPLY_MAX && s->reply_n == 0);
-    s->out = room;
-    s->out_size = size;
-    s->out_n = 0;
-}
-
 /* Ends a transaction, if there is one; RFC 5321 4.1.1.5 */
 static void reset(struct smtp *s)
 {
@@ -465,57 +452,6 @@ static void wipe(struct smtp *s)
 {
     span_wipe(s->secret, s->secret_n);
     s->secret_n = 0;
-}
-
-static void apply_good(struct smtp *s, enum smtp_event_type event)
-{
-    switch (event) {
-    case SMTP_HELO:
-        s->state = READY;
-        s->extended = s->extended_asked;
-        reset(s);
-        break;
-    case SMTP_STARTTLS:
-        reset(s);
-        s->state = HANDSHAKE;
-        break;
-    case SMTP_MAIL:
-        s->state = MAIL;
-        s->utf8 = s->utf8_asked;
-        s->binary = s->binary_asked;
-        s->eightbit = s->eightbit_asked;
-        s->declared = s->declared_asked;
-        break;
-    case SMTP_RCPT:
-        s->state = RCPT;
-        s->recipients++;
-        break;
-    case SMTP_DATA:
-        s->state = DATA;
-        s->last = false;
-        s->dot = LINE_START;
-        command_begin_data(s);
-        break;
-    case SMTP_RSET:
-        reset(s);
-        break;
-    case SMTP_QUIT:
-        s->state = CLOSED;
-        break;
-    case SMTP_NONE:
-    case SMTP_CONNECT:
-    case SMTP_AUTH:
-    case SMTP_BDAT:
-    case SMTP_BODY:
-    case SMTP_CHUNK:
-    case SMTP_EOM:
-    case SMTP_NOOP:
-    case SMTP_VRFY:
-    case SMTP_EXPN:
-    case SMTP_HELP:
-    case SMTP_UNKNOWN:
-        break;
-    }
 }
 
 /* The mail data have had their reply, or one of their replies. */
@@ -553,26 +489,83 @@ static void apply_chunk(struct smtp *s, bool good)
 }
 
 /* What a command does once its reply is given: most do nothing unless it is positive. */
-static void apply(struct smtp *s, enum smtp_event_type event, bool good)
+static void apply(struct smtp *s, enum smtp_event_type event, bool positive)
 {
-    if (event == SMTP_EOM) {
-        end_transaction(s);
-    } else if (event == SMTP_AUTH) {
-        apply_auth(s, good);
-    } else if (event == SMTP_CHUNK || event == SMTP_BDAT) {
-        apply_chunk(s, good);
-    } else if (event == SMTP_CONNECT) {
+    bool good = s->legal && positive;
+    switch (event) {
+    case SMTP_CONNECT:
         s->state = good ? GREETED : REFUSED;
-    } else if (good) {
-        apply_good(s, event);
+        break;
+    case SMTP_HELO:
+        if (good) {
+            reset(s);
+            s->state = READY;
+            s->extended = s->extended_asked;
+        }
+        break;
+    case SMTP_STARTTLS:
+        if (good) {
+            reset(s);
+            s->state = HANDSHAKE;
+        }
+        break;
+    case SMTP_AUTH:
+        apply_auth(s, good);
+        break;
+    case SMTP_MAIL:
+        s->path_refused = !positive;
+        if (good) {
+            s->state = MAIL;
+            s->utf8 = s->utf8_asked;
+            s->binary = s->binary_asked;
+            s->eightbit = s->eightbit_asked;
+            s->declared = s->declared_asked;
+        }
+        break;
+    case SMTP_RCPT:
+        s->path_refused = s->path_refused || !positive;
+        if (good) {
+            s->state = RCPT;
+            s->recipients++;
+        }
+        break;
+    case SMTP_DATA:
+        if (good) {
+            s->state = DATA;
+            s->last = false;
+            s->dot = LINE_START;
+            command_begin_data(s);
+        }
+        break;
+    case SMTP_BDAT:
+    case SMTP_CHUNK:
+        apply_chunk(s, good);
+        break;
+    case SMTP_EOM:
+        end_transaction(s);
+        break;
+    case SMTP_RSET:
+        if (good)
+            reset(s);
+        break;
+    case SMTP_QUIT:
+        if (good)
+            s->state = CLOSED;
+        break;
+    case SMTP_NONE:
+    case SMTP_BODY:
+    case SMTP_NOOP:
+    case SMTP_VRFY:
+    case SMTP_EXPN:
+    case SMTP_HELP:
+    case SMTP_UNKNOWN:
+        break;
     }
 }
 
-void smtp_commit(struct smtp *s)
+static void commit(struct smtp *s)
 {
     enum smtp_event_type event = (enum smtp_event_type)s->event;
-    if (event == SMTP_NONE)
-        return;
     wipe(s);
     s->event = SMTP_NONE;
     s->out_n += s->reply_n;
@@ -580,14 +573,18 @@ void smtp_commit(struct smtp *s)
     if (s->code == 421 || s->closing)
         s->state = CLOSED; /* RFC 5321 3.8 */
     else
-        apply(s, event, s->legal && smtp_is_positive(event, s->code));
-    if (event == SMTP_MAIL || event == SMTP_RCPT)
-        s->path_refused = !smtp_is_positive(event, s->code) || (event == SMTP_RCPT && s->path_refused);
+        apply(s, event, smtp_is_positive(event, s->code));
     bool refused = s->code >= 500 && (!s->legal || event == SMTP_AUTH);
     s->refused = refused ? s->refused + 1 : 0;
 }
 
-static void connected(struct smtp *s, struct smtp_event *e)
+void smtp_commit(struct smtp *s)
+{
+    if (s->event != SMTP_NONE)
+        commit(s);
+}
+
+static bool connected(struct smtp *s, struct smtp_event *e)
 {
     char text[SMTP_HOSTNAME_MAX + sizeof " ESMTP fakesmtp"];
     const char *rest = s->config->lmtp ? " LMTP fakesmtp" : " ESMTP fakesmtp";
@@ -598,6 +595,7 @@ static void connected(struct smtp *s, struct smtp_event *e)
     s->event = e->type = SMTP_CONNECT;
     s->legal = true;
     smtp_reply(s, e, 220, NULL, text);
+    return true;
 }
 
 /* Whether nothing can happen without the client. */
@@ -606,28 +604,26 @@ static bool needs_input(const struct smtp *s)
     return s->in == s->in_end && s->state != CONNECTED && !s->more && !(s->in_chunk && s->chunk == 0);
 }
 
-static bool find_event(struct smtp *s, struct smtp_event *e)
-{
-    memset(e, 0, sizeof *e);
-    if (s->state == CONNECTED) {
-        connected(s, e);
-        return true;
-    }
-    if (s->more)
-        return end_of_message(s, e);
-    if (s->in_chunk)
-        return next_of_chunk(s, e);
-    return s->state == DATA ? next_data(s, e) : next_command(s, e);
-}
+/* What looks for an event; where no chunk and no further reply is due, it depends on the state. */
+typedef bool finder(struct smtp *s, struct smtp_event *e);
+static finder *const find_in[] = {
+    [CONNECTED] = connected, [REFUSED] = next_command, [GREETED] = next_command, [READY] = next_command,
+    [AUTH] = next_command,   [MAIL] = next_command,    [RCPT] = next_command,    [DATA] = next_data,
+    [CHUNKS] = next_command,
+};
 
 bool smtp_next(struct smtp *s, struct smtp_event *e)
 {
     smtp_commit(s);
-    if (s->state == CLOSED || s->state == HANDSHAKE) {
+    if (!smtp_goes_on(s)) {
         s->in = s->in_end;
         return false;
     }
-    return s->out_size - s->out_n >= SMTP_REPLY_MAX && !needs_input(s) && find_event(s, e);
+    if (smtp_is_full(s) || needs_input(s))
+        return false;
+    *e = (struct smtp_event){.type = SMTP_NONE};
+    finder *find = s->more ? end_of_message : s->in_chunk ? next_of_chunk : find_in[s->state];
+    return find(s, e);
 }
 
 static void close_with_prepared(struct smtp *s)
@@ -669,9 +665,11 @@ void smtp_secure(struct smtp *s)
 
 bool smtp_closed(const struct smtp *s) { return s->state == CLOSED; }
 
+bool smtp_goes_on(const struct smtp *s) { return s->state != CLOSED && s->state != HANDSHAKE; }
+
 bool smtp_wants_input(const struct smtp *s)
 {
-    return s->state != CLOSED && s->state != HANDSHAKE && s->event == SMTP_NONE && needs_input(s);
+    return needs_input(s) && s->event == SMTP_NONE && smtp_goes_on(s);
 }
 
 bool smtp_in_message(const struct smtp *s)

@@ -22,6 +22,7 @@
 #ifndef SMTP_H
 #define SMTP_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -93,7 +94,8 @@ enum smtp_event_type {
 /* Valid until the next call on the session that it came from, but for smtp_reply(). */
 struct smtp_event {
     enum smtp_event_type type;
-    int code;            /* of the reply as it stands; 0 where there is none */
+    int16_t code;        /* of the reply as it stands; 0 where there is none */
+    uint16_t hidden;     /* AUTH: octets of the command that are left out of line */
     struct span line;    /* the command as received, without its line end; empty if it was too long;
                             of AUTH without what is secret */
     struct span arg;     /* see the types above; AUTH: the user name, p NULL while it is unknown (LOGIN:
@@ -103,7 +105,6 @@ struct smtp_event {
     struct span authzid; /* AUTH: the authorization identity, if the client gave one */
     struct problems
         problems;       /* what the client got wrong with it; EOM: and with the mail data, where they are examined */
-    size_t hidden;      /* AUTH: octets of the command that are left out of line */
     uint64_t size;      /* MAIL: declared SIZE, 0 if none (RFC 1870); EOM: octets of mail data; BDAT,
                            CHUNK: of the chunk; STARTTLS: octets that were sent behind it too early and
                            are dropped; UNKNOWN: octets of a line that was too long */
@@ -167,6 +168,7 @@ struct smtp {
     bool in_chunk;        /* octets of a chunk, or its end, are awaited */
     bool last;            /* it is the last chunk */
     bool more;            /* LMTP: the mail data are complete, and a recipient's reply is due */
+    bool plain;           /* the command at hand is ASCII, with no control below 0x0e in it */
     bool cr;              /* examined: the mail data so far end with CR */
     bool utf8, binary,
         eightbit; /* SMTPUTF8 (RFC 6531), BODY=BINARYMIME (RFC 3030), BODY=8BITMIME was given with MAIL, */
@@ -190,10 +192,21 @@ void smtp_init(struct smtp *s, const struct smtp_config *config, uint64_t nonce)
  * such call; events point into them.  What is base64 in them is decoded in
  * place, and what is secret is wiped.
  */
-void smtp_input(struct smtp *s, char *octets, size_t n);
+static inline void smtp_input(struct smtp *s, char *octets, size_t n)
+{
+    assert(n >= s->seen);
+    s->in = octets;
+    s->in_end = octets + n;
+}
 
 /* Lends size octets of room for replies, at least SMTP_REPLY_MAX, to be filled from the start. */
-void smtp_output(struct smtp *s, char *room, size_t size);
+static inline void smtp_output(struct smtp *s, char *room, size_t size)
+{
+    assert(size >= SMTP_REPLY_MAX && s->reply_n == 0);
+    s->out = room;
+    s->out_size = size;
+    s->out_n = 0;
+}
 
 /*
  * Gives the reply of the event before, then finds the next event.  False if
@@ -254,6 +267,9 @@ size_t smtp_challenge(const struct smtp *s, char *text);
 /* The octets of replies given since smtp_output(). */
 static inline size_t smtp_written(const struct smtp *s) { return s->out_n; }
 
+/* Whether the room is too small for another one. */
+static inline bool smtp_is_full(const struct smtp *s) { return s->out_size - s->out_n < SMTP_REPLY_MAX; }
+
 /* The reply prepared and not yet given, with its line ends. */
 static inline struct span smtp_prepared(const struct smtp *s) { return (struct span){s->out + s->out_n, s->reply_n}; }
 
@@ -263,6 +279,9 @@ static inline size_t smtp_left(const struct smtp *s) { return (size_t)(s->in_end
 
 /* Whether the last reply has been given: nothing further is read or answered. */
 bool smtp_closed(const struct smtp *s);
+
+/* Whether it is neither closed nor wants TLS. */
+bool smtp_goes_on(const struct smtp *s);
 
 /* Whether smtp_next() can say nothing before there is more input: all of it is consumed, and no reply is due. */
 bool smtp_wants_input(const struct smtp *s);
@@ -277,6 +296,9 @@ bool smtp_wants_input(const struct smtp *s);
  */
 uint64_t smtp_passable(const struct smtp *s);
 void smtp_pass(struct smtp *s, uint64_t n);
+
+/* Whether octets of a chunk, or its end, are awaited. */
+static inline bool smtp_in_chunk(const struct smtp *s) { return s->in_chunk; }
 
 /* Whether a chunk is under way that is refused, whatever is in it. */
 static inline bool smtp_refuses_chunk(const struct smtp *s) { return s->in_chunk && s->chunk_refused != NULL; }

@@ -76,6 +76,17 @@ static inline bool span_starts(struct span t, const char *word)
     return true;
 }
 
+/* Takes word, a literal, in any case, off the front of t if it begins with it; whether it does.  Mostly they are the
+   same altogether. */
+static inline bool span_takes(struct span *t, const char *word)
+{
+    size_t n = strlen(word);
+    bool does = (t->n >= n && memcmp(t->p, word, n) == 0) || span_starts(*t, word);
+    if (does)
+        span_skip(t, n);
+    return does;
+}
+
 /* Whether they are the same, in any case. */
 static inline bool span_same(struct span a, struct span b)
 {

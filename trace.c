@@ -51,7 +51,7 @@ static void trace_auth(struct trace *t, uint64_t session, const struct smtp_even
 {
     char text[LINE_MAX_OCTETS];
     int shown = e->line.n < AUTH_SHOWN ? (int)e->line.n : AUTH_SHOWN;
-    int n = snprintf(text, sizeof text, "%.*s%s(%zu octets)", shown, e->line.p, shown > 0 ? " " : "", e->hidden);
+    int n = snprintf(text, sizeof text, "%.*s%s(%d octets)", shown, e->line.p, shown > 0 ? " " : "", e->hidden);
     if (n > 0)
         both(t, session, 'C', (struct span){text, (size_t)n});
 }

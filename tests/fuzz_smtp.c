@@ -88,8 +88,9 @@ static void note(struct outcome *o, const struct smtp_event *e)
     problems_remove(&problems, PROBLEM_PIPELINING_SYNC);
     problems_remove(&problems, PROBLEM_EARLY_TLS);
     uint64_t size = e->type == SMTP_STARTTLS ? 0 : e->size; /* what came too early depends on the cuts */
-    int length = snprintf(text, sizeof text, "%d %d %ju %ju %zu %jx %jx ", (int)e->type, e->code, (uintmax_t)size,
-                          (uintmax_t)e->recipient, e->hidden, (uintmax_t)problems.bits[0], (uintmax_t)problems.bits[1]);
+    int length =
+        snprintf(text, sizeof text, "%d %d %ju %ju %zu %jx %jx ", (int)e->type, e->code, (uintmax_t)size,
+                 (uintmax_t)e->recipient, (size_t)e->hidden, (uintmax_t)problems.bits[0], (uintmax_t)problems.bits[1]);
     add(&o->events, text, (size_t)length);
     add(&o->events, e->arg.p, e->arg.n);
     add(&o->events, e->params.p, e->params.n);
@@ -150,11 +151,7 @@ static void run(struct outcome *o, const char *input, size_t n, struct choice ch
         do {
             struct smtp_event e;
             smtp_output(&s, room, room_size);
-            for (;;) {
-                bool wants = smtp_wants_input(&s), more = smtp_next(&s, &e);
-                must(!(wants && more));
-                if (!more)
-                    break;
+            while (smtp_next(&s, &e)) {
                 if (e.type != SMTP_BODY)
                     policy(&s, &e, choice.policy);
                 note(o, &e);
