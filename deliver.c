@@ -25,7 +25,8 @@ static bool begin(struct server *v, struct server_session *s)
         return true;
     if (!fault_choose_answers(v, s))
         return false;
-    h->message = malloc(sizeof *h->message);
+    h->message = v->spare != NULL ? v->spare : malloc(sizeof *h->message);
+    v->spare = NULL;
     if (h->message == NULL)
         return false;
     save_begin(h->message, v->o->save, h->envelope.binary);
@@ -71,7 +72,7 @@ void deliver_body(struct server *v, struct server_session *s, struct span octets
         save_add(s->heard->message, octets.p, octets.n);
 }
 
-void deliver_drop(struct server_session *s)
+void deliver_drop(struct server *v, struct server_session *s)
 {
     struct heard *h = s->heard;
     if (h == NULL)
@@ -82,7 +83,8 @@ void deliver_drop(struct server_session *s)
     fault_take_back(s);
     if (h->message != NULL) {
         save_drop(h->message);
-        free(h->message);
+        free(v->spare);
+        v->spare = h->message;
         h->message = NULL;
     }
 }
@@ -98,6 +100,7 @@ static void refuse(struct server_session *s, int code, const char *enhanced, con
 /* The first failure is the one that the user is told of. */
 static void storing_failed(struct server *v, struct server_session *s, int error, const char *culprit)
 {
+    v->news = true;
     v->reader_gone = v->reader_gone || error == EPIPE;
     if (v->failed++ == 0) {
         v->error = error;
@@ -198,7 +201,7 @@ static void decide(struct server *v, struct server_session *s, const struct smtp
         store(v, s, e);
     v->refused += e->code != 0 && !s->pending;
     s->heard->problems = (struct problems){{0, 0}}; /* what comes now is of the next one */
-    deliver_drop(s);
+    deliver_drop(v, s);
 }
 
 const struct rule *deliver_end(struct server *v, struct server_session *s, struct smtp_event *e, const struct rule *r)

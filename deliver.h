@@ -32,6 +32,6 @@ void deliver_body(struct server *v, struct server_session *s, struct span octets
 const struct rule *deliver_end(struct server *v, struct server_session *s, struct smtp_event *e, const struct rule *r);
 
 /* Drops what there is of a message without a trace. */
-void deliver_drop(struct server_session *s);
+void deliver_drop(struct server *v, struct server_session *s);
 
 #endif

@@ -23,10 +23,8 @@ static bool set(struct text *t, struct span s)
 
 static bool take_recipient(struct envelope *v, struct span address, struct span params)
 {
-    text_add(&v->recipients, address.p, address.n);
-    text_add(&v->recipients, "", 1);
-    text_add(&v->recipient_params, params.p, params.n);
-    text_add(&v->recipient_params, "", 1);
+    text_add_ended(&v->recipients, address);
+    text_add_ended(&v->recipient_params, params);
     if (v->recipients.failed || v->recipient_params.failed)
         return false;
     v->n_recipients++;

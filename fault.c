@@ -116,8 +116,6 @@ const struct rule *fault_find(struct server *v, struct server_session *s, const 
 {
     char step[RULES_STEP_MAX];
     bool always = e->type == SMTP_EXPN || e->type == SMTP_UNKNOWN;
-    if (v->o->n_rules == 0)
-        return NULL;
     if (e->type == SMTP_AUTH)
         count_step(s, e, step);
     bool refused = (e->code >= 400 && !always) || smtp_refuses_chunk(&s->smtp);
@@ -138,8 +136,6 @@ const struct rule *fault_find(struct server *v, struct server_session *s, const 
 
 const struct rule *fault_in_body(struct server *v, struct server_session *s, size_t n)
 {
-    if (v->o->n_rules == 0)
-        return NULL;
     struct rules_occasion o = occasion(s, &(struct smtp_event){.type = SMTP_BODY});
     o.before = s->heard->fault.octets;
     o.octets = s->heard->fault.octets += n;

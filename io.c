@@ -630,25 +630,19 @@ static ssize_t write_borrowed(const struct io_conn *c, const void *octets, size_
     return put;
 }
 
-/* What does not block is not interrupted either; and recv() and send() are cheaper than read() and write(). */
-
-ssize_t io_read(struct io_conn *c, void *octets, size_t n)
+ssize_t io_read_other(struct io_conn *c, void *octets, size_t n)
 {
-    if (c->transport != NULL)
-        return c->transport->read(c, octets, n);
-    return c->borrowed ? read_borrowed(c, octets, n) : recv(c->in, octets, n, 0);
+    return c->transport != NULL ? c->transport->read(c, octets, n) : read_borrowed(c, octets, n);
+}
+
+ssize_t io_write_other(struct io_conn *c, const void *octets, size_t n)
+{
+    return c->transport != NULL ? c->transport->write(c, octets, n) : write_borrowed(c, octets, n);
 }
 
 ssize_t io_discard(struct io_conn *c, void *room, size_t n)
 {
     return c->borrowed ? read_borrowed(c, room, n) : os_discard(c->in, room, n);
-}
-
-ssize_t io_write(struct io_conn *c, const void *octets, size_t n)
-{
-    if (c->transport != NULL)
-        return c->transport->write(c, octets, n);
-    return c->borrowed ? write_borrowed(c, octets, n) : send(c->out, octets, n, 0);
 }
 
 bool io_has_octets(const struct io_conn *c)

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 enum {
@@ -122,10 +123,26 @@ int io_take_stdio(struct io_conn *c, struct io_peer *peer);
 /* For a transport that cannot look first: from here on no use of the connection blocks. */
 int io_unblock(struct io_conn *c);
 
-/* As recv(2) and send(2), or of what is borrowed, as read(2) and write(2); but for EINTR, and through the transport if
-   there is one. */
-ssize_t io_read(struct io_conn *c, void *octets, size_t n);
-ssize_t io_write(struct io_conn *c, const void *octets, size_t n);
+/* Whether it is a socket of ours, and what goes through it is what is said. */
+static inline bool io_is_plain(const struct io_conn *c) { return c->transport == NULL && !c->borrowed; }
+
+/*
+ * As recv(2) and send(2), or of what is borrowed, as read(2) and write(2); but
+ * for EINTR, and through the transport if there is one.  What does not block is
+ * not interrupted; and recv() and send() are cheaper than read() and write().
+ */
+ssize_t io_read_other(struct io_conn *c, void *octets, size_t n);
+ssize_t io_write_other(struct io_conn *c, const void *octets, size_t n);
+
+static inline ssize_t io_read(struct io_conn *c, void *octets, size_t n)
+{
+    return io_is_plain(c) ? recv(c->in, octets, n, 0) : io_read_other(c, octets, n);
+}
+
+static inline ssize_t io_write(struct io_conn *c, const void *octets, size_t n)
+{
+    return io_is_plain(c) ? send(c->out, octets, n, 0) : io_write_other(c, octets, n);
+}
 
 /* Whether the client has said something, which stays to be read; always so of what is no socket. */
 bool io_has_octets(const struct io_conn *c);

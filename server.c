@@ -78,6 +78,7 @@ static void stop_listening(struct server *v)
             os_poll_remove(&v->poll, v->sources[i].fd, &v->sources[i]);
     }
     v->listening = false;
+    v->news = true;
 }
 
 /* The last of the sessions to be served has spoken: those who kept silent are not among them. */
@@ -206,8 +207,10 @@ void server_close(struct server *v)
     listing_close(&v->came);
     os_poll_close(&v->poll);
     os_move_close(&v->mover);
+    free(v->spare);
     free(v->in);
     free(v->out);
+    v->spare = NULL;
     v->in = v->out = NULL;
 }
 
@@ -251,7 +254,7 @@ static void serve_source(struct server *v, struct server_source *source)
         (void)accept_connections(v, source);
         break;
     case SERVER_WATCHED:
-        v->watched = true;
+        v->watched = v->news = true;
         break;
     case SERVER_SESSION: {
         struct server_session *s = (struct server_session *)(void *)source;
@@ -284,26 +287,38 @@ static int wait_for_clients(struct server *v, void **ready, int64_t until)
     return n != 0 ? n : os_poll_wait(&v->poll, ready, READY_MAX, until, io_now());
 }
 
-int server_step(struct server *v, int64_t until)
+/* Waits until the time `until` at the latest, and does what there is to be done.  As server_step(). */
+static int wait_and_serve(struct server *v, int64_t until)
 {
-    if (v->room == 0)
-        v->room = count_room(v);
-    int64_t asked = v->now, next = next_deadline(v);
     void *ready[READY_MAX];
+    int64_t asked = v->now, next = next_deadline(v);
     int n = wait_for_clients(v, ready, until < next ? until : next);
     if (n < 0)
         return -1;
     v->now = io_now();
-    v->watched = false;
     for (int i = 0; i < n; i++)
         serve_source(v, ready[i]);
-    stop_at_max_sessions(v);
+    if (v->news)
+        stop_at_max_sessions(v);
     if (v->now >= next) { /* no earlier has anybody's time come */
         wake(v);
         dismiss_late(v, asked, n < READY_MAX);
         resume_accepting(v);
     }
-    session_free_gone(v);
+    if (v->gone.first != NULL)
+        session_free_gone(v);
+    return n;
+}
+
+int server_step(struct server *v, int64_t until)
+{
+    int n;
+    if (v->room == 0)
+        v->room = count_room(v);
+    v->watched = v->news = false;
+    do
+        n = wait_and_serve(v, until);
+    while (n > 0 && !v->news && v->now < until);
     return n;
 }
 

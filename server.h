@@ -74,6 +74,7 @@ struct server {
     struct server_sessions ending; /* the last reply given, waiting for the client to close; likewise */
     struct server_sessions gone;   /* closed in this step: poll may have named them, so they are freed after it */
     struct os_mover mover;         /* what octets of chunks pass through on their way to a file */
+    struct save_message *spare;    /* what was used last, for the next message; NULL: none */
     char *in, *out;    /* SERVER_IN_SIZE and SERVER_OUT_SIZE octets, lent to the engine of the session that is served */
     int64_t now;       /* of this step, as io_now() */
     int64_t grace;     /* when stopping: when those who are left are told 421 */
@@ -82,6 +83,7 @@ struct server {
     uint64_t room;     /* sessions that the descriptors suffice for */
     bool listening;    /* once false, the listening sockets are to be closed */
     bool paused, stopping, watched;
+    bool news; /* in this step something has happened that what follows tells of */
 
     /* for whoever decides */
     uint64_t open;       /* sessions now, */
@@ -122,9 +124,10 @@ int server_watch(struct server *v, int fd);
 
 /*
  * Waits for something to do, until the time `until` at the latest (as
- * io_now(); one that is past: not at all), and does it.  Returns how many
- * descriptors had something, 0 if none; -1 with errno if waiting itself fails.
- * The first step counts how many sessions the descriptors suffice for.
+ * io_now(); one that is past: not at all), and does it, until there is
+ * something for whoever decides.  Returns how many descriptors had something at
+ * last, 0 if none; -1 with errno if waiting itself fails.  The first step counts
+ * how many sessions the descriptors suffice for.
  */
 int server_step(struct server *v, int64_t until);
 

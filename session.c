@@ -97,6 +97,7 @@ static void client_spoke(struct server *v, struct server_session *s)
     if (!s->spoken) {
         s->spoken = true;
         v->spoken++;
+        v->news = true;
     }
 }
 
@@ -139,41 +140,57 @@ static void judge_login(struct server *v, struct server_session *s, struct smtp_
 /* Lowers the verdict of the engine where something of ours is against it. */
 static void apply_policy(struct server *v, struct server_session *s, struct smtp_event *e)
 {
-    if (e->type == SMTP_AUTH)
+    switch (e->type) {
+    case SMTP_AUTH:
         judge_login(v, s, e);
-    else if (e->type == SMTP_CONNECT && v->o->max_connections > 0 && v->talking > v->o->max_connections)
-        smtp_reply(&s->smtp, e, 421, "4.7.0", "Too many connections");
-    else if ((e->type == SMTP_MAIL || e->type == SMTP_DATA) && e->code < 400 && (deliver_is_full(v) || v->stopping))
-        smtp_reply(&s->smtp, e, 421, "4.3.2", "No more messages are taken");
-}
-
-/* What ends a transaction ends a message of which some chunks are there. */
-static bool is_end_of_chunks(const struct smtp_event *e, bool positive)
-{
-    if (e->type == SMTP_CHUNK || e->type == SMTP_BDAT)
-        return !positive;
-    return positive && (e->type == SMTP_RSET || e->type == SMTP_HELO || e->type == SMTP_STARTTLS);
+        break;
+    case SMTP_CONNECT:
+        if (v->o->max_connections > 0 && v->talking > v->o->max_connections)
+            smtp_reply(&s->smtp, e, 421, "4.7.0", "Too many connections");
+        break;
+    case SMTP_MAIL:
+    case SMTP_DATA:
+        if (e->code < 400 && (deliver_is_full(v) || v->stopping))
+            smtp_reply(&s->smtp, e, 421, "4.3.2", "No more messages are taken");
+        break;
+    case SMTP_NONE:
+    case SMTP_HELO:
+    case SMTP_STARTTLS:
+    case SMTP_RCPT:
+    case SMTP_BDAT:
+    case SMTP_BODY:
+    case SMTP_CHUNK:
+    case SMTP_EOM:
+    case SMTP_RSET:
+    case SMTP_NOOP:
+    case SMTP_VRFY:
+    case SMTP_EXPN:
+    case SMTP_HELP:
+    case SMTP_QUIT:
+    case SMTP_UNKNOWN:
+        break;
+    }
 }
 
 /* What ends the session ends a message that is under way. */
-static bool is_end_of_message(const struct server_session *s, const struct smtp_event *e, bool positive)
+static void look_for_cut_off(struct server *v, const struct server_session *s, const struct smtp_event *e)
 {
-    bool last = e->code == 421 || (e->type == SMTP_QUIT && positive) || (e->type == SMTP_BDAT && e->code == 552);
-    return last && e->type != SMTP_EOM && smtp_in_message(&s->smtp);
+    if (e->type != SMTP_EOM && smtp_in_message(&s->smtp))
+        v->cut_off++;
 }
 
 /* Mail data, of which a rule may have had enough. */
 static const struct rule *handle_body(struct server *v, struct server_session *s, const struct smtp_event *e)
 {
     deliver_body(v, s, e->arg);
-    const struct rule *r = fault_in_body(v, s, e->arg.n);
+    const struct rule *r = v->o->n_rules > 0 ? fault_in_body(v, s, e->arg.n) : NULL;
     if (r != NULL)
         trace_rule(v->o->trace, s->number, r);
     if (r != NULL && r->action == RULES_REPLY && r->code == 421) {
         smtp_close_raw(&s->smtp, (struct span){r->reply, r->reply_n});
         trace_reply(v->o->trace, s->number, (struct span){r->reply, r->reply_n}, false);
         v->cut_off++;
-        deliver_drop(s);
+        deliver_drop(v, s);
     }
     return r;
 }
@@ -192,7 +209,7 @@ static void apply_rule(struct server *v, struct server_session *s, const struct 
 /* The reply to the event, by a rule or by ourselves.  Returns the rule, NULL if there is none. */
 static const struct rule *choose_reply(struct server *v, struct server_session *s, struct smtp_event *e)
 {
-    const struct rule *r = fault_find(v, s, e);
+    const struct rule *r = v->o->n_rules > 0 ? fault_find(v, s, e) : NULL;
     if (e->type == SMTP_EOM)
         r = deliver_end(v, s, e, r);
     else if (r != NULL && r->action == RULES_REPLY && e->code != 0)
@@ -207,17 +224,58 @@ static const struct rule *choose_reply(struct server *v, struct server_session *
 /* What the event does, now that its reply is known. */
 static void take_effect(struct server *v, struct server_session *s, struct smtp_event *e)
 {
-    bool positive = smtp_is_positive(e->type, e->code);
-    v->cut_off += is_end_of_message(s, e, positive);
-    /* before the client has said anything there is no envelope */
-    if (positive && e->type != SMTP_CONNECT && !envelope_take(&s->heard->envelope, e))
+    bool positive = smtp_is_positive(e->type, e->code), noted = true;
+    if (e->code == 421)
+        look_for_cut_off(v, s, e);
+    switch (e->type) {
+    case SMTP_MAIL:
+        noted = !positive || envelope_take(&s->heard->envelope, e);
+        if (positive)
+            fault_begin(s);
+        break;
+    case SMTP_RCPT:
+    case SMTP_AUTH:
+        noted = !positive || envelope_take(&s->heard->envelope, e);
+        break;
+    case SMTP_HELO:
+    case SMTP_STARTTLS:
+    case SMTP_RSET: /* these end a transaction, and so a message of which some chunks are there */
+        noted = !positive || envelope_take(&s->heard->envelope, e);
+        if (positive)
+            deliver_drop(v, s);
+        break;
+    case SMTP_BDAT:
+        if (e->code == 552)
+            look_for_cut_off(v, s, e);
+        if (!positive)
+            deliver_drop(v, s);
+        break;
+    case SMTP_CHUNK:
+        if (!positive)
+            deliver_drop(v, s);
+        break;
+    case SMTP_CONNECT:
+        s->said_quit = !positive;
+        break;
+    case SMTP_QUIT:
+        if (positive)
+            look_for_cut_off(v, s, e);
+        s->quit = positive;
+        s->said_quit = true;
+        break;
+    case SMTP_NONE:
+    case SMTP_DATA:
+    case SMTP_BODY:
+    case SMTP_EOM:
+    case SMTP_NOOP:
+    case SMTP_VRFY:
+    case SMTP_EXPN:
+    case SMTP_HELP:
+    case SMTP_UNKNOWN:
+        break;
+    }
+    if (!noted)
         smtp_reply(&s->smtp, e, 451, "4.3.0", "Out of memory");
-    if (is_end_of_chunks(e, positive))
-        deliver_drop(s);
-    if (e->type == SMTP_MAIL && positive)
-        fault_begin(s);
-    s->quit = e->type == SMTP_QUIT && positive;
-    s->said_quit = s->said_quit || e->type == SMTP_QUIT || (e->type == SMTP_CONNECT && !positive);
     trace_reply(v->o->trace, s->number, smtp_prepared(&s->smtp), is_challenge(e));
 }
 
@@ -255,12 +313,13 @@ void session_drop(struct server *v, struct server_session *s)
     }
     if (smtp_in_message(&s->smtp))
         v->cut_off++;
-    deliver_drop(s);
+    deliver_drop(v, s);
     v->talking -= s->list != &v->ending;
     move_to(&v->gone, s);
     unwatch(v, s);
     io_close(&s->conn);
     v->open--;
+    v->news = true;
     s->gone = true;
 }
 
@@ -332,12 +391,6 @@ static bool set_watched(struct server *v, struct server_session *s, bool wanted)
     return true;
 }
 
-/* Whether it is watched for input, and for that alone. */
-static bool is_watched(const struct server_session *s)
-{
-    return !s->unwatched && !s->wants_write && !s->conn.wants_write && !s->conn.borrowed;
-}
-
 /* Watches for what the session waits for: room for replies, or more input, or nothing while it is held. */
 static bool watch(struct server *v, struct server_session *s)
 {
@@ -389,6 +442,7 @@ static void acknowledge(struct server *v, struct server_session *s, size_t n)
     v->pending -= s->counts;
     v->counted += s->counts;
     v->taken++;
+    v->news = true;
 }
 
 /* Keeps octets of replies, behind those that the client has not taken.  False if there is no memory. */
@@ -475,18 +529,12 @@ static bool keep_rest(struct server *v, struct server_session *s, char *p, size_
 
 static void begin_handshake(struct server *v, struct server_session *s);
 
-/* Whether the session waits for nothing but further input. */
-static bool may_read_on(const struct server *v, const struct server_session *s)
-{
-    return s->list == &v->active && s->unsent == NULL && !s->handshaking && !s->dropping && !s->hung_up &&
-           !smtp_closed(&s->smtp) && !smtp_wants_tls(&s->smtp);
-}
+/* Whether there is nothing to be done but to listen to it, and to answer. */
+static bool just_talks(const struct server_session *s) { return s->apart == 0 && s->due == 0 && s->unsent == NULL; }
 
 /* What a session's state asks for after a turn, or after replies have gone. */
 static void settle(struct server *v, struct server_session *s)
 {
-    if (may_read_on(v, s) && is_watched(s)) /* mostly there is nothing to be done, and to be changed */
-        return;
     bool quiet = s->unsent == NULL && s->due == 0 && !s->stalled; /* nothing is owed to the client */
     if (quiet && smtp_wants_tls(&s->smtp) && !s->handshaking) {
         begin_handshake(v, s);
@@ -571,40 +619,47 @@ static bool carry_out(struct server *v, struct server_session *s, size_t said, c
 /* ---- turns ---- */
 
 /* Pulls what the input means, and answers, until a rule comes between.  False if the session is over. */
-static bool converse(struct server *v, struct server_session *s, bool *mail)
+static bool converse(struct server *v, struct server_session *s)
 {
     size_t written;
+    bool more;
     do {
+        more = false;
         smtp_output(&s->smtp, v->out, OUT_SIZE);
         struct smtp_event e;
         while (smtp_next(&s->smtp, &e)) {
             size_t said = smtp_written(&s->smtp);
             const struct rule *r = handle(v, s, &e);
-            *mail = *mail || e.type == SMTP_BODY;
             if (r != NULL && (r->delay > 0 || rules_break_off(r)))
                 return carry_out(v, s, said, r);
-            if ((e.type == SMTP_DATA || e.type == SMTP_BDAT) && s->pending) {
+            if (s->pending && (e.type == SMTP_DATA || e.type == SMTP_BDAT)) {
                 smtp_commit(&s->smtp); /* one mark at a time */
+                more = true;
                 break;
             }
         }
+        more = more || smtp_is_full(&s->smtp);
         written = smtp_written(&s->smtp);
         if (written > 0 && !send_replies(v, s, v->out, written))
             return false;
-    } while (written > 0 && s->unsent == NULL && !smtp_wants_input(&s->smtp));
+    } while (more && s->unsent == NULL);
     return true;
 }
 
-/* A turn with n octets of input, which lie in v->in.  Nothing stays there but mail: there may be a password in it. */
+/* A turn with n octets of input, which lie in v->in. */
 static void turn(struct server *v, struct server_session *s, size_t n)
 {
-    bool mail = false;
     smtp_input(&s->smtp, v->in, n);
-    bool there = converse(v, s, &mail);
+    bool there = converse(v, s);
+    if (!there || s->faulted) /* an event may not have been committed, and what is secret not wiped */
+        span_wipe(v->in, n);
+    if (!there)
+        return;
     size_t left = smtp_left(&s->smtp);
-    if (there && keep_rest(v, s, v->in + n - left, left))
-        settle(v, s);
-    span_wipe(v->in, mail ? 0 : n);
+    if (!keep_rest(v, s, v->in + n - left, left))
+        return;
+    if (!just_talks(s) || !io_is_plain(&s->conn) || !smtp_goes_on(&s->smtp))
+        settle(v, s); /* mostly there is nothing to be done, and to be changed */
 }
 
 /* Puts the input that was left in front of what comes next; returns how many octets it is. */
@@ -784,7 +839,7 @@ static bool move_octets(struct server *v, struct server_session *s, uint64_t lef
    octets that were.  False if there is nothing to be done with it. */
 static bool get_more(struct server *v, struct server_session *s, size_t *n)
 {
-    uint64_t left = s->conn.transport == NULL ? smtp_passable(&s->smtp) : 0;
+    uint64_t left = smtp_in_chunk(&s->smtp) && s->conn.transport == NULL ? smtp_passable(&s->smtp) : 0;
     int where = left > 0 ? deliver_where(v, s, left) : DELIVER_LOOK;
     if (where == DELIVER_NOWHERE)
         return drop_octets(v, s, left);
@@ -838,7 +893,7 @@ void session_dismiss(struct server *v, struct server_session *s, const char *enh
     smtp_close(&s->smtp, enhanced, text);
     struct span reply = {room, smtp_written(&s->smtp)};
     trace_reply(v->o->trace, s->number, reply, false);
-    deliver_drop(s);
+    deliver_drop(v, s);
     s->deadline = v->now + SERVER_GRACE; /* to take it, if it cannot at once: sooner than all others */
     list_remove(&v->active, s);
     list_prepend(&v->active, s);
@@ -846,29 +901,36 @@ void session_dismiss(struct server *v, struct server_session *s, const char *enh
         settle(v, s);
 }
 
-void session_serve(struct server *v, struct server_session *s)
+/* Serves one that does not just talk.  Whether it does from here on. */
+static bool serve_apart(struct server *v, struct server_session *s)
 {
+    bool was_blocked = s->unsent != NULL;
     if (s->ending) {
         read_away(v, s);
-        return;
+        return false;
     }
     if (s->handshaking) {
         hear_handshake(v, s);
-        return;
+        return false;
     }
-    bool was_blocked = s->unsent != NULL;
-    if (was_blocked && !send_unsent(v, s))
-        return;
-    if (s->unsent != NULL)
-        return;
+    if (was_blocked && (!send_unsent(v, s) || s->unsent != NULL))
+        return false;
     if (s->stalled && !was_blocked) {
         read_away(v, s);
-        return;
+        return false;
     }
     if (s->due > 0 || s->dropping) { /* its time has not come yet, or it is over */
         settle(v, s);
-        return;
+        return false;
     }
+    return true;
+}
+
+void session_serve(struct server *v, struct server_session *s)
+{
+    bool was_blocked = s->unsent != NULL;
+    if (!just_talks(s) && !serve_apart(v, s))
+        return;
     if (!s->spoken && session_was_last(v)) {
         session_dismiss(v, s, "4.3.2", "No more connections are served");
         return;
@@ -883,7 +945,7 @@ void session_serve(struct server *v, struct server_session *s)
         more = get_more(v, s, &n);
         if (more)
             turn(v, s, n);
-        more = more && s->unread && may_read_on(v, s);
+        more = more && s->unread && just_talks(s) && smtp_goes_on(&s->smtp);
     }
 }
 
@@ -922,6 +984,7 @@ bool session_start(struct server *v, struct io_conn *c, const struct io_peer *pe
     move_to(&v->active, s);
     v->open++;
     v->talking++;
+    v->news = true;
     look_for_early_talker(v, s, scheme);
     if (scheme == IO_SMTPS)
         begin_handshake(v, s);

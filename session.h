@@ -55,6 +55,8 @@ struct unsent {
     char octets[];
 };
 
+_Static_assert(8 * sizeof(bool) == sizeof(uint64_t), "server_session.apart covers eight flags");
+
 struct server_session {
     struct server_source source; /* first, as it is what poll's tag points to */
     struct server_session *before, *after;
@@ -69,13 +71,19 @@ struct server_session {
 
     struct unsent *unsent; /* NULL: the client has taken all */
     bool pending, counts;  /* a message is stored whose (last) reply has not been sent; it is one of those awaited */
-    bool stalled;          /* it is never answered again */
-    bool dropping;         /* it is closed once the client has taken what was said before */
-    bool faulted;          /* a rule has broken it off */
-    bool said_quit;        /* whatever the reply was; or it was not greeted, and need not */
-    bool unwatched;        /* not even polled, while it is delayed */
-    bool handshaking;      /* TLS is being negotiated */
-    bool spoken, quit, unread, hung_up, wants_write, ending, gone;
+    union {
+        struct {
+            bool handshaking; /* TLS is being negotiated */
+            bool stalled;     /* it is never answered again */
+            bool dropping;    /* it is closed once the client has taken what was said before */
+            bool unwatched;   /* not even polled, while it is delayed */
+            bool hung_up, wants_write, ending, gone;
+        };
+        uint64_t apart; /* not 0: one of these sets it apart from most */
+    };
+    bool faulted;   /* a rule has broken it off */
+    bool said_quit; /* whatever the reply was; or it was not greeted, and need not */
+    bool spoken, quit, unread;
     bool in_polled, out_polled; /* where these are two: what is watched of them */
 };
 

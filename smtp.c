@@ -607,9 +607,9 @@ static bool needs_input(const struct smtp *s)
 /* What looks for an event; where no chunk and no further reply is due, it depends on the state. */
 typedef bool finder(struct smtp *s, struct smtp_event *e);
 static finder *const find_in[] = {
-    [CONNECTED] = connected, [REFUSED] = next_command, [GREETED] = next_command, [READY] = next_command,
-    [AUTH] = next_command,   [MAIL] = next_command,    [RCPT] = next_command,    [DATA] = next_data,
-    [CHUNKS] = next_command,
+    [CONNECTED] = connected, [REFUSED] = next_command, [GREETED] = next_command,
+    [READY] = next_command,  [AUTH] = next_command,    [MAIL] = next_command,
+    [RCPT] = next_command,   [DATA] = next_data,       [CHUNKS] = next_command,
 };
 
 bool smtp_next(struct smtp *s, struct smtp_event *e)
@@ -666,11 +666,6 @@ void smtp_secure(struct smtp *s)
 bool smtp_closed(const struct smtp *s) { return s->state == CLOSED; }
 
 bool smtp_goes_on(const struct smtp *s) { return s->state != CLOSED && s->state != HANDSHAKE; }
-
-bool smtp_wants_input(const struct smtp *s)
-{
-    return needs_input(s) && s->event == SMTP_NONE && smtp_goes_on(s);
-}
 
 bool smtp_in_message(const struct smtp *s)
 {

@@ -283,9 +283,6 @@ bool smtp_closed(const struct smtp *s);
 /* Whether it is neither closed nor wants TLS. */
 bool smtp_goes_on(const struct smtp *s);
 
-/* Whether smtp_next() can say nothing before there is more input: all of it is consumed, and no reply is due. */
-bool smtp_wants_input(const struct smtp *s);
-
 /*
  * How many of the octets still to come are of a chunk that nobody has to look at
  * here: instead of being lent, so many may go where the application wants

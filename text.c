@@ -5,22 +5,40 @@
 
 #include <stdlib.h>
 
-void text_add(struct text *t, const char *p, size_t n)
+/* Sees to it that there is room for n octets more. */
+static bool reserve(struct text *t, size_t n)
 {
-    if (t->failed || n == 0)
-        return;
+    if (t->failed)
+        return false;
     if (t->n + n > t->size) {
         size_t size = (t->n + n) * 2;
         char *grown = realloc(t->p, size);
         if (grown == NULL) {
             t->failed = true;
-            return;
+            return false;
         }
         t->p = grown;
         t->size = size;
     }
+    return true;
+}
+
+void text_add(struct text *t, const char *p, size_t n)
+{
+    if (n == 0 || !reserve(t, n))
+        return;
     memcpy(t->p + t->n, p, n);
     t->n += n;
+}
+
+void text_add_ended(struct text *t, struct span s)
+{
+    if (!reserve(t, s.n + 1))
+        return;
+    if (s.n > 0)
+        memcpy(t->p + t->n, s.p, s.n);
+    t->n += s.n;
+    t->p[t->n++] = '\0';
 }
 
 void text_add_string(struct text *t, const char *s) { text_add(t, s, strlen(s)); }

@@ -18,6 +18,7 @@ struct text {
 };
 
 void text_add(struct text *t, const char *p, size_t n);
+void text_add_ended(struct text *t, struct span s); /* and NUL behind it */
 void text_add_string(struct text *t, const char *s);
 void text_add_number(struct text *t, uint64_t n);
 
