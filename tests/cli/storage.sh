@@ -95,6 +95,22 @@ t_files_and_a_stream() {
     [ ! -s out ]
 }
 
+t_one_file_is_for_one_run() {
+    start -k -o stream
+    send first
+    first=$pid
+    run -p 0 -n 1 -t 1 -o stream
+    status_is 3 'fakesmtp: cannot write to stream: another process does'
+    grep -q first stream
+    kill "$first"
+    wait "$first"
+    start -n 1 -o stream # it is free again
+    send second
+    finish
+    grep -q second stream
+    fails grep -q first stream
+}
+
 t_envelope_headers() {
     start -n 1 -e --hostname sink.test
     deliver 250

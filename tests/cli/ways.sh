@@ -716,6 +716,18 @@ t_background_with_places() {
     [ ! -e port.txt ] # it is the one in the background that removes it
 }
 
+t_background_has_its_file_alone() {
+    background -q -k -o stream
+    eval "$said"
+    pid=$FAKESMTP_PID port=$SMTP_PORT
+    send
+    run -p 0 -n 1 -t 1 -o stream
+    status_is 3 'fakesmtp: cannot write to stream: another process does'
+    grep -q hello stream
+    kill "$pid"
+    gone
+}
+
 t_background_that_cannot_listen() {
     mkdir tmp
     start -k
