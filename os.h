@@ -45,15 +45,17 @@ void os_poll_remove(struct os_poll *p, int fd, void *tag);
 /* The same of a descriptor that is about to be closed, and was opened by us alone. */
 void os_poll_closing(struct os_poll *p, int fd);
 
+enum { OS_READY_MAX = 64 };
+
 /*
  * Waits until a descriptor is ready for what it is watched for, has hung up or
- * failed; puts the tags of those that are into ready, of more than max (or 64)
+ * failed; puts the tags of those that are into ready, of more than OS_READY_MAX
  * only so many, and returns how many.  Returns none on a signal, about the time
  * `until`, in milliseconds on the clock of io_now(), which shows `now`, or earlier
  * for no reason: ask again.  Does not wait if `until` is not after `now`, and for
  * ever if it is INT64_MAX.
  */
-int os_poll_wait(struct os_poll *p, void **ready, size_t max, int64_t until, int64_t now);
+int os_poll_wait(struct os_poll *p, void *ready[OS_READY_MAX], int64_t until, int64_t now);
 
 /* ---- sockets ---- */
 

@@ -21,7 +21,6 @@
 enum {
     RENAME_WITHOUT_REPLACING = 1, /* RENAME_NOREPLACE, which musl has no name for */
     PIPE_SIZE = 1 << 20,          /* octets */
-    AT_ONCE = 64,                 /* descriptors told of in one wait */
 };
 
 const char os_kind[] = "epoll";
@@ -89,26 +88,24 @@ static int set_timer(struct os_poll *p, int64_t until, int64_t now)
     return timerfd_settime(p->timer, TFD_TIMER_ABSTIME, &at, NULL);
 }
 
-int os_poll_wait(struct os_poll *p, void **ready, size_t max, int64_t until, int64_t now)
+int os_poll_wait(struct os_poll *p, void *ready[OS_READY_MAX], int64_t until, int64_t now)
 {
-    struct epoll_event events[AT_ONCE + 1]; /* the timer's takes the place of none */
-    bool always = p->always != NULL && p->always_read, waits = until > now && !always;
-    max = (max < AT_ONCE ? max : AT_ONCE) - always;
-    if (waits && set_timer(p, until, now) < 0)
-        return -1;
-    int n = epoll_wait(p->fd, events, (int)max + 1, waits ? -1 : 0);
-    if (n < 0 && errno == EINTR)
-        n = epoll_wait(p->fd, events, (int)max + 1, 0);
-    if (n < 0)
-        return -1;
+    struct epoll_event events[OS_READY_MAX + 1]; /* the timer's takes the place of none */
     int found = 0;
-    for (int i = 0; i < n && found < (int)max; i++) {
+    if (p->always != NULL && p->always_read) {
+        ready[found++] = p->always;
+        until = now;
+    }
+    if (until > now && set_timer(p, until, now) < 0)
+        return -1;
+    int n = epoll_wait(p->fd, events, OS_READY_MAX + 1, until > now ? -1 : 0);
+    if (n < 0 && errno == EINTR)
+        n = epoll_wait(p->fd, events, OS_READY_MAX + 1, 0);
+    for (int i = 0; i < n && found < OS_READY_MAX; i++) {
         if (events[i].data.ptr != p) /* the timer has done what it is for */
             ready[found++] = events[i].data.ptr;
     }
-    if (always)
-        ready[found++] = p->always;
-    return found;
+    return n < 0 ? -1 : found;
 }
 
 int os_accept(int fd, struct sockaddr *address, socklen_t *length)

@@ -85,7 +85,7 @@ void os_poll_closing(struct os_poll *p, int fd) { os_poll_remove(p, fd, NULL); }
 
 enum { WAIT_MAX = 60 * 60 * 1000 }; /* milliseconds to wait at once */
 
-int os_poll_wait(struct os_poll *p, void **ready, size_t max, int64_t until, int64_t now)
+int os_poll_wait(struct os_poll *p, void *ready[OS_READY_MAX], int64_t until, int64_t now)
 {
     int64_t wait = until - now;
     int milliseconds = until == INT64_MAX ? -1 : wait < 0 ? 0 : wait > WAIT_MAX ? WAIT_MAX : (int)wait;
@@ -95,7 +95,7 @@ int os_poll_wait(struct os_poll *p, void **ready, size_t max, int64_t until, int
     if (n < 0)
         return -1;
     size_t found = 0, start = p->turn++; /* so that the first ones do not starve the last */
-    for (size_t k = 0; k < p->n && found < (size_t)n && found < max; k++) {
+    for (size_t k = 0; k < p->n && found < (size_t)n && found < OS_READY_MAX; k++) {
         size_t i = (start + k) % p->n;
         if (p->fds[i].revents != 0)
             ready[found++] = p->tags[i];

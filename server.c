@@ -18,7 +18,6 @@
 #include "session.h"
 
 enum {
-    READY_MAX = 64,     /* sessions served in one step */
     ACCEPT_MAX = 64,    /* connections accepted in one step from one socket */
     BACKLOG_MAX = 4096, /* connections let in at the end */
     LOOKED_AT = 256,    /* descriptors, to see which are open: beyond these none is inherited, mostly */
@@ -276,21 +275,21 @@ static int64_t microseconds(void)
 static int wait_for_clients(struct server *v, void **ready, int64_t until)
 {
     if (v->o->busy_poll == 0 || v->open == 0)
-        return os_poll_wait(&v->poll, ready, READY_MAX, until, v->now);
+        return os_poll_wait(&v->poll, ready, until, v->now);
     int n;
     int64_t end = microseconds() + v->o->busy_poll;
     if (until < end / 1000)
         end = until * 1000;
     do
-        n = os_poll_wait(&v->poll, ready, READY_MAX, v->now, v->now);
+        n = os_poll_wait(&v->poll, ready, v->now, v->now);
     while (n == 0 && microseconds() < end);
-    return n != 0 ? n : os_poll_wait(&v->poll, ready, READY_MAX, until, io_now());
+    return n != 0 ? n : os_poll_wait(&v->poll, ready, until, io_now());
 }
 
 /* Waits until the time `until` at the latest, and does what there is to be done.  As server_step(). */
 static int wait_and_serve(struct server *v, int64_t until)
 {
-    void *ready[READY_MAX];
+    void *ready[OS_READY_MAX];
     int64_t asked = v->now, next = next_deadline(v);
     int n = wait_for_clients(v, ready, until < next ? until : next);
     if (n < 0)
@@ -302,7 +301,7 @@ static int wait_and_serve(struct server *v, int64_t until)
         stop_at_max_sessions(v);
     if (v->now >= next) { /* no earlier has anybody's time come */
         wake(v);
-        dismiss_late(v, asked, n < READY_MAX);
+        dismiss_late(v, asked, n < OS_READY_MAX);
         resume_accepting(v);
     }
     if (v->gone.first != NULL)
