@@ -314,10 +314,15 @@ int server_step(struct server *v, int64_t until)
     int n;
     if (v->room == 0)
         v->room = count_room(v);
-    v->watched = v->news = false;
+    v->watched = false;
+    if (v->news) { /* before the first step a session may have begun, and been the last */
+        stop_at_max_sessions(v);
+        until = v->now;
+    }
     do
         n = wait_and_serve(v, until);
     while (n > 0 && !v->news && v->now < until);
+    v->news = false;
     return n;
 }
 

@@ -83,7 +83,7 @@ struct server {
     uint64_t room;     /* sessions that the descriptors suffice for */
     bool listening;    /* once false, the listening sockets are to be closed */
     bool paused, stopping, watched;
-    bool news; /* in this step something has happened that what follows tells of */
+    bool news; /* since the last step something has happened that what follows tells of, or may have */
 
     /* for whoever decides */
     uint64_t open;       /* sessions now, */
@@ -125,9 +125,10 @@ int server_watch(struct server *v, int fd);
 /*
  * Waits for something to do, until the time `until` at the latest (as
  * io_now(); one that is past: not at all), and does it, until there is
- * something for whoever decides.  Returns how many descriptors had something at
- * last, 0 if none; -1 with errno if waiting itself fails.  The first step counts
- * how many sessions the descriptors suffice for.
+ * something for whoever decides; if there has been since the last step, it does
+ * not wait.  Returns how many descriptors had something at last, 0 if none; -1
+ * with errno if waiting itself fails.  The first step counts how many sessions
+ * the descriptors suffice for.
  */
 int server_step(struct server *v, int64_t until);
 

@@ -618,8 +618,9 @@ static bool carry_out(struct server *v, struct server_session *s, size_t said, c
 
 /* ---- turns ---- */
 
-/* Pulls what the input means, and answers, until a rule comes between.  False if the session is over. */
-static bool converse(struct server *v, struct server_session *s)
+/* Pulls what the input means, and answers, until a rule comes between; *mail: there are mail data in it.  False if the
+   session is over. */
+static bool converse(struct server *v, struct server_session *s, bool *mail)
 {
     size_t written;
     bool more;
@@ -630,6 +631,7 @@ static bool converse(struct server *v, struct server_session *s)
         while (smtp_next(&s->smtp, &e)) {
             size_t said = smtp_written(&s->smtp);
             const struct rule *r = handle(v, s, &e);
+            *mail = *mail || e.type == SMTP_BODY;
             if (r != NULL && (r->delay > 0 || rules_break_off(r)))
                 return carry_out(v, s, said, r);
             if (s->pending && (e.type == SMTP_DATA || e.type == SMTP_BDAT)) {
@@ -646,20 +648,17 @@ static bool converse(struct server *v, struct server_session *s)
     return true;
 }
 
-/* A turn with n octets of input, which lie in v->in. */
+/* A turn with n octets of input, which lie in v->in.  Nothing stays there but mail: there may be a password in it. */
 static void turn(struct server *v, struct server_session *s, size_t n)
 {
+    bool mail = false;
     smtp_input(&s->smtp, v->in, n);
-    bool there = converse(v, s);
-    if (!there || s->faulted) /* an event may not have been committed, and what is secret not wiped */
-        span_wipe(v->in, n);
-    if (!there)
-        return;
+    bool there = converse(v, s, &mail);
     size_t left = smtp_left(&s->smtp);
-    if (!keep_rest(v, s, v->in + n - left, left))
-        return;
-    if (!just_talks(s) || !io_is_plain(&s->conn) || !smtp_goes_on(&s->smtp))
+    there = there && keep_rest(v, s, v->in + n - left, left);
+    if (there && !(just_talks(s) && io_is_plain(&s->conn) && smtp_goes_on(&s->smtp)))
         settle(v, s); /* mostly there is nothing to be done, and to be changed */
+    span_wipe(v->in, mail ? 0 : n);
 }
 
 /* Puts the input that was left in front of what comes next; returns how many octets it is. */

@@ -122,7 +122,6 @@ static bool skip_line(struct smtp *s, struct smtp_event *e)
         s->size += (uint64_t)(s->in - start);
         bool cr = lf != start ? (lf != NULL ? lf : s->in_end)[-1] == '\r' : s->skipped_cr;
         s->skipped_cr = lf == NULL && cr;
-        span_wipe(start, (size_t)(s->in - start)); /* there may be a password in it */
         if (lf != NULL && cr) {
             s->skipping = false;
             e->size = s->size;
@@ -158,7 +157,6 @@ static bool take_line(struct smtp *s, struct smtp_event *e)
     s->http = command_is_http((struct span){s->in, most});
     s->long_auth = most == SMTP_AUTH_LINE_MAX;
     s->size = most;
-    span_wipe(s->in, most);
     s->in += most;
     return skip_line(s, e);
 }

@@ -318,7 +318,8 @@ t_secrets_do_not_stay_in_memory() {
 import atexit, base64, os, re, socket, subprocess, sys
 os.mkfifo("port")
 # our own child, so that its memory can be read
-server = subprocess.Popen([sys.argv[1], "-q", "-k", "-p", "0", "--port-file", "port", "-d", "mail"])
+server = subprocess.Popen([sys.argv[1], "-q", "-k", "-p", "0", "--port-file", "port", "-d", "mail",
+                           "--on", "auth ann.drop: delay 10ms, drop"])
 atexit.register(server.kill)
 port = int(open("port").read())
 plain = base64.b64encode(b"\0ann\0open-sesame")
@@ -350,6 +351,9 @@ clean("name and password", b"AUTH LOGIN\r\n", b"YW5u\r\n", base64.b64encode(b"op
 clean("not base64", b"AUTH PLAIN !" + plain + b"\r\n")
 clean("with the next command", b"AUTH PLAIN " + plain + b"\r\nNOOP\r\n")
 clean("with half of the next command", b"AUTH PLAIN " + plain + b"\r\nNO")
+clean("behind the end", b"QUIT\r\nAUTH PLAIN " + plain + b"\r\n")
+clean("once more", b"AUTH PLAIN " + plain + b"\r\n", plain + b"\r\n")
+clean("to one who is dropped later", b"AUTH PLAIN " + base64.b64encode(b"\0ann.drop\0open-sesame") + b"\r\n")
 # what is freed is used again from its beginning
 long = base64.b64encode(b"z" * 90 + b"\0ann\0open-sesame")
 s = session(b"AUTH PLAIN\r\n")

@@ -477,6 +477,27 @@ t_stdio_lmtp() {
     taken 1
 }
 
+# Who is turned away has been served: nobody else is.
+t_stdio_turned_away_is_the_last() {
+    python3 - "$FAKESMTP" <<'PY'
+import os, socket, subprocess, sys
+os.mkfifo("port")
+p = subprocess.Popen([sys.argv[1], "-q", "-l", "-", "-l", "127.0.0.1:0", "--port-file", "port", "-c", "1", "-t", "10s",
+                      "--on", "connect: 554 no"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+port = int(open("port").read())
+assert p.stdout.readline() == b"554 no\r\n"
+for i in range(1000): # the first ones may find it listening yet
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as s:
+            assert not s.recv(100)
+    except (ConnectionRefusedError, ConnectionResetError):
+        break
+p.stdin.write(b"QUIT\r\n")
+p.stdin.close()
+assert p.wait(20) == 0
+PY
+}
+
 # With others beside it, the session is one of several.
 t_stdio_and_another() {
     mkfifo port

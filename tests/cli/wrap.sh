@@ -291,3 +291,24 @@ t_many_in_parallel() {
         for p in $pids; do wait "$p"; done
     done
 }
+
+# What it learns while it waits for a reader counts at once, not when the client has had its reply.
+t_command_ends_while_a_reader_is_waited_for() {
+    python3 - "$FAKESMTP" <<'PY'
+import os, socket, subprocess, sys, threading
+for name in "port", "stream", "go":
+    os.mkfifo(name)
+p = subprocess.Popen([sys.argv[1], "-q", "-p", "0", "--port-file", "port", "-f", "eml", "-o", "stream",
+                      "--on", "eom: delay 30s", "sh", "-c", "echo $$ >pid; read x <go; exit 0"], stdin=subprocess.DEVNULL)
+reader = os.open("stream", os.O_RDONLY)
+s = socket.create_connection(("127.0.0.1", int(open("port").read())), timeout=20)
+s.sendall(b"EHLO t\r\nMAIL FROM:<>\r\nRCPT TO:<b@x.test>\r\nDATA\r\n" + (b"y" * 70 + b"\r\n") * 4000 + b".\r\n")
+assert os.read(reader, 1) # from here on it waits for us
+open("go", "w").close()
+command = int(open("pid").read())
+while os.path.exists("/proc/%d" % command): # until it has been seen to end
+    pass
+threading.Thread(target=lambda: [None for _ in iter(lambda: os.read(reader, 65536), b"")], daemon=True).start()
+assert p.wait(15) == 0 # well before the 30 seconds
+PY
+}
