@@ -356,9 +356,14 @@ static bool take_start_of_path(struct smtp *s, struct smtp_event *e, struct span
     return (t->n > 0 && *t->p == '<') || tolerate(s, e, PROBLEM_NO_BRACKETS, 501, "5.5.4", what);
 }
 
-/* Behind "FROM:" or "TO:", a path, parameters.  A space after the colon is taken, as mail servers take it. */
-static bool parse_path(struct smtp *s, struct smtp_event *e, struct span t)
+/* Behind "FROM:" or "TO:", if that was told: a path, parameters.  A space in front is taken, as mail servers take it.
+ */
+static bool parse_path(struct smtp *s, struct smtp_event *e, bool told, const char *usage)
 {
+    struct span t = e->arg;
+    e->arg = (struct span){NULL, 0};
+    if (!told)
+        return offend(s, e, PROBLEM_COMMAND_SYNTAX, 501, "5.5.4", usage);
     if (!take_start_of_path(s, e, &t))
         return false;
     const char *status = e->type == SMTP_MAIL ? "5.1.7" : "5.1.3", *end = t.p + t.n;
@@ -391,20 +396,14 @@ static bool parse_mail(struct smtp *s, struct smtp_event *e)
 {
     s->utf8_asked = s->binary_asked = s->eightbit_asked = false;
     s->declared_asked = 0;
-    struct span t = e->arg;
-    e->arg = (struct span){NULL, 0};
-    if (!span_takes(&t, "FROM:"))
-        return offend(s, e, PROBLEM_COMMAND_SYNTAX, 501, "5.5.4", "Say MAIL FROM:<address>");
-    return parse_path(s, e, t) && check_utf8(s, e, s->utf8_asked);
+    bool told = span_takes(&e->arg, "FROM:");
+    return parse_path(s, e, told, "Say MAIL FROM:<address>") && check_utf8(s, e, s->utf8_asked);
 }
 
 static bool parse_rcpt(struct smtp *s, struct smtp_event *e)
 {
-    struct span t = e->arg;
-    e->arg = (struct span){NULL, 0};
-    if (!span_takes(&t, "TO:"))
-        return offend(s, e, PROBLEM_COMMAND_SYNTAX, 501, "5.5.4", "Say RCPT TO:<address>");
-    if (!parse_path(s, e, t) || !check_utf8(s, e, s->utf8))
+    bool told = span_takes(&e->arg, "TO:");
+    if (!parse_path(s, e, told, "Say RCPT TO:<address>") || !check_utf8(s, e, s->utf8))
         return false;
     if (e->arg.n == 0)
         return offend(s, e, PROBLEM_PATH, 501, "5.1.3", "The forward-path is empty");
@@ -440,27 +439,26 @@ static void hide(struct smtp *s, struct smtp_event *e, size_t from)
     s->secret_n = e->line.n - from;
     while (from < e->line.n && (e->line.p[from] == ' ' || e->line.p[from] == '\t'))
         from++; /* blanks in front are none of it */
+    _Static_assert(SMTP_AUTH_LINE_MAX <= UINT16_MAX, "hidden holds all of a line");
     e->hidden = (uint16_t)(e->line.n - from);
     e->line.n -= s->secret_n;
 }
 
 /*
- * Whatever looks like AUTH, or is no command that we know, may hold a password:
- * of AUTH, be it ever so malformed, only the word and a mechanism that is known
- * are shown.  Nothing is of what comes after an AUTH that was refused, as some
- * clients do not look.
+ * For AUTH, and for what is no command.  Of what looks like AUTH, be it ever so
+ * malformed, only the word and a mechanism that is known are shown.  Of anything
+ * else nothing is, if an AUTH was refused before: some clients do not look.
  */
 static void hide_secrets(struct smtp *s, struct smtp_event *e)
 {
     struct span t = e->line;
     while (t.n > 0 && ascii_is_control(*t.p) | (*t.p == ' '))
         span_skip(&t, 1);
-    if (!span_starts(t, "AUTH")) {
+    if (!span_takes(&t, "AUTH")) {
         if (s->wary)
             hide(s, e, 0);
         return;
     }
-    span_skip(&t, strlen("AUTH"));
     size_t shown = (size_t)(t.p - e->line.p), n = 0;
     while (t.n > 0 && (*t.p == ' ' || *t.p == '\t'))
         span_skip(&t, 1);
@@ -799,7 +797,8 @@ static bool holds_line_end(struct span t)
     return memchr(t.p, '\0', t.n) != NULL || memchr(t.p, '\r', t.n) != NULL || memchr(t.p, '\n', t.n) != NULL;
 }
 
-/* Four letters in upper case: what mostly tells commands apart.  Each name in verbs[] has four or more. */
+/* Four octets without the bit that tells lower case from upper.  Names in verbs[] begin with four letters, so of them
+   this is to compare in any case. */
 static uint32_t first_four(const char *name)
 {
     uint32_t four;
@@ -807,28 +806,27 @@ static uint32_t first_four(const char *name)
     return four & 0xdfdfdfdf;
 }
 
-/* Whether the first word of the line is this name, of which four letters are; *n becomes its length. */
-static bool is_named(struct span line, const char *name, size_t *n)
+/* Whether the first word of the line is this name; the first four octets are the same already. */
+static bool is_named(struct span line, const char *name)
 {
     size_t i = sizeof(uint32_t);
     while (i < line.n && name[i] != '\0' && ascii_same(line.p[i], name[i]))
         i++;
-    *n = i;
     return name[i] == '\0' && (i == line.n || line.p[i] == ' ');
 }
 
-/* The command that the line gives, by a name of n octets; the one that has no name, if it is none of ours. */
-static const struct verb *find_verb(struct span line, size_t *n)
+/* The command that the line gives; the one that has no name, if it is none of ours. */
+static const struct verb *find_verb(struct span line)
 {
     const struct verb *v = verbs;
     uint32_t four = line.n >= sizeof four ? first_four(line.p) : 0;
-    while (v->name != NULL && (first_four(v->name) != four || !is_named(line, v->name, n)))
+    while (v->name != NULL && (first_four(v->name) != four || !is_named(line, v->name)))
         v++;
     return v;
 }
 
-/* Finds the command and its argument.  *good: the line holds nothing that no line may. */
-static const struct verb *split_command(struct smtp *s, struct smtp_event *e, bool *good)
+/* The command, and e->arg.  *good: the line holds nothing that no line may. */
+static const struct verb *take_verb(struct smtp *s, struct smtp_event *e, bool *good)
 {
     const char *start = e->line.p, *end = start + e->line.n;
     s->plain = scan_is_plain(start, end);
@@ -837,10 +835,9 @@ static const struct verb *split_command(struct smtp *s, struct smtp_event *e, bo
         end--; /* RFC 5321 4.1.1: trailing white space is tolerated */
     if (end < start + e->line.n)
         problems_add(&e->problems, PROBLEM_TRAILING_BLANK);
-    size_t n;
-    const struct verb *v = find_verb(*good ? span_between(start, end) : (struct span){start, 0}, &n);
-    const char *space = v->name != NULL ? start + n : memchr(start, ' ', (size_t)(end - start));
-    e->arg = span_between(space != NULL ? space : end, end);
+    const struct verb *v = find_verb(*good ? span_between(start, end) : (struct span){start, 0});
+    const char *behind = v->name != NULL ? start + strlen(v->name) : memchr(start, ' ', (size_t)(end - start));
+    e->arg = span_between(behind != NULL ? behind : end, end);
     if (e->arg.n > 1 && e->arg.p[1] == ' ')
         problems_add(&e->problems, PROBLEM_EXTRA_BLANK);
     span_skip_spaces(&e->arg);
@@ -851,7 +848,7 @@ void command_interpret(struct smtp *s, struct smtp_event *e)
 {
     struct span whole = e->line;
     bool good;
-    const struct verb *v = split_command(s, e, &good);
+    const struct verb *v = take_verb(s, e, &good);
     if (v->name == NULL || v->event == SMTP_AUTH)
         hide_secrets(s, e);
     s->wary = s->wary && v->name == NULL;

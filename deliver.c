@@ -100,6 +100,7 @@ static void refuse(struct server_session *s, int code, const char *enhanced, con
 /* The first failure is the one that the user is told of. */
 static void storing_failed(struct server *v, struct server_session *s, int error, const char *culprit)
 {
+    v->news = true;
     v->reader_gone = v->reader_gone || error == EPIPE;
     if (v->failed++ == 0) {
         v->error = error;
@@ -167,8 +168,8 @@ static void finish(struct server *v, struct server_session *s, const struct smtp
         envelope_mbox_line(&s->heard->envelope, now.tv_sec, line);
     show_status(v->o->show, "");
     int status = save_finish(s->heard->message, &(struct save_about){line, &mail});
-    v->now = io_now(); /* that may have taken a while, and whoever decides may have been told of something meanwhile */
-    v->news = true;
+    v->now = io_now(); /* that may have taken a while, */
+    v->news = true;    /* and save_options.wait may have learned of something */
     if (status == 0)
         note_stored(v, s, &mail);
     else

@@ -31,7 +31,7 @@ void deliver_body(struct server *v, struct server_session *s, struct span octets
  */
 const struct rule *deliver_end(struct server *v, struct server_session *s, struct smtp_event *e, const struct rule *r);
 
-/* Drops what there is of a message without a trace. */
+/* Drops what there is of a message without a trace; its memory is kept as v->spare. */
 void deliver_drop(struct server *v, struct server_session *s);
 
 #endif

@@ -160,19 +160,21 @@ static bool ends_by_count(const struct app *a)
     return !a->wrapped && !a->o.keep && a->o.connections == 0 && a->o.max != UINT64_MAX;
 }
 
+/* Whether the stream is a file of -o that is emptied first; or no file, which cannot be. */
+static bool is_emptied(const struct app *a) { return a->stream > STDERR_FILENO && a->o.format != OPTIONS_MBOX; }
+
 /* Locks the file of -o, or unlocks it: -1 if another process has it.  An mbox is shared; so is what is no file, or
    cannot be locked. */
 static int lock_stream(const struct app *a, short type)
 {
     struct flock whole = {.l_type = type, .l_whence = SEEK_SET};
     struct stat st;
-    bool ours = a->stream > STDERR_FILENO && a->o.format != OPTIONS_MBOX;
-    if (!ours || fstat(a->stream, &st) < 0 || !S_ISREG(st.st_mode) || fcntl(a->stream, F_SETLK, &whole) == 0)
+    if (!is_emptied(a) || fstat(a->stream, &st) < 0 || !S_ISREG(st.st_mode) || fcntl(a->stream, F_SETLK, &whole) == 0)
         return 0;
     return errno == EAGAIN || errno == EACCES ? -1 : 0;
 }
 
-static int own_stream(struct app *a)
+static int claim_stream(struct app *a)
 {
     return lock_stream(a, F_WRLCK) == 0 ? AS_EXPECTED
                                         : cannot_start(a, "write to", a->o.output, "another process does");
@@ -193,7 +195,7 @@ static int open_stream(struct app *a)
     int flags = O_CREAT | O_CLOEXEC | append | (append && file ? O_RDWR : O_WRONLY); /* how it ends is looked at */
     a->stream = open(o->output, flags, 0666);
     if (a->stream >= 0)
-        return own_stream(a);
+        return claim_stream(a);
     return cannot_start(a, "write to", o->output, errno == EINTR ? "nobody reads it" : strerror(errno));
 }
 
@@ -554,15 +556,15 @@ static int start_serving(struct app *a)
         return status;
     show_listening(a);
     if (a->o.background) {
-        (void)lock_stream(a, F_UNLCK); /* who is forked does not inherit it */
+        (void)lock_stream(a, F_UNLCK); /* a lock is a process's own: the one in the background takes it anew */
         status = go_to_background(a);
         if (status == AS_EXPECTED)
-            status = own_stream(a);
+            status = claim_stream(a);
     }
     if (status == AS_EXPECTED && a->wrapped)
         status = start_command(a);
-    if (status == AS_EXPECTED && a->stream > STDERR_FILENO && a->o.format != OPTIONS_MBOX)
-        (void)ftruncate(a->stream, 0); /* of -o; what is no file cannot be */
+    if (status == AS_EXPECTED && is_emptied(a))
+        (void)ftruncate(a->stream, 0);
     raise_descriptor_limit();
     return status == AS_EXPECTED ? take_stdio(a) : status;
 }

@@ -7,7 +7,8 @@
 
 #include "session.h"
 
-/* The rule for an event, NULL if there is none.  Not to be asked where there are no rules at all, as the next. */
+/* The rule for an event, NULL if there is none.  This and the next need not be asked where there are no rules at all.
+ */
 const struct rule *fault_find(struct server *v, struct server_session *s, const struct smtp_event *e);
 
 /* The same for n further octets of mail data.  A reply to them waits for their end, but for 421. */

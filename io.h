@@ -123,17 +123,18 @@ int io_take_stdio(struct io_conn *c, struct io_peer *peer);
 /* For a transport that cannot look first: from here on no use of the connection blocks. */
 int io_unblock(struct io_conn *c);
 
-/* Whether it is a socket of ours, and what goes through it is what is said. */
+/* Whether it is a socket that was accepted, without TLS. */
 static inline bool io_is_plain(const struct io_conn *c) { return c->transport == NULL && !c->borrowed; }
+
+/* For io_read() and io_write() only: of what is not plain. */
+ssize_t io_read_other(struct io_conn *c, void *octets, size_t n);
+ssize_t io_write_other(struct io_conn *c, const void *octets, size_t n);
 
 /*
  * As recv(2) and send(2), or of what is borrowed, as read(2) and write(2); but
  * for EINTR, and through the transport if there is one.  What does not block is
  * not interrupted; and recv() and send() are cheaper than read() and write().
  */
-ssize_t io_read_other(struct io_conn *c, void *octets, size_t n);
-ssize_t io_write_other(struct io_conn *c, const void *octets, size_t n);
-
 static inline ssize_t io_read(struct io_conn *c, void *octets, size_t n)
 {
     return io_is_plain(c) ? recv(c->in, octets, n, 0) : io_read_other(c, octets, n);

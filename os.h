@@ -45,7 +45,7 @@ void os_poll_remove(struct os_poll *p, int fd, void *tag);
 /* The same of a descriptor that is about to be closed, and was opened by us alone. */
 void os_poll_closing(struct os_poll *p, int fd);
 
-enum { OS_READY_MAX = 64 };
+enum { OS_READY_MAX = 64 /* tags that one wait tells of */ };
 
 /*
  * Waits until a descriptor is ready for what it is watched for, has hung up or

@@ -20,7 +20,7 @@ enum {
 enum {
     ATOM = 1,      /* of a Dot-string, but for the dots: all but controls, blanks and specials */
     LABEL = 2,     /* of a domain: letters, digits, hyphens; */
-    ODD_LABEL = 4, /* and these, which are not to the letter there, or of another length: '_', what is outside ASCII */
+    ODD_LABEL = 4, /* taken there too: '_', never to the letter, and what is outside ASCII, which may be longer */
 };
 
 /* for each octet. */
@@ -202,14 +202,17 @@ static const char *mailbox(const char *p, const char *end, enum problem *problem
     if (p == NULL)
         return NULL;
     bool local_is_long = p - start > LOCAL_PART_MAX, no_domain = p == end || *p != '@';
-    if (!no_domain) /* Postmaster may come without (RFC 5321 4.1.1.3), and cron's mail does */
+    if (!no_domain) { /* Postmaster may come without (RFC 5321 4.1.1.3), and cron's mail does */
         p = host(p + 1, end, &exact);
-    *problem = stray                                      ? PROBLEM_STRAY_DOT
-               : local_is_long                            ? PROBLEM_LONG_LOCAL_PART
-               : no_domain                                ? PROBLEM_NO_DOMAIN
-               : !exact                                   ? PROBLEM_DOMAIN
-               : p != NULL && p - start > PATH_MAX_OCTETS ? PROBLEM_LONG_PATH
-                                                          : PROBLEMS;
+        if (p == NULL)
+            return NULL;
+    }
+    *problem = stray                         ? PROBLEM_STRAY_DOT
+               : local_is_long               ? PROBLEM_LONG_LOCAL_PART
+               : no_domain                   ? PROBLEM_NO_DOMAIN
+               : !exact                      ? PROBLEM_DOMAIN
+               : p - start > PATH_MAX_OCTETS ? PROBLEM_LONG_PATH
+                                             : PROBLEMS;
     return p;
 }
 
@@ -257,5 +260,6 @@ const char *path_end(struct span t, bool forward, struct span *address, enum pro
 bool path_is_host(struct span t)
 {
     bool exact;
-    return host(t.p, t.p + t.n, &exact) == t.p + t.n && exact;
+    const char *end = t.p + t.n, *after = host(t.p, end, &exact);
+    return after != NULL && after == end && exact;
 }

@@ -352,16 +352,11 @@ void save_added(struct save_message *m, size_t n, int error)
 
 void save_begin(struct save_message *m, struct save *to, bool exact)
 {
+    memset(m, 0, offsetof(struct save_message, temporary));
     m->to = to;
-    m->buffer = NULL;
-    m->n = m->size = 0;
     m->fd = -1;
     m->crlf = exact || to->o.crlf;
-    m->cr = m->published = false;
-    m->total = m->ours = m->streamed = 0;
-    m->error = 0;
-    m->culprit = NULL;
-    m->temporary[0] = m->asked[0] = m->name[0] = '\0'; /* the rest of these is not looked at */
+    m->temporary[0] = m->asked[0] = m->name[0] = '\0';
 }
 
 bool save_wants(const struct save_message *m)

@@ -75,13 +75,14 @@ struct save_message {
     int fd;    /* the file, once the buffer has overflowed */
     bool crlf; /* its line ends stay as they are */
 
-    bool cr;                       /* a CR is held back, to see whether LF follows */
-    bool published;                /* it has its final name */
-    uint64_t total;                /* octets of it so far */
-    uint64_t ours;                 /* for the caller: of them, how many at the front are not the client's */
-    uint64_t streamed;             /* octets of it that the stream took */
-    int error;                     /* errno of the first failure, 0 if none */
-    const char *culprit;           /* what failed: the name of a file, directory or stream */
+    bool cr;             /* a CR is held back, to see whether LF follows */
+    bool published;      /* it has its final name */
+    uint64_t total;      /* octets of it so far */
+    uint64_t ours;       /* for the caller: of them, how many at the front are not the client's */
+    uint64_t streamed;   /* octets of it that the stream took */
+    int error;           /* errno of the first failure, 0 if none */
+    const char *culprit; /* what failed: the name of a file, directory or stream */
+    /* these last: of them, save_begin() clears the first octet only */
     char temporary[SAVE_NAME_MAX]; /* name of the file until it is finished, "" if it has none */
     char asked[SAVE_NAME_MAX];     /* the name that the caller asks for, "" for the next number; it gets a number if
                               it is taken */

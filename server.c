@@ -297,13 +297,13 @@ static int wait_and_serve(struct server *v, int64_t until)
     v->now = io_now();
     for (int i = 0; i < n; i++)
         serve_source(v, ready[i]);
-    if (v->news)
-        stop_at_max_sessions(v);
     if (v->now >= next) { /* no earlier has anybody's time come */
         wake(v);
         dismiss_late(v, asked, n < OS_READY_MAX);
         resume_accepting(v);
     }
+    if (v->news)
+        stop_at_max_sessions(v);
     if (v->gone.first != NULL)
         session_free_gone(v);
     return n;
@@ -315,7 +315,7 @@ int server_step(struct server *v, int64_t until)
     if (v->room == 0)
         v->room = count_room(v);
     v->watched = false;
-    if (v->news) { /* before the first step a session may have begun, and been the last */
+    if (v->news) { /* before this step, as a session of standard input may have been the last */
         stop_at_max_sessions(v);
         until = v->now;
     }

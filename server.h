@@ -74,7 +74,7 @@ struct server {
     struct server_sessions ending; /* the last reply given, waiting for the client to close; likewise */
     struct server_sessions gone;   /* closed in this step: poll may have named them, so they are freed after it */
     struct os_mover mover;         /* what octets of chunks pass through on their way to a file */
-    struct save_message *spare;    /* what was used last, for the next message; NULL: none */
+    struct save_message *spare;    /* memory of a message that is over, for the next one; NULL: none */
     char *in, *out;    /* SERVER_IN_SIZE and SERVER_OUT_SIZE octets, lent to the engine of the session that is served */
     int64_t now;       /* of this step, as io_now() */
     int64_t grace;     /* when stopping: when those who are left are told 421 */
@@ -83,7 +83,9 @@ struct server {
     uint64_t room;     /* sessions that the descriptors suffice for */
     bool listening;    /* once false, the listening sockets are to be closed */
     bool paused, stopping, watched;
-    bool news; /* since the last step something has happened that what follows tells of, or may have */
+    /* Since the last step one of these has changed: watched, listening, open, spoken, counted, failed, reader_gone; or
+       save_options.wait may have been called.  Who decides by anything else sees to it that this is set. */
+    bool news;
 
     /* for whoever decides */
     uint64_t open;       /* sessions now, */

@@ -140,42 +140,18 @@ static void judge_login(struct server *v, struct server_session *s, struct smtp_
 /* Lowers the verdict of the engine where something of ours is against it. */
 static void apply_policy(struct server *v, struct server_session *s, struct smtp_event *e)
 {
-    switch (e->type) {
-    case SMTP_AUTH:
+    if (e->type == SMTP_AUTH)
         judge_login(v, s, e);
-        break;
-    case SMTP_CONNECT:
-        if (v->o->max_connections > 0 && v->talking > v->o->max_connections)
-            smtp_reply(&s->smtp, e, 421, "4.7.0", "Too many connections");
-        break;
-    case SMTP_MAIL:
-    case SMTP_DATA:
-        if (e->code < 400 && (deliver_is_full(v) || v->stopping))
-            smtp_reply(&s->smtp, e, 421, "4.3.2", "No more messages are taken");
-        break;
-    case SMTP_NONE:
-    case SMTP_HELO:
-    case SMTP_STARTTLS:
-    case SMTP_RCPT:
-    case SMTP_BDAT:
-    case SMTP_BODY:
-    case SMTP_CHUNK:
-    case SMTP_EOM:
-    case SMTP_RSET:
-    case SMTP_NOOP:
-    case SMTP_VRFY:
-    case SMTP_EXPN:
-    case SMTP_HELP:
-    case SMTP_QUIT:
-    case SMTP_UNKNOWN:
-        break;
-    }
+    else if (e->type == SMTP_CONNECT && v->o->max_connections > 0 && v->talking > v->o->max_connections)
+        smtp_reply(&s->smtp, e, 421, "4.7.0", "Too many connections");
+    else if ((e->type == SMTP_MAIL || e->type == SMTP_DATA) && e->code < 400 && (deliver_is_full(v) || v->stopping))
+        smtp_reply(&s->smtp, e, 421, "4.3.2", "No more messages are taken");
 }
 
 /* What ends the session ends a message that is under way. */
-static void look_for_cut_off(struct server *v, const struct server_session *s, const struct smtp_event *e)
+static void look_for_cut_off(struct server *v, const struct server_session *s)
 {
-    if (e->type != SMTP_EOM && smtp_in_message(&s->smtp))
+    if (smtp_in_message(&s->smtp))
         v->cut_off++;
 }
 
@@ -224,29 +200,26 @@ static const struct rule *choose_reply(struct server *v, struct server_session *
 /* What the event does, now that its reply is known. */
 static void take_effect(struct server *v, struct server_session *s, struct smtp_event *e)
 {
-    bool positive = smtp_is_positive(e->type, e->code), noted = true;
-    if (e->code == 421)
-        look_for_cut_off(v, s, e);
+    bool positive = smtp_is_positive(e->type, e->code);
+    if (e->code == 421 && e->type != SMTP_EOM)
+        look_for_cut_off(v, s);
+    /* before the client has said anything there is no envelope */
+    if (positive && e->type != SMTP_CONNECT && !envelope_take(&s->heard->envelope, e))
+        smtp_reply(&s->smtp, e, 451, "4.3.0", "Out of memory");
     switch (e->type) {
     case SMTP_MAIL:
-        noted = !positive || envelope_take(&s->heard->envelope, e);
         if (positive)
             fault_begin(s);
-        break;
-    case SMTP_RCPT:
-    case SMTP_AUTH:
-        noted = !positive || envelope_take(&s->heard->envelope, e);
         break;
     case SMTP_HELO:
     case SMTP_STARTTLS:
     case SMTP_RSET: /* these end a transaction, and so a message of which some chunks are there */
-        noted = !positive || envelope_take(&s->heard->envelope, e);
         if (positive)
             deliver_drop(v, s);
         break;
     case SMTP_BDAT:
         if (e->code == 552)
-            look_for_cut_off(v, s, e);
+            look_for_cut_off(v, s);
         if (!positive)
             deliver_drop(v, s);
         break;
@@ -259,14 +232,16 @@ static void take_effect(struct server *v, struct server_session *s, struct smtp_
         break;
     case SMTP_QUIT:
         if (positive)
-            look_for_cut_off(v, s, e);
+            look_for_cut_off(v, s);
         s->quit = positive;
         s->said_quit = true;
         break;
     case SMTP_NONE:
+    case SMTP_RCPT:
     case SMTP_DATA:
     case SMTP_BODY:
     case SMTP_EOM:
+    case SMTP_AUTH:
     case SMTP_NOOP:
     case SMTP_VRFY:
     case SMTP_EXPN:
@@ -274,8 +249,6 @@ static void take_effect(struct server *v, struct server_session *s, struct smtp_
     case SMTP_UNKNOWN:
         break;
     }
-    if (!noted)
-        smtp_reply(&s->smtp, e, 451, "4.3.0", "Out of memory");
     trace_reply(v->o->trace, s->number, smtp_prepared(&s->smtp), is_challenge(e));
 }
 
@@ -529,7 +502,7 @@ static bool keep_rest(struct server *v, struct server_session *s, char *p, size_
 
 static void begin_handshake(struct server *v, struct server_session *s);
 
-/* Whether there is nothing to be done but to listen to it, and to answer. */
+/* Whether no flag, delay or unsent reply keeps it from just being listened to; the engine has smtp_goes_on(). */
 static bool just_talks(const struct server_session *s) { return s->apart == 0 && s->due == 0 && s->unsent == NULL; }
 
 /* What a session's state asks for after a turn, or after replies have gone. */
@@ -656,8 +629,9 @@ static void turn(struct server *v, struct server_session *s, size_t n)
     bool there = converse(v, s, &mail);
     size_t left = smtp_left(&s->smtp);
     there = there && keep_rest(v, s, v->in + n - left, left);
-    if (there && !(just_talks(s) && io_is_plain(&s->conn) && smtp_goes_on(&s->smtp)))
-        settle(v, s); /* mostly there is nothing to be done, and to be changed */
+    bool usual = there && just_talks(s) && smtp_goes_on(&s->smtp);
+    if (there && !(usual && io_is_plain(&s->conn))) /* else nothing is to be done, nor watched for anything else */
+        settle(v, s);
     span_wipe(v->in, mail ? 0 : n);
 }
 
@@ -900,10 +874,9 @@ void session_dismiss(struct server *v, struct server_session *s, const char *enh
         settle(v, s);
 }
 
-/* Serves one that does not just talk.  Whether it does from here on. */
-static bool serve_apart(struct server *v, struct server_session *s)
+/* Deals with what sets it apart.  Whether it is then to be heard as any other. */
+static bool serve_apart(struct server *v, struct server_session *s, bool was_blocked)
 {
-    bool was_blocked = s->unsent != NULL;
     if (s->ending) {
         read_away(v, s);
         return false;
@@ -928,7 +901,7 @@ static bool serve_apart(struct server *v, struct server_session *s)
 void session_serve(struct server *v, struct server_session *s)
 {
     bool was_blocked = s->unsent != NULL;
-    if (!just_talks(s) && !serve_apart(v, s))
+    if (!just_talks(s) && !serve_apart(v, s, was_blocked))
         return;
     if (!s->spoken && session_was_last(v)) {
         session_dismiss(v, s, "4.3.2", "No more connections are served");

@@ -55,8 +55,6 @@ struct unsent {
     char octets[];
 };
 
-_Static_assert(8 * sizeof(bool) == sizeof(uint64_t), "server_session.apart covers eight flags");
-
 struct server_session {
     struct server_source source; /* first, as it is what poll's tag points to */
     struct server_session *before, *after;
@@ -86,6 +84,9 @@ struct server_session {
     bool spoken, quit, unread;
     bool in_polled, out_polled; /* where these are two: what is watched of them */
 };
+
+_Static_assert(offsetof(struct server_session, faulted) - offsetof(struct server_session, apart) == sizeof(uint64_t),
+               "apart covers its flags, neither more nor less");
 
 /* Begins a session with a client; takes over the connection, which is closed if this is false. */
 bool session_start(struct server *v, struct io_conn *c, const struct io_peer *peer, enum io_scheme scheme);

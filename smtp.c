@@ -9,7 +9,8 @@
  * and a refusal leaves no trace.
  *
  * What a command is, command.c knows.  What a command does to the state is done in
- * one place, apply(), once its reply is given.
+ * one place, apply(), once its reply is given; only the end of the session, and of
+ * a handshake, comes otherwise.
  *
  * What is hard: the end of the mail data may be cut anywhere, and only
  * CRLF.CRLF ends them (RFC 5321 4.1.1.4): a bare CR or LF is data.  dot says
@@ -25,6 +26,7 @@
  */
 #include "smtp.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "command.h"
@@ -94,7 +96,7 @@ void smtp_reply_raw(struct smtp *s, struct smtp_event *e, int code, struct span 
     put(s, wire.p, wire.n);
 }
 
-/* The most octets of a line that begins with these n; what is too short to tell is not too long either. */
+/* The most octets of a line that begins with these n; of fewer than SMTP_LINE_MAX it does not matter which it is. */
 static size_t line_max(const struct smtp *s, size_t n)
 {
     bool more = n >= SMTP_LINE_MAX && (s->state == AUTH || span_starts((struct span){s->in, n}, "AUTH "));
@@ -193,7 +195,7 @@ static bool is_last_in_group(const struct smtp_event *e)
 static void look_for_pipelining(struct smtp *s, struct smtp_event *e)
 {
     bool offered = s->config->extensions & SMTP_EXT_PIPELINING && s->extended;
-    if (e->type == SMTP_BDAT || e->type == SMTP_STARTTLS)
+    if (s->in == s->in_end || e->type == SMTP_BDAT || e->type == SMTP_STARTTLS)
         return;
     if (is_last_in_group(e))
         problems_add(&e->problems, PROBLEM_PIPELINING_SYNC);
@@ -211,8 +213,7 @@ static bool next_command(struct smtp *s, struct smtp_event *e)
         command_respond(s, e);
     else
         command_interpret(s, e);
-    if (s->in < s->in_end)
-        look_for_pipelining(s, e);
+    look_for_pipelining(s, e);
     return give_up(s, e);
 }
 
@@ -298,10 +299,10 @@ static bool end_of_message(struct smtp *s, struct smtp_event *e)
     e->last = s->last;
     e->recipient = s->config->lmtp ? s->answered + 1 : 0;
     s->legal = true;
-    if (e->recipient <= 1)
+    if (e->recipient <= 1) {
         tell_of_data(s, e);
-    if (e->recipient <= 1 && s->in < s->in_end)
         look_for_pipelining(s, e);
+    }
     if (is_too_large(s))
         smtp_reply(s, e, 552, "5.3.4", "Message is larger than SIZE allows"); /* RFC 1870 6.3 */
     else if (s->config->strict && has_bare(s))
@@ -486,7 +487,24 @@ static void apply_chunk(struct smtp *s, bool good)
     }
 }
 
-/* What a command does once its reply is given: most do nothing unless it is positive. */
+static void begin_transaction(struct smtp *s)
+{
+    s->state = MAIL;
+    s->utf8 = s->utf8_asked;
+    s->binary = s->binary_asked;
+    s->eightbit = s->eightbit_asked;
+    s->declared = s->declared_asked;
+}
+
+static void begin_mail_data(struct smtp *s)
+{
+    s->state = DATA;
+    s->last = false;
+    s->dot = LINE_START;
+    command_begin_data(s);
+}
+
+/* What a command does once its reply is given; positive: the code is.  Most do nothing unless they were legal, too. */
 static void apply(struct smtp *s, enum smtp_event_type event, bool positive)
 {
     bool good = s->legal && positive;
@@ -512,13 +530,8 @@ static void apply(struct smtp *s, enum smtp_event_type event, bool positive)
         break;
     case SMTP_MAIL:
         s->path_refused = !positive;
-        if (good) {
-            s->state = MAIL;
-            s->utf8 = s->utf8_asked;
-            s->binary = s->binary_asked;
-            s->eightbit = s->eightbit_asked;
-            s->declared = s->declared_asked;
-        }
+        if (good)
+            begin_transaction(s);
         break;
     case SMTP_RCPT:
         s->path_refused = s->path_refused || !positive;
@@ -528,12 +541,8 @@ static void apply(struct smtp *s, enum smtp_event_type event, bool positive)
         }
         break;
     case SMTP_DATA:
-        if (good) {
-            s->state = DATA;
-            s->last = false;
-            s->dot = LINE_START;
-            command_begin_data(s);
-        }
+        if (good)
+            begin_mail_data(s);
         break;
     case SMTP_BDAT:
     case SMTP_CHUNK:
@@ -602,14 +611,6 @@ static bool needs_input(const struct smtp *s)
     return s->in == s->in_end && s->state != CONNECTED && !s->more && !(s->in_chunk && s->chunk == 0);
 }
 
-/* What looks for an event; where no chunk and no further reply is due, it depends on the state. */
-typedef bool finder(struct smtp *s, struct smtp_event *e);
-static finder *const find_in[] = {
-    [CONNECTED] = connected, [REFUSED] = next_command, [GREETED] = next_command,
-    [READY] = next_command,  [AUTH] = next_command,    [MAIL] = next_command,
-    [RCPT] = next_command,   [DATA] = next_data,       [CHUNKS] = next_command,
-};
-
 bool smtp_next(struct smtp *s, struct smtp_event *e)
 {
     smtp_commit(s);
@@ -620,8 +621,13 @@ bool smtp_next(struct smtp *s, struct smtp_event *e)
     if (smtp_is_full(s) || needs_input(s))
         return false;
     *e = (struct smtp_event){.type = SMTP_NONE};
-    finder *find = s->more ? end_of_message : s->in_chunk ? next_of_chunk : find_in[s->state];
-    return find(s, e);
+    if (s->more)
+        return end_of_message(s, e);
+    if (s->in_chunk)
+        return next_of_chunk(s, e);
+    if (s->state == DATA)
+        return next_data(s, e);
+    return s->state == CONNECTED ? connected(s, e) : next_command(s, e);
 }
 
 static void close_with_prepared(struct smtp *s)

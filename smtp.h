@@ -10,6 +10,8 @@
  *     while (smtp_next(s, &event))         pull what it means
  *         ...;                             perhaps lower the verdict: smtp_reply()
  *     write(fd, buffer, smtp_written(s));  send the replies
+ *     if (smtp_is_full(s))                 there was no room for all:
+ *         ...;                             again, from smtp_output() on
  *     keep the last smtp_left(s) octets    for the next turn
  *
  * Octets of a chunk need not be lent, where smtp_passable() says so.
@@ -95,9 +97,9 @@ enum smtp_event_type {
 struct smtp_event {
     enum smtp_event_type type;
     int16_t code;        /* of the reply as it stands; 0 where there is none */
-    uint16_t hidden;     /* AUTH: octets of the command that are left out of line */
+    uint16_t hidden;     /* AUTH, UNKNOWN: octets of the command that are left out of line */
     struct span line;    /* the command as received, without its line end; empty if it was too long;
-                            of AUTH without what is secret */
+                            without what is secret */
     struct span arg;     /* see the types above; AUTH: the user name, p NULL while it is unknown (LOGIN:
                             it comes one step before the password, and not again) */
     struct span params;  /* MAIL, RCPT: the parameters, as sent */
@@ -267,7 +269,7 @@ size_t smtp_challenge(const struct smtp *s, char *text);
 /* The octets of replies given since smtp_output(). */
 static inline size_t smtp_written(const struct smtp *s) { return s->out_n; }
 
-/* Whether the room is too small for another one. */
+/* Whether it is for lack of room that smtp_next() returned false. */
 static inline bool smtp_is_full(const struct smtp *s) { return s->out_size - s->out_n < SMTP_REPLY_MAX; }
 
 /* The reply prepared and not yet given, with its line ends. */
@@ -280,7 +282,7 @@ static inline size_t smtp_left(const struct smtp *s) { return (size_t)(s->in_end
 /* Whether the last reply has been given: nothing further is read or answered. */
 bool smtp_closed(const struct smtp *s);
 
-/* Whether it is neither closed nor wants TLS. */
+/* Whether further input is of use to it: it is neither closed nor wants TLS. */
 bool smtp_goes_on(const struct smtp *s);
 
 /*

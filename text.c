@@ -35,9 +35,7 @@ void text_add_ended(struct text *t, struct span s)
 {
     if (!reserve(t, s.n + 1))
         return;
-    if (s.n > 0)
-        memcpy(t->p + t->n, s.p, s.n);
-    t->n += s.n;
+    text_add(t, s.p, s.n);
     t->p[t->n++] = '\0';
 }
 
