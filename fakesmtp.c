@@ -174,10 +174,16 @@ static int lock_stream(const struct app *a, short type)
     return errno == EAGAIN || errno == EACCES ? -1 : 0;
 }
 
+/* One that has just been told to end may have it for as long as its clients may take. */
 static int claim_stream(struct app *a)
 {
-    return lock_stream(a, F_WRLCK) == 0 ? AS_EXPECTED
-                                        : cannot_start(a, "write to", a->o.output, "another process does");
+    int64_t until = io_now() + 3 * SERVER_GRACE;
+    while (lock_stream(a, F_WRLCK) < 0) {
+        if (io_now() >= until)
+            return cannot_start(a, "write to", a->o.output, "another process does");
+        (void)poll(NULL, 0, MOMENT);
+    }
+    return AS_EXPECTED;
 }
 
 static int open_stream(struct app *a)
