@@ -356,13 +356,13 @@ static bool take_start_of_path(struct smtp *s, struct smtp_event *e, struct span
     return (t->n > 0 && *t->p == '<') || tolerate(s, e, PROBLEM_NO_BRACKETS, 501, "5.5.4", what);
 }
 
-/* Behind "FROM:" or "TO:", if that was told: a path, parameters.  A space in front is taken, as mail servers take it.
- */
-static bool parse_path(struct smtp *s, struct smtp_event *e, bool told, const char *usage)
+/* What stands behind "FROM:" or "TO:", if begun: a path, parameters; else usage is the reply.  A space in front is
+   taken, as mail servers take it. */
+static bool parse_path(struct smtp *s, struct smtp_event *e, bool begun, const char *usage)
 {
     struct span t = e->arg;
     e->arg = (struct span){NULL, 0};
-    if (!told)
+    if (!begun)
         return offend(s, e, PROBLEM_COMMAND_SYNTAX, 501, "5.5.4", usage);
     if (!take_start_of_path(s, e, &t))
         return false;
@@ -396,14 +396,14 @@ static bool parse_mail(struct smtp *s, struct smtp_event *e)
 {
     s->utf8_asked = s->binary_asked = s->eightbit_asked = false;
     s->declared_asked = 0;
-    bool told = span_takes(&e->arg, "FROM:");
-    return parse_path(s, e, told, "Say MAIL FROM:<address>") && check_utf8(s, e, s->utf8_asked);
+    bool begun = span_takes(&e->arg, "FROM:");
+    return parse_path(s, e, begun, "Say MAIL FROM:<address>") && check_utf8(s, e, s->utf8_asked);
 }
 
 static bool parse_rcpt(struct smtp *s, struct smtp_event *e)
 {
-    bool told = span_takes(&e->arg, "TO:");
-    if (!parse_path(s, e, told, "Say RCPT TO:<address>") || !check_utf8(s, e, s->utf8))
+    bool begun = span_takes(&e->arg, "TO:");
+    if (!parse_path(s, e, begun, "Say RCPT TO:<address>") || !check_utf8(s, e, s->utf8))
         return false;
     if (e->arg.n == 0)
         return offend(s, e, PROBLEM_PATH, 501, "5.1.3", "The forward-path is empty");
@@ -825,7 +825,8 @@ static const struct verb *find_verb(struct span line)
     return v;
 }
 
-/* The command, and e->arg.  *good: the line holds nothing that no line may. */
+/* Finds the command; fills e->arg and s->plain, and notes blanks too many.  *good: the line holds nothing that no line
+   may. */
 static const struct verb *take_verb(struct smtp *s, struct smtp_event *e, bool *good)
 {
     const char *start = e->line.p, *end = start + e->line.n;

@@ -43,9 +43,10 @@
 
 enum {
     DEFAULT_PORT = 1025,
-    KILL_AFTER = 1000,   /* milliseconds from SIGTERM to SIGKILL for a command at its limit */
-    MOMENT = 20,         /* milliseconds between looks whether a lock is free */
-    FIFO_RETRY = 10,     /* milliseconds between looks for a reader of the port file */
+    KILL_AFTER = 1000, /* milliseconds from SIGTERM to SIGKILL for a command at its limit */
+    MOMENT = 20,       /* milliseconds between looks whether a lock is free */
+    CLAIM_MAX = 3000,  /* milliseconds that the file of -o is waited for: a run ends within two graces, and a little */
+    FIFO_RETRY = 10,   /* milliseconds between looks for a reader of the port file */
     STATUS_AFTER = 1000, /* milliseconds of waiting before a status line, and between two */
     ONE_SIGNAL = 200, /* milliseconds in which several signals are one: timeout(1) sends two, sessions that end too */
 
@@ -160,7 +161,7 @@ static bool ends_by_count(const struct app *a)
     return !a->wrapped && !a->o.keep && a->o.connections == 0 && a->o.max != UINT64_MAX;
 }
 
-/* Whether the stream is a file of -o that is emptied first; or no file, which cannot be. */
+/* Whether the stream is that of -o, and not an mbox: if it is a file, it is emptied first. */
 static bool is_emptied(const struct app *a) { return a->stream > STDERR_FILENO && a->o.format != OPTIONS_MBOX; }
 
 /* Locks the file of -o, or unlocks it: -1 if another process has it.  An mbox is shared; so is what is no file, or
@@ -174,12 +175,12 @@ static int lock_stream(const struct app *a, short type)
     return errno == EAGAIN || errno == EACCES ? -1 : 0;
 }
 
-/* One that has just been told to end may have it for as long as its clients may take. */
+/* One that has just been told to end may have it until its clients have gone. */
 static int claim_stream(struct app *a)
 {
-    int64_t until = io_now() + 3 * SERVER_GRACE;
+    int64_t until = io_now() + CLAIM_MAX;
     while (lock_stream(a, F_WRLCK) < 0) {
-        if (io_now() >= until)
+        if (io_now() >= until || signals_read(&a->signals))
             return cannot_start(a, "write to", a->o.output, "another process does");
         (void)poll(NULL, 0, MOMENT);
     }
@@ -562,7 +563,7 @@ static int start_serving(struct app *a)
         return status;
     show_listening(a);
     if (a->o.background) {
-        (void)lock_stream(a, F_UNLCK); /* a lock is a process's own: the one in the background takes it anew */
+        (void)lock_stream(a, F_UNLCK); /* a lock is a process's own; in between another run may take it */
         status = go_to_background(a);
         if (status == AS_EXPECTED)
             status = claim_stream(a);
@@ -648,11 +649,13 @@ static void take_signal(struct app *a, int number, bool from_terminal)
         stop(a, SIGNALLED);
 }
 
-static void take_signals(struct app *a)
+/* serving: a session is, and the run cannot be stopped; what comes behind the end of the command, which would, is left.
+ */
+static void take_signals(struct app *a, bool serving)
 {
     struct signals_one one;
     (void)signals_read(&a->signals);
-    while (signals_take(&a->signals, &one)) {
+    while (!(serving && a->wrap.ended) && signals_take(&a->signals, &one)) {
         if (one.number != SIGCHLD)
             take_signal(a, one.number, one.from_terminal);
         else if (a->wrapped)
@@ -686,7 +689,7 @@ static void look_at_signals_waiting(struct app *a, int64_t now)
 {
     bool asked = signals_read(&a->signals);
     if (a->wrapped && !a->wrap.ended)
-        take_signals(a);
+        take_signals(a, true);
     if (a->wrapped && a->wrap.ended)
         a->give_up_at = least(a->give_up_at, now + a->o.linger + SERVER_GRACE);
     if (asked && (!a->wrapped || a->wrap.ended))
@@ -817,7 +820,7 @@ static int watch(struct app *a)
         if (!a->server.listening)
             close_listeners(a);
         if (a->server.watched || a->signals.n > 0)
-            take_signals(a);
+            take_signals(a, false);
         announce_go_on(&a->port_file);
         announce_go_on(&a->ca_file);
         look_at_time(a);

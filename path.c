@@ -129,9 +129,7 @@ static bool is_ipv4(struct span t)
 static bool is_ipv6(struct span t)
 {
     int groups = 0;
-    bool gap = span_starts(t, "::");
-    if (gap)
-        span_skip(&t, 2);
+    bool gap = span_takes(&t, "::");
     while (t.n > 0) {
         size_t digits = 0;
         while (digits < t.n && ascii_is_hex(t.p[digits]))
@@ -146,11 +144,10 @@ static bool is_ipv6(struct span t)
         span_skip(&t, digits);
         if (t.n == 0)
             break;
-        if (span_starts(t, "::")) {
+        if (span_takes(&t, "::")) {
             if (gap)
                 return false;
             gap = true;
-            span_skip(&t, 2);
         } else if (*t.p == ':' && t.n > 1) {
             span_skip(&t, 1);
         } else {
@@ -178,8 +175,7 @@ static const char *address_literal(const char *p, const char *end)
     if (close == NULL)
         return NULL;
     struct span inside = span_between(p + 1, close);
-    bool good = span_starts(inside, "IPv6:") ? is_ipv6(span_between(inside.p + strlen("IPv6:"), close))
-                                             : is_ipv4(inside) || is_tagged(inside);
+    bool good = span_takes(&inside, "IPv6:") ? is_ipv6(inside) : is_ipv4(inside) || is_tagged(inside);
     return good ? close + 1 : NULL;
 }
 
@@ -260,6 +256,5 @@ const char *path_end(struct span t, bool forward, struct span *address, enum pro
 bool path_is_host(struct span t)
 {
     bool exact;
-    const char *end = t.p + t.n, *after = host(t.p, end, &exact);
-    return after != NULL && after == end && exact;
+    return t.n > 0 && host(t.p, t.p + t.n, &exact) == t.p + t.n && exact;
 }

@@ -24,11 +24,8 @@
 #include "session.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "deliver.h"
 #include "fault.h"
@@ -148,8 +145,8 @@ static void apply_policy(struct server *v, struct server_session *s, struct smtp
         smtp_reply(&s->smtp, e, 421, "4.3.2", "No more messages are taken");
 }
 
-/* What ends the session ends a message that is under way. */
-static void look_for_cut_off(struct server *v, const struct server_session *s)
+/* A message that is under way comes to no end. */
+static void count_cut_off(struct server *v, const struct server_session *s)
 {
     if (smtp_in_message(&s->smtp))
         v->cut_off++;
@@ -202,7 +199,7 @@ static void take_effect(struct server *v, struct server_session *s, struct smtp_
 {
     bool positive = smtp_is_positive(e->type, e->code);
     if (e->code == 421 && e->type != SMTP_EOM)
-        look_for_cut_off(v, s);
+        count_cut_off(v, s);
     /* before the client has said anything there is no envelope */
     if (positive && e->type != SMTP_CONNECT && !envelope_take(&s->heard->envelope, e))
         smtp_reply(&s->smtp, e, 451, "4.3.0", "Out of memory");
@@ -219,7 +216,7 @@ static void take_effect(struct server *v, struct server_session *s, struct smtp_
         break;
     case SMTP_BDAT:
         if (e->code == 552)
-            look_for_cut_off(v, s);
+            count_cut_off(v, s);
         if (!positive)
             deliver_drop(v, s);
         break;
@@ -232,7 +229,7 @@ static void take_effect(struct server *v, struct server_session *s, struct smtp_
         break;
     case SMTP_QUIT:
         if (positive)
-            look_for_cut_off(v, s);
+            count_cut_off(v, s);
         s->quit = positive;
         s->said_quit = true;
         break;
@@ -621,7 +618,8 @@ static bool converse(struct server *v, struct server_session *s, bool *mail)
     return true;
 }
 
-/* A turn with n octets of input, which lie in v->in.  Nothing stays there but mail: there may be a password in it. */
+/* A turn with n octets of input, which lie in v->in.  They are wiped, as there may be a password in what the engine has
+   not committed; but not where there is mail, which is long: then it has wiped what is secret. */
 static void turn(struct server *v, struct server_session *s, size_t n)
 {
     bool mail = false;
@@ -629,8 +627,8 @@ static void turn(struct server *v, struct server_session *s, size_t n)
     bool there = converse(v, s, &mail);
     size_t left = smtp_left(&s->smtp);
     there = there && keep_rest(v, s, v->in + n - left, left);
-    bool usual = there && just_talks(s) && smtp_goes_on(&s->smtp);
-    if (there && !(usual && io_is_plain(&s->conn))) /* else nothing is to be done, nor watched for anything else */
+    bool usual = just_talks(s) && smtp_goes_on(&s->smtp) && io_is_plain(&s->conn);
+    if (there && !usual) /* else nothing is to be done, nor watched for anything else */
         settle(v, s);
     span_wipe(v->in, mail ? 0 : n);
 }
@@ -917,6 +915,8 @@ void session_serve(struct server *v, struct server_session *s)
         more = get_more(v, s, &n);
         if (more)
             turn(v, s, n);
+        else
+            span_wipe(v->in, n); /* the rest that was brought */
         more = more && s->unread && just_talks(s) && smtp_goes_on(&s->smtp);
     }
 }

@@ -124,6 +124,7 @@ static bool skip_line(struct smtp *s, struct smtp_event *e)
         s->size += (uint64_t)(s->in - start);
         bool cr = lf != start ? (lf != NULL ? lf : s->in_end)[-1] == '\r' : s->skipped_cr;
         s->skipped_cr = lf == NULL && cr;
+        span_wipe(start, s->long_auth ? (size_t)(s->in - start) : 0);
         if (lf != NULL && cr) {
             s->skipping = false;
             e->size = s->size;
@@ -159,6 +160,7 @@ static bool take_line(struct smtp *s, struct smtp_event *e)
     s->http = command_is_http((struct span){s->in, most});
     s->long_auth = most == SMTP_AUTH_LINE_MAX;
     s->size = most;
+    span_wipe(s->in, s->long_auth ? most : 0);
     s->in += most;
     return skip_line(s, e);
 }
@@ -615,6 +617,7 @@ bool smtp_next(struct smtp *s, struct smtp_event *e)
 {
     smtp_commit(s);
     if (!smtp_goes_on(s)) {
+        span_wipe(s->in, smtp_left(s)); /* nobody has looked at it */
         s->in = s->in_end;
         return false;
     }

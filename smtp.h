@@ -192,7 +192,9 @@ void smtp_init(struct smtp *s, const struct smtp_config *config, uint64_t nonce)
  * Lends the session the client's octets: those that smtp_left() gave back,
  * followed by n - smtp_left() new ones.  They must stay in place until the next
  * such call; events point into them.  What is base64 in them is decoded in
- * place, and what is secret is wiped.
+ * place.  What is secret is wiped once its reply is given, and so is what is
+ * dropped unseen; what is never committed, and what smtp_left() tells of, is the
+ * caller's to wipe.
  */
 static inline void smtp_input(struct smtp *s, char *octets, size_t n)
 {
@@ -269,7 +271,7 @@ size_t smtp_challenge(const struct smtp *s, char *text);
 /* The octets of replies given since smtp_output(). */
 static inline size_t smtp_written(const struct smtp *s) { return s->out_n; }
 
-/* Whether it is for lack of room that smtp_next() returned false. */
+/* Whether the room is too small for another reply, so that smtp_next() returns false until it is lent again. */
 static inline bool smtp_is_full(const struct smtp *s) { return s->out_size - s->out_n < SMTP_REPLY_MAX; }
 
 /* The reply prepared and not yet given, with its line ends. */

@@ -55,6 +55,19 @@ static const struct row {
     {"<a@b@c>", NULL, NULL, PROBLEMS, false},
     {"<a@x y>", NULL, NULL, PROBLEMS, false},
     {"<a@x/y>", NULL, NULL, PROBLEMS, false},
+    {"<\"", NULL, NULL, PROBLEMS, false},
+    {"<\"a\\", NULL, NULL, PROBLEMS, false},
+    {"<@", NULL, NULL, PROBLEMS, false},
+    {"@a", NULL, NULL, PROBLEMS, false},
+    {"<a@[", NULL, NULL, PROBLEMS, false},
+    {"<<a@x>", NULL, NULL, PROBLEMS, false},
+    {" <a>", NULL, NULL, PROBLEMS, false},
+    {"<a\x7f@x>", NULL, NULL, PROBLEMS, false},
+    {"<.@x>", ".@x", "", PROBLEM_STRAY_DOT, false},
+    {"<..@x>", "..@x", "", PROBLEM_STRAY_DOT, false},
+    {"<a@_>", "a@_", "", PROBLEM_DOMAIN, false},
+    {"<a@x_\xc3\xb6>", "a@x_\xc3\xb6", "", PROBLEM_DOMAIN, false},
+    {"<a@\xc3\xb6->", "a@\xc3\xb6-", "", PROBLEM_DOMAIN, false},
     {"<a,b@x>", NULL, NULL, PROBLEMS, false},
     {"<(a)@x>", NULL, NULL, PROBLEMS, false},
     {"<a\\b@x>", NULL, NULL, PROBLEMS, false},
@@ -119,6 +132,18 @@ static void test_row(void **state)
     free(exact);
 }
 
+static void test_host(void **state)
+{
+    (void)state;
+    assert_false(path_is_host((struct span){NULL, 0}));
+    assert_false(path_is_host(span_of("")));
+    assert_true(path_is_host(span_of("a")));
+    assert_false(path_is_host(span_of("a.")));
+    assert_false(path_is_host(span_of("a_b")));
+    assert_true(path_is_host(span_of("[1.2.3.4]")));
+    assert_false(path_is_host(span_of("[1.2.3.4]x")));
+}
+
 /* Against a table of what is well-formed: RFC 3629 4. */
 static void test_utf8(void **state)
 {
@@ -153,10 +178,11 @@ static void test_utf8(void **state)
 int main(void)
 {
     enum { ROWS = sizeof rows / sizeof rows[0] };
-    struct CMUnitTest tests[ROWS + 1];
+    struct CMUnitTest tests[ROWS + 2];
     for (size_t i = 0; i < ROWS; i++)
         tests[i] = (struct CMUnitTest){
             .name = rows[i].text, .test_func = test_row, .initial_state = (void *)(uintptr_t)&rows[i]};
     tests[ROWS] = (struct CMUnitTest)cmocka_unit_test(test_utf8);
+    tests[ROWS + 1] = (struct CMUnitTest)cmocka_unit_test(test_host);
     return cmocka_run_group_tests_name("paths", tests, NULL, NULL) != 0;
 }

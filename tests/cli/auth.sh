@@ -315,7 +315,7 @@ t_secrets_are_not_in_the_end_of_the_dialogue() {
 t_secrets_do_not_stay_in_memory() {
     [ -z "${FAKESMTP_INSTRUMENTED-}" ] || return 0
     python3 - "$FAKESMTP" <<'PY'
-import atexit, base64, os, re, socket, subprocess, sys
+import atexit, base64, os, re, socket, struct, subprocess, sys
 os.mkfifo("port")
 # our own child, so that its memory can be read
 server = subprocess.Popen([sys.argv[1], "-q", "-k", "-p", "0", "--port-file", "port", "-d", "mail",
@@ -369,6 +369,16 @@ while not found():
     pass
 s.close() # in the midst of it
 clean("after one who left")
+s = session(b"AUTH PLAIN\r\n")
+s.sendall(long[:-3])
+while not found():
+    pass
+s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+s.close()
+clean("after one who reset the connection")
+mail = b"MAIL FROM:<>\r\nRCPT TO:<b@x.test>\r\nDATA\r\nhello\r\n.\r\n"
+clean("behind mail and the end", mail + b"QUIT\r\nAUTH PLAIN " + plain + b"\r\n")
+clean("in a line that is too long, with mail", b"AUTH PLAIN " + plain + b"A" * 13000 + b"\r\n" + mail)
 server.terminate()
 server.wait()
 PY

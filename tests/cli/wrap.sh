@@ -312,3 +312,39 @@ threading.Thread(target=lambda: [None for _ in iter(lambda: os.read(reader, 6553
 assert p.wait(15) == 0 # well before the 30 seconds
 PY
 }
+
+# A signal behind that stops the run only when the client has had its reply.
+t_signal_behind_the_end_while_a_reader_is_waited_for() {
+    python3 - "$FAKESMTP" <<'PY'
+import os, signal, socket, subprocess, sys, threading
+for name in "port", "stream", "go":
+    os.mkfifo(name)
+p = subprocess.Popen([sys.argv[1], "-q", "-p", "0", "--port-file", "port", "-f", "eml", "-o", "stream",
+                      "sh", "-c", "echo $$ >pid; read x <go; exit 0"], stdin=subprocess.DEVNULL)
+reader = os.open("stream", os.O_RDONLY)
+port = int(open("port").read())
+s = socket.create_connection(("127.0.0.1", port), timeout=20)
+s.sendall(b"EHLO t\r\nMAIL FROM:<>\r\nRCPT TO:<b@x.test>\r\nDATA\r\n")
+said = b""
+while b"\r\n354 " not in said:
+    said += s.recv(1000)
+s.sendall((b"y" * 70 + b"\r\n") * 4000 + b".\r\n")
+assert os.read(reader, 1) # from here on it waits for us
+def state(pid):
+    return open("/proc/%d/stat" % pid).read().rsplit(")", 1)[1].split()[0]
+os.kill(p.pid, signal.SIGSTOP)
+while state(p.pid) != "T":
+    pass
+open("go", "w").close()
+while state(int(open("pid").read())) != "Z":
+    pass
+os.kill(p.pid, signal.SIGTERM)
+with socket.create_connection(("127.0.0.1", port), timeout=20) as other: # who is to be let in when the run is stopped
+    os.kill(p.pid, signal.SIGCONT)
+    threading.Thread(target=lambda: [None for _ in iter(lambda: os.read(reader, 65536), b"")], daemon=True).start()
+    said = s.recv(1000)
+    assert said.startswith(b"250 2.0.0 "), said
+    s.close()
+p.wait(15)
+PY
+}
