@@ -649,7 +649,7 @@ static void take_signal(struct app *a, int number, bool from_terminal)
         stop(a, SIGNALLED);
 }
 
-/* serving: a session is, and the run cannot be stopped; what comes behind the end of the command, which would, is left.
+/* serving: while a session is served, the run cannot be stopped, so what comes behind the end of the command is left.
  */
 static void take_signals(struct app *a, bool serving)
 {

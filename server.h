@@ -72,11 +72,11 @@ struct server {
     struct server_sessions active; /* in the order of their deadlines */
     struct server_sessions held;   /* whom a rule makes wait, in the order of their times */
     struct server_sessions ending; /* the last reply given, waiting for the client to close; likewise */
-    struct server_sessions gone;   /* closed in this step: poll may have named them, so they are freed after it */
+    struct server_sessions gone;   /* closed since the last wait, which may have named them: freed before the next */
     struct os_mover mover;         /* what octets of chunks pass through on their way to a file */
     struct save_message *spare;    /* memory of a message that is over, for the next one; NULL: none */
     char *in, *out;    /* SERVER_IN_SIZE and SERVER_OUT_SIZE octets, lent to the engine of the session that is served */
-    int64_t now;       /* of this step, as io_now() */
+    int64_t now;       /* since the last wait, as io_now() */
     int64_t grace;     /* when stopping: when those who are left are told 421 */
     int64_t resume_at; /* when paused: not before this is accepting tried again */
     uint64_t nonce;    /* of the newest session */

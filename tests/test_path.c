@@ -14,6 +14,10 @@
 
 #define TEN "aaaaaaaaaa"
 #define FIFTY TEN TEN TEN TEN TEN
+#define SIXTY_TWO FIFTY TEN "aa"
+#define THREE_LABELS SIXTY_TWO "a." SIXTY_TWO "a." SIXTY_TWO "a."
+#define SEVEN "\xc3\xb6\xc3\xb6\xc3\xb6\xc3\xb6\xc3\xb6\xc3\xb6\xc3\xb6" /* characters of two octets */
+#define SIXTY_THREE SEVEN SEVEN SEVEN SEVEN SEVEN SEVEN SEVEN SEVEN SEVEN
 
 static const struct row {
     const char *text;
@@ -66,6 +70,10 @@ static const struct row {
     {"<.@x>", ".@x", "", PROBLEM_STRAY_DOT, false},
     {"<..@x>", "..@x", "", PROBLEM_STRAY_DOT, false},
     {"<a@_>", "a@_", "", PROBLEM_DOMAIN, false},
+    {"<a@" SIXTY_THREE SIXTY_THREE ">", "a@" SIXTY_THREE SIXTY_THREE, "", PROBLEMS, false},
+    {"<a@" SIXTY_THREE SIXTY_THREE "a>", "a@" SIXTY_THREE SIXTY_THREE "a", "", PROBLEM_DOMAIN, false},
+    {"<a@" THREE_LABELS SIXTY_TWO "a>", "a@" THREE_LABELS SIXTY_TWO "a", "", PROBLEM_LONG_PATH, false},
+    {"<a@" THREE_LABELS SIXTY_TWO ".a>", "a@" THREE_LABELS SIXTY_TWO ".a", "", PROBLEM_DOMAIN, false},
     {"<a@x_\xc3\xb6>", "a@x_\xc3\xb6", "", PROBLEM_DOMAIN, false},
     {"<a@\xc3\xb6->", "a@\xc3\xb6-", "", PROBLEM_DOMAIN, false},
     {"<a,b@x>", NULL, NULL, PROBLEMS, false},
