@@ -22,15 +22,12 @@ TLS != pkg-config --exists 'openssl >= 1.1.1' 2>/dev/null && $(CC) $(CPPFLAGS) $
 DL != test $(TLS) = openssl && test "$$(uname -s)" = Linux && echo -ldl || :
 
 FLAGS = -std=c17 -D_XOPEN_SOURCE=700 -D_DARWIN_C_SOURCE -DVERSION='"$(VERSION)"' -Wall -Wextra -Wpedantic -Wconversion -Wshadow
-# the protocol; reading and showing messages; the program around them
-PURE = smtp.o command.o sasl.o base64.o md5.o dsn.o path.o problem.o
-READING = mime.o mime_text.o mime_address.o visible.o
-RENDERING = render.o lint.o message.o text.o sha256.o $(READING)
-OBJECTS = fakesmtp.o judge.o options.o announce.o signals.o server.o session.o deliver.o fault.o listing.o trace.o envelope.o match.o rules.o number.o output.o save.o io.o show.o wrap.o \
-    $(RENDERING) $(PURE)
-SOURCES = $(OBJECTS:.o=.c)
-HEADERS != echo *.h
-COMPILE = $(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS)
+# the sources are what lies in these folders; of net/os_*.c and net/tls_*.c one each
+ROOMS = base smtp mail store net report serve run
+SOURCES != ls smtp.c $(ROOMS:=/*.c) | grep -v -e '^net/os_' -e '^net/tls_'
+PARTS = $(SOURCES:.c=.o) net/$(OS).o net/tls_$(TLS).o
+HEADERS != ls smtp.h $(ROOMS:=/*.h)
+COMPILE = $(CC) $(FLAGS) -I. $(CPPFLAGS) $(CFLAGS)
 
 all: fakesmtp
 
@@ -39,13 +36,13 @@ all: fakesmtp
 .c.o:
 	$(COMPILE) -c -o $@ $<
 
-fakesmtp: $(OBJECTS) $(OS).o tls_$(TLS).o .linked
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJECTS) $(OS).o tls_$(TLS).o $(DL) $(LDLIBS)
+fakesmtp: fakesmtp.o $(PARTS) .linked
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ fakesmtp.o $(PARTS) $(DL) $(LDLIBS)
 
-$(OBJECTS) os_linux.o os_posix.o tls_openssl.o tls_none.o: $(HEADERS) Makefile
+fakesmtp.o $(PARTS): $(HEADERS) Makefile
 
-tls_openssl.o: tls_openssl.c
-	$(COMPILE) $$(pkg-config --cflags openssl) -DTLS_LIBDIR="\"$$(pkg-config --variable=libdir openssl)\"" -c -o $@ tls_openssl.c
+net/tls_openssl.o: net/tls_openssl.c
+	$(COMPILE) $$(pkg-config --cflags openssl) -DTLS_LIBDIR="\"$$(pkg-config --variable=libdir openssl)\"" -c -o $@ net/tls_openssl.c
 
 # what was linked last, so that another choice links anew
 .linked: always
@@ -57,7 +54,8 @@ demo: fakesmtp
 	@sh tests/demo ./fakesmtp
 
 static:
-	$(MUSL_CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) -static $(LDFLAGS) -o fakesmtp-static $(SOURCES) $(OS).c tls_none.c
+	$(MUSL_CC) $(FLAGS) -I. $(CPPFLAGS) $(CFLAGS) -static $(LDFLAGS) -o fakesmtp-static fakesmtp.c $(SOURCES) \
+	    net/$(OS).c net/tls_none.c
 	./fakesmtp-static --version
 
 install: fakesmtp
@@ -72,7 +70,7 @@ dist:
 	git archive --prefix=fakesmtp-$(VERSION)/ -o fakesmtp-$(VERSION).tar.gz HEAD
 
 clean: clean-tests
-	rm -f fakesmtp fakesmtp-static *.o .linked fakesmtp-*.tar.gz
+	rm -f fakesmtp fakesmtp-static *.o $(ROOMS:=/*.o) .linked fakesmtp-*.tar.gz
 	rm -rf build
 
 help:

@@ -23,19 +23,19 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "announce.h"
-#include "io.h"
-#include "judge.h"
-#include "options.h"
-#include "os.h"
-#include "output.h"
-#include "save.h"
-#include "server.h"
-#include "show.h"
-#include "signals.h"
+#include "net/io.h"
+#include "net/os.h"
+#include "net/tls.h"
+#include "report/judge.h"
+#include "report/show.h"
+#include "run/announce.h"
+#include "run/options.h"
+#include "run/signals.h"
+#include "run/wrap.h"
+#include "serve/server.h"
 #include "smtp.h"
-#include "tls.h"
-#include "wrap.h"
+#include "store/output.h"
+#include "store/save.h"
 
 #ifndef VERSION
 #define VERSION "unknown"

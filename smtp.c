@@ -29,8 +29,8 @@
 #include <assert.h>
 #include <string.h>
 
-#include "command.h"
-#include "scan.h"
+#include "base/scan.h"
+#include "smtp/command.h"
 
 /* ---- replies ---- */
 

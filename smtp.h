@@ -29,9 +29,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "problem.h"
-#include "sasl.h"
-#include "span.h"
+#include "base/problem.h"
+#include "base/span.h"
+#include "smtp/sasl.h"
 
 enum {
     SMTP_LINE_MAX = 2048,       /* octets of a command line with its end; RFC 5321 4.5.3.1.4 and the

@@ -25,33 +25,38 @@ VALGRIND_GROUPS = run storage
 COVERED = check
 VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full
 
-TESTS = tests/test_dialogue tests/test_smtp tests/test_path tests/test_show tests/test_save tests/test_sasl \
-    tests/test_mime tests/test_render tests/test_rules tests/test_match tests/test_lint
-TESTS_openssl = tests/test_tls
-REPLAYS = tests/replay_smtp tests/replay_mime tests/replay_render tests/replay_rules
-RULES = rules.o number.o
-TESTED = show.o save.o sha256.o $(RULES) $(READING) $(PURE)
+TESTS = tests/unit/test_dialogue tests/unit/test_smtp tests/unit/test_path tests/unit/test_show tests/unit/test_save \
+    tests/unit/test_sasl tests/unit/test_mime tests/unit/test_render tests/unit/test_rules tests/unit/test_match \
+    tests/unit/test_lint
+TESTS_openssl = tests/unit/test_tls
+REPLAYS = tests/fuzz/replay_smtp tests/fuzz/replay_mime tests/fuzz/replay_render tests/fuzz/replay_rules
 
-$(TESTS): $(TESTS:=.c) tests/reading.h text.c message.c lint.c render.c match.c listing.c $(HEADERS) $(TESTED) $(OS).o
-	$(COMPILE) $(LDFLAGS) -o $@ $@.c $(TESTED) $(OS).o -lcmocka
+READING = mail/mime.o mail/mime_text.o mail/mime_address.o base/visible.o
+PURE = smtp.o smtp/command.o smtp/sasl.o smtp/dsn.o smtp/path.o base/base64.o base/md5.o base/problem.o
+RENDERING = mail/render.o mail/lint.o mail/message.o base/text.o base/sha256.o $(READING)
+RULES = serve/rules.o base/number.o
+TESTED = report/show.o store/save.o base/sha256.o $(RULES) $(READING) $(PURE)
+
+$(TESTS): $(TESTS:=.c) tests/unit/reading.h base/text.c mail/message.c mail/lint.c mail/render.c mail/match.c \
+    report/listing.c $(HEADERS) $(TESTED) net/$(OS).o
+	$(COMPILE) $(LDFLAGS) -o $@ $@.c $(TESTED) net/$(OS).o -lcmocka
 
 # the client in it is OpenSSL's, linked
-tests/test_tls: tests/test_tls.c tls_openssl.o $(HEADERS)
-	$(COMPILE) $(LDFLAGS) -o $@ $@.c tls_openssl.o -lcmocka $$(pkg-config --cflags --libs openssl) $(DL)
+tests/unit/test_tls: tests/unit/test_tls.c net/tls_openssl.o $(HEADERS)
+	$(COMPILE) $(LDFLAGS) -o $@ $@.c net/tls_openssl.o -lcmocka $$(pkg-config --cflags --libs openssl) $(DL)
 
 # the fuzzer's targets, given the inputs in tests/corpus
-$(REPLAYS): tests/fuzz_smtp.c tests/fuzz_mime.c tests/fuzz_render.c tests/fuzz_rules.c $(HEADERS) $(PURE) $(RENDERING) \
-    $(RULES)
-	$(COMPILE) -DREPLAY $(LDFLAGS) -o $@ $$(echo $@ | sed s/replay/fuzz/).c $(PURE) $(RENDERING) $(RULES)
+$(REPLAYS): tests/fuzz/fuzz_smtp.c tests/fuzz/fuzz_mime.c tests/fuzz/fuzz_render.c tests/fuzz/fuzz_rules.c tests/fuzz/replay.h $(HEADERS) $(PURE) $(RENDERING) $(RULES)
+	$(COMPILE) -DREPLAY $(LDFLAGS) -o $@ $$(echo $@ | sed s/replay_/fuzz_/).c $(PURE) $(RENDERING) $(RULES)
 
-tests/render_json: tests/render_json.c tests/reading.h $(HEADERS) $(RENDERING) problem.o
-	$(COMPILE) $(LDFLAGS) -o $@ $@.c $(RENDERING) problem.o
+tests/render_json: tests/render_json.c tests/unit/reading.h $(HEADERS) $(RENDERING) base/problem.o
+	$(COMPILE) $(LDFLAGS) -o $@ $@.c $(RENDERING) base/problem.o
 
 check: check-unit check-cli
 
 check-unit: $(TESTS) $(TESTS_$(TLS)) $(REPLAYS)
 	sh tests/conformance
-	sh tests/unit $(TESTS) $(TESTS_$(TLS)) $(REPLAYS)
+	sh tests/run-unit $(TESTS) $(TESTS_$(TLS)) $(REPLAYS)
 
 check-cli: fakesmtp
 	FAKESMTP_TLS=$(TLS) sh tests/cli/run ./fakesmtp $(CLI_GROUPS)
@@ -68,7 +73,7 @@ check-asan:
 	    CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all' check
 
 check-valgrind: fakesmtp $(TESTS) $(TESTS_$(TLS)) $(REPLAYS)
-	sh tests/unit valgrind $(TESTS) $(TESTS_$(TLS)) $(REPLAYS)
+	sh tests/run-unit valgrind $(TESTS) $(TESTS_$(TLS)) $(REPLAYS)
 	FAKESMTP_INSTRUMENTED=1 FAKESMTP_WRAPPER='$(VALGRIND)' sh tests/cli/run ./fakesmtp $(VALGRIND_GROUPS)
 
 check-oracle: tests/render_json
@@ -78,12 +83,12 @@ check-json: tests/render_json
 	python3 tests/mutate.py tests/render_json $(JSON_MESSAGES)
 
 fuzz:
-	sh tests/fuzz $(CLANG) $(FUZZ_SECONDS) $(PURE:.o=.c) $(RENDERING:.o=.c) $(RULES:.o=.c)
+	sh tests/run-fuzz $(CLANG) $(FUZZ_SECONDS) $(SOURCES) net/$(OS).c net/tls_none.c
 
 coverage:
 	sh tests/variant coverage $(MAKE) CC=gcc CFLAGS='-O0 -g --coverage' $(COVERED) coverage-report
 coverage-report:
-	gcov -n $(SOURCES) tls_$(TLS).c | grep -A1 "^File '[a-z]" | grep -v '^--'
+	gcov -n fakesmtp.c $(SOURCES) net/tls_$(TLS).c | grep -A1 "^File '[a-z]" | grep -v '^--'
 
 bench-tools:
 	mkdir -p build/bench
@@ -101,10 +106,10 @@ bench-large: fakesmtp
 	sh tests/bench/json ./fakesmtp
 
 lint:
-	sh tests/lint $(CC) $(CLANG) $(PURE)
+	sh tests/lint $(CC) $(CLANG)
 
 format:
-	clang-format -i *.c *.h tests/*.c
+	clang-format -i $$(git ls-files "*.c" "*.h")
 
 deps:
 	sh tests/deps

@@ -110,7 +110,7 @@ def check_statuses():
 
 
 def check_problems():
-    source = open(os.path.join(tree, "problem.c")).read()
+    source = open(os.path.join(tree, "base", "problem.c")).read()
     known = re.findall(r'\[PROBLEM_\w+\] = \{\s*"([^"]+)",\s*"((?:[^"\\]|\\.)*)",\s*"([^"]+)",\s*(true|false)\}', source)
     assert known
     told = re.findall(r"^\.It Li (\S+)\n(.*) \((RFC .*?)\)(; noted only)?$", section("PROBLEMS"), re.M)

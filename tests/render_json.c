@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "reading.h"
+#include "tests/unit/reading.h"
 
 static struct text text;
 

@@ -20,7 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../../scan.h"
+#include "base/scan.h"
 
 enum { READ = 256 * 1024, EVENTS = 64, ACCEPTS = 64, OUT = 64 * 1024 };
 

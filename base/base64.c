@@ -1,0 +1,43 @@
+/*
+ * base64.c - RFC 4648 section 4.
+ */
+#include "base/base64.h"
+
+static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+void base64_encode(struct span octets, char *text)
+{
+    while (octets.n > 0) {
+        size_t n = octets.n < 3 ? octets.n : 3;
+        unsigned bits = 0;
+        for (size_t i = 0; i < 3; i++)
+            bits = bits << 8 | (i < n ? (unsigned char)octets.p[i] : 0);
+        for (size_t i = 0; i < 4; i++)
+            *text++ = '=';
+        for (size_t i = 0; i <= n; i++)
+            text[(ptrdiff_t)i - 4] = digits[bits >> (18 - 6 * i) & 63];
+        span_skip(&octets, n);
+    }
+    *text = '\0';
+}
+
+bool base64_decode(char *text, size_t *n)
+{
+    if (*n % 4 != 0)
+        return false;
+    size_t padding = 0;
+    while (padding < 2 && padding < *n && text[*n - 1 - padding] == '=')
+        padding++;
+    size_t out = 0, length = *n - padding;
+    unsigned bits = 0;
+    for (size_t i = 0; i < length; i++) {
+        unsigned value = base64_digit(text[i]);
+        if (value > 63)
+            return false;
+        bits = bits << 6 | value;
+        if (i % 4 != 0)
+            text[out++] = (char)(bits >> (6 - i % 4 * 2) & 0xff);
+    }
+    *n = out;
+    return true;
+}

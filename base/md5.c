@@ -1,0 +1,122 @@
+/*
+ * md5.c - RFC 1321.  The input is at most two spans, read block by block: there
+ * is no context to be kept.
+ */
+#include "base/md5.h"
+
+#include <stdint.h>
+#include <string.h>
+
+enum { BLOCK = 64, LENGTH = 8 /* octets of the count of bits that ends the last block */ };
+
+/* 2^32 times the sine of 1 to 64 radians, its sign left out; RFC 1321 3.4 */
+static const uint32_t sines[64] = {
+    0xd76aa478, 0xe8c7b756, 0x242070db, 0xc1bdceee, 0xf57c0faf, 0x4787c62a, 0xa8304613, 0xfd469501,
+    0x698098d8, 0x8b44f7af, 0xffff5bb1, 0x895cd7be, 0x6b901122, 0xfd987193, 0xa679438e, 0x49b40821,
+    0xf61e2562, 0xc040b340, 0x265e5a51, 0xe9b6c7aa, 0xd62f105d, 0x02441453, 0xd8a1e681, 0xe7d3fbc8,
+    0x21e1cde6, 0xc33707d6, 0xf4d50d87, 0x455a14ed, 0xa9e3e905, 0xfcefa3f8, 0x676f02d9, 0x8d2a4c8a,
+    0xfffa3942, 0x8771f681, 0x6d9d6122, 0xfde5380c, 0xa4beea44, 0x4bdecfa9, 0xf6bb4b60, 0xbebfbc70,
+    0x289b7ec6, 0xeaa127fa, 0xd4ef3085, 0x04881d05, 0xd9d4d039, 0xe6db99e5, 0x1fa27cf8, 0xc4ac5665,
+    0xf4292244, 0x432aff97, 0xab9423a7, 0xfc93a039, 0x655b59c3, 0x8f0ccc92, 0xffeff47d, 0x85845dd1,
+    0x6fa87e4f, 0xfe2ce6e0, 0xa3014314, 0x4e0811a1, 0xf7537e82, 0xbd3af235, 0x2ad7d2bb, 0xeb86d391,
+};
+
+static const unsigned char shifts[4][4] = {{7, 12, 17, 22}, {5, 9, 14, 20}, {4, 11, 16, 23}, {6, 10, 15, 21}};
+
+static uint32_t word(const unsigned char *p)
+{
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+/* The function of a round, and which word of the block the step takes. */
+static uint32_t mix(unsigned step, uint32_t b, uint32_t c, uint32_t d, unsigned *which)
+{
+    switch (step / 16) {
+    case 0:
+        *which = step;
+        return (b & c) | (~b & d);
+    case 1:
+        *which = (5 * step + 1) % 16;
+        return (b & d) | (c & ~d);
+    case 2:
+        *which = (3 * step + 5) % 16;
+        return b ^ c ^ d;
+    default:
+        *which = 7 * step % 16;
+        return c ^ (b | ~d);
+    }
+}
+
+static void add_block(uint32_t state[4], const unsigned char *block)
+{
+    uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
+    for (unsigned step = 0; step < 64; step++) {
+        unsigned which, shift = shifts[step / 16][step % 4];
+        uint32_t sum = a + mix(step, b, c, d, &which) + sines[step];
+        sum += word(block + (size_t)which * 4);
+        a = d;
+        d = c;
+        c = b;
+        b += sum << shift | sum >> (32 - shift);
+    }
+    state[0] += a;
+    state[1] += b;
+    state[2] += c;
+    state[3] += d;
+}
+
+/* Fills a block with what comes next of the spans; returns how many octets there were. */
+static size_t take_block(struct span *a, struct span *b, unsigned char *block)
+{
+    size_t n = 0;
+    for (struct span *from = a; n < BLOCK; from = b) {
+        size_t part = from->n < BLOCK - n ? from->n : BLOCK - n;
+        if (part > 0) {
+            memcpy(block + n, from->p, part);
+            span_skip(from, part);
+        }
+        n += part;
+        if (from == b)
+            break;
+    }
+    return n;
+}
+
+void md5(struct span a, struct span b, unsigned char digest[MD5_SIZE])
+{
+    uint32_t state[4] = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476};
+    uint64_t bits = ((uint64_t)a.n + b.n) * 8;
+    unsigned char block[BLOCK];
+    size_t n;
+    while ((n = take_block(&a, &b, block)) == BLOCK)
+        add_block(state, block);
+    block[n++] = 0x80;
+    memset(block + n, 0, BLOCK - n);
+    if (n > BLOCK - LENGTH) {
+        add_block(state, block);
+        memset(block, 0, BLOCK);
+    }
+    for (unsigned i = 0; i < LENGTH; i++)
+        block[BLOCK - LENGTH + i] = (unsigned char)(bits >> 8 * i);
+    add_block(state, block);
+    for (unsigned i = 0; i < MD5_SIZE; i++)
+        digest[i] = (unsigned char)(state[i / 4] >> i % 4 * 8);
+}
+
+void md5_hmac(struct span key, struct span text, unsigned char digest[MD5_SIZE])
+{
+    const struct span none = {NULL, 0};
+    unsigned char hashed[MD5_SIZE], inner[BLOCK] = {0}, outer[BLOCK];
+    if (key.n > BLOCK) {
+        md5(key, none, hashed);
+        key = (struct span){(const char *)hashed, MD5_SIZE};
+    }
+    if (key.n > 0)
+        memcpy(inner, key.p, key.n);
+    for (size_t i = 0; i < BLOCK; i++) {
+        outer[i] = inner[i] ^ 0x5c;
+        inner[i] ^= 0x36;
+    }
+    md5((struct span){(const char *)inner, BLOCK}, text, hashed);
+    md5((struct span){(const char *)outer, BLOCK}, (struct span){(const char *)hashed, MD5_SIZE}, digest);
+}

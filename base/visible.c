@@ -1,0 +1,42 @@
+/*
+ * visible.c - which characters can be shown to a person.
+ */
+#include "base/visible.h"
+
+#include <stdint.h>
+
+#include "base/utf8.h"
+
+/*
+ * Characters that move, hide or reorder what is around them, or show nothing:
+ * controls, bidirectional and zero-width ones, fillers, variation selectors,
+ * tags, private use, noncharacters.  From the Unicode Character Database:
+ * General_Category Cc, Cf, Zl, Zp and Co, and Default_Ignorable_Code_Point.
+ */
+static const struct {
+    uint32_t first, last;
+} unseen[] = {
+    {0x0000, 0x001f},   {0x007f, 0x009f},   {0x00ad, 0x00ad},   {0x034f, 0x034f},    {0x0600, 0x0605},
+    {0x061c, 0x061c},   {0x06dd, 0x06dd},   {0x070f, 0x070f},   {0x0890, 0x0891},    {0x08e2, 0x08e2},
+    {0x115f, 0x1160},   {0x17b4, 0x17b5},   {0x180b, 0x180f},   {0x200b, 0x200f},    {0x2028, 0x202e},
+    {0x2060, 0x206f},   {0x2800, 0x2800},   {0x3164, 0x3164},   {0xd800, 0xf8ff},    {0xfdd0, 0xfdef},
+    {0xfe00, 0xfe0f},   {0xfeff, 0xfeff},   {0xffa0, 0xffa0},   {0xfff0, 0xfffb},    {0xfffe, 0xffff},
+    {0x110bd, 0x110bd}, {0x110cd, 0x110cd}, {0x13430, 0x1343f}, {0x1bca0, 0x1bca3},  {0x1d173, 0x1d17a},
+    {0x1fffe, 0x1ffff}, {0x2fffe, 0x2ffff}, {0x3fffe, 0xdffff}, {0xe0000, 0x10ffff},
+};
+
+static bool is_visible(uint32_t c)
+{
+    for (size_t i = 0; i < sizeof unseen / sizeof unseen[0] && c >= unseen[i].first; i++) {
+        if (c <= unseen[i].last)
+            return false;
+    }
+    return true;
+}
+
+size_t visible_take(struct span t, bool *visible)
+{
+    size_t length = utf8_length(t);
+    *visible = length > 0 && is_visible(utf8_code_point((struct span){t.p, length}));
+    return length > 0 ? length : 1;
+}

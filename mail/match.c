@@ -1,0 +1,271 @@
+/*
+ * match.c - what a message must be like to count.
+ *
+ * A header field, the envelope and the names of attachments are held against
+ * the regular expression value by value; one that fits will do.  The body is
+ * held against it line by line, as grep does it: ^ and $ are the ends of a line,
+ * and memory does not grow with the message.  A line that is too long to be held
+ * at once is looked at in pieces that overlap.
+ */
+#include "mail/match.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    OVERLAP = 4096,   /* octets that two pieces of a long line share */
+    REGEX_MAX = 4096, /* octets of a regular expression: regcomp() takes its stack from them */
+    SEARCHED = 500,   /* octets of a malformed one in which the place is looked for */
+    VALUE_SHOWN = 100 /* octets of the body that are told of as its value */
+};
+
+/* ---- parsing ---- */
+
+static enum match_kind kind_of(struct span field)
+{
+    return span_is(field, "mail-from")    ? MATCH_MAIL_FROM
+           : span_is(field, "rcpt-to")    ? MATCH_RCPT_TO
+           : span_is(field, "body")       ? MATCH_BODY
+           : span_is(field, "attachment") ? MATCH_ATTACHMENT
+                                          : MATCH_HEADER;
+}
+
+/*
+ * How much of a regular expression that is malformed in this way is not so: what
+ * is wrong begins behind it.  Of a long one nobody wants to know.
+ */
+static size_t good_length(const char *text, int error)
+{
+    size_t n = strlen(text);
+    char *copy = n <= SEARCHED ? strdup(text) : NULL;
+    regex_t regex;
+    if (copy == NULL)
+        return 0;
+    while (n > 0) {
+        copy[--n] = '\0';
+        int other = regcomp(&regex, copy, REG_EXTENDED | REG_NOSUB);
+        if (other == 0)
+            regfree(&regex);
+        if (other == 0 || (error == REG_EBRACK && other == REG_EPAREN)) /* it stands in a group */
+            break;
+    }
+    free(copy);
+    return n;
+}
+
+static int complain(char why[MATCH_WHY_MAX], const char **at, const char *where, const char *what)
+{
+    *at = where;
+    (void)snprintf(why, MATCH_WHY_MAX, "%s", what);
+    return -1;
+}
+
+int match_parse(struct match *m, const char *text, const char **at, char why[MATCH_WHY_MAX])
+{
+    const char *p = text;
+    while (*p > ' ' && *p < 0x7f && *p != ':')
+        p++;
+    if (p == text)
+        return complain(why, at, p, "a header field, mail-from, rcpt-to, body or attachment");
+    *m = (struct match){.text = text, .field = span_between(text, p)};
+    m->kind = kind_of(m->field);
+    if (*p != ':')
+        return complain(why, at, p, "a colon, and a regular expression behind it");
+    p++;
+    while (*p == ' ')
+        p++;
+    if (*p == '\0')
+        return complain(why, at, p, "a regular expression; a dot matches anything");
+    if (strlen(p) > REGEX_MAX)
+        return complain(why, at, p, "a regular expression of at most 4096 octets");
+    int error = regcomp(&m->regex, p, REG_EXTENDED | REG_ICASE | REG_NOSUB | REG_NEWLINE);
+    if (error == 0)
+        return 0;
+    char reason[MATCH_WHY_MAX / 2];
+    (void)regerror(error, &m->regex, reason, sizeof reason);
+    (void)snprintf(why, MATCH_WHY_MAX, "a POSIX extended regular expression (%s)", reason);
+    *at = p + good_length(p, error);
+    return -1;
+}
+
+void match_close(struct match *m) { regfree(&m->regex); }
+
+/* ---- values ---- */
+
+/* Text without NUL, which would end it. */
+static void put_text(void *context, const char *p, size_t n)
+{
+    const char *nul;
+    while (n > 0 && (nul = memchr(p, '\0', n)) != NULL) {
+        text_add(context, p, (size_t)(nul - p));
+        text_add_string(context, "\xef\xbf\xbd"); /* U+FFFD */
+        n -= (size_t)(nul + 1 - p);
+        p = nul + 1;
+    }
+    text_add(context, p, n);
+}
+
+/* What values are held against, one after the other, and what is told of them. */
+struct search {
+    const struct match *match;
+    struct text value; /* the one at hand, or the line */
+    struct text *had;
+    uint64_t n; /* values so far */
+    int flags;  /* of regexec() */
+    bool found;
+};
+
+/* Holds what has been collected against the expression. */
+static void look(struct search *s)
+{
+    text_add(&s->value, "", 1);
+    int status = REG_ESPACE;
+    if (!s->value.failed) {
+        s->value.n--;
+        status = regexec(&s->match->regex, s->value.p, 0, NULL, s->flags);
+    }
+    s->found = s->found || status == 0;
+    s->had->failed = s->had->failed || status == REG_ESPACE;
+}
+
+/* The value at hand is whole. */
+static void end_value(struct search *s)
+{
+    if (!s->found)
+        look(s);
+    text_add_string(s->had, s->n++ > 0 ? ", " : "");
+    text_add(s->had, s->value.p, s->value.n);
+    s->value.n = 0;
+}
+
+static struct mime_sink into(struct search *s) { return (struct mime_sink){put_text, &s->value}; }
+
+static void look_at_header(struct search *s, struct message *m)
+{
+    struct span header = message_header(m);
+    struct mime_field field;
+    while (mime_take_field(&m->mime, &header, &field)) {
+        if (!span_same(field.name, s->match->field))
+            continue;
+
+        mime_text(&m->mime, field.value, into(s));
+        end_value(s);
+    }
+}
+
+static void look_at_recipients(struct search *s, const struct mail *mail)
+{
+    const char *p = mail->recipients;
+    for (uint64_t i = 0; i < mail->n_recipients; i++, p += strlen(p) + 1) {
+        put_text(&s->value, p, strlen(p));
+        end_value(s);
+    }
+}
+
+static void look_at_attachments(struct search *s, struct message *m)
+{
+    for (size_t i = 0; i < m->n; i++) {
+        if (message_is_attachment(m, i) && mime_filename(&m->mime, &m->p[i].p, into(s)))
+            end_value(s);
+    }
+}
+
+/* ---- the body ---- */
+
+static void end_line(struct search *s)
+{
+    look(s);
+    s->value.n = 0;
+    s->flags = 0;
+}
+
+/* Adds to what is told of the body, whole characters. */
+static void show_value(struct search *s, const char *p, size_t n)
+{
+    size_t room = s->n < VALUE_SHOWN ? VALUE_SHOWN - (size_t)s->n : 0, shown = n < room ? n : room;
+    while (shown > 0 && shown < n && ((unsigned char)p[shown] & 0xc0) == 0x80)
+        shown--;
+    text_add(s->had, p, shown);
+    s->n = shown < n ? VALUE_SHOWN : s->n + n;
+}
+
+/* Collects a line, and looks at it; of one that is too long, at its pieces. */
+static void put_body(void *context, const char *p, size_t n)
+{
+    struct search *s = context;
+    while (n > 0 && !s->found && !s->had->failed) {
+        const char *lf = memchr(p, '\n', n);
+        size_t piece = lf != NULL ? (size_t)(lf - p) : n, room = MATCH_LINE_MAX - s->value.n;
+        bool whole = piece <= room;
+        piece = whole ? piece : room;
+        put_text(&s->value, p, piece);
+        show_value(s, p, piece);
+        p += piece;
+        n -= piece;
+        if (whole && lf != NULL) {
+            end_line(s);
+            p++;
+            n--;
+            if (s->n > 0 && s->n < VALUE_SHOWN)
+                text_add(s->had, " ", 1);
+        } else if (s->value.n >= MATCH_LINE_MAX) {
+            s->flags |= REG_NOTEOL;
+            look(s);
+            memmove(s->value.p, s->value.p + s->value.n - OVERLAP, OVERLAP);
+            s->value.n = OVERLAP;
+            s->flags = REG_NOTBOL;
+        }
+    }
+}
+
+static void look_at_body(struct search *s, struct message *m)
+{
+    const ptrdiff_t places[] = {m->text, m->html};
+    for (size_t i = 0; i < 2 && !s->found; i++) {
+        if (places[i] == MESSAGE_NONE)
+            continue;
+        mime_body_text(&m->mime, &m->p[places[i]].p, (struct mime_sink){put_body, s});
+        if (s->value.n > 0 || s->value.failed)
+            end_line(s);
+    }
+}
+
+/* ---- all of it ---- */
+
+static bool holds(const struct match *match, struct message *m, const struct mail *mail, struct text *had, bool *none)
+{
+    struct search s = {.match = match, .had = had};
+    had->n = 0;
+    switch (match->kind) {
+    case MATCH_HEADER:
+        look_at_header(&s, m);
+        break;
+    case MATCH_MAIL_FROM:
+        put_text(&s.value, mail->sender.p, mail->sender.n);
+        end_value(&s);
+        break;
+    case MATCH_RCPT_TO:
+        look_at_recipients(&s, mail);
+        break;
+    case MATCH_BODY:
+        look_at_body(&s, m);
+        break;
+    case MATCH_ATTACHMENT:
+        look_at_attachments(&s, m);
+        break;
+    }
+    free(s.value.p);
+    *none = s.n == 0;
+    return s.found;
+}
+
+const struct match *match_failed(const struct match *matches, size_t n, struct message *m, const struct mail *mail,
+                                 struct text *had, bool *none)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!holds(&matches[i], m, mail, had, none))
+            return &matches[i];
+    }
+    return NULL;
+}

@@ -1,0 +1,237 @@
+/*
+ * os_linux.c - epoll with a timerfd, accept4, MSG_TRUNC, splice, O_TMPFILE and
+ * renameat2.
+ */
+#define _GNU_SOURCE
+#include "net/os.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+enum {
+    RENAME_WITHOUT_REPLACING = 1, /* RENAME_NOREPLACE, which musl has no name for */
+    PIPE_SIZE = 1 << 20,          /* octets */
+};
+
+const char os_kind[] = "epoll";
+
+int os_poll_open(struct os_poll *p)
+{
+    *p = (struct os_poll){.fd = epoll_create1(EPOLL_CLOEXEC), .timer = -1, .goes_off = INT64_MAX};
+    p->timer = p->fd >= 0 ? timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC) : -1;
+    return p->timer < 0 ? -1 : os_poll_add(p, p->timer, p);
+}
+
+void os_poll_close(struct os_poll *p)
+{
+    if (p->timer >= 0)
+        (void)close(p->timer);
+    if (p->fd >= 0)
+        (void)close(p->fd);
+    p->fd = p->timer = -1;
+}
+
+int os_poll_add(struct os_poll *p, int fd, void *tag)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = tag};
+    int status = epoll_ctl(p->fd, EPOLL_CTL_ADD, fd, &event);
+    if (status == 0 || errno != EPERM || p->always != NULL)
+        return status;
+    p->always = tag; /* epoll takes no regular files, as there is nothing to wait for */
+    p->always_read = true;
+    return 0;
+}
+
+int os_poll_set(struct os_poll *p, int fd, void *tag, bool read, bool write)
+{
+    struct epoll_event event = {.data.ptr = tag};
+    event.events = (read ? (uint32_t)EPOLLIN : 0) | (write ? (uint32_t)EPOLLOUT : 0);
+    if (epoll_ctl(p->fd, EPOLL_CTL_MOD, fd, &event) == 0)
+        return 0;
+    if (errno != ENOENT || p->always != tag)
+        return -1;
+    p->always_read = read;
+    return 0;
+}
+
+void os_poll_remove(struct os_poll *p, int fd, void *tag)
+{
+    struct epoll_event none = {.events = 0};
+    if (epoll_ctl(p->fd, EPOLL_CTL_DEL, fd, &none) < 0 && p->always == tag)
+        p->always = NULL;
+}
+
+void os_poll_closing(struct os_poll *p, int fd) { (void)p, (void)fd; /* closing it does that */ }
+
+/*
+ * A wait with a timeout has the system set and stop a clock each time; this one
+ * is set once, and stays set while the deadlines move away from it.
+ */
+static int set_timer(struct os_poll *p, int64_t until, int64_t now)
+{
+    if (p->goes_off > now && p->goes_off <= until)
+        return 0;
+    struct itimerspec at = {{0, 0}, {0, 0}}; /* no time at all stops it */
+    if (until != INT64_MAX)
+        at.it_value = (struct timespec){.tv_sec = (time_t)(until / 1000), .tv_nsec = (long)(until % 1000 * 1000000)};
+    p->goes_off = until;
+    return timerfd_settime(p->timer, TFD_TIMER_ABSTIME, &at, NULL);
+}
+
+int os_poll_wait(struct os_poll *p, void *ready[OS_READY_MAX], int64_t until, int64_t now)
+{
+    struct epoll_event events[OS_READY_MAX + 1]; /* the timer's takes the place of none */
+    int found = 0;
+    if (p->always != NULL && p->always_read) {
+        ready[found++] = p->always;
+        until = now;
+    }
+    if (until > now && set_timer(p, until, now) < 0)
+        return -1;
+    int n = epoll_wait(p->fd, events, OS_READY_MAX + 1, until > now ? -1 : 0);
+    if (n < 0 && errno == EINTR)
+        n = epoll_wait(p->fd, events, OS_READY_MAX + 1, 0);
+    for (int i = 0; i < n && found < OS_READY_MAX; i++) {
+        if (events[i].data.ptr != p) /* the timer has done what it is for */
+            ready[found++] = events[i].data.ptr;
+    }
+    return n < 0 ? -1 : found;
+}
+
+int os_accept(int fd, struct sockaddr *address, socklen_t *length)
+{
+    return accept4(fd, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+ssize_t os_discard(int fd, void *room, size_t n) { return recv(fd, room, n, MSG_TRUNC); /* of TCP nothing is copied */ }
+
+int os_lock_directory_of(const char *path)
+{
+    char *copy = strdup(path);
+    int fd = copy != NULL ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    free(copy);
+    if (fd >= 0)
+        (void)flock(fd, LOCK_EX);
+    return fd;
+}
+
+void os_move_open(struct os_mover *m) { *m = (struct os_mover){true, {-1, -1}}; }
+
+void os_move_close(struct os_mover *m)
+{
+    for (int i = 0; i < 2; i++) {
+        if (m->pipe[i] >= 0)
+            (void)close(m->pipe[i]);
+        m->pipe[i] = -1;
+    }
+}
+
+/* Writes up to n octets that are in the pipe to a file, by a copy; as read(2). */
+static ssize_t copy_from_pipe(const struct os_mover *m, int to, size_t n)
+{
+    char block[16 * 1024];
+    ssize_t got = read(m->pipe[0], block, n < sizeof block ? n : sizeof block);
+    for (ssize_t done = 0; done < got;) {
+        ssize_t put = write(to, block + done, (size_t)(got - done));
+        if (put == 0 || (put < 0 && errno != EINTR))
+            return -1;
+        done += put > 0 ? put : 0;
+    }
+    return got;
+}
+
+/* Writes n octets that are in the pipe to a file. */
+static int empty_pipe(const struct os_mover *m, int to, size_t n)
+{
+    while (n > 0) {
+        errno = 0;
+        ssize_t put = splice(m->pipe[0], NULL, to, NULL, n, SPLICE_F_MOVE);
+        if (put < 0 && errno == EINVAL) /* the file system cannot do that */
+            put = copy_from_pipe(m, to, n);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0)
+            return -1;
+        n -= (size_t)put;
+    }
+    return 0;
+}
+
+static int open_pipe(struct os_mover *m)
+{
+    if (m->pipe[0] >= 0)
+        return 0;
+    if (pipe2(m->pipe, O_CLOEXEC) < 0)
+        return -1;
+    (void)fcntl(m->pipe[1], F_SETPIPE_SZ, PIPE_SIZE); /* or it stays as small as it is */
+    return 0;
+}
+
+ssize_t os_move(struct os_mover *m, int from, int to, size_t n, int *error)
+{
+    *error = 0;
+    if (open_pipe(m) < 0)
+        return -1;
+    ssize_t got = splice(from, NULL, m->pipe[1], NULL, n, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    if (got < 0 && (errno == EINVAL || errno == ENOSYS || errno == EPERM || errno == EACCES))
+        m->usable = false; /* nor will it be with any other */
+    if (got > 0 && empty_pipe(m, to, (size_t)got) < 0) {
+        *error = errno != 0 ? errno : EIO;
+        os_move_close(m);
+    }
+    return got;
+}
+
+int os_create_unnamed(int directory, mode_t mode)
+{
+    int fd = openat(directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
+    /* an old kernel sees a directory to be written, a file system without it says so, and a directory that is
+       gone has no better word for it */
+    if (fd < 0 && (errno == EISDIR || errno == EINVAL || errno == EOPNOTSUPP || errno == ENOENT || errno == EPERM))
+        errno = ENOTSUP;
+    return fd;
+}
+
+/* By its descriptor, which only some may (ENOENT: we may not). */
+static int link_descriptor(int fd, int directory, const char *name)
+{
+    return linkat(fd, "", directory, name, AT_EMPTY_PATH);
+}
+
+/* By its name in /proc, which all may where that is. */
+static int link_proc(int fd, int directory, const char *name)
+{
+    char path[32];
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return linkat(AT_FDCWD, path, directory, name, AT_SYMLINK_FOLLOW);
+}
+
+int os_name_unnamed(int fd, int directory, const char *name, bool *by_path)
+{
+    if (!*by_path) {
+        if (link_descriptor(fd, directory, name) == 0)
+            return 0;
+        if (errno != ENOENT)
+            return -1;
+    }
+    int status = link_proc(fd, directory, name);
+    *by_path = *by_path || status == 0;
+    if (status < 0 && errno == EPERM)
+        errno = ENOENT; /* the directory itself is gone */
+    return status;
+}
+
+int os_rename_new(int from_directory, const char *from, int directory, const char *name)
+{
+    return (int)syscall(SYS_renameat2, from_directory, from, directory, name, RENAME_WITHOUT_REPLACING);
+}

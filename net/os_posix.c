@@ -1,0 +1,167 @@
+/*
+ * os_posix.c - the same with POSIX.1-2008 alone.
+ */
+#include "net/os.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+const char os_kind[] = "poll";
+
+int os_poll_open(struct os_poll *p)
+{
+    *p = (struct os_poll){.fd = -1};
+    return 0;
+}
+
+void os_poll_close(struct os_poll *p)
+{
+    free(p->fds);
+    free(p->tags);
+    *p = (struct os_poll){.fd = -1};
+}
+
+static int grow(struct os_poll *p)
+{
+    size_t size = p->size > 0 ? p->size * 2 : 64;
+    struct pollfd *fds = realloc(p->fds, size * sizeof *fds);
+    if (fds == NULL)
+        return -1;
+    p->fds = fds;
+    void **tags = realloc(p->tags, size * sizeof *tags);
+    if (tags == NULL)
+        return -1;
+    p->tags = tags;
+    p->size = size;
+    return 0;
+}
+
+int os_poll_add(struct os_poll *p, int fd, void *tag)
+{
+    if (p->n == p->size && grow(p) < 0)
+        return -1;
+    p->fds[p->n] = (struct pollfd){.fd = fd, .events = POLLIN};
+    p->tags[p->n] = tag;
+    p->n++;
+    return 0;
+}
+
+static size_t find(const struct os_poll *p, int fd)
+{
+    size_t i = 0;
+    while (i < p->n && p->fds[i].fd != fd)
+        i++;
+    return i;
+}
+
+int os_poll_set(struct os_poll *p, int fd, void *tag, bool read, bool write)
+{
+    size_t i = find(p, fd);
+    if (i == p->n) {
+        errno = ENOENT;
+        return -1;
+    }
+    p->tags[i] = tag;
+    p->fds[i].events = (short)((read ? POLLIN : 0) | (write ? POLLOUT : 0));
+    return 0;
+}
+
+void os_poll_remove(struct os_poll *p, int fd, void *tag)
+{
+    (void)tag;
+    size_t i = find(p, fd);
+    if (i < p->n) {
+        p->n--;
+        p->fds[i] = p->fds[p->n];
+        p->tags[i] = p->tags[p->n];
+    }
+}
+
+void os_poll_closing(struct os_poll *p, int fd) { os_poll_remove(p, fd, NULL); }
+
+enum { WAIT_MAX = 60 * 60 * 1000 }; /* milliseconds to wait at once */
+
+int os_poll_wait(struct os_poll *p, void *ready[OS_READY_MAX], int64_t until, int64_t now)
+{
+    int64_t wait = until - now;
+    int milliseconds = until == INT64_MAX ? -1 : wait < 0 ? 0 : wait > WAIT_MAX ? WAIT_MAX : (int)wait;
+    int n = poll(p->fds, (nfds_t)p->n, milliseconds);
+    if (n < 0 && errno == EINTR)
+        n = poll(p->fds, (nfds_t)p->n, 0);
+    if (n < 0)
+        return -1;
+    size_t found = 0, start = p->turn++; /* so that the first ones do not starve the last */
+    for (size_t k = 0; k < p->n && found < (size_t)n && found < OS_READY_MAX; k++) {
+        size_t i = (start + k) % p->n;
+        if (p->fds[i].revents != 0)
+            ready[found++] = p->tags[i];
+    }
+    return (int)found;
+}
+
+int os_accept(int fd, struct sockaddr *address, socklen_t *length)
+{
+    int accepted = accept(fd, address, length);
+    if (accepted < 0)
+        return -1;
+    int flags = fcntl(accepted, F_GETFL);
+    if (flags < 0 || fcntl(accepted, F_SETFL, flags | O_NONBLOCK) < 0 || fcntl(accepted, F_SETFD, FD_CLOEXEC) < 0) {
+        int saved = errno;
+        (void)close(accepted);
+        errno = saved;
+        return -1;
+    }
+    return accepted;
+}
+
+void os_move_open(struct os_mover *m) { *m = (struct os_mover){false, {-1, -1}}; }
+
+void os_move_close(struct os_mover *m) { (void)m; }
+
+ssize_t os_move(struct os_mover *m, int from, int to, size_t n, int *error)
+{
+    (void)m, (void)from, (void)to, (void)n;
+    *error = 0;
+    return -1;
+}
+
+ssize_t os_discard(int fd, void *room, size_t n) { return recv(fd, room, n, 0); }
+
+int os_lock_directory_of(const char *path)
+{
+    (void)path;
+    return -1; /* POSIX locks no directory: of several that start within an instant, more than one may win */
+}
+
+int os_create_unnamed(int directory, mode_t mode)
+{
+    (void)directory, (void)mode;
+    errno = ENOTSUP;
+    return -1;
+}
+
+int os_name_unnamed(int fd, int directory, const char *name, bool *by_path)
+{
+    (void)fd, (void)directory, (void)name, (void)by_path;
+    errno = ENOTSUP;
+    return -1;
+}
+
+/* The name is taken first, by an empty file, which the rename then replaces. */
+int os_rename_new(int from_directory, const char *from, int directory, const char *name)
+{
+    int fd = openat(directory, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return -1;
+    (void)close(fd);
+    if (renameat(from_directory, from, directory, name) == 0)
+        return 0;
+    int saved = errno;
+    (void)unlinkat(directory, name, 0);
+    errno = saved;
+    return -1;
+}

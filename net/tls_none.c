@@ -1,0 +1,33 @@
+/*
+ * tls_none.c - a program without TLS.
+ */
+#include "net/tls.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+const char tls_kind[] = "without TLS";
+
+struct tls *tls_open(const struct tls_options *o, char *why, size_t size)
+{
+    (void)o;
+    (void)snprintf(why, size, "this fakesmtp was built without TLS; make TLS=openssl builds one with it");
+    return NULL;
+}
+
+/* The others need what tls_open() did not give. */
+void tls_close(struct tls *t) { (void)t; }
+
+const char *tls_ca(const struct tls *t, size_t *n)
+{
+    (void)t;
+    *n = 0;
+    return NULL;
+}
+
+int tls_start(struct tls *t, struct io_conn *c)
+{
+    (void)t, (void)c;
+    errno = ENOTSUP;
+    return -1;
+}

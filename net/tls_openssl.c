@@ -1,0 +1,686 @@
+/*
+ * tls_openssl.c - TLS through OpenSSL, 1.1.1 or 3.
+ *
+ * Nothing of OpenSSL is linked: tls_open() loads libssl, which brings libcrypto
+ * along, and looks up each function that is used here, so that a run without
+ * TLS neither pays for it nor needs it.  The headers give the types and the
+ * constants, and FUNCTIONS the names; much that looks like a function there is
+ * a macro, and has to be spelt out.
+ *
+ * A certificate that is made here lives in memory alone, and is its own issuer.
+ * It is no CA, as there are clients, those on webpki (Rust), that refuse one from
+ * a server.  It has no keyUsage: one without keyCertSign would forbid it to be
+ * its own issuer, and keyCertSign is for CAs alone (RFC 5280 4.2.1.3).
+ *
+ * What is hard: OpenSSL hands out a record at a time, and poll() knows only of
+ * the socket.  A read therefore goes on while a whole record fits in, so that
+ * none of it stays behind unseen.  An error or end found after some octets is
+ * kept for the next call.
+ */
+#include "net/tls.h"
+
+#include <arpa/inet.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <openssl/ec.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+const char tls_kind[] = "TLS by OpenSSL";
+
+/* ---- what differs between systems and versions ---- */
+
+#define QUOTE(x) #x
+#define TEXT(x) QUOTE(x)
+
+#if OPENSSL_VERSION_NUMBER >= 0x30000000L
+#define RELEASE TEXT(OPENSSL_SHLIB_VERSION)
+#define EOF_OPTION SSL_OP_IGNORE_UNEXPECTED_EOF /* the end of the connection is an end, not an error */
+#else
+#define RELEASE "1.1"
+#define EOF_OPTION 0 /* there it is SSL_ERROR_SYSCALL without an errno */
+#endif
+
+#ifdef __APPLE__
+#define LIBRARY "libssl." RELEASE ".dylib"
+#else
+#define LIBRARY "libssl.so." RELEASE
+#endif
+
+/* where it was when this was built, should the system not look there */
+#ifndef TLS_LIBDIR
+#define TLS_LIBDIR "/usr/lib"
+#endif
+
+/* the last is for systems that number it in their own way */
+static const char *const libraries[] = {LIBRARY, TLS_LIBDIR "/" LIBRARY, "libssl.so"};
+
+enum {
+    RECORD = 16 * 1024, /* octets of a record at most; RFC 8446 5.1 */
+    DAY = 24 * 60 * 60,
+    VALID_DAYS = 820, /* clients refuse more than 825 */
+    SKEW_DAYS = 1,    /* of which are past, for clients whose clock is behind */
+    SERIAL = 16,      /* octets; RFC 5280 4.1.2.2 allows 20 */
+    DNS_MAX = 253,
+};
+
+/* ---- OpenSSL's functions ---- */
+
+#define FUNCTIONS(F) \
+    F(OpenSSL_version_num) \
+    F(TLS_server_method) \
+    F(SSL_CTX_new) \
+    F(SSL_CTX_free) \
+    F(SSL_CTX_ctrl) \
+    F(SSL_CTX_set_options) \
+    F(SSL_CTX_set_num_tickets) \
+    F(SSL_CTX_set_default_passwd_cb) \
+    F(SSL_CTX_use_certificate_chain_file) \
+    F(SSL_CTX_use_certificate) \
+    F(SSL_CTX_use_PrivateKey) \
+    F(SSL_CTX_check_private_key) \
+    F(SSL_new) \
+    F(SSL_free) \
+    F(SSL_set_rfd) \
+    F(SSL_set_wfd) \
+    F(SSL_set_accept_state) \
+    F(SSL_do_handshake) \
+    F(SSL_is_init_finished) \
+    F(SSL_read_ex) \
+    F(SSL_write_ex) \
+    F(SSL_shutdown) \
+    F(SSL_get_error) \
+    F(SSL_get_version) \
+    F(SSL_alert_desc_string_long) \
+    F(ERR_clear_error) \
+    F(ERR_peek_error) \
+    F(ERR_reason_error_string) \
+    F(BIO_new) \
+    F(BIO_new_file) \
+    F(BIO_s_mem) \
+    F(BIO_ctrl) \
+    F(BIO_free) \
+    F(PEM_read_bio_PrivateKey) \
+    F(PEM_write_bio_X509) \
+    F(RAND_bytes) \
+    F(EVP_PKEY_CTX_new_id) \
+    F(EVP_PKEY_CTX_ctrl) \
+    F(EVP_PKEY_CTX_free) \
+    F(EVP_PKEY_keygen_init) \
+    F(EVP_PKEY_keygen) \
+    F(EVP_PKEY_free) \
+    F(EVP_sha256) \
+    F(X509_new) \
+    F(X509_free) \
+    F(X509_set_version) \
+    F(X509_get_serialNumber) \
+    F(X509_getm_notBefore) \
+    F(X509_getm_notAfter) \
+    F(X509_gmtime_adj) \
+    F(X509_set_pubkey) \
+    F(X509_set_subject_name) \
+    F(X509_set_issuer_name) \
+    F(X509_sign) \
+    F(X509_NAME_new) \
+    F(X509_NAME_free) \
+    F(X509_NAME_add_entry_by_txt) \
+    F(X509_add_ext) \
+    F(X509_add1_ext_i2d) \
+    F(X509_EXTENSION_free) \
+    F(X509V3_set_ctx) \
+    F(X509V3_EXT_conf_nid) \
+    F(ASN1_STRING_type_new) \
+    F(ASN1_STRING_set) \
+    F(ASN1_STRING_free) \
+    F(GENERAL_NAME_new) \
+    F(GENERAL_NAME_free) \
+    F(GENERAL_NAME_set0_value) \
+    F(GENERAL_NAMES_new) \
+    F(GENERAL_NAMES_free) \
+    F(OPENSSL_sk_push)
+
+/* A pointer to each, by its own name and of the type that its header declares. */
+struct functions {
+#define DECLARE(name) __typeof__(&(name)) name;
+    FUNCTIONS(DECLARE)
+};
+
+static const struct {
+    const char *name;
+    size_t at;
+} names[] = {
+#define PLACE(name) {#name, offsetof(struct functions, name)},
+    FUNCTIONS(PLACE)};
+
+struct tls {
+    struct functions f;
+    void *library;
+    SSL_CTX *context;
+    BIO *ca; /* in memory: the certificate in PEM; NULL: not made here */
+};
+
+/* Of a connection. */
+struct session {
+    const struct functions *f;
+    SSL *ssl;
+    bool ended;                  /* nothing more will be read */
+    bool broken;                 /* not even a goodbye can be said */
+    int read_error, write_error; /* 0, or what every further call gives in errno */
+};
+
+static int load(struct tls *t, char *why, size_t size)
+{
+    for (size_t i = 0; t->library == NULL && i < sizeof libraries / sizeof libraries[0]; i++) {
+        t->library = dlopen(libraries[i], RTLD_NOW | RTLD_LOCAL);
+        if (t->library == NULL && i == 0)
+            (void)snprintf(why, size, "%s cannot be loaded: %s", libraries[i], dlerror());
+    }
+    if (t->library == NULL)
+        return -1;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        void *symbol = dlsym(t->library, names[i].name);
+        if (symbol == NULL) {
+            (void)snprintf(why, size, "%s cannot be used: it lacks %s", LIBRARY, names[i].name);
+            return -1;
+        }
+        memcpy((char *)&t->f + names[i].at, &symbol, sizeof symbol);
+    }
+    unsigned long found = t->f.OpenSSL_version_num() >> 28, built = (unsigned long)OPENSSL_VERSION_NUMBER >> 28;
+    if (found != built)
+        (void)snprintf(why, size, "this fakesmtp was built for OpenSSL %lu, and found OpenSSL %lu", built, found);
+    return found == built ? 0 : -1;
+}
+
+/* The first error is the cause, later ones tell through whom it came. */
+static const char *reason(const struct functions *f)
+{
+    const char *text = f->ERR_reason_error_string(f->ERR_peek_error());
+    return text != NULL ? text : "OpenSSL does not say why";
+}
+
+static int set_up(struct tls *t)
+{
+    const struct functions *f = &t->f;
+    t->context = f->SSL_CTX_new(f->TLS_server_method());
+    if (t->context == NULL || f->SSL_CTX_ctrl(t->context, SSL_CTRL_SET_MIN_PROTO_VERSION, TLS1_2_VERSION, NULL) != 1 ||
+        f->SSL_CTX_set_num_tickets(t->context, 0) != 1)
+        return -1;
+    (void)f->SSL_CTX_set_options(t->context,
+                                 SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET | EOF_OPTION);
+    (void)f->SSL_CTX_ctrl(t->context, SSL_CTRL_SET_SESS_CACHE_MODE, SSL_SESS_CACHE_OFF, NULL);
+    (void)f->SSL_CTX_ctrl(
+        t->context, SSL_CTRL_MODE,
+        SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS, NULL);
+    return 0;
+}
+
+/* ---- a certificate from files ---- */
+
+static int check_file(const char *path, char *why, size_t size)
+{
+    struct stat st;
+    int error = access(path, R_OK) < 0 || stat(path, &st) < 0 ? errno : S_ISDIR(st.st_mode) ? EISDIR : 0;
+    if (error != 0)
+        (void)snprintf(why, size, "%s: %s", path, strerror(error));
+    return error != 0 ? -1 : 0;
+}
+
+static bool lacks_pem(const struct functions *f)
+{
+    unsigned long error = f->ERR_peek_error();
+    return ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
+}
+
+/* Has the form of OpenSSL's pem_password_cb.  Its own would ask at the terminal. */
+static int refuse_passphrase(char *passphrase, int size, int writing, void *asked)
+{
+    (void)passphrase, (void)size, (void)writing;
+    if (asked != NULL)
+        *(bool *)asked = true;
+    return -1;
+}
+
+static int use_certificate(struct tls *t, const char *path, char *why, size_t size)
+{
+    const struct functions *f = &t->f;
+    if (check_file(path, why, size) < 0)
+        return -1;
+    f->SSL_CTX_set_default_passwd_cb(t->context, refuse_passphrase);
+    if (f->SSL_CTX_use_certificate_chain_file(t->context, path) == 1)
+        return 0;
+    if (lacks_pem(f))
+        (void)snprintf(why, size, "%s holds no certificate in PEM, with a line -----BEGIN CERTIFICATE-----", path);
+    else
+        (void)snprintf(why, size, "the certificate in %s cannot be used: %s", path, reason(f));
+    return -1;
+}
+
+static EVP_PKEY *read_key(const struct functions *f, const char *path, char *why, size_t size)
+{
+    if (check_file(path, why, size) < 0)
+        return NULL;
+    bool asked = false;
+    BIO *file = f->BIO_new_file(path, "r");
+    EVP_PKEY *key = file != NULL ? f->PEM_read_bio_PrivateKey(file, NULL, refuse_passphrase, &asked) : NULL;
+    if (key == NULL && asked)
+        (void)snprintf(why, size,
+                       "the key in %s is encrypted, and nobody is asked for a passphrase; "
+                       "openssl pkey -in %s -out FILE decrypts it",
+                       path, path);
+    else if (key == NULL)
+        (void)snprintf(why, size, "%s holds no key that can be read, in PEM with a line -----BEGIN PRIVATE KEY-----",
+                       path);
+    (void)f->BIO_free(file);
+    return key;
+}
+
+static int use_files(struct tls *t, const char *cert, const char *key_path, char *why, size_t size)
+{
+    const struct functions *f = &t->f;
+    struct stat st;
+    if (strcmp(cert, key_path) == 0 && stat(cert, &st) == 0 && S_ISFIFO(st.st_mode)) {
+        (void)snprintf(why, size, "%s can be read only once: give a file, or the key with --key", cert);
+        return -1;
+    }
+    if (use_certificate(t, cert, why, size) < 0)
+        return -1;
+    f->ERR_clear_error();
+    EVP_PKEY *key = read_key(f, key_path, why, size);
+    if (key == NULL)
+        return -1;
+    bool fits = f->SSL_CTX_use_PrivateKey(t->context, key) == 1 && f->SSL_CTX_check_private_key(t->context) == 1;
+    if (!fits)
+        (void)snprintf(why, size, "the key in %s is not that of the first certificate in %s", key_path, cert);
+    f->EVP_PKEY_free(key);
+    return fits ? 0 : -1;
+}
+
+/* ---- a certificate that is made ---- */
+
+static EVP_PKEY *make_key(const struct functions *f)
+{
+    EVP_PKEY *key = NULL;
+    EVP_PKEY_CTX *context = f->EVP_PKEY_CTX_new_id(EVP_PKEY_EC, NULL);
+    if (context == NULL || f->EVP_PKEY_keygen_init(context) != 1 ||
+        f->EVP_PKEY_CTX_ctrl(context, EVP_PKEY_EC, EVP_PKEY_OP_KEYGEN | EVP_PKEY_OP_PARAMGEN,
+                             EVP_PKEY_CTRL_EC_PARAMGEN_CURVE_NID, NID_X9_62_prime256v1, NULL) != 1 ||
+        f->EVP_PKEY_keygen(context, &key) != 1)
+        key = NULL;
+    f->EVP_PKEY_CTX_free(context);
+    return key;
+}
+
+static int add_name(const struct functions *f, GENERAL_NAMES *to, int type, const void *octets, size_t n)
+{
+    GENERAL_NAME *name = f->GENERAL_NAME_new();
+    ASN1_STRING *value = f->ASN1_STRING_type_new(type == GEN_DNS ? V_ASN1_IA5STRING : V_ASN1_OCTET_STRING);
+    if (name != NULL && value != NULL && f->ASN1_STRING_set(value, octets, (int)n) == 1) {
+        f->GENERAL_NAME_set0_value(name, type, value);
+        value = NULL;
+        if (f->OPENSSL_sk_push((OPENSSL_STACK *)to, name) > 0)
+            return 0;
+    }
+    f->ASN1_STRING_free(value);
+    f->GENERAL_NAME_free(name);
+    return -1;
+}
+
+static const unsigned char loopback4[4] = {127, 0, 0, 1}, loopback6[16] = {[15] = 1};
+
+/* An address, which may be a literal as in RFC 5321 4.1.3.  Returns its octets, 0 if it is none. */
+static size_t read_address(const char *text, unsigned char octets[16])
+{
+    char inner[INET6_ADDRSTRLEN];
+    size_t n = strlen(text);
+    if (n > 1 && text[0] == '[' && text[n - 1] == ']') {
+        text++, n -= 2;
+        if (strncasecmp(text, "IPv6:", 5) == 0)
+            text += 5, n -= 5;
+    }
+    if (n >= sizeof inner)
+        return 0;
+    memcpy(inner, text, n);
+    inner[n] = '\0';
+    return inet_pton(AF_INET, inner, octets) == 1 ? 4 : inet_pton(AF_INET6, inner, octets) == 1 ? 16 : 0;
+}
+
+/* The length of a name that a certificate can have, without a dot at its end; 0 of anything else. */
+static size_t measure_name(const char *name)
+{
+    size_t n = 0;
+    while (name[n] > ' ' && name[n] <= '~' && strchr("[]:", name[n]) == NULL)
+        n++;
+    if (name[n] != '\0')
+        return 0;
+    if (n > 0 && name[n - 1] == '.')
+        n--;
+    return n <= DNS_MAX ? n : 0;
+}
+
+/* What cannot be in a certificate is left out, and what is there already. */
+static int add_host(const struct functions *f, GENERAL_NAMES *to, const char *host)
+{
+    unsigned char octets[16];
+    size_t n = read_address(host, octets);
+    if (n > 0) {
+        bool known = memcmp(octets, n == 4 ? loopback4 : loopback6, n) == 0;
+        return known ? 0 : add_name(f, to, GEN_IPADD, octets, n);
+    }
+    n = measure_name(host);
+    bool known = n == strlen("localhost") && strncasecmp(host, "localhost", n) == 0;
+    return n == 0 || known ? 0 : add_name(f, to, GEN_DNS, host, n);
+}
+
+static int add_names(const struct functions *f, X509 *x, const char *host)
+{
+    GENERAL_NAMES *all = f->GENERAL_NAMES_new();
+    bool done = all != NULL && add_name(f, all, GEN_DNS, "localhost", strlen("localhost")) == 0 &&
+                add_name(f, all, GEN_IPADD, loopback4, sizeof loopback4) == 0 &&
+                add_name(f, all, GEN_IPADD, loopback6, sizeof loopback6) == 0 &&
+                (host == NULL || add_host(f, all, host) == 0) &&
+                f->X509_add1_ext_i2d(x, NID_subject_alt_name, all, 0, X509V3_ADD_DEFAULT) == 1;
+    f->GENERAL_NAMES_free(all);
+    return done ? 0 : -1;
+}
+
+static int add_extensions(const struct functions *f, X509 *x)
+{
+    static const struct {
+        int nid;
+        const char *value;
+    } extensions[] = {
+        {NID_basic_constraints, "critical,CA:FALSE"},
+        {NID_ext_key_usage, "serverAuth"},
+        {NID_subject_key_identifier, "hash"},
+        {NID_authority_key_identifier, "keyid:always"}, /* after the one that it is taken from */
+    };
+    X509V3_CTX context;
+    f->X509V3_set_ctx(&context, x, x, NULL, NULL, 0);
+    X509V3_set_ctx_nodb(&context);
+    for (size_t i = 0; i < sizeof extensions / sizeof extensions[0]; i++) {
+        X509_EXTENSION *e = f->X509V3_EXT_conf_nid(NULL, &context, extensions[i].nid, extensions[i].value);
+        bool done = e != NULL && f->X509_add_ext(x, e, -1) == 1;
+        f->X509_EXTENSION_free(e);
+        if (!done)
+            return -1;
+    }
+    return 0;
+}
+
+static int set_serial(const struct functions *f, X509 *x)
+{
+    unsigned char octets[SERIAL];
+    if (f->RAND_bytes(octets, sizeof octets) != 1)
+        return -1;
+    octets[0] = (octets[0] & 0x3f) | 0x40; /* positive, without zeros in front */
+    return f->ASN1_STRING_set(f->X509_get_serialNumber(x), octets, sizeof octets) == 1 ? 0 : -1;
+}
+
+static int set_names(const struct functions *f, X509 *x)
+{
+    static const unsigned char common[] = "localhost";
+    X509_NAME *name = f->X509_NAME_new();
+    bool done = name != NULL && f->X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, common, -1, -1, 0) == 1 &&
+                f->X509_set_subject_name(x, name) == 1 && f->X509_set_issuer_name(x, name) == 1;
+    f->X509_NAME_free(name);
+    return done ? 0 : -1;
+}
+
+static int fill(const struct functions *f, X509 *x, EVP_PKEY *key, const char *host)
+{
+    const long before = -(long)SKEW_DAYS * DAY, after = (long)(VALID_DAYS - SKEW_DAYS) * DAY;
+    bool done = f->X509_set_version(x, 2 /* v3 */) == 1 && set_serial(f, x) == 0 && set_names(f, x) == 0 &&
+                f->X509_gmtime_adj(f->X509_getm_notBefore(x), before) != NULL &&
+                f->X509_gmtime_adj(f->X509_getm_notAfter(x), after) != NULL && f->X509_set_pubkey(x, key) == 1 &&
+                add_names(f, x, host) == 0 && add_extensions(f, x) == 0 && f->X509_sign(x, key, f->EVP_sha256()) > 0;
+    return done ? 0 : -1;
+}
+
+static int make_certificate(struct tls *t, const char *host, char *why, size_t size)
+{
+    const struct functions *f = &t->f;
+    EVP_PKEY *key = make_key(f);
+    X509 *x = f->X509_new();
+    t->ca = f->BIO_new(f->BIO_s_mem());
+    bool done = key != NULL && x != NULL && t->ca != NULL && fill(f, x, key, host) == 0 &&
+                f->PEM_write_bio_X509(t->ca, x) == 1 && f->SSL_CTX_use_certificate(t->context, x) == 1 &&
+                f->SSL_CTX_use_PrivateKey(t->context, key) == 1;
+    if (!done)
+        (void)snprintf(why, size, "no certificate can be made: %s", reason(f));
+    f->X509_free(x);
+    f->EVP_PKEY_free(key);
+    return done ? 0 : -1;
+}
+
+/* ---- opening and closing ---- */
+
+static int prepare(struct tls *t, const struct tls_options *o, char *why, size_t size)
+{
+    if (load(t, why, size) < 0)
+        return -1;
+    t->f.ERR_clear_error();
+    if (set_up(t) < 0) {
+        (void)snprintf(why, size, "OpenSSL cannot be set up: %s", reason(&t->f));
+        return -1;
+    }
+    if (o->cert != NULL)
+        return use_files(t, o->cert, o->key != NULL ? o->key : o->cert, why, size);
+    return make_certificate(t, o->hostname, why, size);
+}
+
+struct tls *tls_open(const struct tls_options *o, char *why, size_t size)
+{
+    struct tls *t = calloc(1, sizeof *t);
+    if (t == NULL) {
+        (void)snprintf(why, size, "%s", strerror(ENOMEM));
+        return NULL;
+    }
+    if (prepare(t, o, why, size) == 0)
+        return t;
+    tls_close(t);
+    return NULL;
+}
+
+void tls_close(struct tls *t)
+{
+    if (t == NULL)
+        return;
+    if (t->context != NULL)
+        t->f.SSL_CTX_free(t->context);
+    if (t->ca != NULL)
+        (void)t->f.BIO_free(t->ca);
+    if (t->library != NULL)
+        (void)dlclose(t->library);
+    free(t);
+}
+
+const char *tls_ca(const struct tls *t, size_t *n)
+{
+    char *pem = NULL;
+    *n = t->ca != NULL ? (size_t)t->f.BIO_ctrl(t->ca, BIO_CTRL_INFO, 0, &pem) : 0;
+    return pem;
+}
+
+/* ---- a connection ---- */
+
+/*
+ * Why an operation did not succeed: EAGAIN if it has to be waited for, 0 if the
+ * client has ended, else an error, after which no operation will.
+ */
+static int explain(struct io_conn *c, int status)
+{
+    struct session *s = c->state;
+    int error = errno, kind = s->f->SSL_get_error(s->ssl, status);
+    c->wants_write = kind == SSL_ERROR_WANT_WRITE;
+    switch (kind) {
+    case SSL_ERROR_WANT_READ:
+    case SSL_ERROR_WANT_WRITE:
+        return EAGAIN;
+    case SSL_ERROR_ZERO_RETURN:
+        return 0;
+    case SSL_ERROR_SYSCALL:
+        s->broken = true;
+        return error; /* 0: EOF_OPTION tells */
+    default:
+        s->broken = true;
+        return EPROTO;
+    }
+}
+
+/* What SSL_get_error() looks at has to be of the operation that comes next. */
+static void forget_errors(const struct session *s)
+{
+    s->f->ERR_clear_error();
+    errno = 0;
+}
+
+static void tell(const struct session *s, int error, char *why, size_t size)
+{
+    unsigned long cause = s->f->ERR_peek_error();
+    int number = ERR_GET_LIB(cause) == ERR_LIB_SSL ? ERR_GET_REASON(cause) : 0;
+    if (error == 0 || error == ECONNRESET || error == EPIPE)
+        (void)snprintf(why, size, "the client hung up");
+    else if (error != EPROTO)
+        (void)snprintf(why, size, "%s", strerror(error));
+    else if (number == SSL_R_WRONG_VERSION_NUMBER || number == SSL_R_HTTP_REQUEST ||
+             number == SSL_R_HTTPS_PROXY_REQUEST)
+        (void)snprintf(why, size, "the client sent no TLS");
+    else if (number == SSL_R_UNSUPPORTED_PROTOCOL)
+        (void)snprintf(why, size, "the client knows no TLS 1.2 or later");
+    else if (number >= SSL_AD_REASON_OFFSET)
+        (void)snprintf(why, size, "the client says: %s",
+                       s->f->SSL_alert_desc_string_long(number - SSL_AD_REASON_OFFSET));
+    else
+        (void)snprintf(why, size, "%s", reason(s->f));
+}
+
+static int handshake(struct io_conn *c, char *why, size_t size)
+{
+    struct session *s = c->state;
+    forget_errors(s);
+    int status = s->f->SSL_do_handshake(s->ssl);
+    if (status == 1) {
+        c->wants_write = false;
+        return 1;
+    }
+    int error = explain(c, status);
+    if (error == EAGAIN)
+        return 0;
+    s->broken = true;
+    tell(s, error, why, size);
+    return -1;
+}
+
+static ssize_t read_octets(struct io_conn *c, void *octets, size_t n)
+{
+    struct session *s = c->state;
+    size_t got = 0;
+    c->wants_write = false;
+    int error = s->read_error;
+    while (error == 0 && !s->ended && got < n && (got == 0 || n - got >= RECORD)) {
+        size_t part = 0;
+        forget_errors(s);
+        int status = s->f->SSL_read_ex(s->ssl, (char *)octets + got, n - got, &part);
+        if (status == 1) {
+            got += part;
+            continue;
+        }
+        error = explain(c, status);
+        s->ended = error == 0;
+        s->read_error = error != EAGAIN ? error : 0;
+        break;
+    }
+    if (got > 0 || s->ended || n == 0)
+        return (ssize_t)got;
+    errno = error;
+    return -1;
+}
+
+/*
+ * A record at a time, as OpenSSL does not tell how far it got with several.  One
+ * that could be written in part it keeps, and wants to be given again: whoever
+ * gave n octets in vain must not give fewer, or others, the next time.
+ */
+static ssize_t write_octets(struct io_conn *c, const void *octets, size_t n)
+{
+    struct session *s = c->state;
+    size_t put = 0;
+    c->wants_write = false;
+    int error = s->write_error;
+    while (error == 0 && put < n) {
+        size_t part = n - put < RECORD ? n - put : RECORD, done = 0;
+        forget_errors(s);
+        int status = s->f->SSL_write_ex(s->ssl, (const char *)octets + put, part, &done);
+        if (status == 1) {
+            put += done;
+            continue;
+        }
+        error = explain(c, status);
+        if (error == 0)
+            error = EPIPE;
+        s->write_error = error != EAGAIN ? error : 0;
+    }
+    if (put > 0 || n == 0)
+        return (ssize_t)put;
+    errno = error;
+    return -1;
+}
+
+static void end(struct io_conn *c)
+{
+    struct session *s = c->state;
+    if (s->broken || s->f->SSL_is_init_finished(s->ssl) != 1)
+        return;
+    forget_errors(s);
+    (void)s->f->SSL_shutdown(s->ssl);
+}
+
+static void close_session(struct io_conn *c)
+{
+    struct session *s = c->state;
+    s->f->SSL_free(s->ssl);
+    free(s);
+    c->state = NULL;
+}
+
+static const char *version(const struct io_conn *c)
+{
+    const struct session *s = c->state;
+    return s->f->SSL_get_version(s->ssl);
+}
+
+int tls_start(struct tls *t, struct io_conn *c)
+{
+    static const struct io_transport transport = {.handshake = handshake,
+                                                  .read = read_octets,
+                                                  .write = write_octets,
+                                                  .end = end,
+                                                  .close = close_session,
+                                                  .version = version};
+    const struct functions *f = &t->f;
+    struct session *s = calloc(1, sizeof *s);
+    SSL *ssl = s != NULL ? f->SSL_new(t->context) : NULL;
+    if (ssl == NULL || f->SSL_set_rfd(ssl, c->in) != 1 || f->SSL_set_wfd(ssl, c->out) != 1) {
+        f->SSL_free(ssl);
+        free(s);
+        errno = ENOMEM;
+        return -1;
+    }
+    f->SSL_set_accept_state(ssl);
+    *s = (struct session){.f = f, .ssl = ssl};
+    c->transport = &transport;
+    c->state = s;
+    c->wants_write = false;
+    return 0;
+}

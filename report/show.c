@@ -1,0 +1,172 @@
+/*
+ * show.c - everything that is said to people.
+ *
+ * Each line leaves in one write(2), so that lines of several processes do not
+ * mix.  The last lines of the dialogue are kept raw, and cut, as most runs end
+ * well and nobody will read them; they are escaped when they are printed.
+ */
+#include "report/show.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/visible.h"
+
+void show_open(struct show *s, bool quiet, bool dialogue)
+{
+    memset(s, 0, sizeof *s);
+    s->quiet = quiet;
+    s->dialogue = dialogue;
+    s->terminal = isatty(STDERR_FILENO) == 1;
+    const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+    s->colour = s->terminal && (no_color == NULL || *no_color == '\0') && (term == NULL || strcmp(term, "dumb") != 0);
+}
+
+enum { PATIENCE = 500 /* milliseconds */ };
+
+/* A signal (the time limit brings one) ends a wait for a reader; then he has a moment, or what he does not take is
+   left out. */
+static void print(struct show *s, const char *text, size_t n)
+{
+    struct pollfd fd = {.fd = STDERR_FILENO, .events = POLLOUT};
+    while (n > 0) {
+        if (s->stuck) {
+            int ready = poll(&fd, 1, s->deaf ? 0 : PATIENCE);
+            s->deaf = ready <= 0;
+            if (ready <= 0)
+                return;
+        }
+        ssize_t put = write(STDERR_FILENO, text, n);
+        s->stuck = s->stuck || (put < 0 && (errno == EINTR || errno == EAGAIN));
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0)
+            return; /* nobody is left to be told */
+        text += put;
+        n -= (size_t)put;
+    }
+}
+
+/* ---- escapes ---- */
+
+/* What stands for the n octets at p; returns its length, at most 16. */
+static size_t escape_one(char *out, const char *p, size_t n, bool visible)
+{
+    static const char digits[] = "0123456789abcdef";
+    if (visible && *p != '\\') {
+        memcpy(out, p, n);
+        return n;
+    }
+    if (*p == '\\') {
+        memcpy(out, "\\\\", 2);
+        return 2;
+    }
+    for (size_t i = 0; i < n; i++) {
+        out[i * 4] = '\\';
+        out[i * 4 + 1] = 'x';
+        out[i * 4 + 2] = digits[(unsigned char)p[i] >> 4];
+        out[i * 4 + 3] = digits[(unsigned char)p[i] & 15];
+    }
+    return n * 4;
+}
+
+size_t show_escape(char *out, size_t size, struct span text)
+{
+    static const char more[] = "...";
+    size_t n = 0, safe = 0; /* safe: where "..." still fits */
+    while (text.n > 0) {
+        bool visible;
+        size_t length = visible_take(text, &visible);
+        char one[16];
+        size_t k = escape_one(one, text.p, length, visible);
+        if (n + k + 1 > size) {
+            memcpy(out + safe, more, sizeof more);
+            return safe + sizeof more - 1;
+        }
+        memcpy(out + n, one, k);
+        n += k;
+        if (n + sizeof more <= size)
+            safe = n;
+        span_skip(&text, length);
+    }
+    out[n] = '\0';
+    return n;
+}
+
+/* ---- lines ---- */
+
+void show_status(struct show *s, const char *text)
+{
+    if (!s->terminal || s->quiet || (*text == '\0' && !s->status))
+        return;
+    char line[128];
+    int n = snprintf(line, sizeof line, "\r%s\x1b[K", text);
+    if (n > 0 && (size_t)n < sizeof line)
+        print(s, line, (size_t)n);
+    s->status = *text != '\0';
+}
+
+void show_line(struct show *s, const char *format, ...)
+{
+    char line[SHOW_LINE_MAX];
+    int n = snprintf(line, sizeof line, "fakesmtp: ");
+    va_list arguments;
+    va_start(arguments, format);
+    int rest = vsnprintf(line + n, sizeof line - (size_t)n - 1, format, arguments);
+    va_end(arguments);
+    if (rest < 0)
+        return;
+    size_t length = strlen(line);
+    line[length++] = '\n';
+    show_status(s, "");
+    print(s, line, length);
+}
+
+size_t show_format(char *out, size_t size, uint64_t session, char who, struct span text, bool colour)
+{
+    char shown[SHOW_LINE_MAX - 64];
+    const char *start = !colour ? "" : who == 'C' ? "\x1b[36m" : who == 'S' ? "\x1b[32m" : "\x1b[33m";
+    (void)show_escape(shown, sizeof shown, text);
+    int n = snprintf(out, size, "%ju %s%c:%s %s\n", (uintmax_t)session, start, who, colour ? "\x1b[0m" : "", shown);
+    return n < 0 ? 0 : (size_t)n < size ? (size_t)n : size - 1;
+}
+
+static void print_dialogue(struct show *s, uint64_t session, char who, struct span text)
+{
+    char line[SHOW_LINE_MAX];
+    size_t n = show_format(line, sizeof line, session, who, text, s->colour);
+    show_status(s, "");
+    print(s, line, n);
+}
+
+void show_dialogue(struct show *s, uint64_t session, char who, struct span text)
+{
+    if (s->dialogue) {
+        print_dialogue(s, session, who, text);
+        return;
+    }
+    struct show_line *l = &s->tail[s->lines++ % SHOW_TAIL_LINES];
+    l->session = session;
+    l->who = who;
+    l->n = (unsigned char)(text.n < SHOW_TAIL_MAX ? text.n : SHOW_TAIL_MAX);
+    memcpy(l->text, text.p, l->n);
+    if (text.n > SHOW_TAIL_MAX)
+        memcpy(l->text + SHOW_TAIL_MAX - 3, "...", 3);
+}
+
+void show_tail(struct show *s)
+{
+    if (s->quiet || s->lines == 0)
+        return;
+    uint64_t first = s->lines > SHOW_TAIL_LINES ? s->lines - SHOW_TAIL_LINES : 0;
+    show_line(s, "the %s of the dialogue:", first > 0 ? "end" : "whole");
+    for (uint64_t i = first; i < s->lines; i++) {
+        const struct show_line *l = &s->tail[i % SHOW_TAIL_LINES];
+        print_dialogue(s, l->session, l->who, (struct span){l->text, l->n});
+    }
+}

@@ -1,0 +1,153 @@
+/*
+ * trace.c - what is said in a session, as lines of the dialogue.
+ *
+ * A transcript is to be compared with one of another run.  So sizes of mail are
+ * left out of it: a Date or a Message-ID of another length would change them.
+ */
+#include "report/trace.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+enum { LINE_MAX_OCTETS = 200, AUTH_SHOWN = 40 /* octets of a command whose rest is secret */ };
+
+static void write_transcript(struct trace *t, uint64_t session, char who, struct span text)
+{
+    char line[SHOW_LINE_MAX];
+    if (t->transcript == NULL)
+        return;
+    size_t n = show_format(line, sizeof line, session, who, text, false);
+    bool good = fwrite(line, 1, n, t->transcript) == n && fflush(t->transcript) == 0;
+    if (!good && t->error == 0)
+        t->error = errno;
+}
+
+static void both(struct trace *t, uint64_t session, char who, struct span text)
+{
+    show_dialogue(t->show, session, who, text);
+    write_transcript(t, session, who, text);
+}
+
+/* A line of ours about the client, with a number in it; the transcript has the other one.  No printf(): it is there for
+   each message, and mostly nobody reads it. */
+static void note(struct trace *t, uint64_t session, const char *before, uint64_t n, const char *behind,
+                 const char *transcript)
+{
+    char line[LINE_MAX_OCTETS];
+    char digits[20], *end = digits + sizeof digits;
+    const struct span pieces[] = {span_of(before), span_between(ascii_put_number(end, n), end), span_of(behind)};
+    size_t length = 0;
+    for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
+        memcpy(line + length, pieces[i].p, pieces[i].n);
+        length += pieces[i].n;
+    }
+    show_dialogue(t->show, session, 'C', (struct span){line, length});
+    write_transcript(t, session, 'C', span_of(transcript));
+}
+
+/* What is secret is shown as its length. */
+static void trace_auth(struct trace *t, uint64_t session, const struct smtp_event *e)
+{
+    char text[LINE_MAX_OCTETS];
+    int shown = e->line.n < AUTH_SHOWN ? (int)e->line.n : AUTH_SHOWN;
+    int n = snprintf(text, sizeof text, "%.*s%s(%d octets)", shown, e->line.p, shown > 0 ? " " : "", e->hidden);
+    if (n > 0)
+        both(t, session, 'C', (struct span){text, (size_t)n});
+}
+
+/* Copies a command, with the number behind this word left out; returns its length. */
+static size_t leave_out(char *out, size_t size, struct span line, const char *word)
+{
+    size_t n = 0;
+    while (line.n > 0 && n + 1 < size) {
+        bool here = span_starts(line, word) && line.n > strlen(word) && ascii_is_digit(line.p[strlen(word)]);
+        size_t k = here ? strlen(word) : 1;
+        for (size_t i = 0; i < k && n + 1 < size; i++)
+            out[n++] = line.p[i];
+        span_skip(&line, k);
+        if (!here)
+            continue;
+        out[n++] = '#';
+        while (line.n > 0 && ascii_is_digit(*line.p))
+            span_skip(&line, 1);
+    }
+    return n;
+}
+
+static void trace_command(struct trace *t, uint64_t session, const struct smtp_event *e)
+{
+    char text[SHOW_LINE_MAX];
+    show_dialogue(t->show, session, 'C', e->line);
+    if (t->transcript == NULL)
+        return;
+    bool sized = e->type == SMTP_MAIL || e->type == SMTP_BDAT;
+    size_t n = sized ? leave_out(text, sizeof text, e->line, e->type == SMTP_MAIL ? " SIZE=" : "BDAT ") : 0;
+    write_transcript(t, session, 'C', sized ? (struct span){text, n} : e->line);
+}
+
+void trace_client(struct trace *t, uint64_t session, const struct smtp_event *e)
+{
+    if (t->unseen)
+        return;
+    if (e->type == SMTP_EOM && e->recipient <= 1 && !e->last) {
+        note(t, session, "(", e->size, " octets of mail data)", "(mail data)");
+        both(t, session, 'C', span_of("."));
+    } else if (e->hidden > 0 && e->line.p != NULL) {
+        trace_auth(t, session, e);
+    } else if (e->line.p != NULL) {
+        trace_command(t, session, e);
+    } else if (e->type == SMTP_UNKNOWN || e->type == SMTP_AUTH) {
+        note(t, session, "(a line of ", e->size, " octets)", "(a line that is too long)");
+    }
+    if (e->type == SMTP_STARTTLS && e->code < 400 && e->size > 0)
+        note(t, session, "(", e->size, " octets behind it, dropped)", "(octets behind it, dropped)");
+}
+
+/* How long the first line is, without its end. */
+static size_t line_length(struct span t)
+{
+    const char *end = t.p + t.n, *cr = t.p;
+    while ((cr = memchr(cr, '\r', (size_t)(end - cr))) != NULL && (cr + 1 == end || cr[1] != '\n'))
+        cr++;
+    return cr != NULL ? (size_t)(cr - t.p) : t.n;
+}
+
+void trace_reply(struct trace *t, uint64_t session, struct span reply, bool masked)
+{
+    if (t->unseen)
+        return;
+    while (reply.n > 0) {
+        size_t n = line_length(reply);
+        show_dialogue(t->show, session, 'S', (struct span){reply.p, n});
+        write_transcript(t, session, 'S', masked ? span_of("334 (challenge)") : (struct span){reply.p, n});
+        span_skip(&reply, n + 2 <= reply.n ? n + 2 : reply.n);
+    }
+}
+
+void trace_rule(struct trace *t, uint64_t session, const struct rule *r)
+{
+    static const char *const words[] = {[RULES_DROP] = "(drop)", [RULES_RESET] = "(reset)", [RULES_STALL] = "(stall)"};
+    char text[LINE_MAX_OCTETS];
+    if (r->delay > 0) {
+        (void)snprintf(text, sizeof text, "(delay of %jd ms)", (intmax_t)r->delay);
+        both(t, session, 'S', span_of(text));
+    }
+    if (r->action > RULES_REPLY)
+        both(t, session, 'S', span_of(words[r->action]));
+}
+
+void trace_problem(struct trace *t, uint64_t session, enum problem problem)
+{
+    char text[PROBLEM_TEXT_MAX];
+    if (!t->show->dialogue)
+        return;
+    show_dialogue(t->show, session, '!', (struct span){text, problem_text(problem, text)});
+}
+
+void trace_tls(struct trace *t, uint64_t session, bool good, const char *what)
+{
+    char text[LINE_MAX_OCTETS];
+    (void)snprintf(text, sizeof text, good ? "(%s)" : "(no TLS: %s)", what);
+    both(t, session, 'S', span_of(text));
+}

@@ -1,0 +1,401 @@
+/*
+ * rules.c - misbehaving on purpose.
+ *
+ * The grammar, in one line a function:
+ *
+ *     rule     event [condition ...] ":" action
+ *     condition  pattern | "#" number | "%" number | "+" number
+ *     action     ["delay" time ","] ("drop" | "reset" | "stall" | code [text]) | "delay" time
+ *
+ * where a percentage is 1 to 100, and "+" is for body only.  The colon is the one
+ * right behind the event, or else the first one that a blank or the end follows,
+ * as a pattern may hold others (addresses of IPv6 do), or else the first.
+ */
+#include "serve/rules.h"
+
+#include <string.h>
+
+#include "base/number.h"
+
+/* ---- events ---- */
+
+/* What a pattern is held against. */
+enum argument { NO_ARGUMENT, ARGUMENT, RECIPIENTS };
+
+static const struct event {
+    const char *name;
+    enum smtp_event_type type;
+    enum argument argument;
+} events[] = {
+    {"connect", SMTP_CONNECT, ARGUMENT}, {"helo", SMTP_HELO, ARGUMENT},
+    {"ehlo", SMTP_HELO, ARGUMENT},       {"starttls", SMTP_STARTTLS, NO_ARGUMENT},
+    {"auth", SMTP_AUTH, ARGUMENT},       {"mail", SMTP_MAIL, ARGUMENT},
+    {"rcpt", SMTP_RCPT, ARGUMENT},       {"data", SMTP_DATA, RECIPIENTS},
+    {"bdat", SMTP_BDAT, RECIPIENTS},     {"body", SMTP_BODY, RECIPIENTS},
+    {"eom", SMTP_EOM, RECIPIENTS},       {"rset", SMTP_RSET, NO_ARGUMENT},
+    {"noop", SMTP_NOOP, ARGUMENT},       {"vrfy", SMTP_VRFY, ARGUMENT},
+    {"expn", SMTP_EXPN, ARGUMENT},       {"help", SMTP_HELP, ARGUMENT},
+    {"quit", SMTP_QUIT, NO_ARGUMENT},    {"unknown", SMTP_UNKNOWN, ARGUMENT},
+};
+enum { EVENTS = sizeof events / sizeof events[0] };
+
+static const struct event *find_event(struct span name)
+{
+    for (size_t i = 0; i < EVENTS; i++) {
+        if (span_is(name, events[i].name))
+            return &events[i];
+    }
+    return NULL;
+}
+
+/* ---- parsing ---- */
+
+/* What there is to be read, and where it went wrong. */
+struct reader {
+    const char *p;
+    const char *expected; /* NULL: nothing did */
+};
+
+/* Notes what was expected there; returns false. */
+static bool expect(struct reader *r, const char *at, const char *what)
+{
+    r->p = at;
+    r->expected = what;
+    return false;
+}
+
+static bool is_blank(char c) { return c == ' ' || c == '\t'; }
+
+static void skip_blanks(struct reader *r)
+{
+    while (is_blank(*r->p))
+        r->p++;
+}
+
+static struct span take_word(struct reader *r)
+{
+    const char *start = r->p;
+    while (ascii_is_letter(*r->p))
+        r->p++;
+    return span_between(start, r->p);
+}
+
+static bool parse_event(struct reader *r, struct rule *rule, const struct event **event)
+{
+    skip_blanks(r);
+    struct span word = take_word(r);
+    *event = find_event(word);
+    if (*event == NULL)
+        return expect(r, word.p,
+                      "an event: connect, helo, ehlo, starttls, auth, mail, rcpt, data, bdat, body, eom, rset, noop, "
+                      "vrfy, expn, help, quit or unknown");
+    rule->event = (*event)->type;
+    rule->extended = span_is(word, "ehlo");
+    if (*r->p != '\0' && *r->p != ':' && !is_blank(*r->p))
+        return expect(r, r->p, "a blank or the colon");
+    skip_blanks(r);
+    return true;
+}
+
+/* The colon between the event and the action, NULL if there is none. */
+static const char *find_colon(const char *p)
+{
+    const char *first = strchr(p, ':'), *colon = first;
+    bool whole = *p == ':' && (!is_blank(p[-1]) || p[1] == '\0' || is_blank(p[1]));
+    if (whole)
+        return p;
+    while (colon != NULL && colon[1] != '\0' && !is_blank(colon[1]))
+        colon = strchr(colon + 1, ':');
+    return colon != NULL ? colon : first;
+}
+
+static bool parse_number(struct reader *r, const char *end, uint64_t least, uint64_t most, uint64_t *value,
+                         const char *expected)
+{
+    const char *digits = ++r->p;
+    if (!number_take(&r->p, value) || *value < least || *value > most || (r->p != end && !is_blank(*r->p)))
+        return expect(r, digits, expected);
+    return true;
+}
+
+static bool parse_pattern(struct reader *r, const char *end, struct rule *rule, const struct event *event)
+{
+    const char *start = r->p;
+    while (r->p < end && !is_blank(*r->p))
+        r->p++;
+    if (rule->pattern.p != NULL)
+        return expect(r, start, "#N, %P or the colon, as there is a pattern already");
+    if (event->argument == NO_ARGUMENT)
+        return expect(r, start, "#N, %P or the colon, as this event has no argument for a pattern");
+    rule->pattern = span_between(start, r->p);
+    if (rule->pattern.n == 2 && memcmp(start, "\"\"", 2) == 0)
+        rule->pattern.n = 0; /* "" is the empty argument */
+    return true;
+}
+
+/* One thing between the event and the colon at end. */
+static bool parse_condition(struct reader *r, const char *end, struct rule *rule, const struct event *event)
+{
+    uint64_t percent;
+    bool counted = rule->first > 0 || rule->percent > 0;
+    switch (*r->p) {
+    case '#':
+        if (counted)
+            return expect(r, r->p, "one #N or %P only");
+        return parse_number(r, end, 1, UINT64_MAX, &rule->first, "how many times it applies, from 1 up");
+    case '%':
+        if (counted)
+            return expect(r, r->p, "one #N or %P only");
+        if (!parse_number(r, end, 1, 100, &percent, "a percentage from 1 to 100"))
+            return false;
+        rule->percent = (unsigned)percent;
+        return true;
+    case '+':
+        if (rule->event != SMTP_BODY)
+            return expect(r, r->p, "a pattern, #N, %P or the colon: +N is for body");
+        if (rule->after > 0)
+            return expect(r, r->p, "one +N only");
+        return parse_number(r, end, 0, UINT64_MAX, &rule->after, "a number of octets");
+    default:
+        return parse_pattern(r, end, rule, event);
+    }
+}
+
+static bool parse_conditions(struct reader *r, struct rule *rule, const struct event *event)
+{
+    const char *colon = find_colon(r->p);
+    if (colon == NULL)
+        return expect(r, r->p + strlen(r->p), "a colon, and what to do behind it");
+    for (skip_blanks(r); r->p < colon; skip_blanks(r)) {
+        if (!parse_condition(r, colon, rule, event))
+            return false;
+    }
+    if (rule->event == SMTP_BODY && rule->after == 0)
+        rule->after = 1;
+    r->p = colon + 1;
+    return true;
+}
+
+/* ---- replies ---- */
+
+static bool put(struct reader *r, struct rule *rule, const char *p, size_t n)
+{
+    if (rule->reply_n + n > sizeof rule->reply)
+        return expect(r, r->p, "a reply of at most 2048 octets, with its codes and line ends");
+    memcpy(rule->reply + rule->reply_n, p, n);
+    rule->reply_n += n;
+    return true;
+}
+
+/* An octet that is written as an escape; or \c at the end, which leaves the line open. */
+static bool put_escaped(struct reader *r, struct rule *rule, bool *open)
+{
+    const char *start = r->p++, *found = *r->p != '\0' ? strchr("rt\\", *r->p) : NULL;
+    char octet;
+    if (*r->p == 'c' && r->p[1] == '\0') {
+        r->p++;
+        *open = true;
+        return true;
+    }
+    if (found != NULL) {
+        octet = "\r\t\\"[found - "rt\\"];
+    } else if (*r->p == 'x' && ascii_is_hex(r->p[1]) && ascii_is_hex(r->p[2])) {
+        octet = (char)(ascii_hex_value(r->p[1]) << 4 | ascii_hex_value(r->p[2]));
+        r->p += 2;
+    } else {
+        return expect(r, start, "\\n, \\r, \\t, \\\\, \\x and two hexadecimal digits, or \\c at the end");
+    }
+    r->p++;
+    return put(r, rule, &octet, 1);
+}
+
+/* A line of the reply, up to "\n" or the end. */
+static bool put_line(struct reader *r, struct rule *rule, const char *code)
+{
+    const char *start = r->p, *end = start;
+    while (*end != '\0' && !(end[0] == '\\' && end[1] == 'n'))
+        end += end[0] == '\\' && end[1] != '\0' ? 2 : 1;
+    bool last = *end == '\0', open = false;
+    if (!put(r, rule, code, 3) || ((!last || end > start) && !put(r, rule, last ? " " : "-", 1)))
+        return false;
+    while (r->p < end) {
+        size_t n = strcspn(r->p, "\\");
+        n = n < (size_t)(end - r->p) ? n : (size_t)(end - r->p);
+        if (n == 0) {
+            if (!put_escaped(r, rule, &open))
+                return false;
+            continue;
+        }
+        if (!put(r, rule, r->p, n))
+            return false;
+        r->p += n;
+    }
+    return open || put(r, rule, "\r\n", 2);
+}
+
+static bool parse_reply(struct reader *r, struct rule *rule)
+{
+    const char *code = r->p;
+    uint64_t value;
+    bool good = number_take(&r->p, &value) && r->p - code == 3 && value >= 100;
+    if (!good || (*r->p != '\0' && !is_blank(*r->p)))
+        return expect(r, code, "a reply code of three digits, and its text behind a space");
+    rule->action = RULES_REPLY;
+    rule->code = (int)value;
+    if (*r->p != '\0')
+        r->p++;
+    while (put_line(r, rule, code)) {
+        if (*r->p == '\0')
+            return true;
+        r->p += strlen("\\n");
+    }
+    return false;
+}
+
+/* ---- actions ---- */
+
+static bool parse_last_word(struct reader *r, struct rule *rule)
+{
+    static const struct {
+        const char *name;
+        enum rules_action action;
+    } words[] = {{"drop", RULES_DROP}, {"reset", RULES_RESET}, {"stall", RULES_STALL}};
+    struct span word = take_word(r);
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (!span_is(word, words[i].name))
+            continue;
+        rule->action = words[i].action;
+        skip_blanks(r);
+        return *r->p == '\0' || expect(r, r->p, "nothing more");
+    }
+    return expect(r, word.p,
+                  rule->delay > 0 ? "a reply code and its text, drop, reset or stall"
+                                  : "a reply code and its text, drop, reset, stall or delay TIME");
+}
+
+static bool parse_delay(struct reader *r, struct rule *rule)
+{
+    r->p += strlen("delay");
+    skip_blanks(r);
+    const char *time = r->p;
+    if (!number_take_time(&r->p, &rule->delay) || rule->delay == 0)
+        return expect(r, time, "a time: 5s, 200ms, 1m");
+    skip_blanks(r);
+    if (*r->p == '\0')
+        return true;
+    if (*r->p != ',')
+        return expect(r, r->p, "a comma and what to do then, or nothing more");
+    r->p++;
+    skip_blanks(r);
+    return ascii_is_digit(*r->p) ? parse_reply(r, rule) : parse_last_word(r, rule);
+}
+
+static bool parse_action(struct reader *r, struct rule *rule)
+{
+    skip_blanks(r);
+    struct span rest = {r->p, strlen(r->p)};
+    if (span_starts(rest, "delay") && !ascii_is_letter(r->p[5]))
+        return parse_delay(r, rule);
+    return ascii_is_digit(*r->p) ? parse_reply(r, rule) : parse_last_word(r, rule);
+}
+
+const char *rules_parse(struct rule *rule, const char *text, const char **at)
+{
+    struct reader r = {text, NULL};
+    const struct event *event;
+    rule->text = text;
+    if (parse_event(&r, rule, &event) && parse_conditions(&r, rule, event))
+        (void)parse_action(&r, rule);
+    *at = r.p;
+    return r.expected;
+}
+
+/* ---- matching ---- */
+
+bool rules_glob(struct span pattern, struct span text)
+{
+    struct span star = {NULL, 0}, retry = {NULL, 0}; /* what is behind the last star, and where it was tried last */
+    for (;;) {
+        if (pattern.n > 0 && *pattern.p == '*') {
+            span_skip(&pattern, 1);
+            star = pattern;
+            retry = text;
+            continue;
+        }
+        if (pattern.n == 0 && text.n == 0)
+            return true;
+        bool quoted = pattern.n > 1 && *pattern.p == '\\';
+        const char *one = quoted ? pattern.p + 1 : pattern.p;
+        if (pattern.n > 0 && text.n > 0 && (ascii_lower(*one) == ascii_lower(*text.p) || (!quoted && *one == '?'))) {
+            span_skip(&pattern, quoted ? 2 : 1);
+            span_skip(&text, 1);
+            continue;
+        }
+        if (star.p == NULL || retry.n == 0)
+            return false;
+        span_skip(&retry, 1);
+        pattern = star;
+        text = retry;
+    }
+}
+
+static bool matches_recipient(const struct rule *r, const struct rules_occasion *o)
+{
+    const char *p = o->recipients;
+    for (uint64_t i = 0; i < o->n_recipients; i++, p += strlen(p) + 1) {
+        if (rules_glob(r->pattern, span_of(p)))
+            return true;
+    }
+    return false;
+}
+
+static bool matches_argument(const struct rule *r, const struct rules_occasion *o)
+{
+    if (r->pattern.p == NULL)
+        return true;
+    if (o->recipients != NULL)
+        return matches_recipient(r, o);
+    if (o->step != NULL && memchr(r->pattern.p, '/', r->pattern.n) != NULL)
+        return rules_glob(r->pattern, span_of(o->step));
+    return o->argument.p != NULL && rules_glob(r->pattern, o->argument);
+}
+
+/* splitmix64: a good draw from any seed. */
+static uint64_t draw(uint64_t *state)
+{
+    uint64_t x = *state += UINT64_C(0x9e3779b97f4a7c15);
+    x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+    return x ^ x >> 31;
+}
+
+/* Whether this is one of the times that it acts. */
+static bool has_its_turn(struct rule *r)
+{
+    r->applied++;
+    if (r->first > 0)
+        return r->applied <= r->first;
+    return r->percent == 0 || draw(&r->random) % 100 < r->percent;
+}
+
+struct rule *rules_find(struct rule *rules, size_t n, const struct rules_occasion *o)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct rule *r = &rules[i];
+        bool here = r->event == o->event && (!r->extended || o->extended) &&
+                    (r->event != SMTP_BODY || (o->before < r->after && r->after <= o->octets));
+        if (here && matches_argument(r, o) && has_its_turn(r)) {
+            r->fired++;
+            return r;
+        }
+    }
+    return NULL;
+}
+
+void rules_seed(struct rule *rules, size_t n, uint64_t seed)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint64_t state = seed + i;
+        rules[i].random = draw(&state);
+    }
+}

@@ -1,0 +1,372 @@
+/*
+ * server.c - the sessions of a run: who connects, whose turn it is, whose time
+ * is up.
+ *
+ * One thread, one readiness loop, no queue that grows: a session is read only
+ * when everything that its client sent before has been answered and the
+ * answers have gone.
+ */
+#include "serve/server.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "serve/session.h"
+
+enum {
+    ACCEPT_MAX = 64,    /* connections accepted in one step from one socket */
+    BACKLOG_MAX = 4096, /* connections let in at the end */
+    LOOKED_AT = 256,    /* descriptors, to see which are open: beyond these none is inherited, mostly */
+    PAGE = 4096,        /* octets */
+    RETRY = 100,        /* milliseconds until accepting is tried again where descriptors or memory ran out */
+};
+
+/* ---- accepting ---- */
+
+static void watch_listeners(struct server *v, bool listening)
+{
+    for (size_t i = 0; i < v->n_sources && v->listening; i++) {
+        struct server_source *source = &v->sources[i];
+        if (source->kind == SERVER_LISTENER)
+            (void)os_poll_set(&v->poll, source->fd, source, listening, false);
+    }
+}
+
+static void pause_accepting(struct server *v, int64_t until)
+{
+    v->paused = true;
+    v->resume_at = until;
+    watch_listeners(v, false);
+}
+
+static void resume_accepting(struct server *v)
+{
+    if (v->paused && v->open < v->room && v->now >= v->resume_at) {
+        v->paused = false;
+        watch_listeners(v, true);
+    }
+}
+
+/* Descriptors that run out are waited for, not asked for again and again. */
+static int accept_connections(struct server *v, struct server_source *source)
+{
+    int i = 0;
+    for (; i < ACCEPT_MAX && v->listening && !v->paused; i++) {
+        struct io_conn conn;
+        struct io_peer peer;
+        if (io_accept(source->fd, &conn, &peer) < 0) {
+            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+                pause_accepting(v, v->now + RETRY);
+            break;
+        }
+        (void)session_start(v, &conn, &peer, source->scheme);
+        if (v->open >= v->room)
+            pause_accepting(v, v->now);
+    }
+    return i;
+}
+
+static void stop_listening(struct server *v)
+{
+    for (size_t i = 0; i < v->n_sources && v->listening; i++) {
+        if (v->sources[i].kind == SERVER_LISTENER)
+            os_poll_remove(&v->poll, v->sources[i].fd, &v->sources[i]);
+    }
+    v->listening = false;
+    v->news = true;
+}
+
+/* The last of the sessions to be served has spoken: those who kept silent are not among them. */
+static void stop_at_max_sessions(struct server *v)
+{
+    if (!session_was_last(v) || !v->listening)
+        return;
+    stop_listening(v);
+    for (struct server_session *s = v->active.first, *after; s != NULL; s = after) {
+        after = s->after;
+        if (!s->spoken)
+            session_dismiss(v, s, "4.3.2", "No more connections are served");
+    }
+}
+
+/* ---- time ---- */
+
+/*
+ * When stopping, time is up for all; and for who does not take even the 421, a
+ * little later.  Nobody is silent whose octets have not been looked at yet: who
+ * had sent any by `asked` has been heard, if all_heard.
+ */
+static void dismiss_late(struct server *v, int64_t asked, bool all_heard)
+{
+    bool over = v->stopping && v->now >= v->grace, gone = v->stopping && v->now >= v->grace + SERVER_GRACE;
+    for (struct server_session *s = v->active.first, *after; s != NULL; s = after) {
+        after = s->after;
+        if (!over && (asked < s->deadline || !all_heard))
+            break;
+        if (gone || (!over && s->unsent != NULL))
+            session_drop(v, s);
+        else if (over)
+            session_dismiss(v, s, "4.3.2", "Closing down");
+        else
+            session_dismiss(v, s, "4.4.2", "You have been silent for too long");
+    }
+    for (struct server_session *s = v->held.first, *after; s != NULL && over; s = after) {
+        after = s->after;
+        session_dismiss(v, s, "4.3.2", "Closing down");
+    }
+    while (v->ending.first != NULL && v->now >= v->ending.first->deadline)
+        session_drop(v, v->ending.first);
+}
+
+/* Those whose time has come.  Who is held anew waits for the next step. */
+static void wake(struct server *v)
+{
+    struct server_session *last = v->held.last;
+    for (bool more = last != NULL; more && v->held.first != NULL && v->now >= v->held.first->due;) {
+        more = v->held.first != last;
+        session_wake(v, v->held.first);
+    }
+}
+
+static int64_t next_deadline(const struct server *v)
+{
+    int64_t next = INT64_MAX;
+    if (v->active.first != NULL)
+        next = !v->stopping ? v->active.first->deadline : v->now < v->grace ? v->grace : v->grace + SERVER_GRACE;
+    if (v->held.first != NULL && v->held.first->due < next)
+        next = v->held.first->due;
+    if (v->held.first != NULL && v->stopping && v->grace < next)
+        next = v->grace;
+    if (v->ending.first != NULL && v->ending.first->deadline < next)
+        next = v->ending.first->deadline;
+    if (v->paused && v->open < v->room && v->resume_at < next)
+        next = v->resume_at;
+    return next;
+}
+
+/* ---- the server ---- */
+
+/*
+ * Leaves a descriptor for the file of each session's message, and those that
+ * os_move() takes.  Others than ours may be open: poll() tells of all at once.
+ */
+static uint64_t count_room(const struct server *v)
+{
+    struct rlimit limit;
+    struct pollfd fds[LOOKED_AT];
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
+        return UINT64_MAX;
+    uint64_t most = (uint64_t)limit.rlim_cur, used = v->mover.usable ? OS_MOVE_TAKES : 0;
+    size_t n = most < LOOKED_AT ? (size_t)most : LOOKED_AT;
+    for (size_t i = 0; i < n; i++)
+        fds[i] = (struct pollfd){.fd = (int)i};
+    if (poll(fds, (nfds_t)n, 0) < 0)
+        return 1;
+    for (size_t i = 0; i < n; i++)
+        used += !(fds[i].revents & POLLNVAL);
+    return most > used + 4 ? (most - used) / 2 : 1;
+}
+
+/* Unlike that of any other run: the challenges made of it are not to come twice (RFC 2195 2), but no secret. */
+static uint64_t first_nonce(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return ((uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec) ^ (uint64_t)getpid() << 44;
+}
+
+int server_open(struct server *v, const struct server_options *o)
+{
+    *v = (struct server){.o = o, .listening = true};
+    os_move_open(&v->mover);
+    v->in = aligned_alloc(PAGE, SERVER_IN_SIZE); /* the system copies a quarter faster to it */
+    v->out = malloc(SERVER_OUT_SIZE);
+    if (os_poll_open(&v->poll) < 0 || v->in == NULL || v->out == NULL) {
+        server_close(v);
+        return -1;
+    }
+    v->now = io_now();
+    v->nonce = first_nonce();
+    return 0;
+}
+
+void server_close(struct server *v)
+{
+    while (v->active.first != NULL)
+        session_drop(v, v->active.first);
+    while (v->held.first != NULL)
+        session_drop(v, v->held.first);
+    while (v->ending.first != NULL)
+        session_drop(v, v->ending.first);
+    session_free_gone(v);
+    listing_close(&v->came);
+    os_poll_close(&v->poll);
+    os_move_close(&v->mover);
+    free(v->spare);
+    free(v->in);
+    free(v->out);
+    v->spare = NULL;
+    v->in = v->out = NULL;
+}
+
+static int add_source(struct server *v, enum server_source_kind kind, int fd, enum io_scheme scheme)
+{
+    if (v->n_sources == SERVER_SOURCES_MAX) {
+        errno = ENOSPC;
+        return -1;
+    }
+    struct server_source *source = &v->sources[v->n_sources];
+    *source = (struct server_source){kind, fd, scheme};
+    if (os_poll_add(&v->poll, fd, source) < 0)
+        return -1;
+    v->n_sources++;
+    return 0;
+}
+
+int server_listen(struct server *v, const struct io_listener *l)
+{
+    int status = 0;
+    for (size_t i = 0; i < l->n && status == 0; i++)
+        status = add_source(v, SERVER_LISTENER, l->fds[i], l->scheme);
+    return status;
+}
+
+int server_take_stdio(struct server *v, enum io_scheme scheme)
+{
+    struct io_conn conn;
+    struct io_peer peer;
+    if (io_take_stdio(&conn, &peer) < 0)
+        return -1;
+    return session_start(v, &conn, &peer, scheme) ? 0 : -1;
+}
+
+int server_watch(struct server *v, int fd) { return add_source(v, SERVER_WATCHED, fd, IO_SMTP); }
+
+static void serve_source(struct server *v, struct server_source *source)
+{
+    switch (source->kind) {
+    case SERVER_LISTENER:
+        (void)accept_connections(v, source);
+        break;
+    case SERVER_WATCHED:
+        v->watched = v->news = true;
+        break;
+    case SERVER_SESSION: {
+        struct server_session *s = (struct server_session *)(void *)source;
+        if (!s->gone)
+            session_serve(v, s);
+        break;
+    }
+    }
+}
+
+static int64_t microseconds(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* As os_poll_wait(); busily at first, where that is asked for: to wake up takes some machines longer than to answer. */
+static int wait_for_clients(struct server *v, void **ready, int64_t until)
+{
+    if (v->o->busy_poll == 0 || v->open == 0)
+        return os_poll_wait(&v->poll, ready, until, v->now);
+    int n;
+    int64_t end = microseconds() + v->o->busy_poll;
+    if (until < end / 1000)
+        end = until * 1000;
+    do
+        n = os_poll_wait(&v->poll, ready, v->now, v->now);
+    while (n == 0 && microseconds() < end);
+    return n != 0 ? n : os_poll_wait(&v->poll, ready, until, io_now());
+}
+
+/* Waits until the time `until` at the latest, and does what there is to be done.  As server_step(). */
+static int wait_and_serve(struct server *v, int64_t until)
+{
+    void *ready[OS_READY_MAX];
+    int64_t asked = v->now, next = next_deadline(v);
+    int n = wait_for_clients(v, ready, until < next ? until : next);
+    if (n < 0)
+        return -1;
+    v->now = io_now();
+    for (int i = 0; i < n; i++)
+        serve_source(v, ready[i]);
+    if (v->now >= next) { /* no earlier has anybody's time come */
+        wake(v);
+        dismiss_late(v, asked, n < OS_READY_MAX);
+        resume_accepting(v);
+    }
+    if (v->news)
+        stop_at_max_sessions(v);
+    if (v->gone.first != NULL)
+        session_free_gone(v);
+    return n;
+}
+
+int server_step(struct server *v, int64_t until)
+{
+    int n;
+    if (v->room == 0)
+        v->room = count_room(v);
+    v->watched = false;
+    if (v->news) { /* before this step, as a session of standard input may have been the last */
+        stop_at_max_sessions(v);
+        until = v->now;
+    }
+    do
+        n = wait_and_serve(v, until);
+    while (n > 0 && !v->news && v->now < until);
+    v->news = false;
+    return n;
+}
+
+/* Whoever has connected already is let in, to be told that we close, and not reset. */
+static void accept_waiting(struct server *v)
+{
+    for (size_t i = 0; i < v->n_sources && v->listening; i++) {
+        int most = BACKLOG_MAX;
+        while (v->sources[i].kind == SERVER_LISTENER && most > 0 && accept_connections(v, &v->sources[i]) == ACCEPT_MAX)
+            most -= ACCEPT_MAX;
+    }
+}
+
+void server_stop_accepting(struct server *v)
+{
+    v->now = io_now();
+    accept_waiting(v);
+    stop_listening(v);
+}
+
+/* Whether a client may stay for a while: it has had a message taken, or is sending one that may end. */
+static bool may_stay(const struct server *v, const struct server_session *s, bool finish)
+{
+    bool in_message = smtp_in_message(&s->smtp);
+    int64_t taken_at = s->heard != NULL ? s->heard->taken_at : 0;
+    bool heard = taken_at > 0 && v->now < taken_at + SERVER_GRACE && !in_message;
+    return !s->faulted && (s->pending || heard || (finish && in_message));
+}
+
+static void dismiss_others(struct server *v, struct server_sessions *l, bool finish)
+{
+    for (struct server_session *s = l->first, *after; s != NULL; s = after) {
+        after = s->after;
+        if (!may_stay(v, s, finish))
+            session_dismiss(v, s, "4.3.2", "Closing down");
+    }
+}
+
+void server_stop(struct server *v, bool finish)
+{
+    v->now = io_now();
+    v->stopping = true;
+    v->grace = v->now + SERVER_GRACE;
+    dismiss_others(v, &v->active, finish);
+    dismiss_others(v, &v->held, finish);
+    session_free_gone(v);
+}

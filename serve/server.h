@@ -1,0 +1,148 @@
+/*
+ * server.h - the sessions of a run: accepts connections, feeds each one's
+ * octets to its protocol engine, stores its messages, counts them.
+ *
+ * It decides nothing about the run: whoever calls server_step() looks at the
+ * counts after each step, and says when to stop.
+ */
+#ifndef SERVER_H
+#define SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "net/io.h"
+#include "net/os.h"
+#include "net/tls.h"
+#include "report/listing.h"
+#include "report/show.h"
+#include "report/trace.h"
+#include "serve/rules.h"
+#include "smtp.h"
+#include "store/envelope.h"
+#include "store/save.h"
+
+enum {
+    SERVER_GRACE = 1000, /* milliseconds a client has for a last word */
+    SERVER_IN_SIZE = 256 * 1024,
+    SERVER_OUT_SIZE = 64 * 1024,
+};
+
+/* Borrowed, all of it, for as long as the server lives. */
+struct server_options {
+    const struct smtp_config *smtp, *lmtp;
+    struct tls *tls;           /* for STARTTLS and smtps://, NULL if there is neither */
+    const char *const *logins; /* USER:PASSWORD, */
+    size_t n_logins;           /* 0: any login is taken */
+    struct save *save;
+    struct show *show;
+    struct trace *trace;      /* where the dialogue goes */
+    struct rule *rules;       /* of --on, */
+    size_t n_rules;           /* so many */
+    int64_t idle;             /* milliseconds without a word before 421; RFC 5321 4.5.3.2.7 */
+    int64_t busy_poll;        /* microseconds to wait without sleeping, while somebody is connected */
+    uint64_t max_connections; /* open at once; 0 for no limit */
+    uint64_t max_sessions;    /* to be served in all, 0 for no limit: no more are accepted after these */
+    uint64_t max_messages;    /* to be acknowledged in all, 0 for no limit: further ones are told 421 */
+    bool headers;             /* put Return-Path, Delivered-To and Received in front of each message */
+};
+
+enum { SERVER_SOURCES_MAX = 32 * IO_SOCKETS_MAX + 8 }; /* sockets listened on, and what is watched */
+
+enum server_source_kind { SERVER_LISTENER, SERVER_WATCHED, SERVER_SESSION };
+
+struct server_source {
+    enum server_source_kind kind;
+    int fd;
+    enum io_scheme scheme; /* of a listener, or that a session came by */
+};
+
+struct server_session;
+
+struct server_sessions {
+    struct server_session *first, *last;
+};
+
+struct server {
+    const struct server_options *o;
+    struct os_poll poll;
+    struct server_source sources[SERVER_SOURCES_MAX];
+    size_t n_sources;
+    struct server_sessions active; /* in the order of their deadlines */
+    struct server_sessions held;   /* whom a rule makes wait, in the order of their times */
+    struct server_sessions ending; /* the last reply given, waiting for the client to close; likewise */
+    struct server_sessions gone;   /* closed since the last wait, which may have named them: freed before the next */
+    struct os_mover mover;         /* what octets of chunks pass through on their way to a file */
+    struct save_message *spare;    /* memory of a message that is over, for the next one; NULL: none */
+    char *in, *out;    /* SERVER_IN_SIZE and SERVER_OUT_SIZE octets, lent to the engine of the session that is served */
+    int64_t now;       /* since the last wait, as io_now() */
+    int64_t grace;     /* when stopping: when those who are left are told 421 */
+    int64_t resume_at; /* when paused: not before this is accepting tried again */
+    uint64_t nonce;    /* of the newest session */
+    uint64_t room;     /* sessions that the descriptors suffice for */
+    bool listening;    /* once false, the listening sockets are to be closed */
+    bool paused, stopping, watched;
+    /* Since the last step one of these has changed: watched, listening, open, spoken, counted, failed, reader_gone; or
+       save_options.wait may have been called.  Who decides by anything else sees to it that this is set. */
+    bool news;
+
+    /* for whoever decides */
+    uint64_t open;       /* sessions now, */
+    uint64_t talking;    /* and those among them that have not had their last reply */
+    uint64_t started;    /* sessions in all */
+    uint64_t spoken;     /* sessions whose client has said something */
+    uint64_t stored;     /* messages stored, whatever became of the reply */
+    uint64_t taken;      /* messages stored, and their 250 sent; */
+    uint64_t counted;    /* those among them that match, */
+    uint64_t pending;    /* and of those their 250 is on its way */
+    uint64_t refused;    /* messages that came to their end, and were not taken */
+    uint64_t unheard;    /* messages stored, but the client was gone before its 250 could be sent */
+    uint64_t cut_off;    /* messages that did not come to their end */
+    uint64_t tls_failed; /* connections that came to no TLS */
+    uint64_t failed;     /* messages that could not be stored; of the first of them: */
+    int error;           /* errno, and */
+    char culprit[256];   /* what failed */
+    bool reader_gone;    /* the reader of a stream has closed it */
+    struct listing came; /* what was stored */
+    struct server_tally {
+        uint64_t n;       /* how often, */
+        uint64_t session; /* and in which one first */
+    } tally[PROBLEMS];    /* what clients got wrong */
+};
+
+/* -1 with errno on failure. */
+int server_open(struct server *v, const struct server_options *o);
+void server_close(struct server *v);
+
+/* Serves what connects to these sockets, which stay the caller's.  -1 with errno on failure. */
+int server_listen(struct server *v, const struct io_listener *l);
+
+/* Serves standard input and output as one session.  -1 with errno on failure. */
+int server_take_stdio(struct server *v, enum io_scheme scheme);
+
+/* Ends server_step() early when this one descriptor is readable, and says so in v->watched. */
+int server_watch(struct server *v, int fd);
+
+/*
+ * Waits for something to do, until the time `until` at the latest (as
+ * io_now(); one that is past: not at all), and does it, until there is
+ * something for whoever decides; if there has been since the last step, it does
+ * not wait.  Returns how many descriptors had something at last, 0 if none; -1
+ * with errno if waiting itself fails.  The first step counts how many sessions
+ * the descriptors suffice for.
+ */
+int server_step(struct server *v, int64_t until);
+
+/* Lets in who has connected, and nobody after; the listening sockets are to be closed at once. */
+void server_stop_accepting(struct server *v);
+
+/*
+ * Sends the clients home: whoever has just had a message taken may still QUIT,
+ * and with finish whoever is sending one may end it, for SERVER_GRACE each;
+ * the others are told 421 (RFC 5321 3.8).  Go on stepping until no session is
+ * open.
+ */
+void server_stop(struct server *v, bool finish);
+
+#endif

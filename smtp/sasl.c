@@ -1,0 +1,117 @@
+/*
+ * sasl.c - PLAIN, LOGIN, CRAM-MD5 and XOAUTH2.
+ */
+#include "smtp/sasl.h"
+
+#include "base/md5.h"
+
+const char sasl_names[] = "PLAIN LOGIN CRAM-MD5 XOAUTH2";
+
+enum { DIGEST = MD5_SIZE * 2 /* digits of a digest */ };
+
+static const char *const names[] = {[SASL_NONE] = "none",
+                                    [SASL_PLAIN] = "plain",
+                                    [SASL_LOGIN] = "login",
+                                    [SASL_CRAM_MD5] = "cram-md5",
+                                    [SASL_XOAUTH2] = "xoauth2"};
+
+const char *sasl_name(enum sasl_mechanism mechanism) { return names[mechanism]; }
+
+enum sasl_mechanism sasl_mechanism(struct span name)
+{
+    int i = SASL_XOAUTH2;
+    while (i > SASL_NONE && !span_is(name, names[i]))
+        i--;
+    return (enum sasl_mechanism)i;
+}
+
+/* Takes what is in front of the next separator, which goes too.  False if there is none. */
+static bool take_until(struct span *t, char separator, struct span *found)
+{
+    const char *end = t->n > 0 ? memchr(t->p, separator, t->n) : NULL;
+    if (end == NULL)
+        return false;
+    *found = span_between(t->p, end);
+    span_skip(t, found->n + 1);
+    return true;
+}
+
+/* [authzid] NUL user NUL password */
+static bool parse_plain(struct span t, struct sasl_login *login)
+{
+    if (!take_until(&t, '\0', &login->authzid) || !take_until(&t, '\0', &login->user))
+        return false;
+    login->secret = t;
+    return memchr(t.p, '\0', t.n) == NULL;
+}
+
+/* user SP digest; a user name may hold spaces */
+static bool parse_cram_md5(struct span t, struct sasl_login *login)
+{
+    if (t.n <= DIGEST + 1 || t.p[t.n - DIGEST - 1] != ' ')
+        return false;
+    login->user = (struct span){t.p, t.n - DIGEST - 1};
+    login->secret = (struct span){t.p + t.n - DIGEST, DIGEST};
+    for (size_t i = 0; i < DIGEST; i++) {
+        if (!ascii_is_hex(login->secret.p[i]))
+            return false;
+    }
+    return true;
+}
+
+/* "user=" user ^A "auth=Bearer " token ^A ^A */
+static bool parse_xoauth2(struct span t, struct sasl_login *login)
+{
+    static const char user[] = "user=", token[] = "auth=Bearer ";
+    struct span field;
+    if (!take_until(&t, '\1', &field) || !span_starts(field, user))
+        return false;
+    login->user = span_between(field.p + sizeof user - 1, field.p + field.n);
+    if (!take_until(&t, '\1', &field) || !span_starts(field, token))
+        return false;
+    login->secret = span_between(field.p + sizeof token - 1, field.p + field.n);
+    return t.n == 1 && *t.p == '\1';
+}
+
+bool sasl_parse(enum sasl_mechanism mechanism, struct span text, struct sasl_login *login)
+{
+    *login = (struct sasl_login){{NULL, 0}, {NULL, 0}, {NULL, 0}};
+    bool good = false;
+    switch (mechanism) {
+    case SASL_PLAIN:
+        good = parse_plain(text, login);
+        break;
+    case SASL_CRAM_MD5:
+        good = parse_cram_md5(text, login);
+        break;
+    case SASL_XOAUTH2:
+        good = parse_xoauth2(text, login);
+        break;
+    case SASL_NONE:
+    case SASL_LOGIN:
+        break;
+    }
+    return good && login->user.n > 0;
+}
+
+static bool is_same(struct span a, const char *p, size_t n) { return a.n == n && (n == 0 || memcmp(a.p, p, n) == 0); }
+
+bool sasl_verify(enum sasl_mechanism mechanism, const char *known, struct span user, struct span secret,
+                 struct span challenge)
+{
+    const char *colon = strchr(known, ':');
+    if (colon == NULL || !is_same(user, known, (size_t)(colon - known)))
+        return false;
+    struct span password = {colon + 1, strlen(colon + 1)};
+    if (mechanism != SASL_CRAM_MD5)
+        return is_same(secret, password.p, password.n);
+    unsigned char digest[MD5_SIZE];
+    char text[DIGEST + 1];
+    md5_hmac(password, challenge, digest);
+    for (size_t i = 0; i < MD5_SIZE; i++) {
+        text[2 * i] = "0123456789abcdef"[digest[i] >> 4];
+        text[2 * i + 1] = "0123456789abcdef"[digest[i] & 15];
+    }
+    text[DIGEST] = '\0';
+    return span_is(secret, text);
+}

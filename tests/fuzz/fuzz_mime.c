@@ -1,0 +1,161 @@
+/*
+ * fuzz_mime.c - any octets, read as a message: nothing is read that is not
+ * there, reading ends, parts are in the message and within their caps, and
+ * what is text is valid UTF-8, each character in one piece.
+ *
+ * As a libFuzzer target, or, compiled with REPLAY, as a program that is given
+ * files.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/utf8.h"
+#include "mail/mime.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+static void must(bool condition)
+{
+    if (!condition)
+        abort();
+}
+
+static void count_octets(void *context, const char *octets, size_t n)
+{
+    size_t *total = context;
+    must(n > 0 && octets != NULL);
+    *total += n;
+}
+
+static void count_text(void *context, const char *octets, size_t n)
+{
+    must(utf8_is_valid((struct span){octets, n}));
+    count_octets(context, octets, n);
+}
+
+/* How many octets a message of n may become: U+FFFD stands for one, and a charset's octet for a few of UTF-8. */
+static void check_total(size_t total, size_t n) { must(total <= n * 8 + 64); }
+
+static void must_hold(struct span whole, struct span t)
+{
+    must(t.p >= whole.p && t.n <= whole.n && t.p - whole.p <= (ptrdiff_t)(whole.n - t.n));
+}
+
+static void read_addresses(struct mime *m, struct span value)
+{
+    struct mime_address address;
+    struct span list = value;
+    size_t total = 0;
+    while (mime_take_address(m, &list, &address)) {
+        must_hold(value, list);
+        must_hold(value, address.address);
+        if (address.name.p != NULL)
+            must_hold(value, address.name);
+        mime_name(m, address.name, (struct mime_sink){count_text, &total});
+        mime_addr_spec(m, address.address, (struct mime_sink){count_text, &total});
+    }
+    check_total(total, value.n * 2);
+}
+
+static void read_date(struct mime *m, struct span value)
+{
+    char text[32];
+    if (!mime_date(m, value, text))
+        return;
+    must(strlen(text) == strlen("2026-11-24T00:00:00+00:00"));
+    must(text[4] == '-' && text[10] == 'T' && (text[19] == '+' || text[19] == '-'));
+}
+
+static void read_value(struct mime *m, struct span value)
+{
+    static const char *const names[] = {"filename", "name", "charset", "x"};
+    size_t total = 0;
+    mime_text(m, value, (struct mime_sink){count_text, &total});
+    check_total(total, value.n);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        total = 0;
+        if (!mime_param(m, value, names[i], (struct mime_sink){count_text, &total}))
+            must(total == 0);
+        check_total(total, value.n);
+    }
+    read_addresses(m, value);
+    read_date(m, value);
+}
+
+static void read_header(struct mime *m, struct span header)
+{
+    struct mime_field field;
+    struct span rest = header;
+    while (mime_take_field(m, &rest, &field)) {
+        must(field.name.n > 0);
+        must_hold(header, field.name);
+        must_hold(header, field.value);
+        must_hold(header, rest);
+        read_value(m, field.value);
+    }
+    must(rest.n == 0);
+    if (mime_find_field(m, header, "subject", &field))
+        must(span_is(field.name, "SUBJECT"));
+}
+
+static void read_part(struct mime *m, const struct mime_part *part)
+{
+    size_t total = 0;
+    must_hold(m->message, part->header);
+    must_hold(m->message, part->body);
+    must(part->header.n <= MIME_HEADER_MAX && part->depth < MIME_DEPTH_MAX);
+    must(part->type.n > 0 && part->subtype.n > 0);
+    if (part->content_type.p != NULL)
+        must_hold(part->header, part->content_type);
+    if (part->disposition.p != NULL)
+        must_hold(part->header, part->disposition);
+    if (part->id.p != NULL)
+        must_hold(part->header, part->id);
+    (void)mime_filename(m, part, (struct mime_sink){count_text, &total});
+    check_total(total, part->header.n);
+    read_header(m, part->header);
+    if (part->kind != MIME_LEAF)
+        return;
+    total = 0;
+    mime_octets(m, part, (struct mime_sink){count_octets, &total});
+    must(total <= part->body.n);
+    total = 0;
+    mime_body_text(m, part, (struct mime_sink){count_text, &total});
+    check_total(total, part->body.n);
+}
+
+static void read_parts(struct mime *m, struct span message)
+{
+    struct mime_part part;
+    const char *behind = message.p; /* leaves do not overlap */
+    size_t n = 0;
+    for (mime_open(m, message); mime_next(m, &part); n++) {
+        must(part.parent < n || (n == 0 && part.parent == 0));
+        must((part.depth == 0) == (n == 0));
+        must(part.body.p >= behind);
+        behind = part.kind == MIME_LEAF ? part.body.p + part.body.n : part.body.p;
+        read_part(m, &part);
+    }
+    must(n > 0 && n <= MIME_PARTS_MAX && !mime_next(m, &part));
+    must(m->problems.bits[1] >> (PROBLEMS - 64) == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+    static struct mime m;
+    char *exact = malloc(n + (n == 0)); /* so that reading past the end is seen */
+    must(exact != NULL);
+    if (n > 0)
+        memcpy(exact, data, n);
+    struct span message = {exact, n};
+    read_parts(&m, message);
+    read_header(&m, message);
+    read_value(&m, message);
+    free(exact);
+    return 0;
+}
+
+#include "replay.h"

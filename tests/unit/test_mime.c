@@ -1,0 +1,763 @@
+/*
+ * test_mime.c - reading messages, a row each: what is read, what is made of
+ * it, and what is noted.
+ *
+ * Each row runs with lines that end in LF and again with CRLF, in memory of
+ * exactly its size, so that reading past an end is seen.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/utf8.h"
+#include "mail/mime.h"
+
+#define P(problem) ((uint64_t)1 << PROBLEM_##problem)
+#define TEXT(text) text, sizeof(text) - 1
+
+/* What is read: a value, or a whole message. */
+enum what {
+    VALUE,     /* mime_text() */
+    ADDRESSES, /* name <address>, ... */
+    DATE,
+    FIELDS,  /* of a header: name=text, ... */
+    PARAM,   /* the parameter x of a value; "none" */
+    PARTS,   /* a line for each part: kind and depth, its parent's place if it has one, type, name, and what is in it */
+    OCTETS,  /* of the last part */
+    SUBJECT, /* of a message, and the text of its first part */
+};
+
+static const struct row {
+    const char *name;
+    enum what what;
+    const char *input;
+    size_t n;
+    const char *output;
+    size_t output_n;
+    uint64_t problems;
+} rows[] = {
+    /* ---- the table of broken messages ---- */
+    {"a character in two encoded words", VALUE, TEXT("=?utf-8?b?4g==?= =?utf-8?b?gqw=?="), TEXT("€"), 0},
+    {"an unknown charset", VALUE, TEXT("=?x-none?q?a=E9b?="),
+     TEXT("a\xef\xbf\xbd"
+          "b"),
+     P(UNKNOWN_CHARSET) | P(UNDECODABLE)},
+    {"an encoded word without padding", VALUE, TEXT("=?utf-8?b?YWI?="), TEXT("ab"), P(BASE64_PADDING)},
+    {"raw Latin-1", VALUE, TEXT("h\xe9llo"), TEXT("h\xef\xbf\xbdllo"), P(8BIT_HEADER)},
+    {"a line without a colon", SUBJECT, TEXT("From: a@x\nodd\n more\nSubject: s\n\nbody\n"), TEXT("s|body|"),
+     P(NO_COLON)},
+    {"a last line without a colon", SUBJECT, TEXT("Subject: s\nodd\n\nbody\n"), TEXT("s|body|"), P(NO_COLON)},
+    {"a last line without a colon, and nothing behind", SUBJECT, TEXT("Subject: s\nodd\n\n\n"), TEXT("s|odd|||"),
+     P(NO_BLANK_LINE)},
+    {"a blank before the colon", SUBJECT, TEXT("Subject \t: s\n\nbody"), TEXT("s|body"), P(BLANK_BEFORE_COLON)},
+    {"bare CR line ends", SUBJECT, TEXT("Subject: a\rTo: b\r\rbody"), TEXT("a\rTo: b\r\rbody|"), P(BARE_CR)},
+    {"two subjects", SUBJECT, TEXT("Subject: 1\nSubject: 2\n\n"), TEXT("1|"), P(DUPLICATE_FIELD)},
+    {"a NUL", SUBJECT, TEXT("Subject: a\0b\n\nc\0d\n"), TEXT("a\0b|c\0d|"), P(NUL)},
+    {"nothing", PARTS, TEXT(""), TEXT("leaf 0 text/plain: \n"), 0},
+    {"blanks at the end of quoted-printable", SUBJECT,
+     TEXT("Content-Transfer-Encoding: quoted-printable\n\na \t\nb=20\nc  "), TEXT("|a|b |c"), 0},
+    {"a soft break before blanks", SUBJECT, TEXT("Content-Transfer-Encoding: quoted-printable\n\na= \t\nb=\nc="),
+     TEXT("|abc"), 0},
+    {"base64 in two pieces", OCTETS, TEXT("Content-Transfer-Encoding: base64\n\nYQ==\nYg==\n"), TEXT("ab"), P(BASE64)},
+    {"base64 with a footer", OCTETS, TEXT("Content-Transfer-Encoding: base64\n\nYWI=\n-- \na footer\n"), TEXT("ab"),
+     P(BASE64)},
+    {"base64 with a word behind it", OCTETS, TEXT("Content-Transfer-Encoding: base64\n\nYWI=\nfooter\n"), TEXT("ab"),
+     P(BASE64)},
+    {"base64 without padding", OCTETS, TEXT("Content-Transfer-Encoding: base64\n\nYWI\n"), TEXT("ab"),
+     P(BASE64_PADDING)},
+    {"base64 of one digit", OCTETS, TEXT("Content-Transfer-Encoding: base64\n\nY"), TEXT(""),
+     P(BASE64) | P(BASE64_PADDING)},
+    {"BASE64 and a blank", OCTETS, TEXT("Content-Transfer-Encoding: BASE64 \n\nYWI="), TEXT("ab"), 0},
+    {"an unknown transfer encoding", OCTETS, TEXT("Content-Transfer-Encoding: x-none\n\n=41\n"), TEXT("=41\n"),
+     P(UNKNOWN_ENCODING)},
+    {"UTF-8 as us-ascii", SUBJECT, TEXT("Content-Type: text/plain; charset=us-ascii\n\né"), TEXT("|é"),
+     P(UNDECLARED_8BIT)},
+    {"Latin-1 as us-ascii", SUBJECT, TEXT("Content-Type: text/plain; charset=us-ascii\n\n\xe9"), TEXT("|\xef\xbf\xbd"),
+     P(UNDECLARED_8BIT) | P(UNDECODABLE)},
+    {"UTF-8 without a charset", SUBJECT, TEXT("Content-Type: text/plain\n\né"), TEXT("|é"), 0},
+    {"Latin-1 without a charset", SUBJECT, TEXT("\n\xe9"), TEXT("|\xef\xbf\xbd"), P(UNDECODABLE)},
+    {"0x93 as Latin-1", SUBJECT, TEXT("Content-Type: text/plain; charset=iso-8859-1\n\n\x93"), TEXT("|\xc2\x93"), 0},
+    {"x and x*", PARAM, TEXT("a; x=e.txt; x*=utf-8''%C3%A9.txt"), TEXT("é.txt"), 0},
+    {"an unquoted blank", PARAM, TEXT("a; x=foo bar.pdf; y=z"), TEXT("foo bar.pdf"), P(PARAMETER)},
+    {"a missing segment", PARAM, TEXT("a; x*0=a; x*2=c.txt"), TEXT("a"), P(PARAMETER_SEGMENT)},
+    {"a bad percent sign", PARAM, TEXT("a; x*=utf-8''a%zz.txt"), TEXT("a%zz.txt"), P(PARAMETER_CODING)},
+    {"a NUL in a parameter", PARAM, TEXT("a; x=\"a\0b\""), TEXT("a\0b"), 0},
+    {"a quote without another", PARAM, TEXT("a; x=\"a.txt"), TEXT("a.txt"), P(PARAMETER)},
+    {"octet-stream is that", PARTS, TEXT("Content-Type: application/octet-stream; name=x.txt\n\na"),
+     TEXT("leaf 0 application/octet-stream x.txt: a\n"), 0},
+    {"the line end before a boundary", PARTS, TEXT("Content-Type: multipart/mixed; boundary=B\n\n--B\n\na\n\n--B--\n"),
+     TEXT("multipart 0 multipart/mixed\nleaf 1 text/plain: a|\n"), 0},
+    {"a multipart without a boundary", PARTS, TEXT("Content-Type: multipart/mixed\n\n--B\n\na\n--B--\n"),
+     TEXT("leaf 0 multipart/mixed: --B||a|--B--|\n"), P(NO_BOUNDARY)},
+    {"a part without a blank line", PARTS,
+     TEXT("Content-Type: multipart/mixed; boundary=B\n\n--B\nContent-Type: text/html\nHello\n--B--\n"),
+     TEXT("multipart 0 multipart/mixed\nleaf 1 text/html: Hello\n"), P(NO_BLANK_LINE)},
+    {"a part without a blank line, but one behind", PARTS,
+     TEXT("Content-Type: multipart/mixed; boundary=B\n\n--B\nContent-Type: text/html\nHello\n\n--B--\n"),
+     TEXT("multipart 0 multipart/mixed\nleaf 1 text/html: Hello|\n"), P(NO_BLANK_LINE)},
+    {"a part without a header", PARTS,
+     TEXT("Content-Type: multipart/mixed; boundary=B\n\n--B\nHello\n\nagain\n--B--\n"),
+     TEXT("multipart 0 multipart/mixed\nleaf 1 text/plain: Hello||again\n"), P(NO_BLANK_LINE)},
+    {"empty parts", PARTS, TEXT("Content-Type: multipart/mixed; boundary=B\n\n--B\n--B\n--B--\n"),
+     TEXT("multipart 0 multipart/mixed\nleaf 1 text/plain: \nleaf 1 text/plain: \n"), 0},
+    {"a message in base64", PARTS,
+     TEXT("Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\nU3ViamVjdDogcwoK\n"),
+     TEXT("leaf 0 message/rfc822: Subject: s||\n"), P(ENCODED_MESSAGE)},
+
+    /* ---- where others agree ---- */
+    {"adjacent words", VALUE, TEXT("=?utf-8?q?a?=  \t=?utf-8?q?b?=\n =?utf-8?b?Yw==?="), TEXT("abc"), 0},
+    {"blanks next to text stay", VALUE, TEXT("a =?utf-8?q?b?=  c"), TEXT("a b  c"), 0},
+    {"glued words", VALUE, TEXT("foo=?utf-8?q?b?=bar=?utf-8?q?c?==?utf-8?q?d?="), TEXT("foobbarcd"), 0},
+    {"blanks in a word", VALUE, TEXT("=?utf-8?q?a b\n c?="), TEXT("a b c"), P(ENCODED_WORD)},
+    {"a language", VALUE, TEXT("=?utf-8*en?q?a?="), TEXT("a"), 0},
+    {"bad hex", VALUE, TEXT("=?utf-8?q?a=ZZ=4?="), TEXT("a=ZZ=4"), P(ENCODED_WORD)},
+    {"From line of an mbox", SUBJECT, TEXT("From a@x Mon Jan  1 00:00:00 2024\nSubject: s\n\nb"), TEXT("s|b"),
+     P(ENVELOPE_LINE)},
+    {"a prefix is no boundary", PARTS,
+     TEXT("Content-Type: multipart/mixed; boundary=B\n\n--B\n\n--BC\n--B-\n --B\n--b\n--\n--B--\n"),
+     TEXT("multipart 0 multipart/mixed\nleaf 1 text/plain: --BC|--B-| --B|--b|--\n"), 0},
+    {"nested equal boundaries", PARTS,
+     TEXT("Content-Type: multipart/mixed; boundary=B\n\n--B\nContent-Type: multipart/mixed; boundary=B\n\np\n--B\n\n"
+          "a\n--B--\n"),
+     TEXT("multipart 0 multipart/mixed\nleaf 1 multipart/mixed: p\nleaf 1 text/plain: a\n"), P(NO_PARTS)},
+    {"a path is a name", PARAM, TEXT("a; x=\"../../etc/passwd\""), TEXT("../../etc/passwd"), 0},
+
+    /* ---- header fields: RFC 5322 2.2, 4.5 ---- */
+    {"fields", FIELDS, TEXT("A: 1\nb:2\n C:3\nA:\n"), TEXT("A=1\nb=2 C:3\nA=\n"), 0},
+    {"a header that begins with a fold", FIELDS, TEXT(" x\n\ty\nA: 1"), TEXT("A=1\n"), P(STRAY_FOLD)},
+    {"a line of blanks is a fold", FIELDS, TEXT("A: 1\n \nB: 2\n"), TEXT("A=1\nB=2\n"), 0},
+    {"no name", FIELDS, TEXT(": 1\nB: 2\n"), TEXT("B=2\n"), P(NO_COLON)},
+    {"a name with a blank, and one with 8 bits", FIELDS, TEXT("A b: 1\n\xe9: 1\nB: 2\n"), TEXT("B=2\n"), P(NO_COLON)},
+    {"no body", SUBJECT, TEXT("Subject: s"), TEXT("s|"), 0},
+    {"no header", SUBJECT, TEXT("\nbody"), TEXT("|body"), 0},
+    {"a text, and no more", SUBJECT, TEXT("just\ntext\n"), TEXT("|just|text|"), P(NO_BLANK_LINE)},
+    {"raw UTF-8", SUBJECT, TEXT("Subject: Grüße\n\n"), TEXT("Grüße|"), 0},
+
+    /* ---- encoded words: RFC 2047 ---- */
+    {"Q", VALUE, TEXT("=?iso-8859-1?Q?Gr=FC=DFe_=5F?="), TEXT("Grüße _"), 0},
+    {"lower-case hex", VALUE, TEXT("=?utf-8?q?=c3=bc?="), TEXT("ü"), 0},
+    {"iso-2022-jp", VALUE, TEXT("=?iso-2022-jp?b?GyRCRnxLXBsoQg==?= a"), TEXT("日本 a"), 0},
+    {"iso-2022-jp across words", VALUE, TEXT("=?iso-2022-jp?b?GyRCRnw=?= =?ISO-2022-JP?b?S1wbKEI=?="), TEXT("日本"), 0},
+    {"different charsets are not joined", VALUE, TEXT("=?utf-8?b?4g==?= =?koi8-r?b?gqw=?="), TEXT("\xef\xbf\xbd┌╛"),
+     P(UNDECODABLE)},
+    {"a character cut by text", VALUE, TEXT("=?utf-8?b?4g==?= a =?utf-8?b?gqw=?="),
+     TEXT("\xef\xbf\xbd a \xef\xbf\xbd\xef\xbf\xbd"), P(UNDECODABLE)},
+    {"no words", VALUE, TEXT("=? =?a =?a? =?a?q =?a?q? =?a?q?b =?a?x?b?= =?\?q?b?= ="),
+     TEXT("=? =?a =?a? =?a?q =?a?q? =?a?q?b =?a?x?b?= =?\?q?b?= ="), 0},
+    {"an empty word", VALUE, TEXT("a =?utf-8?q?\?= b"), TEXT("a  b"), 0},
+    {"a long word", VALUE, TEXT("=?utf-8?q?aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa?="),
+     TEXT("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"), P(LONG_ENCODED_WORD)},
+    {"folds", VALUE, TEXT("  a\n b\n\tc \n "), TEXT("a b\tc"), 0},
+    {"raw UTF-8 around a word", VALUE, TEXT("é=?utf-8?q?=C3=A9?=é"), TEXT("ééé"), 0},
+    {"half a raw character before a word", VALUE, TEXT("\xc3=?utf-8?q?a?="),
+     TEXT("\xef\xbf\xbd"
+          "a"),
+     P(8BIT_HEADER)},
+
+    /* ---- charsets ---- */
+    {"utf8", VALUE, TEXT("=?utf8?q?=C3=A9?="), TEXT("é"), 0},
+    {"cp-1252", VALUE, TEXT("=?cp-1252?q?=93?="), TEXT("“"), 0},
+    {"windows1252", VALUE, TEXT("=?windows1252?q?=93?="), TEXT("“"), 0},
+    {"iso88591", VALUE, TEXT("=?iso88591?q?=E9?="), TEXT("é"), 0},
+    {"iso-8859-8-i", VALUE, TEXT("=?iso-8859-8-i?q?=E0?="), TEXT("א"), 0},
+    {"x-sjis", VALUE, TEXT("=?x-sjis?q?=93=FA?="), TEXT("日"), 0},
+    {"unicode-1-1-utf-7", VALUE, TEXT("=?unicode-1-1-utf-7?q?+AOk-?="), TEXT("é"), 0},
+    {"utf-16", VALUE, TEXT("=?utf-16be?b?AOnYAABh?="),
+     TEXT("é\xef\xbf\xbd"
+          "a"),
+     P(UNDECODABLE)},
+    {"the locale's charset", VALUE, TEXT("=?char?q?=E9?="), TEXT("\xef\xbf\xbd"), P(UNKNOWN_CHARSET) | P(UNDECODABLE)},
+    {"a charset with a long name", VALUE,
+     TEXT("=?aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa?q?a?="), TEXT("a"),
+     P(UNKNOWN_CHARSET) | P(LONG_ENCODED_WORD)},
+    {"a code page without a number", VALUE, TEXT("=?windows-x?q?a?="), TEXT("a"), P(UNKNOWN_CHARSET)},
+    {"no character across words", VALUE, TEXT("=?utf-8?q?=E2?= =?utf-8?q?a?="),
+     TEXT("\xef\xbf\xbd"
+          "a"),
+     P(UNDECODABLE)},
+    {"a language alone", VALUE, TEXT("=?*en?q?a?="), TEXT("=?*en?q?a?="), 0},
+    {"x-unknown", VALUE, TEXT("=?x-unknown?q?a?="), TEXT("a"), P(UNKNOWN_CHARSET)},
+    {"a quoted charset", SUBJECT, TEXT("Content-Type: text/plain; charset=\" UTF-8 \"\n\né"), TEXT("|é"), 0},
+    {"a charset with options", SUBJECT, TEXT("Content-Type: text/plain; charset=\"latin1//IGNORE\"\n\n\xe9"),
+     TEXT("|\xef\xbf\xbd"), P(UNKNOWN_CHARSET) | P(UNDECODABLE)},
+    {"malformed UTF-8", VALUE, TEXT("=?utf-8?q?=C0=80=ED=A0=80=E2=82a=F4=90=80=80=F0=9F=98?="),
+     TEXT("\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"
+          "a\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"),
+     P(UNDECODABLE)},
+    {"an incomplete end", SUBJECT,
+     TEXT("Content-Type: text/plain; charset=shift_jis\nContent-Transfer-Encoding: quoted-printable\n\na=93"),
+     TEXT("|a\xef\xbf\xbd"), P(UNDECODABLE)},
+    {"line ends in another charset", SUBJECT,
+     TEXT("Content-Type: text/plain; charset=utf-16le\nContent-Transfer-Encoding: base64\n\nYQANAAoADQBiAA0A"),
+     TEXT("|a|\rb\r"), 0},
+
+    /* ---- transfer encodings: RFC 2045 6 ---- */
+    {"octets outside the alphabet", OCTETS, TEXT("Content-Transfer-Encoding: base64\n\nY*W\n \tI=\n"), TEXT("ab"),
+     P(BASE64)},
+    {"too little padding", OCTETS, TEXT("Content-Transfer-Encoding: base64\n\nYQ=\n"), TEXT("a"), P(BASE64_PADDING)},
+    {"padding alone", OCTETS, TEXT("Content-Transfer-Encoding: base64\n\n====\n"), TEXT(""), P(BASE64)},
+    {"padding with blanks", OCTETS, TEXT("Content-Transfer-Encoding: base64\n\nYQ=\n=\n"), TEXT("a"), 0},
+    {"bits for nothing", OCTETS, TEXT("Content-Transfer-Encoding: base64\n\nYR==\n"), TEXT("a"), 0},
+    {"quoted-printable", OCTETS, TEXT("Content-Transfer-Encoding: Quoted-Printable\n\n=41=4a=4A=00"), TEXT("AJJ\0"), 0},
+    {"illegal quoted-printable", OCTETS, TEXT("Content-Transfer-Encoding: quoted-printable\n\n=XY=4=\xe9"),
+     TEXT("=XY=4=\xe9"), P(QUOTED_PRINTABLE)},
+    {"a comment in a transfer encoding", OCTETS, TEXT("Content-Transfer-Encoding: (x) base64 (y)\n\nYQ=="), TEXT("a"),
+     0},
+    {"binary may hold anything", OCTETS, TEXT("Content-Transfer-Encoding: binary\n\na\0\rb"), TEXT("a\0\rb"), 0},
+
+    /* ---- parts: RFC 2046 5 ---- */
+    {"preamble and epilogue", PARTS,
+     TEXT("Content-Type: multipart/mixed; boundary=B\n\npre\n--B\n\na\n--B--\nepi\n--B\n\nb\n"),
+     TEXT("multipart 0 multipart/mixed\nleaf 1 text/plain: a\n"), 0},
+    {"padding behind a boundary", PARTS,
+     TEXT("Content-Type: multipart/mixed; boundary=\"B \"\n\n--B \t\n\na\n--B-- \n"),
+     TEXT("multipart 0 multipart/mixed\nleaf 1 text/plain: a\n"), 0},
+    {"a boundary behind others", PARTS, TEXT("Content-Type: multipart/mixed; x=y; boundary=B\n\n--B\n\na\n--B--\n"),
+     TEXT("multipart 0 multipart/mixed\nleaf 1 text/plain: a\n"), 0},
+    {"no close", PARTS, TEXT("Content-Type: multipart/mixed; boundary=B\n\n--B\n\na\n"),
+     TEXT("multipart 0 multipart/mixed\nleaf 1 text/plain: a|\n"), P(UNCLOSED)},
+    {"no close in a multipart", PARTS,
+     TEXT("Content-Type: multipart/mixed; boundary=B\n\n--B\nContent-Type: multipart/mixed; boundary=C\n\n--C\n\na\n"
+          "--B\n\nb\n--C--\n--B--\n"),
+     TEXT("multipart 0 multipart/mixed\nmultipart 1 multipart/mixed\nleaf 2 (1) text/plain: a\n"
+          "leaf 1 text/plain: b|--C--\n"),
+     P(UNCLOSED)},
+    {"nested", PARTS,
+     TEXT("Content-Type: multipart/mixed; boundary=B\n\n--B\nContent-Type: multipart/alternative; boundary=BB\n\n"
+          "--BB\n\na\n--BB\nContent-Type: text/html\n\nb\n--BB--\n\n--B\n\nc\n--B--"),
+     TEXT("multipart 0 multipart/mixed\nmultipart 1 multipart/alternative\nleaf 2 (1) text/plain: a\n"
+          "leaf 2 (1) text/html: b\nleaf 1 text/plain: c\n"),
+     0},
+    {"a close, and no part", PARTS, TEXT("Content-Type: multipart/mixed; boundary=B\n\na\n--B--\nb\n"),
+     TEXT("leaf 0 multipart/mixed: a|--B--|b|\n"), P(NO_PARTS)},
+    {"a boundary that never comes", PARTS, TEXT("Content-Type: multipart/mixed; boundary=B\n\na\n"),
+     TEXT("leaf 0 multipart/mixed: a|\n"), P(NO_PARTS)},
+    {"a boundary in a header", PARTS,
+     TEXT("Content-Type: multipart/mixed; boundary=B\n\n--B\nContent-Type: text/html\n--B\n\na\n--B--\n"),
+     TEXT("multipart 0 multipart/mixed\nleaf 1 text/html: \nleaf 1 text/plain: a\n"), 0},
+    {"a boundary of RFC 2231", PARTS, TEXT("Content-Type: multipart/mixed; boundary*=us-ascii''B\n\n--B\n\na\n--B--\n"),
+     TEXT("multipart 0 multipart/mixed\nleaf 1 text/plain: a\n"), 0},
+    {"a message", PARTS,
+     TEXT("Content-Type: multipart/mixed; boundary=B\n\n--B\nContent-Type: message/rfc822\n\nSubject: s\n\na\n--B\n\n"
+          "b\n--B--\n"),
+     TEXT("multipart 0 multipart/mixed\nmessage 1 message/rfc822: Subject: s||a\nleaf 2 (1) text/plain: a\n"
+          "leaf 1 text/plain: b\n"),
+     0},
+    {"a message with parts, not closed", PARTS,
+     TEXT("Content-Type: multipart/mixed; boundary=B\n\n--B\nContent-Type: message/global\n\n"
+          "Content-Type: multipart/mixed; boundary=C\n\n--C\n\na\n--B\n\nb\n--B--\n"),
+     TEXT("multipart 0 multipart/mixed\n"
+          "message 1 message/global: Content-Type: multipart/mixed; boundary=C||--C||a\n"
+          "multipart 2 (1) multipart/mixed\nleaf 3 (2) text/plain: a\nleaf 1 text/plain: b\n"),
+     P(UNCLOSED)},
+    {"a digest", PARTS,
+     TEXT("Content-Type: multipart/digest; boundary=B\n\n--B\n\nSubject: s\n\na\n--B\nContent-Type: text/html\n\nb\n"
+          "--B--\n"),
+     TEXT("multipart 0 multipart/digest\nmessage 1 message/rfc822: Subject: s||a\nleaf 2 (1) text/plain: a\n"
+          "leaf 1 text/html: b\n"),
+     0},
+    {"an encoded multipart", PARTS,
+     TEXT("Content-Type: multipart/mixed; boundary=B\nContent-Transfer-Encoding: base64\n\n--B\n\na\n--B--\n"),
+     TEXT("multipart 0 multipart/mixed\nleaf 1 text/plain: a\n"), P(ENCODED_MULTIPART)},
+    {"other messages are leaves", PARTS, TEXT("Content-Type: message/delivery-status\n\nAction: failed\n"),
+     TEXT("leaf 0 message/delivery-status: Action: failed|\n"), 0},
+    {"malformed Content-Type", PARTS, TEXT("Content-Type: html\n\na"), TEXT("leaf 0 text/plain: a\n"), P(CONTENT_TYPE)},
+    {"Content-Type with comments", PARTS, TEXT("Content-Type: (a) text (b) / (c) html (d); charset=utf-8\n\na"),
+     TEXT("leaf 0 text/html: a\n"), 0},
+    {"Content-Type without a semicolon", PARTS, TEXT("Content-Type: text/plain name=x\n\na"),
+     TEXT("leaf 0 text/plain x: a\n"), P(CONTENT_TYPE)},
+    {"an attachment", PARTS,
+     TEXT("Content-Type: text/plain; name=y\nContent-ID: <i@x>\nContent-Disposition: Attachment; filename=x\n\na"),
+     TEXT("leaf 0 text/plain attachment x: a\n"), 0},
+
+    /* ---- parameters: RFC 2045 5.1, RFC 2231 ---- */
+    {"no parameter", PARAM, TEXT("a; y=1; xx=2; x/y=3"), TEXT("none"), P(PARAMETER)},
+    {"an empty one", PARAM, TEXT("a; x=\"\""), TEXT(""), 0},
+    {"quoted", PARAM, TEXT("a/b; y=\"; x=1\"; X = \"a\\\"b\\\\;\n c\""), TEXT("a\"b\\; c"), 0},
+    {"a comment behind", PARAM, TEXT("a; x=b (c;d) ; y=z"), TEXT("b"), 0},
+    {"parentheses inside", PARAM, TEXT("a; x=b(1).pdf"), TEXT("b(1).pdf"), P(PARAMETER)},
+    {"no semicolon", PARAM, TEXT("a; x=b y=c"), TEXT("b"), P(PARAMETER)},
+    {"junk", PARAM, TEXT("a; b; =c; \"d\"; x=e"), TEXT("e"), P(PARAMETER)},
+    {"an encoded word", PARAM, TEXT("a; x=\"=?utf-8?q?=C3=A9?=\""), TEXT("é"), P(PARAMETER_WORD)},
+    {"an escaped encoded word", PARAM, TEXT("a; x=\"\\=?utf-8?q?a?=\""), TEXT("=?utf-8?q?a?="), 0},
+    {"an encoded word without quotes", PARAM, TEXT("a; x==?utf-8?b?w6k=?=; y=z"), TEXT("é"),
+     P(PARAMETER_WORD) | P(PARAMETER)},
+    {"a charset and a language", PARAM, TEXT("a; x*=iso-8859-1'en'%E9"), TEXT("é"), 0},
+    {"no charset", PARAM, TEXT("a; x*=''%C3%A9"), TEXT("é"), 0},
+    {"no apostrophes", PARAM, TEXT("a; x*=b%20c"), TEXT("b c"), P(PARAMETER_CODING)},
+    {"segments in disorder", PARAM, TEXT("a; x*2*=%AC; x*0*=utf-8''%E2; x*1*=%82; x*3=\"%41\\\"\""), TEXT("€%41\""), 0},
+    {"segments of no charset", PARAM, TEXT("a; x*0=b; x*1=\"c d\""), TEXT("bc d"), 0},
+    {"a segment twice", PARAM, TEXT("a; x*0=b; x*0=c"), TEXT("b"), P(PARAMETER_SEGMENT)},
+    {"segments win over none", PARAM, TEXT("a; x=z; x*0=b"), TEXT("b"), 0},
+    {"no segment", PARAM, TEXT("a; x*1=b; x*=; x*a=c; x*1a=d"), TEXT(""),
+     P(PARAMETER_SEGMENT) | P(PARAMETER_CODING) | P(PARAMETER)},
+
+    /* ---- addresses: RFC 5322 3.4, 4.4 ---- */
+    {"an address", ADDRESSES, TEXT("a@x.test"), TEXT("<a@x.test>\n"), 0},
+    {"a name", ADDRESSES, TEXT("Ann  B. C <a@x>"), TEXT("Ann B. C <a@x>\n"), 0},
+    {"a quoted name", ADDRESSES, TEXT("\"A,  \\\"B\\\"\" <a@x>, b@x"), TEXT("A,  \"B\" <a@x>\n<b@x>\n"), 0},
+    {"a comment is a name", ADDRESSES, TEXT("a@x (Ann (the \\) one)), <b@x> (Bob)"),
+     TEXT("Ann (the ) one) <a@x>\nBob <b@x>\n"), 0},
+    {"an encoded name", ADDRESSES, TEXT("=?utf-8?q?Gr=C3=BC=C3=9Fe?= <a@x>"), TEXT("Grüße <a@x>\n"), 0},
+    {"an encoded name in quotes", ADDRESSES, TEXT("\"=?utf-8?q?Gr=C3=BC=C3=9Fe?=\" <a@x>"), TEXT("Grüße <a@x>\n"), 0},
+    {"encoded words in a name", ADDRESSES, TEXT("=?utf-8?q?a,_(b?=\n =?utf-8?q?c?= d (e) f <a@x>"),
+     TEXT("a, (bc d f <a@x>\n"), 0},
+    {"an encoded comment", ADDRESSES, TEXT("a@x (=?utf-8?q?=C3=A9?=)"), TEXT("é <a@x>\n"), 0},
+    {"nobody", ADDRESSES, TEXT("undisclosed-recipients:;"), TEXT(""), 0},
+    {"a group", ADDRESSES, TEXT("A Group: Ann <a@x>, b@x;, c@x; D:;"), TEXT("Ann <a@x>\n<b@x>\n<c@x>\n"), 0},
+    {"a source route", ADDRESSES, TEXT("Ann <@a,@b:a@x>"), TEXT("Ann <a@x>\n"), 0},
+    {"blanks and comments inside", ADDRESSES, TEXT("a . b (c) @ x\n . (d)test, < e @ x >"),
+     TEXT("d <a.b@x.test>\n<e@x>\n"), 0},
+    {"empty members", ADDRESSES, TEXT(",, a@x ,\n ,b@x,"), TEXT("<a@x>\n<b@x>\n"), 0},
+    {"semicolons", ADDRESSES, TEXT("a@x; b@x"), TEXT("<a@x>\n<b@x>\n"), 0},
+    {"no commas", ADDRESSES, TEXT("<a@x> Bob <b@x> c@x d@x"), TEXT("<a@x>\nBob <b@x>\n<c@x>\n<d@x>\n"), P(NO_COMMA)},
+    {"an address as a name", ADDRESSES, TEXT("a@x Ann <b@x>, c@x<c@x>"), TEXT("a@x Ann <b@x>\nc@x <c@x>\n"), 0},
+    {"junk behind an address", ADDRESSES, TEXT("a@x and more, b@x"), TEXT("<a@x>\n<b@x>\n"), P(ADDRESS)},
+    {"two @", ADDRESSES, TEXT("a@b@x, b@x"), TEXT("<a@b@x>\n<b@x>\n"), P(ADDRESS)},
+    {"no @", ADDRESSES, TEXT("root, Ann <ann>, Some Body"), TEXT("<root>\nAnn <ann>\nSome Body <>\n"), P(ADDRESS)},
+    {"no address", ADDRESSES, TEXT("<>, Ann <>"), TEXT("<>\nAnn <>\n"), P(ADDRESS)},
+    {"nothing at all", ADDRESSES, TEXT(" \n (only) "), TEXT(""), 0},
+    {"raw UTF-8 in addresses", ADDRESSES, TEXT("Jörg <jörg@bücher.test>"), TEXT("Jörg <jörg@bücher.test>\n"), 0},
+    {"raw Latin-1 in addresses", ADDRESSES, TEXT("J\xf6 <j\xf6@x>"), TEXT("J\xef\xbf\xbd <j\xef\xbf\xbd@x>\n"),
+     P(8BIT_HEADER)},
+    {"literals", ADDRESSES, TEXT("a@[IPv6:::1], b@[127.0.0.1]"), TEXT("<a@[IPv6:::1]>\n<b@[127.0.0.1]>\n"), 0},
+    {"a quoted local part", ADDRESSES, TEXT("\"a b\"@x, <\"c>\\\"d\"@x>"), TEXT("<\"a b\"@x>\n<\"c>\\\"d\"@x>\n"), 0},
+    {"a blank in a local part", ADDRESSES, TEXT("<a b@x>"), TEXT("<a b@x>\n"), 0},
+    {"comments in brackets", ADDRESSES, TEXT("Ann <(b) a@x (c>)>"), TEXT("Ann <a@x>\n"), 0},
+    {"no brackets", ADDRESSES, TEXT("Ann Example ann@x, \"B\" b@x c@x"), TEXT("Ann Example <ann@x>\nB <b@x>\n<c@x>\n"),
+     P(ADDRESS) | P(NO_COMMA)},
+    {"a quote without end", ADDRESSES, TEXT("a@x, \"Bob, <b@x>, c@x"), TEXT("<a@x>\n\"Bob, <b@x>\n"), P(ADDRESS)},
+    {"a comment without end", ADDRESSES, TEXT("a@x (Ann, b@x"), TEXT("Ann, b@x <a@x>\n"), 0},
+    {"brackets without end", ADDRESSES, TEXT("Ann <a@x, Bob <b@x>, <<c@x>>"), TEXT("Ann <a@x>\nBob <b@x>\n<c@x>\n"),
+     P(ADDRESS)},
+    {"brackets and a quote without end", ADDRESSES, TEXT("Ann <\"a@x, b@x"), TEXT("Ann <\"a@x>\n"), P(ADDRESS)},
+
+    /* ---- dates: RFC 5322 3.3, 4.3 ---- */
+    {"a date", DATE, TEXT("Tue, 24 Nov 2026 04:12:00 +0100"), TEXT("2026-11-24T04:12:00+01:00"), 0},
+    {"no day, no second", DATE, TEXT("24 Nov 2026 04:12 -0330"), TEXT("2026-11-24T04:12:00-03:30"), 0},
+    {"an unknown zone", DATE, TEXT("24 Nov 2026 04:12:60 -0000"), TEXT("2026-11-24T04:12:60-00:00"), 0},
+    {"lower case, blanks, comments", DATE, TEXT(" (a)tue (b) ,\n 1  (c) dec\t2026 (d) 4 : 12 :00  +0000 (UTC) "),
+     TEXT("2026-12-01T04:12:00+00:00"), 0},
+    {"two digits", DATE, TEXT("1 Jan 49 00:00 GMT"), TEXT("2049-01-01T00:00:00+00:00"), P(OBSOLETE_DATE)},
+    {"two digits, last century", DATE, TEXT("1 Jan 50 00:00 EST"), TEXT("1950-01-01T00:00:00-05:00"), P(OBSOLETE_DATE)},
+    {"three digits", DATE, TEXT("1 Jan 124 00:00 PDT"), TEXT("2024-01-01T00:00:00-07:00"), P(OBSOLETE_DATE)},
+    {"a military zone", DATE, TEXT("1 Jan 2024 00:00 A"), TEXT("2024-01-01T00:00:00-00:00"), P(OBSOLETE_DATE)},
+    {"no zone", DATE, TEXT("1 Jan 2024 00:00"), TEXT("2024-01-01T00:00:00-00:00"), P(DATE)},
+    {"a leap day", DATE, TEXT("Thu, 29 Feb 2024 00:00:00 +0000"), TEXT("2024-02-29T00:00:00+00:00"), 0},
+    {"another day", DATE, TEXT("Mon, 29 Feb 2024 00:00:00 +0000"), TEXT("2024-02-29T00:00:00+00:00"), P(WRONG_DAY)},
+    {"no day's name", DATE, TEXT("Lundi, 1 Jan 2024 00:00:00 +0000"), TEXT("2024-01-01T00:00:00+00:00"), P(DATE)},
+    {"junk behind", DATE, TEXT("1 Jan 2024 00:00:00 +0000 x"), TEXT("2024-01-01T00:00:00+00:00"), P(DATE)},
+    {"Feb 30", DATE, TEXT("30 Feb 2024 00:00:00 +0000"), TEXT("none"), P(DATE)},
+    {"Feb 29 of 1900", DATE, TEXT("29 Feb 1900 00:00:00 +0000"), TEXT("none"), P(DATE)},
+    {"0 Jan", DATE, TEXT("0 Jan 2024 00:00:00 +0000"), TEXT("none"), P(DATE)},
+    {"hour 24", DATE, TEXT("1 Jan 2024 24:00:00 +0000"), TEXT("none"), P(DATE)},
+    {"minute 60", DATE, TEXT("1 Jan 2024 00:60:00 +0000"), TEXT("none"), P(DATE)},
+    {"zone 2400", DATE, TEXT("1 Jan 2024 00:00:00 +2400"), TEXT("none"), P(DATE)},
+    {"a zone of five digits", DATE, TEXT("1 Jan 2024 00:00:00 +00000"), TEXT("none"), P(DATE)},
+    {"ISO 8601", DATE, TEXT("2024-01-01T00:00:00Z"), TEXT("none"), P(DATE)},
+    {"January", DATE, TEXT("1 January 2024 00:00:00 +0000"), TEXT("none"), P(DATE)},
+    {"a day's name alone", DATE, TEXT("Mon, "), TEXT("none"), P(DATE)},
+    {"no year", DATE, TEXT("Mon, 1 Jan"), TEXT("none"), P(DATE)},
+    {"no time", DATE, TEXT("Mon, 1 Jan 2024"), TEXT("none"), P(DATE)},
+    {"no minute", DATE, TEXT("Mon, 1 Jan 2024 12 +0000"), TEXT("none"), P(DATE)},
+    {"a malformed second", DATE, TEXT("Mon, 1 Jan 2024 12:00:1 +0000"), TEXT("none"), P(DATE)},
+    {"five digits", DATE, TEXT("1 Jan 12024 12:00:01 +0000"), TEXT("none"), P(DATE)},
+    {"no date", DATE, TEXT(""), TEXT("none"), P(DATE)},
+};
+
+/* ---- what comes out ---- */
+
+struct output {
+    size_t n;
+    char text[4096];
+};
+
+static void add(void *context, const char *octets, size_t n)
+{
+    struct output *o = context;
+    assert_true(n > 0 && n <= sizeof o->text - o->n);
+    memcpy(o->text + o->n, octets, n);
+    o->n += n;
+}
+
+static void add_text(void *context, const char *octets, size_t n)
+{
+    assert_true(utf8_is_valid((struct span){octets, n})); /* and each character is whole */
+    add(context, octets, n);
+}
+
+static void say(struct output *o, const char *text)
+{
+    if (*text != '\0')
+        add(o, text, strlen(text));
+}
+
+/* Octets with "|" for the ends of lines. */
+static void add_lines(void *context, const char *octets, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (octets[i] == '\n')
+            say(context, "|");
+        else if (octets[i] != '\r' || i + 1 == n || octets[i + 1] != '\n')
+            add(context, octets + i, 1);
+    }
+}
+
+static void add_text_lines(void *context, const char *octets, size_t n)
+{
+    assert_true(utf8_is_valid((struct span){octets, n}));
+    add_lines(context, octets, n);
+}
+
+static void read_addresses(struct mime *m, struct span list, struct output *o)
+{
+    struct mime_address address;
+    while (mime_take_address(m, &list, &address)) {
+        mime_name(m, address.name, (struct mime_sink){add_text, o});
+        say(o, address.name.p != NULL ? " <" : "<");
+        mime_addr_spec(m, address.address, (struct mime_sink){add_text, o});
+        say(o, ">\n");
+    }
+}
+
+static void read_fields(struct mime *m, struct span header, struct output *o)
+{
+    struct mime_field field;
+    while (mime_take_field(m, &header, &field)) {
+        add(o, field.name.p, field.name.n);
+        say(o, "=");
+        mime_text(m, field.value, (struct mime_sink){add_text, o});
+        say(o, "\n");
+    }
+}
+
+static void read_part(struct mime *m, const struct mime_part *part, struct output *o)
+{
+    static const char *const kinds[] = {"leaf", "multipart", "message"};
+    char text[64];
+    struct output name = {0, ""};
+    snprintf(text, sizeof text, part->parent > 0 ? "%s %u (%zu) " : "%s %u ", kinds[part->kind], part->depth,
+             part->parent);
+    say(o, text);
+    add(o, part->type.p, part->type.n);
+    say(o, "/");
+    add(o, part->subtype.p, part->subtype.n);
+    say(o, part->attachment ? " attachment" : "");
+    if (mime_filename(m, part, (struct mime_sink){add_text, &name})) {
+        say(o, " ");
+        add(o, name.text, name.n);
+    }
+    if (part->kind != MIME_MULTIPART) {
+        say(o, ": ");
+        mime_octets(m, part, (struct mime_sink){add_lines, o});
+    }
+    say(o, "\n");
+}
+
+static void read_message(struct mime *m, enum what what, struct output *o)
+{
+    struct mime_part part;
+    struct mime_field field;
+    for (bool first = true; mime_next(m, &part); first = false) {
+        if (what == PARTS)
+            read_part(m, &part, o);
+        if (what == OCTETS) {
+            o->n = 0;
+            mime_octets(m, &part, (struct mime_sink){add, o});
+        }
+        if (what == SUBJECT && first) {
+            if (mime_find_field(m, part.header, "subject", &field))
+                mime_text(m, field.value, (struct mime_sink){add_text, o});
+            say(o, "|");
+            mime_body_text(m, &part, (struct mime_sink){add_text_lines, o});
+        }
+    }
+}
+
+static void read_input(struct mime *m, enum what what, struct span input, struct output *o)
+{
+    char date[32];
+    mime_open(m, what >= PARTS ? input : (struct span){NULL, 0});
+    switch (what) {
+    case VALUE:
+        mime_text(m, input, (struct mime_sink){add_text, o});
+        break;
+    case ADDRESSES:
+        read_addresses(m, input, o);
+        break;
+    case DATE:
+        say(o, mime_date(m, input, date) ? date : "none");
+        break;
+    case FIELDS:
+        read_fields(m, input, o);
+        break;
+    case PARAM:
+        if (!mime_param(m, input, "x", (struct mime_sink){add_text, o}))
+            say(o, "none");
+        break;
+    case PARTS:
+    case OCTETS:
+    case SUBJECT:
+        read_message(m, what, o);
+        break;
+    }
+}
+
+/* ---- rows ---- */
+
+/* The input in memory of its size; crlf: with CRLF for each LF. */
+static struct span copy_input(const struct row *r, bool crlf)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->n; i++)
+        n += crlf && r->input[i] == '\n' ? 2 : 1;
+    char *copy = malloc(n + (n == 0)), *end = copy;
+    assert_non_null(copy);
+    for (size_t i = 0; i < r->n; i++) {
+        if (crlf && r->input[i] == '\n')
+            *end++ = '\r';
+        *end++ = r->input[i];
+    }
+    return (struct span){copy, n};
+}
+
+static void run_row(const struct row *r, bool crlf)
+{
+    static struct mime m;
+    struct output o = {0, ""}, expected = {0, ""};
+    struct span input = copy_input(r, crlf);
+    read_input(&m, r->what, input, &o);
+    for (size_t i = 0; i < r->output_n; i++) {
+        if (crlf && r->what == OCTETS && r->output[i] == '\n')
+            say(&expected, "\r");
+        add(&expected, r->output + i, 1);
+    }
+    if (o.n != expected.n || memcmp(o.text, expected.text, o.n) != 0)
+        fail_msg("'%.*s' is not '%.*s'", (int)o.n, o.text, (int)expected.n, expected.text);
+    for (enum problem p = 0; p < PROBLEMS; p++) {
+        bool noted = problems_have(&m.problems, p), wanted = p < 64 && r->problems >> p & 1;
+        if (noted != wanted)
+            fail_msg("%s: %s", noted ? "noted" : "not noted", problem_about(p)->name);
+    }
+    free((void *)(uintptr_t)input.p);
+}
+
+static void test_row(void **state)
+{
+    run_row(*state, false);
+    run_row(*state, true);
+}
+
+/* ---- what no row can hold ---- */
+
+static void test_problems(void **state)
+{
+    (void)state;
+    for (enum problem p = 0; p < PROBLEMS; p++) {
+        const struct problem_about *a = problem_about(p);
+        char text[PROBLEM_TEXT_MAX], whole[512];
+        (void)snprintf(whole, sizeof whole, "%s: %s (%s)", a->name, a->sentence, a->section);
+        assert_int_equal(problem_text(p, text), strlen(whole));
+        assert_string_equal(text, whole);
+        assert_int_equal(strncmp(a->section, "RFC ", 4), 0);
+        for (enum problem q = 0; q < p; q++)
+            assert_string_not_equal(a->name, problem_about(q)->name);
+    }
+}
+
+struct text {
+    char *p;
+    size_t n, size;
+};
+
+static void append(struct text *t, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    if (t->size - t->n < 256) {
+        t->size = (t->size + 256) * 2;
+        t->p = realloc(t->p, t->size);
+        assert_non_null(t->p);
+    }
+    t->n += (size_t)vsnprintf(t->p + t->n, t->size - t->n, format, arguments);
+    va_end(arguments);
+}
+
+/* How many parts, and how deep. */
+static size_t count_parts(struct mime *m, const struct text *t, unsigned *depth)
+{
+    struct mime_part part;
+    size_t n = 0;
+    *depth = 0;
+    for (mime_open(m, (struct span){t->p, t->n}); mime_next(m, &part); n++)
+        *depth = part.depth > *depth ? part.depth : *depth;
+    return n;
+}
+
+static void test_many_parts(void **state)
+{
+    (void)state;
+    static struct mime m;
+    struct text t = {NULL, 0, 0};
+    unsigned depth;
+    append(&t, "Content-Type: multipart/mixed; boundary=B\n\n");
+    for (size_t i = 1; i < MIME_PARTS_MAX; i++)
+        append(&t, "--B\n\n%zu\n", i);
+    append(&t, "--B--\n");
+    assert_int_equal(count_parts(&m, &t, &depth), MIME_PARTS_MAX);
+    assert_int_equal(m.problems.bits[0], 0);
+    t.n -= strlen("--B--\n");
+    append(&t, "--B\n\n\n--B--\n");
+    assert_int_equal(count_parts(&m, &t, &depth), MIME_PARTS_MAX);
+    assert_int_equal(m.problems.bits[0], P(TOO_MANY_PARTS));
+    free(t.p);
+}
+
+static void test_deep(void **state)
+{
+    (void)state;
+    static struct mime m;
+    for (unsigned levels = MIME_DEPTH_MAX - 1; levels <= 300; levels += 201) {
+        struct text t = {NULL, 0, 0};
+        unsigned depth;
+        for (unsigned i = 0; i < levels; i++)
+            append(&t, "Content-Type: multipart/mixed; boundary=B%u\n\n--B%u\n", i, i);
+        append(&t, "\na\n");
+        for (unsigned i = levels; i > 0; i--)
+            append(&t, "--B%u--\n", i - 1);
+        assert_int_equal(count_parts(&m, &t, &depth), MIME_DEPTH_MAX);
+        assert_int_equal(depth, MIME_DEPTH_MAX - 1);
+        assert_int_equal(m.problems.bits[0], levels < MIME_DEPTH_MAX ? 0 : P(TOO_DEEP));
+        free(t.p);
+    }
+}
+
+static void test_deep_messages(void **state)
+{
+    (void)state;
+    static struct mime m;
+    struct text t = {NULL, 0, 0};
+    unsigned depth;
+    for (unsigned i = 0; i < 300; i++)
+        append(&t, "Content-Type: message/rfc822\n\n");
+    assert_int_equal(count_parts(&m, &t, &depth), MIME_DEPTH_MAX);
+    assert_int_equal(m.problems.bits[0], P(TOO_DEEP));
+    free(t.p);
+}
+
+static void test_large_header(void **state)
+{
+    (void)state;
+    static struct mime m;
+    struct text t = {NULL, 0, 0};
+    struct mime_part part;
+    struct mime_field field;
+    while (t.n < MIME_HEADER_MAX)
+        append(&t, "X-Filler: %0100d\n", 1);
+    append(&t, "Subject: behind\n\nbody");
+    mime_open(&m, (struct span){t.p, t.n});
+    assert_true(mime_next(&m, &part));
+    assert_true(part.header.n <= MIME_HEADER_MAX && part.header.p[part.header.n - 1] == '\n');
+    assert_false(mime_find_field(&m, part.header, "subject", &field));
+    assert_int_equal(part.body.n, strlen("body"));
+    assert_int_equal(m.problems.bits[0], P(LARGE_HEADER));
+    free(t.p);
+}
+
+static void test_long_lines(void **state)
+{
+    (void)state;
+    static struct mime m;
+    for (int n = 998; n <= 999; n++) {
+        struct text t = {NULL, 0, 0};
+        unsigned depth;
+        append(&t, "Subject: a\r\n\r\n");
+        for (int i = 0; i < n; i++)
+            append(&t, "a");
+        append(&t, "\r\n");
+        (void)count_parts(&m, &t, &depth);
+        assert_int_equal(m.problems.bits[0], n == 998 ? 0 : P(LONG_LINE));
+        free(t.p);
+    }
+}
+
+static void test_mixed_lines(void **state)
+{
+    (void)state;
+    static struct mime m;
+    struct mime_part part;
+    static const char text[] = "Subject: a\r\n\r\nb\n";
+    mime_open(&m, (struct span){text, strlen(text)});
+    while (mime_next(&m, &part))
+        ;
+    assert_int_equal(m.problems.bits[0], P(MIXED_LINES));
+}
+
+static void test_long_boundary(void **state)
+{
+    (void)state;
+    static struct mime m;
+    struct text t = {NULL, 0, 0};
+    unsigned depth;
+    append(&t, "Content-Type: multipart/mixed; boundary=%071d\n\n--%071d\n\na\n--%071d--\n", 1, 1, 1);
+    assert_int_equal(count_parts(&m, &t, &depth), 2);
+    assert_int_equal(m.problems.bits[0], P(LONG_BOUNDARY));
+    free(t.p);
+}
+
+/* Characters that a piece of input ends within: each charset, at each place. */
+static void test_pieces(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *charset, *character;
+        size_t n;
+        const char *utf8;
+    } charsets[] = {
+        {"utf-8", TEXT("\xe2\x82\xac"), "€"},          {"gb18030", TEXT("\x94\x39\xda\x33"), "💩"},
+        {"iso-2022-jp", TEXT("\x1b$BF|\x1b(B"), "日"}, {"shift_jis", TEXT("\x93\xfa"), "日"},
+        {"utf-16le", TEXT("\xac\x20"), "€"},
+    };
+    static struct mime m;
+    for (size_t i = 0; i < sizeof charsets / sizeof charsets[0]; i++) {
+        for (size_t before = 0; before < 1300; before++) {
+            struct text t = {NULL, 0, 0};
+            struct output o = {0, ""};
+            struct mime_part part;
+            bool wide = strcmp(charsets[i].charset, "utf-16le") == 0;
+            append(&t, "Content-Type: text/plain; charset=%s\nContent-Transfer-Encoding: quoted-printable\n\n",
+                   charsets[i].charset);
+            for (size_t k = 0; k < before; k++)
+                append(&t, wide ? "a=00=\n" : "a=\n");
+            for (size_t k = 0; k < charsets[i].n; k++)
+                append(&t, "=%02X", (unsigned)(unsigned char)charsets[i].character[k]);
+            mime_open(&m, (struct span){t.p, t.n});
+            assert_true(mime_next(&m, &part));
+            mime_body_text(&m, &part, (struct mime_sink){add_text, &o});
+            assert_int_equal(o.n, before + strlen(charsets[i].utf8));
+            assert_memory_equal(o.text + before, charsets[i].utf8, strlen(charsets[i].utf8));
+            assert_int_equal(m.problems.bits[0], 0);
+            free(t.p);
+        }
+    }
+}
+
+int main(void)
+{
+    enum { ROWS = sizeof rows / sizeof rows[0] };
+    static const struct CMUnitTest others[] = {
+        cmocka_unit_test(test_problems),      cmocka_unit_test(test_many_parts),    cmocka_unit_test(test_deep),
+        cmocka_unit_test(test_deep_messages), cmocka_unit_test(test_large_header),  cmocka_unit_test(test_long_lines),
+        cmocka_unit_test(test_mixed_lines),   cmocka_unit_test(test_long_boundary), cmocka_unit_test(test_pieces),
+    };
+    struct CMUnitTest tests[ROWS + sizeof others / sizeof others[0]];
+    for (size_t i = 0; i < ROWS; i++)
+        tests[i] = (struct CMUnitTest){
+            .name = rows[i].name, .test_func = test_row, .initial_state = (void *)(uintptr_t)&rows[i]};
+    memcpy(tests + ROWS, others, sizeof others);
+    return cmocka_run_group_tests_name("messages", tests, NULL, NULL) != 0;
+}

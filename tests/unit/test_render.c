@@ -1,0 +1,811 @@
+/*
+ * test_render.c - a message as JSON, and as text.
+ *
+ * What it needs memory for is part of this program, so that it can run out.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static size_t allocations, fail_at; /* fail_at: 0 for never, else which of them fails, and those after it */
+
+static void *try_realloc(void *p, size_t n) { return ++allocations >= fail_at && fail_at > 0 ? NULL : realloc(p, n); }
+
+#define realloc try_realloc
+#include "base/text.c"
+#include "mail/lint.c"
+#include "mail/message.c"
+#include "mail/render.c"
+#undef realloc
+
+#include "tests/unit/reading.h"
+
+static struct received base(const char *octets, size_t n)
+{
+    return (struct received){
+        .octets = {octets, n},
+        .mail.n = 7,
+        .mail.time = INT64_C(1795480320045),
+        .mail.size = n,
+        .mail.address = "127.0.0.1",
+        .mail.port = 51234,
+        .mail.helo = {"t", 1},
+        .mail.protocol = "ESMTP",
+        .mail.sender = {"a@x.test", 8},
+        .mail.sender_params = {"", 0},
+        .mail.recipients = "b@x.test",
+        .mail.recipient_params = "",
+        .mail.n_recipients = 1,
+    };
+}
+
+/* What is made of it, with a NUL; valid until the next call. */
+static const char *made_of(const struct received *m, bool as_text, size_t *n)
+{
+    static struct text text, again;
+    text.n = again.n = 0;
+    for (int i = 0; i < 2; i++) {
+        struct text *t = i == 0 ? &text : &again;
+        if (as_text)
+            make_text(t, m);
+        else
+            assert_true(make_json(t, m, NULL));
+        assert_false(t->failed);
+    }
+    assert_int_equal(text.n, again.n);
+    assert_memory_equal(text.p, again.p, text.n);
+    assert_true(utf8_is_valid((struct span){text.p, text.n}));
+    assert_null(memchr(text.p, '\0', text.n));
+    *n = text.n;
+    text_add(&text, "", 1);
+    return text.p;
+}
+
+static const char *json_of(const struct received *m)
+{
+    size_t n;
+    const char *json = made_of(m, false, &n);
+    assert_ptr_equal(strchr(json, '\n'), json + n - 1);
+    return json;
+}
+
+static const char *json(const char *message)
+{
+    struct received m = base(message, strlen(message));
+    return json_of(&m);
+}
+
+static const char *text(const char *message)
+{
+    size_t n;
+    struct received m = base(message, strlen(message));
+    return made_of(&m, true, &n);
+}
+
+static void has_in(const char *whole, const char *part)
+{
+    if (strstr(whole, part) == NULL)
+        fail_msg("no %s in %s", part, whole);
+}
+
+static void has(const char *message, const char *part) { has_in(json(message), part); }
+
+/* ---- what is always there ---- */
+
+static const char nothing[] =
+    "{\"n\":7,\"time\":\"2026-11-24T00:32:00.045Z\",\"size\":0,\"file\":null,\"matched\":true,"
+    "\"client\":{\"address\":\"127.0.0.1\",\"port\":51234,\"helo\":\"t\",\"protocol\":\"ESMTP\",\"auth\":null,\"tls\":"
+    "null},"
+    "\"envelope\":{\"from\":\"a@x.test\",\"to\":[\"b@x.test\"],\"params\":{},\"to_params\":[{}]},"
+    "\"subject\":null,\"from\":[],\"to\":[],\"cc\":[],\"bcc\":[],\"reply_to\":[],\"date\":null,\"message_id\":null,"
+    "\"headers\":{},\"text\":\"\",\"html\":null,\"attachments\":[],\"problems\":[";
+
+static void test_nothing(void **state)
+{
+    (void)state;
+    const char *got = json("");
+    assert_memory_equal(got, nothing, sizeof nothing - 1);
+    struct received m = base(NULL, 0);
+    assert_memory_equal(json_of(&m), nothing, sizeof nothing - 1);
+}
+
+static void test_keys(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"n",        "time",   "size",       "file", "matched",  "client",     "address",
+                                       "port",     "helo",   "protocol",   "auth", "tls",      "from",       "to",
+                                       "envelope", "params", "subject",    "cc",   "bcc",      "date",       "reply_to",
+                                       "headers",  "text",   "message_id", "html", "problems", "attachments"};
+    static const char *const messages[] = {
+        "",
+        "\n",
+        "x",
+        "Subject: s\n\nbody\n",
+        "Content-Type: image/png\n\nx",
+        "Content-Type: message/rfc822\n\n",
+        "Content-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--b--\n",
+        "Content-Type: text/html\n\n<p>\n",
+        "Content-Type: text/plain\nContent-Disposition: attachment\n\nx\n",
+    };
+    for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++) {
+        const char *got = json(messages[i]);
+        for (size_t k = 0; k < sizeof keys / sizeof keys[0]; k++) {
+            char key[32];
+            snprintf(key, sizeof key, "\"%s\":", keys[k]);
+            has_in(got, key);
+        }
+    }
+}
+
+static void test_known(void **state)
+{
+    (void)state;
+    struct received m = base("\n", 1);
+    m.mail.file = "mail/0001.eml";
+    m.mail.failed = "subject: x";
+    m.mail.user = (struct span){"alice", 5};
+    m.mail.tls = "TLSv1.3";
+    m.mail.size = UINT64_MAX;
+    m.mail.time = 0;
+    const char *got = json_of(&m);
+    has_in(got, "\"time\":\"1970-01-01T00:00:00.000Z\",\"size\":18446744073709551615,\"file\":\"mail/"
+                "0001.eml\",\"matched\":false,");
+    has_in(got, "\"auth\":\"alice\",\"tls\":\"TLSv1.3\"}");
+    m.mail.address = "";
+    m.mail.port = 0;
+    m.mail.helo = (struct span){NULL, 0};
+    has_in(json_of(&m), "\"client\":{\"address\":null,\"port\":null,\"helo\":null,");
+    problems_add(&m.mail.problems, PROBLEM_BARE_LF);
+    has_in(json_of(&m), "\"problems\":[\"bare-lf: bare LF in the message (RFC 5321 2.3.8)\"");
+}
+
+/* ---- strings ---- */
+
+/* As an octet alone has to be written. */
+static const char *written(int octet)
+{
+    static char out[8];
+    switch (octet) {
+    case '"':
+        return "\\\"";
+    case '\\':
+        return "\\\\";
+    case '\b':
+        return "\\b";
+    case '\f':
+        return "\\f";
+    case '\n':
+        return "\\n";
+    case '\r':
+        return "\\r";
+    case '\t':
+        return "\\t";
+    default:
+        break;
+    }
+    if (octet >= 0x80)
+        return "\xef\xbf\xbd";
+    snprintf(out, sizeof out, octet < 0x20 || octet == 0x7f ? "\\u%04x" : "%c", (unsigned)octet);
+    return out;
+}
+
+static void test_each_octet_of_the_envelope(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 256; i++) {
+        char word[3] = {'<', (char)i, '>'}, part[64], recipient[4] = {'<', (char)i, '>', '\0'};
+        struct received m = base("\n", 1);
+        m.mail.helo = m.mail.sender = m.mail.user = (struct span){word, 3};
+        if (i > 0)
+            m.mail.recipients = m.mail.address = m.mail.tls = m.mail.file = recipient;
+        const char *got = json_of(&m);
+        for (int k = 0; k < 4; k++) {
+            static const char *const keys[] = {"helo", "auth", "envelope\":{\"from", "file"};
+            snprintf(part, sizeof part, "\"%s\":\"<%s>\"", keys[k], written(i));
+            if (k < 3 || i > 0)
+                has_in(got, part);
+        }
+        snprintf(part, sizeof part, "\"to\":[\"<%s>\"]", written(i));
+        if (i > 0)
+            has_in(got, part);
+    }
+}
+
+/* Encoded, so that each gets there. */
+static void test_each_octet_of_the_message(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 256; i++) {
+        char message[1024], part[128];
+        snprintf(message, sizeof message,
+                 "Subject: =?utf-8?q?<=%02X>?=\nX-%c: =?utf-8?q?<=%02X>?=\nFrom: =?utf-8?q?<=%02X>?= <a@x.test>\n"
+                 "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/plain; charset=utf-8\n"
+                 "Content-Transfer-Encoding: quoted-printable\n\n<=%02X>\n--b\nContent-Type: a/b\n"
+                 "Content-Disposition: attachment; filename*=utf-8''<%%%02X>\n\nx\n--b--\n",
+                 (unsigned)i, 'a', (unsigned)i, (unsigned)i, (unsigned)i, (unsigned)i);
+        const char *got = json(message);
+        static const char *const forms[] = {"\"subject\":\"<%s>\"", "\"name\":\"<%s>\"", "\"x-a\":[\"<%s>\"]",
+                                            "\"text\":\"<%s>\"", "\"filename\":\"<%s>\""};
+        for (size_t k = 0; k < sizeof forms / sizeof forms[0]; k++) {
+            snprintf(part, sizeof part, forms[k], written(i));
+            has_in(got, part);
+        }
+    }
+}
+
+/* As they come, where that can be: what is no text is valid all the same (made_of() sees to that). */
+static void test_each_octet_raw(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 256; i++) {
+        char message[512];
+        int n = snprintf(
+            message, sizeof message,
+            "Subject: <@>\nX-@: <@>\n@: x\nFrom: \"@\" <@@x.test>\nMessage-ID: <@@>\nDate: @\n"
+            "Content-Type: multipart/mixed; boundary=b\n\n--b\n\n<@>\n--b\nContent-Type: a/b@; name=\"@\"\n"
+            "Content-ID: <@>\nContent-Disposition: att@; filename=\"@\"\nContent-Transfer-Encoding: @\n\n@\n--b--\n");
+        for (int k = 0; k < n; k++)
+            message[k] = message[k] == '@' ? (char)i : message[k];
+        struct received m = base(message, (size_t)n);
+        size_t length;
+        for (const char *p = json_of(&m); *p != '\n'; p++)
+            assert_false(ascii_is_control(*p));
+        for (const char *p = made_of(&m, true, &length); *p != '\0'; p++)
+            assert_true(!ascii_is_control(*p) || *p == '\n' || *p == '\t');
+    }
+}
+
+static void test_characters(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *octets, *expected;
+    } rows[] = {
+        {"Gr\xc3\xbc\xc3\x9f", "Gr\xc3\xbc\xc3\x9f"},
+        {"\xe2\x82\xac", "\xe2\x82\xac"},
+        {"\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80"},
+        {"\xc2\x80", "\\u0080"},
+        {"\xc2\x9b", "\\u009b"},
+        {"\xc2\xad", "\\u00ad"},
+        {"\xd8\x9c", "\\u061c"},
+        {"\xe2\x80\x8b", "\\u200b"},
+        {"\xe2\x80\x8f", "\\u200f"},
+        {"\xe2\x80\xa8", "\\u2028"},
+        {"\xe2\x80\xae", "\\u202e"},
+        {"\xe2\x81\xa6", "\\u2066"},
+        {"\xef\xbb\xbf", "\\ufeff"},
+        {"\xef\xb8\x8f", "\\ufe0f"},
+        {"\xee\x80\x80", "\\ue000"},
+        {"\xef\xbf\xbf", "\\uffff"},
+        {"\xf3\xa0\x80\xa0", "\\udb40\\udc20"}, /* U+E0020 */
+        {"\xf4\x8f\xbf\xbf", "\\udbff\\udfff"}, /* U+10FFFF */
+        {"\xf0\x9d\x85\xb3", "\\ud834\\udd73"}, /* U+1D173 */
+        {"\xc3(", "\xef\xbf\xbd("},
+        {"\xc0\x80", "\xef\xbf\xbd\xef\xbf\xbd"},
+        {"\xff", "\xef\xbf\xbd"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char part[64];
+        struct received m = base("\n", 1);
+        m.mail.helo = (struct span){rows[i].octets, strlen(rows[i].octets)};
+        snprintf(part, sizeof part, "\"helo\":\"%s\"", rows[i].expected);
+        has_in(json_of(&m), part);
+        char message[256];
+        snprintf(message, sizeof message, "Content-Type: text/plain; charset=utf-8\n\n%s", rows[i].octets);
+        if (i < 19) { /* what is no UTF-8 counts as its charset's reader has it */
+            snprintf(part, sizeof part, "\"text\":\"%s\"", rows[i].expected);
+            has(message, part);
+        }
+    }
+    /* surrogates are none, each octet for itself */
+    struct received m = base("\n", 1);
+    m.mail.helo = (struct span){"\xed\xa0\x80", 3};
+    has_in(json_of(&m), "\"helo\":\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");
+    has("Subject: a\xff"
+        "b\n\n",
+        "\"subject\":\"a\xef\xbf\xbd"
+        "b\"");
+}
+
+/* ---- the envelope ---- */
+
+static void test_params(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *params, *expected;
+    } rows[] = {
+        {"", "{}"},
+        {"SIZE=10", "{\"SIZE\":\"10\"}"},
+        {"size=10 Body=8bitmime smtputf8", "{\"SIZE\":\"10\",\"BODY\":\"8bitmime\",\"SMTPUTF8\":null}"},
+        {" SIZE=1  ", "{\"SIZE\":\"1\"}"},
+        {"RET=HDRS ENVID=a+2Bb+3Dc", "{\"RET\":\"HDRS\",\"ENVID\":\"a+b=c\"}"},
+        {"NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;b+40x.test",
+         "{\"NOTIFY\":\"SUCCESS,FAILURE\",\"ORCPT\":\"rfc822;b@x.test\"}"},
+        {"AUTH=<>", "{\"AUTH\":\"<>\"}"},
+        {"AUTH=e+3Dmc2@example.com", "{\"AUTH\":\"e=mc2@example.com\"}"},
+        {"ENVID=+1B+0A+22", "{\"ENVID\":\"\\u001b\\n\\\"\"}"},
+        {"envid=a+2Bb", "{\"ENVID\":\"a+b\"}"},
+        {"X=a=b", "{\"X\":\"a=b\"}"},
+        {"X=a+2Bb", "{\"X\":\"a+2Bb\"}"},
+        {"X=\"\\", "{\"X\":\"\\\"\\\\\"}"},
+        /* RFC 6533 3: what is encoded is UTF-8 */
+        {"ORCPT=utf-8;gr+C3+BCn@x.test", "{\"ORCPT\":\"utf-8;gr\xc3\xbcn@x.test\"}"},
+        {"ENVID=a+80b", "{\"ENVID\":\"a\xef\xbf\xbd"
+                        "b\"}"},
+        {"ENVID", "{\"ENVID\":null}"},
+        /* not let through by the server, but nothing is read that is not there */
+        {"ENVID=+", "{\"ENVID\":\"+\"}"},
+        {"ENVID=+4", "{\"ENVID\":\"+4\"}"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char part[256], *exact = strdup(rows[i].params);
+        struct received m = base("\n", 1);
+        m.mail.sender_params = (struct span){exact, strlen(exact)};
+        m.mail.recipient_params = exact;
+        snprintf(part, sizeof part, "\"params\":%s,\"to_params\":[%s]}", rows[i].expected, rows[i].expected);
+        const char *got = json_of(&m);
+        free(exact);
+        has_in(got, part);
+    }
+}
+
+static void test_senders_and_recipients(void **state)
+{
+    (void)state;
+    struct received m = base("\n", 1);
+    m.mail.sender = (struct span){NULL, 0};
+    has_in(json_of(&m), "\"envelope\":{\"from\":\"\",\"to\":[\"b@x.test\"],");
+    m.mail.n_recipients = 0;
+    has_in(json_of(&m), "\"to\":[],\"params\":{},\"to_params\":[]}");
+    enum { MANY = 5000 };
+    static char recipients[MANY * 12], params[MANY * 24];
+    size_t n = 0, k = 0;
+    for (int i = 0; i < MANY; i++) {
+        n += (size_t)sprintf(recipients + n, "u%d@x.test", i % 10) + 1;
+        k += (size_t)sprintf(params + k, "NOTIFY=%d", i) + 1;
+    }
+    m.mail.recipients = recipients;
+    m.mail.recipient_params = params;
+    m.mail.n_recipients = MANY;
+    const char *got = json_of(&m);
+    has_in(got, "\"to\":[\"u0@x.test\",\"u1@x.test\",");
+    has_in(got, ",\"u9@x.test\"],\"params\":{},\"to_params\":[{\"NOTIFY\":\"0\"},{\"NOTIFY\":\"1\"},");
+    has_in(got, ",{\"NOTIFY\":\"4999\"}]}");
+    size_t length;
+    const char *shown = made_of(&m, true, &length);
+    has_in(shown, "\nEnvelope-To: <u0@x.test>, <u1@x.test>, ");
+}
+
+/* ---- header fields ---- */
+
+static void test_headers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *message, *expected;
+    } rows[] = {
+        {"Subject: a\n\n", "\"headers\":{\"subject\":[\"a\"]}"},
+        {"A: 1\nB: 2\na: 3\nC: 4\nb: 5\nA: 6\n\n",
+         "\"headers\":{\"a\":[\"1\",\"3\",\"6\"],\"b\":[\"2\",\"5\"],\"c\":[\"4\"]}"},
+        {"B: 1\nAB: 2\nA: 3\nBA: 4\nB: 5\n\n",
+         "\"headers\":{\"b\":[\"1\",\"5\"],\"ab\":[\"2\"],\"a\":[\"3\"],\"ba\":[\"4\"]}"},
+        {"X-Tag: 1\nx-tag: 1\nX-TAG: 2\n\n", "\"headers\":{\"x-tag\":[\"1\",\"1\",\"2\"]}"},
+        {"Subject: =?utf-8?q?Gr=C3=BC?=\n =?utf-8?q?=C3=9Fe?=\n\n", "\"headers\":{\"subject\":[\"Gr\xc3\xbc\xc3\x9f"
+                                                                    "e\"]}"},
+        {"Subject: a\n b\n\tc\n\n", "\"subject\":\"a b\\tc\""},
+        {"Subject:\n\n", "\"subject\":\"\""},
+        {"Subject: first\nSubject: second\n\n", "\"subject\":\"first\""},
+        {"Subject: first\nSubject: second\n\n", "\"headers\":{\"subject\":[\"first\",\"second\"]}"},
+        {"To: a@x.test\nTo: B <b@x.test>\n\n",
+         "\"to\":[{\"name\":null,\"address\":\"a@x.test\"},{\"name\":\"B\",\"address\":\"b@x.test\"}],\"cc\""},
+        {"From: =?utf-8?q?=22x=22?= <a@x.test>\n\n", "\"from\":[{\"name\":\"\\\"x\\\"\",\"address\":\"a@x.test\"}]"},
+        {"Reply-To: a@x.test\nBcc: G: b@x.test, c@x.test;\n\n",
+         "\"bcc\":[{\"name\":null,\"address\":\"b@x.test\"},{\"name\":null,\"address\":\"c@x.test\"}],"
+         "\"reply_to\":[{\"name\":null,\"address\":\"a@x.test\"}]"},
+        {"Date: Tue, 24 Nov 2026 04:12:00 +0100\n\n", "\"date\":\"2026-11-24T04:12:00+01:00\""},
+        {"Date: never\n\n", "\"date\":null"},
+        {"Message-ID: <1@x.test>\n\n", "\"message_id\":\"<1@x.test>\""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        has(rows[i].message, rows[i].expected);
+}
+
+/* A key that is there twice is there once, for whoever reads it. */
+static void test_names_that_are_no_text(void **state)
+{
+    (void)state;
+    const char *got = json("X\xff: 1\nX\xfe: 2\n\n"), *first = strstr(got, "\"x\xef\xbf\xbd\":[");
+    if (first != NULL && strstr(first + 1, "\"x\xef\xbf\xbd\":[") != NULL)
+        fail_msg("the same key twice: %s", got);
+    got = json("\xc3\xbc: 1\n\xc3\xb6: 2\n\n");
+    first = strstr(got, "\"\xef\xbf\xbd\xef\xbf\xbd\":[");
+    if (first != NULL && strstr(first + 1, "\"\xef\xbf\xbd\xef\xbf\xbd\":[") != NULL)
+        fail_msg("the same key twice: %s", got);
+}
+
+static void test_many_fields(void **state)
+{
+    (void)state;
+    enum { MANY = 20000 };
+    static char message[MANY * 24];
+    size_t n = 0;
+    for (int i = 0; i < MANY; i++)
+        n += (size_t)sprintf(message + n, "X-%d: %d\n", i % 100, i);
+    struct received m = base(message, n);
+    const char *got = json_of(&m);
+    has_in(got, "\"headers\":{\"x-0\":[\"0\",\"100\",\"200\",");
+    has_in(got, ",\"19999\"]},\"text\"");
+}
+
+/* ---- bodies and attachments ---- */
+
+#define PART(type, more, body) "--b\nContent-Type: " type "\n" more "\n" body "\n"
+#define MIXED "Content-Type: multipart/mixed; boundary=b\n\n"
+#define ALTERNATIVE "Content-Type: multipart/alternative; boundary=b\n\n"
+#define RELATED(start) "Content-Type: multipart/related; boundary=b" start "\n\n"
+#define IN(kind, inside) "--b\nContent-Type: multipart/" kind "; boundary=i\n\n" inside "--i--\n"
+#define INNER(type, more, body) "--i\nContent-Type: " type "\n" more "\n" body "\n"
+#define ATTACHED "Content-Disposition: attachment\n"
+#define ID(id) "Content-ID: <" id ">\n"
+
+static void test_bodies(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *message, *text, *html;
+        int attachments;
+    } rows[] = {
+        {"\nplain\n", "\"plain\\n\"", "null", 0},
+        {"plain, no header\n", "\"plain, no header\\n\"", "null", 0},
+        {"Content-Type: text/html\n\n<p>\n", "null", "\"<p>\\n\"", 0},
+        {"Content-Type: TEXT/HTML\n\n<p>\n", "null", "\"<p>\\n\"", 0},
+        {"Content-Type: image/png\n\nx", "null", "null", 1},
+        {"Content-Type: text/csv\n\nx", "null", "null", 1},
+        {"Content-Type: text/plain\n" ATTACHED "\nx", "null", "null", 1},
+        {"Content-Type: text/plain\nContent-Disposition: inline\n\nx", "\"x\"", "null", 0},
+        {"Content-Type: message/rfc822\n\n\ninner\n", "null", "null", 1},
+        {MIXED PART("text/plain", "", "one") PART("text/plain", "", "two") "--b--\n", "\"one\"", "null", 1},
+        {MIXED PART("text/html", "", "<1>") PART("text/plain", "", "two") "--b--\n", "\"two\"", "\"<1>\"", 0},
+        {MIXED PART("text/plain", ATTACHED, "one") PART("text/plain", "", "two") "--b--\n", "\"two\"", "null", 1},
+        {MIXED PART("text/plain", ATTACHED, "one") PART("text/html", ATTACHED, "<2>") "--b--\n", "null", "null", 2},
+        {MIXED "--b\n\nno type\n--b--\n", "\"no type\"", "null", 0},
+        {ALTERNATIVE PART("text/plain", "", "one") PART("text/html", "", "<2>") "--b--\n", "\"one\"", "\"<2>\"", 0},
+        {ALTERNATIVE PART("text/html", "", "<1>") PART("text/html", "", "<2>") "--b--\n", "null", "\"<1>\"", 1},
+        {RELATED("") PART("text/html", "", "<1>") PART("text/plain", "", "two") "--b--\n", "null", "\"<1>\"", 1},
+        {RELATED("") PART("image/png", "", "x") PART("text/html", "", "<2>") "--b--\n", "null", "null", 2},
+        {RELATED("; start=\"<r>\"") PART("image/png", "", "x") PART("text/html", ID("r"), "<2>") "--b--\n", "null",
+         "\"<2>\"", 1},
+        {RELATED("; start=r") PART("text/html", "", "<1>") PART("text/html", ID("r"), "<2>") "--b--\n", "null",
+         "\"<2>\"", 1},
+        {RELATED("; start=\"<none>\"") PART("text/html", "", "<1>") PART("text/html", ID("r"), "<2>") "--b--\n", "null",
+         "\"<1>\"", 1},
+        {RELATED("; start=\"<r>\"") PART("text/html", ID("r"), "<1>") PART("text/html", ID("r"), "<2>") "--b--\n",
+         "null", "\"<1>\"", 1},
+        {RELATED("") IN("alternative", INNER("text/plain", "", "one") INNER("text/html", "", "<2>"))
+             PART("image/png", "", "x") "--b--\n",
+         "\"one\"", "\"<2>\"", 1},
+        {MIXED IN("alternative", INNER("text/plain", "", "one") INNER("text/html", "", "<2>"))
+             PART("a/b", "", "x") "--b--\n",
+         "\"one\"", "\"<2>\"", 1},
+        {ALTERNATIVE PART("text/plain", "", "one")
+             IN("related", INNER("text/html", "", "<2>") INNER("image/png", "", "x")) "--b--\n",
+         "\"one\"", "\"<2>\"", 1},
+        {MIXED "--b\nContent-Type: multipart/mixed; boundary=i\n" ATTACHED
+               "\n" INNER("text/plain", "", "in") "--i--\n" PART("text/html", "", "<2>") "--b--\n",
+         "null", "\"<2>\"", 1},
+        {MIXED "--b\nContent-Type: message/rfc822\n\nContent-Type: text/plain\n\ninner\n" PART("text/html", "",
+                                                                                               "<2>") "--b--\n",
+         "null", "\"<2>\"", 1},
+        {MIXED "--b\nContent-Type: message/rfc822\n\nContent-Type: multipart/mixed; boundary=i\n\n" INNER(
+             "text/plain", "", "in") INNER("a/b", "", "x") "--i--\n" PART("text/plain", "", "out") "--b--\n",
+         "\"out\"", "null", 1},
+        {"Content-Type: multipart/mixed; boundary=b\n\nnothing\n", "null", "null", 1},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char part[256];
+        const char *got = json(rows[i].message);
+        snprintf(part, sizeof part, "},\"text\":%s,\"html\":%s,\"attachments\":[", rows[i].text, rows[i].html);
+        has_in(got, part);
+        int n = 0;
+        for (const char *p = got; (p = strstr(p, "\"sha256\":\"")) != NULL; p++)
+            n++;
+        assert_int_equal(n, rows[i].attachments);
+    }
+}
+
+static void test_decoded(void **state)
+{
+    (void)state;
+    has("Content-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: "
+        "quoted-printable\n\nGr=FC=\r\n=DFe\r\n",
+        "\"text\":\"Gr\xc3\xbc\xc3\x9f"
+        "e\\n\"");
+    has("Content-Type: text/html; charset=utf-8\nContent-Transfer-Encoding: base64\n\nPHA+w7w8L3A+\n",
+        "\"html\":\"<p>\xc3\xbc</p>\"");
+    has("Content-Type: text/plain; charset=utf-8\n\na\xff"
+        "b",
+        "\"text\":\"a\xef\xbf\xbd"
+        "b\"");
+    has("Content-Type: text/plain; charset=x-none\n\na", "\"problems\":[\"");
+    has("Subject: s\r\n\r\nline\r\nline\r\n", "\"text\":\"line\\nline\\n\"");
+}
+
+static void test_attachment(void **state)
+{
+    (void)state;
+    has(MIXED PART(
+            "Application/PDF; name=n.pdf",
+            "Content-Disposition: Attachment; filename=\"r.pdf\"\n" ID("c@x") "Content-Transfer-Encoding: base64\n",
+            "YWJj") "--b--\n",
+        "\"attachments\":[{\"filename\":\"r.pdf\",\"type\":\"application/"
+        "pdf\",\"disposition\":\"attachment\",\"cid\":\"c@x\","
+        "\"size\":3,\"sha256\":\"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\"}]");
+    has(MIXED PART("image/png; name=\"n.png\"", "Content-Disposition: inline\n", "abc") "--b--\n",
+        "[{\"filename\":\"n.png\",\"type\":\"image/"
+        "png\",\"disposition\":\"inline\",\"cid\":null,\"size\":3,\"sha256\":\"ba7816bf");
+    has(MIXED PART("a/b", "", "") "--b--\n",
+        "[{\"filename\":null,\"type\":\"a/b\",\"disposition\":null,\"cid\":null,\"size\":0,"
+        "\"sha256\":\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"}]");
+    has(MIXED PART("a/b", "Content-Disposition: attachment; filename=\"\"\n", "") "--b--\n", "[{\"filename\":\"\",");
+    has(MIXED PART("a/b", "Content-Disposition: attachment; filename=\"../../x\"\n", "") "--b--\n",
+        "[{\"filename\":\"../../x\",");
+    has(MIXED PART("a/b", "Content-Disposition: attachment; filename*=utf-8''a%00b%0A.txt\n", "") "--b--\n",
+        "[{\"filename\":\"a\\u0000b\\n.txt\",");
+    has(MIXED PART("a/b", "Content-Disposition:\n", "") "--b--\n", "\"disposition\":null");
+    has(MIXED PART("a/b", "Content-Disposition: ;x\n", "") "--b--\n", "\"disposition\":null");
+    has(MIXED PART("a/b", "Content-Disposition: x;filename=y\n", "") "--b--\n", "\"disposition\":\"x\"");
+    /* a message as it is, encoded or not */
+    has(MIXED "--b\nContent-Type: message/rfc822\n\nabc\n--b--\n", "\"type\":\"message/rfc822\",\"disposition\":null,"
+                                                                   "\"cid\":null,\"size\":3,\"sha256\":\"ba7816bf");
+}
+
+/* ---- attachments that are written ---- */
+
+struct sink {
+    char log[512];
+    int fail_close; /* which one, from 1 */
+    int opened, closed;
+};
+
+static void sink_open(void *context, uint64_t message, struct span name, struct span type, struct span subtype)
+{
+    struct sink *s = context;
+    size_t n = strlen(s->log);
+    (void)snprintf(s->log + n, sizeof s->log - n, "%d:%.*s:%.*s/%.*s:", (int)message, (int)name.n,
+                   name.p != NULL ? name.p : "", (int)type.n, type.p, (int)subtype.n, subtype.p);
+    s->opened++;
+}
+
+static void sink_put(void *context, const char *octets, size_t n)
+{
+    struct sink *s = context;
+    assert_true(n > 0);
+    strncat(s->log, octets, n);
+}
+
+static const char *sink_close(void *context)
+{
+    struct sink *s = context;
+    strcat(s->log, ";");
+    return ++s->closed == s->fail_close ? NULL : "at/\"x\"";
+}
+
+static void test_attach(void **state)
+{
+    (void)state;
+    static const char message[] = MIXED PART("text/plain", "", "body") PART("a/b; name=n", "", "one")
+        PART("c/d", "Content-Transfer-Encoding: base64\n", "dHdv") "--b\nContent-Type: message/rfc822\n\nabc\n--b--\n";
+    for (int failing = 0; failing < 2; failing++) {
+        struct sink s = {.log = "", .fail_close = failing == 1 ? 2 : 0};
+        const struct render_attach attach = {sink_open, sink_put, sink_close, &s};
+        struct text made = {NULL, 0, 0, false};
+        struct received m = base(message, sizeof message - 1);
+        bool good = make_json(&made, &m, &attach);
+        assert_false(made.failed);
+        assert_int_equal(good, failing == 0);
+        text_add(&made, "", 1);
+        if (failing == 0) {
+            assert_string_equal(s.log, "7:n:a/b:one;7::c/d:two;7::message/rfc822:abc;");
+            has_in(made.p, "\",\"path\":\"at/\\\"x\\\"\"}");
+        } else {
+            assert_int_equal(s.opened, 2); /* and no more */
+            assert_int_equal(s.closed, 2);
+        }
+        free(made.p);
+    }
+}
+
+/* ---- text ---- */
+
+static void test_text(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *message, *expected;
+    } rows[] = {
+        {"", "Envelope-From: <a@x.test>\nEnvelope-To: <b@x.test>\n\n\n"},
+        {"Subject: s\n\nbody\n", "Subject: s\n\nbody\n\n"},
+        {"Subject: s\n\nno line end", "Subject: s\n\nno line end\n\n"},
+        {"Subject: s\n\ntwo\n\n\n", "Subject: s\n\ntwo\n\n\n\n"},
+        {"Subject: s\nDate: Tue, 24 Nov 2026 04:12:00 +0100\nMessage-ID: <1>\nReply-To: R <r@x.test>\nCc: c@x.test, "
+         "d@x.test\n"
+         "To: b@x.test\nBcc: no\nFrom: =?utf-8?q?Gr=C3=BC=C3=9Fe?= <a@x.test>\n\nx\n",
+         "Envelope-From: <a@x.test>\nEnvelope-To: <b@x.test>\nFrom: Gr\xc3\xbc\xc3\x9f"
+         "e <a@x.test>\nTo: b@x.test\n"
+         "Cc: c@x.test, d@x.test\nReply-To: R <r@x.test>\nSubject: s\n\nx\n\n"},
+        {"From: \"Example, Ann\" <a@x.test>\n\n", "From: \"Example, Ann\" <a@x.test>\n\n\n"},
+        {"From: =?utf-8?q?a=40b?= <a@x.test>\n\n", "From: \"a@b\" <a@x.test>\n\n\n"},
+        {"From: Plain Name <a@x.test>\n\n", "From: Plain Name <a@x.test>\n\n\n"},
+        {"Content-Type: text/html\n\n<p>only</p>\n", "\n<p>only</p>\n\n"},
+        {ALTERNATIVE PART("text/plain", "", "one") PART("text/html", "", "<2>") "--b--\n", "\none\n\n"},
+        {MIXED PART("text/plain", "", "one") PART("a/b", "", "12345")
+             PART("Image/PNG; name=\"x y.png\"", "", "1") "--b--\n",
+         "\none\n\nAttachment: a/b, 5 octets\nAttachment: image/png, 1 octets, x y.png\n\n"},
+        {MIXED PART("a/b", "", "1") "--b--\n", "\n\nAttachment: a/b, 1 octets\n\n"},
+        /* nothing a terminal would obey, and nothing that makes a line of its own */
+        {"Subject: =?utf-8?q?a=1B[31m=0Ab=09c=7F=E2=80=AE=E2=80=8B=C2=9B?=\n\n",
+         "Subject: a\\x1b[31m\\x0ab\\x09c\\x7f\\xe2\\x80\\xae\\xe2\\x80\\x8b\\xc2\\x9b\n\n\n"},
+        {"From: =?utf-8?q?a=0ASubject:_forged?= <a@x.test>\n\n", "From: \"a\\x0aSubject: forged\" <a@x.test>\n\n\n"},
+        {"Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: quoted-printable\n\n"
+         "=1B[2J=07=08=0D=0Ax=0Dy=00\t=E2=80=AE=E2=80=8B=C2=9B=\n",
+         "\n\\x1b[2J\\x07\\x08\nx\\x0dy\\x00\t\\xe2\\x80\\xae\\xe2\\x80\\x8b\\xc2\\x9b\n\n"},
+        {MIXED PART("a/b", "Content-Disposition: attachment; filename*=utf-8''a%0Ab%1B%E2%80%AEcod.exe\n",
+                    "1") "--b--\n",
+         "Attachment: a/b, 1 octets, a\\x0ab\\x1b\\xe2\\x80\\xaecod.exe\n\n"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const char *got = text(rows[i].message);
+        size_t n = strlen(got), k = strlen(rows[i].expected);
+        if (n < k || strcmp(got + n - k, rows[i].expected) != 0)
+            fail_msg("row %zu: %s\nnot %s", i, got, rows[i].expected);
+    }
+    has_in(text("\r\nline\r\nline\r\n"), "\n\nline\nline\n\n");
+}
+
+static void test_text_of_envelope(void **state)
+{
+    (void)state;
+    struct received m = base("\n", 1);
+    size_t n;
+    m.mail.sender = (struct span){NULL, 0};
+    m.mail.recipients = "a\x1b@x\0\xe2\x80\xae@x\0c\n@x";
+    m.mail.recipient_params = "\0\0";
+    m.mail.n_recipients = 3;
+    assert_string_equal(made_of(&m, true, &n),
+                        "Envelope-From: <>\nEnvelope-To: <a\\x1b@x>, <\\xe2\\x80\\xae@x>, <c\\x0a@x>\n\n\n");
+}
+
+/* What differs from run to run is not there. */
+static void test_text_is_the_same(void **state)
+{
+    (void)state;
+    static const char one[] = "Date: Tue, 24 Nov 2026 04:12:00 +0100\nMessage-ID: <1@x>\nSubject: s\n"
+                              "Content-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--b--\n",
+                      other[] = "Date: Wed, 25 Nov 2026 04:12:00 +0100\nMessage-ID: <2@x>\nSubject: s\n"
+                                "Content-Type: multipart/mixed; boundary=c\n\n--c\n\nx\n--c--\n";
+    struct received a = base(one, sizeof one - 1), b = base(other, sizeof other - 1);
+    b.mail.time++;
+    b.mail.n++;
+    b.mail.port++;
+    b.mail.file = "mail/0002.eml";
+    b.mail.address = "::1";
+    size_t n;
+    char *first = strdup(made_of(&a, true, &n));
+    assert_string_equal(first, made_of(&b, true, &n));
+    free(first);
+}
+
+/* ---- memory ---- */
+
+static void test_memory_runs_out(void **state)
+{
+    (void)state;
+    static const char message[] = "From: A <a@x>\nTo: b@x\nSubject: s\n" RELATED("; start=\"<r>\"")
+        PART("text/plain", ID("r"), "one") PART("a/b; name=n", "", "x") PART("text/html", "", "<p>") "--b--\n";
+    struct received m = base(message, sizeof message - 1);
+    for (int as_text = 0; as_text < 2; as_text++) {
+        for (fail_at = 1;; fail_at++) {
+            struct text made = {NULL, 0, 0, false};
+            allocations = 0;
+            if (as_text)
+                make_text(&made, &m);
+            else
+                (void)make_json(&made, &m, NULL);
+            free(made.p);
+            if (allocations < fail_at)
+                break;
+            assert_true(made.failed);
+        }
+        assert_true(fail_at > 5);
+    }
+    fail_at = 0;
+}
+
+/* ---- the digest: FIPS 180-4, and what NIST gives with it ---- */
+
+static void test_sha256(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t times;
+        const char *digest;
+    } rows[] = {
+        {"", 1, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+        {"abc", 1, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+        {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", 1,
+         "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
+        {"abcdefghbcdefghicdefghijdefghijkefghijklfghijklmghijklmnhijklmnoijklmnopjklmnopqklmnopqrlmnopqrsmnopqrstnopqr"
+         "stu",
+         1, "cf5b16a778af8380036ce59e7b0492370b249b11e8f07a51afac45037afee9d1"},
+        {"a", 1000000, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"},
+        {"aaaaaaaaaa", 100000, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct sha256 s;
+        unsigned char digest[SHA256_SIZE];
+        char hex[2 * SHA256_SIZE + 1];
+        sha256_begin(&s);
+        for (size_t k = 0; k < rows[i].times; k++)
+            sha256_add(&s, rows[i].text, strlen(rows[i].text));
+        assert_int_equal(s.n, strlen(rows[i].text) * rows[i].times);
+        sha256_end(&s, digest);
+        for (size_t k = 0; k < SHA256_SIZE; k++)
+            snprintf(hex + 2 * k, 3, "%02x", digest[k]);
+        assert_string_equal(hex, rows[i].digest);
+    }
+}
+
+/* In any pieces it is the same. */
+static void test_sha256_pieces(void **state)
+{
+    (void)state;
+    char octets[300];
+    memset(octets, 'q', sizeof octets);
+    for (size_t n = 0; n <= sizeof octets; n++) {
+        unsigned char whole[SHA256_SIZE], pieces[SHA256_SIZE];
+        struct sha256 s;
+        sha256_begin(&s);
+        sha256_add(&s, octets, n);
+        sha256_end(&s, whole);
+        sha256_begin(&s);
+        for (size_t at = 0, step = 1; at < n; at += step, step = step % 67 + 3)
+            sha256_add(&s, octets + at, step < n - at ? step : n - at);
+        sha256_end(&s, pieces);
+        assert_memory_equal(whole, pieces, SHA256_SIZE);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nothing),
+        cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_known),
+        cmocka_unit_test(test_each_octet_of_the_envelope),
+        cmocka_unit_test(test_each_octet_of_the_message),
+        cmocka_unit_test(test_each_octet_raw),
+        cmocka_unit_test(test_characters),
+        cmocka_unit_test(test_params),
+        cmocka_unit_test(test_senders_and_recipients),
+        cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_names_that_are_no_text),
+        cmocka_unit_test(test_many_fields),
+        cmocka_unit_test(test_bodies),
+        cmocka_unit_test(test_decoded),
+        cmocka_unit_test(test_attachment),
+        cmocka_unit_test(test_attach),
+        cmocka_unit_test(test_text),
+        cmocka_unit_test(test_text_of_envelope),
+        cmocka_unit_test(test_text_is_the_same),
+        cmocka_unit_test(test_memory_runs_out),
+        cmocka_unit_test(test_sha256),
+        cmocka_unit_test(test_sha256_pieces),
+    };
+    return cmocka_run_group_tests_name("messages as JSON and as text", tests, NULL, NULL) != 0;
+}

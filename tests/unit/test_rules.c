@@ -1,0 +1,845 @@
+/*
+ * test_rules.c - rules for misbehaving: what they are read as, where they are
+ * malformed, what they are for, and the numbers in them.
+ */
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "base/number.h"
+#include "serve/rules.h"
+
+/* ---- parsing ---- */
+
+static void fails(const struct rule *r, const char *what) { fail_msg("%s: not the right %s", r->text, what); }
+
+static void parse(struct rule *r, const char *text)
+{
+    const char *at;
+    *r = (struct rule){.text = NULL};
+    const char *expected = rules_parse(r, text, &at);
+    if (expected != NULL)
+        fail_msg("%s: at %td: expected %s", text, at - text, expected);
+    assert_ptr_equal(r->text, text);
+}
+
+static bool is(struct span t, const char *text)
+{
+    return text == NULL ? t.p == NULL : t.p != NULL && t.n == strlen(text) && memcmp(t.p, text, t.n) == 0;
+}
+
+/* Blanks, and any case. */
+static void test_events(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        enum smtp_event_type event;
+        bool argument;
+    } rows[] = {
+        {"connect", SMTP_CONNECT, true},    {"helo", SMTP_HELO, true},  {"ehlo", SMTP_HELO, true},
+        {"starttls", SMTP_STARTTLS, false}, {"auth", SMTP_AUTH, true},  {"mail", SMTP_MAIL, true},
+        {"rcpt", SMTP_RCPT, true},          {"data", SMTP_DATA, true},  {"bdat", SMTP_BDAT, true},
+        {"body", SMTP_BODY, true},          {"eom", SMTP_EOM, true},    {"rset", SMTP_RSET, false},
+        {"noop", SMTP_NOOP, true},          {"vrfy", SMTP_VRFY, true},  {"expn", SMTP_EXPN, true},
+        {"help", SMTP_HELP, true},          {"quit", SMTP_QUIT, false}, {"unknown", SMTP_UNKNOWN, true},
+    };
+    static const char *const forms[] = {"%s:drop", "%s: drop", " \t%s \t: \tdrop \t", "%s #7: drop", "%s *:drop"};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        for (size_t k = 0; k < sizeof forms / sizeof forms[0]; k++) {
+            char text[64];
+            struct rule r;
+            const char *at;
+            snprintf(text, sizeof text, forms[k], rows[i].name);
+            if (k % 2 == 1)
+                text[strcspn(text, "abcdefghijklmnopqrstuvwxyz")] &= '\x5f';
+            if (k == 4 && !rows[i].argument) {
+                r = (struct rule){.text = NULL};
+                assert_non_null(rules_parse(&r, text, &at));
+                assert_int_equal(*at, '*');
+                continue;
+            }
+            parse(&r, text);
+            assert_int_equal(r.event, rows[i].event);
+            assert_int_equal(r.extended, strcmp(rows[i].name, "ehlo") == 0);
+            assert_int_equal(r.action, RULES_DROP);
+            assert_int_equal(r.first, k == 3 ? 7 : 0);
+            assert_int_equal(r.after, rows[i].event == SMTP_BODY ? 1 : 0);
+            assert_int_equal(r.percent, 0);
+            assert_int_equal(r.delay, 0);
+            assert_true(is(r.pattern, k == 4 ? "*" : NULL));
+        }
+    }
+}
+
+static void test_conditions(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *pattern;
+        uint64_t first;
+        unsigned percent;
+        uint64_t after;
+    } rows[] = {
+        {"rcpt bounce@*: 550 no", "bounce@*", 0, 0, 0},
+        {"rcpt a@[IPv6:::1]: drop", "a@[IPv6:::1]", 0, 0, 0},
+        {"connect fe80::1: drop", "fe80::1", 0, 0, 0},
+        {"connect fe80::1:\tdrop", "fe80::1", 0, 0, 0},
+        {"connect 127.0.0.1:drop", "127.0.0.1", 0, 0, 0},
+        {"rcpt a: 550 no: never: no", "a", 0, 0, 0},
+        {"rcpt: 550 no: never", NULL, 0, 0, 0},
+        {"mail #1: drop", NULL, 1, 0, 0},
+        {"mail #18446744073709551615: drop", NULL, UINT64_MAX, 0, 0},
+        {"mail #007: drop", NULL, 7, 0, 0},
+        {"mail %1: drop", NULL, 0, 1, 0},
+        {"mail %100: drop", NULL, 0, 100, 0},
+        {"mail a@x #2: drop", "a@x", 2, 0, 0},
+        {"mail #2 a@x: drop", "a@x", 2, 0, 0},
+        {"mail\t%10\ta@x\t: drop", "a@x", 0, 10, 0},
+        {"mail \\#1: drop", "\\#1", 0, 0, 0},
+        {"mail a#1: drop", "a#1", 0, 0, 0},
+        {"body: drop", NULL, 0, 0, 1},
+        {"body +0: drop", NULL, 0, 0, 1},
+        {"body +1: drop", NULL, 0, 0, 1},
+        {"body +1000: drop", NULL, 0, 0, 1000},
+        {"body b@x +1000 #3: drop", "b@x", 3, 0, 1000},
+        {"body +18446744073709551615: drop", NULL, 0, 0, UINT64_MAX},
+        {"auth plain/1: drop", "plain/1", 0, 0, 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct rule r;
+        parse(&r, rows[i].text);
+        if (!is(r.pattern, rows[i].pattern))
+            fails(&r, "pattern");
+        if (r.first != rows[i].first || r.percent != rows[i].percent || r.after != rows[i].after)
+            fails(&r, "numbers");
+        if (r.applied != 0 || r.fired != 0)
+            fails(&r, "counts");
+    }
+}
+
+/* The colon behind an event is right behind it: there are addresses that begin with one. */
+static void test_the_empty_pattern(void **state)
+{
+    (void)state;
+    struct rule r = {.text = NULL};
+    const char *at;
+    struct rules_occasion o = {.event = SMTP_MAIL, .argument = {"", 0}};
+    assert_null(rules_parse(&r, "mail \"\": 550 no", &at));
+    assert_ptr_equal(rules_find(&r, 1, &o), &r);
+    o.argument = (struct span){"a@x", 3};
+    assert_null(rules_find(&r, 1, &o));
+    memset(&r, 0, sizeof r);
+    assert_string_equal(rules_parse(&r, "mail\"\": 550 no", &at), "a blank or the colon");
+    memset(&r, 0, sizeof r);
+    assert_string_equal(rules_parse(&r, "body +5 +6: drop", &at), "one +N only");
+}
+
+static void test_a_pattern_that_begins_with_a_colon(void **state)
+{
+    (void)state;
+    struct rule r;
+    parse(&r, "connect ::1: drop");
+    assert_true(is(r.pattern, "::1"));
+    parse(&r, "connect :*: drop");
+    assert_true(is(r.pattern, ":*"));
+    parse(&r, "connect :drop");
+    assert_true(is(r.pattern, NULL));
+}
+
+static void test_actions(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        enum rules_action action;
+        int64_t delay;
+        int code;
+        const char *reply;
+    } rows[] = {
+        {"mail: drop", RULES_DROP, 0, 0, ""},
+        {"mail: RESET", RULES_RESET, 0, 0, ""},
+        {"mail: stall ", RULES_STALL, 0, 0, ""},
+        {"mail: delay 5s", RULES_GO_ON, 5000, 0, ""},
+        {"mail: delay 5", RULES_GO_ON, 5000, 0, ""},
+        {"mail: Delay\t1.5m ", RULES_GO_ON, 90000, 0, ""},
+        {"mail: delay 1ms", RULES_GO_ON, 1, 0, ""},
+        {"mail: delay 200ms, drop", RULES_DROP, 200, 0, ""},
+        {"mail: delay 200ms,reset", RULES_RESET, 200, 0, ""},
+        {"mail: delay 1h , stall", RULES_STALL, 3600000, 0, ""},
+        {"mail: delay 5s, 250 ok", RULES_REPLY, 5000, 250, "250 ok\r\n"},
+        {"mail: delay 5s,451 a, b", RULES_REPLY, 5000, 451, "451 a, b\r\n"},
+        {"mail:550", RULES_REPLY, 0, 550, "550\r\n"},
+        {"mail: 550 ", RULES_REPLY, 0, 550, "550\r\n"},
+        {"mail: 550 5.1.1 no such user", RULES_REPLY, 0, 550, "550 5.1.1 no such user\r\n"},
+        {"mail: 550\tno", RULES_REPLY, 0, 550, "550 no\r\n"},
+        {"mail: 550  two blanks ", RULES_REPLY, 0, 550, "550  two blanks \r\n"},
+        {"mail: 100 x", RULES_REPLY, 0, 100, "100 x\r\n"},
+        {"mail: 999 x", RULES_REPLY, 0, 999, "999 x\r\n"},
+        {"mail: 250 one\\ntwo\\nthree", RULES_REPLY, 0, 250, "250-one\r\n250-two\r\n250 three\r\n"},
+        {"mail: 250 \\n", RULES_REPLY, 0, 250, "250-\r\n250\r\n"},
+        {"mail: 250 one\\n", RULES_REPLY, 0, 250, "250-one\r\n250\r\n"},
+        {"mail: 250 \\n\\n.", RULES_REPLY, 0, 250, "250-\r\n250-\r\n250 .\r\n"},
+        {"mail: 250 a\\tb\\rc\\\\d", RULES_REPLY, 0, 250, "250 a\tb\rc\\d\r\n"},
+        {"mail: 250 \\\\n\\\\\\n", RULES_REPLY, 0, 250, "250-\\n\\\r\n250\r\n"},
+        {"mail: 250 \\x41\\x0a\\x0D\\xfF", RULES_REPLY, 0, 250, "250 A\n\r\xff\r\n"},
+        {"mail: 250 \\x41\\nb", RULES_REPLY, 0, 250, "250-A\r\n250 b\r\n"},
+        {"mail: 250 a\\c", RULES_REPLY, 0, 250, "250 a"}, /* a line without its end */
+        {"mail: 250 \\c", RULES_REPLY, 0, 250, "250 "},
+        {"mail: 250 a\\n\\r\\c", RULES_REPLY, 0, 250, "250-a\r\n250 \r"},
+        {"mail: 250 a\\\\c", RULES_REPLY, 0, 250, "250 a\\c\r\n"},
+        {"mail: delay 1, 250 a\\c", RULES_REPLY, 1000, 250, "250 a"},
+        {"mail: 250 delay drop: \xc3\xbc\x01", RULES_REPLY, 0, 250, "250 delay drop: \xc3\xbc\x01\r\n"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct rule r;
+        parse(&r, rows[i].text);
+        if (r.action != rows[i].action || r.delay != rows[i].delay || r.code != rows[i].code)
+            fails(&r, "action");
+        if (r.reply_n != strlen(rows[i].reply) || memcmp(r.reply, rows[i].reply, r.reply_n) != 0)
+            fails(&r, "reply");
+    }
+}
+
+/* As they are, but for NUL and what begins an escape; and as escapes, NUL and all. */
+static void test_each_octet_of_a_reply(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 256; i++) {
+        static const char *const forms[] = {"eom: 250 <%c>", "eom: 250 <\\x%02x>", "eom: 250 <\\x%02X>"};
+        for (size_t k = i == 0 || i == '\\'; k < 3; k++) {
+            char text[32], wanted[] = {'2', '5', '0', ' ', '<', (char)i, '>', '\r', '\n'};
+            struct rule r;
+            snprintf(text, sizeof text, forms[k], i);
+            parse(&r, text);
+            assert_int_equal(r.reply_n, sizeof wanted);
+            assert_memory_equal(r.reply, wanted, sizeof wanted);
+        }
+    }
+}
+
+/* A reply of 2048 octets, with its codes and line ends, is the longest. */
+static void test_length_of_a_reply(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *front;
+        size_t overhead; /* octets of the reply beside the filling */
+        const char *back;
+    } rows[] = {
+        {"eom: 250 ", 6, ""},       {"eom: 250 \\n", 12, ""},      {"eom: 250 one\\n", 15, ""},
+        {"eom: 250 ", 7, "\\x41"},  {"eom: 250 ", 6 + 5, "\\n"},   {"eom: 250 ", 7, "\\\\"},
+        {"eom: 250 \\t", 7, "\\n"}, {"eom: 250 ", 6 + 8, "\\n12"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        size_t overhead = rows[i].overhead + (i == 6 ? 5 : 0), front = strlen(rows[i].front);
+        for (size_t more = 0; more < 10; more++) {
+            char text[3000];
+            const char *at;
+            size_t filling = SMTP_REPLY_MAX - overhead + more;
+            memcpy(text, rows[i].front, front);
+            memset(text + front, 'x', filling);
+            strcpy(text + front + filling, rows[i].back);
+            struct rule r = {.text = NULL};
+            const char *expected = rules_parse(&r, text, &at);
+            if ((expected == NULL) != (more == 0))
+                fail_msg("row %zu with %zu too many: %s", i, more, expected);
+            assert_true(r.reply_n <= SMTP_REPLY_MAX);
+            if (more == 0)
+                assert_int_equal(r.reply_n, SMTP_REPLY_MAX);
+            else
+                assert_string_equal(expected, "a reply of at most 2048 octets, with its codes and line ends");
+            assert_true(at >= text && at <= text + strlen(text));
+        }
+    }
+}
+
+#define EVENT \
+    "an event: connect, helo, ehlo, starttls, auth, mail, rcpt, data, bdat, body, eom, rset, noop, vrfy, expn, " \
+    "help, quit or unknown"
+#define CODE "a reply code of three digits, and its text behind a space"
+#define ACTION "a reply code and its text, drop, reset, stall or delay TIME"
+#define ESCAPE "\\n, \\r, \\t, \\\\, \\x and two hexadecimal digits, or \\c at the end"
+
+static void test_malformed(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        ptrdiff_t at;
+        const char *expected;
+    } rows[] = {
+        {"", 0, EVENT},
+        {"  ", 2, EVENT},
+        {": drop", 0, EVENT},
+        {" mails: drop", 1, EVENT},
+        {"#1: drop", 0, EVENT},
+        {"m\xc3\xa4il: drop", 0, EVENT},
+        {"mail", 4, "a colon, and what to do behind it"},
+        {"mail a@x drop", 13, "a colon, and what to do behind it"},
+        {"mail a b: drop", 7, "#N, %P or the colon, as there is a pattern already"},
+        {"mail a #1 b: drop", 10, "#N, %P or the colon, as there is a pattern already"},
+        {"rset a: drop", 5, "#N, %P or the colon, as this event has no argument for a pattern"},
+        {"starttls #1 x: drop", 12, "#N, %P or the colon, as this event has no argument for a pattern"},
+        {"quit x: drop", 5, "#N, %P or the colon, as this event has no argument for a pattern"},
+        {"mail #: drop", 6, "how many times it applies, from 1 up"},
+        {"mail #0: drop", 6, "how many times it applies, from 1 up"},
+        {"mail #x: drop", 6, "how many times it applies, from 1 up"},
+        {"mail #-1: drop", 6, "how many times it applies, from 1 up"},
+        {"mail #1x: drop", 6, "how many times it applies, from 1 up"},
+        {"mail # 1: drop", 6, "how many times it applies, from 1 up"},
+        {"mail #18446744073709551616: drop", 6, "how many times it applies, from 1 up"},
+        {"mail #1 #2: drop", 8, "one #N or %P only"},
+        {"mail #1 %2: drop", 8, "one #N or %P only"},
+        {"mail %1 #2: drop", 8, "one #N or %P only"},
+        {"mail %1 %2: drop", 8, "one #N or %P only"},
+        {"mail %0: drop", 6, "a percentage from 1 to 100"},
+        {"mail %101: drop", 6, "a percentage from 1 to 100"},
+        {"mail %10.5: drop", 6, "a percentage from 1 to 100"},
+        {"mail %: drop", 6, "a percentage from 1 to 100"},
+        {"mail +1: drop", 5, "a pattern, #N, %P or the colon: +N is for body"},
+        {"eom +1: drop", 4, "a pattern, #N, %P or the colon: +N is for body"},
+        {"body +: drop", 6, "a number of octets"},
+        {"body +1k: drop", 6, "a number of octets"},
+        {"body +18446744073709551616: drop", 6, "a number of octets"},
+        {"mail:", 5, ACTION},
+        {"mail: ", 6, ACTION},
+        {"mail: dropped", 6, ACTION},
+        {"mail: close", 6, ACTION},
+        {"mail: delayed 5s", 6, ACTION},
+        {"mail: =250", 6, ACTION},
+        {"mail: drop now", 11, "nothing more"},
+        {"mail: stall, 250 ok", 11, "nothing more"},
+        {"mail: 25 ok", 6, CODE},
+        {"mail: 2500 ok", 6, CODE},
+        {"mail: 099 ok", 6, CODE},
+        {"mail: 250ok", 6, CODE},
+        {"mail: 250-ok", 6, CODE},
+        {"mail: 18446744073709551866 ok", 6, CODE},
+        {"mail: 250 a\\", 11, ESCAPE},
+        {"mail: 250 a\\q", 11, ESCAPE},
+        {"mail: 250 a\\0", 11, ESCAPE},
+        {"mail: 250 a\\cb", 11, ESCAPE},
+        {"mail: 250 a\\c ", 11, ESCAPE},
+        {"mail: 250 a\\c\\nb", 11, ESCAPE},
+        {"mail: 250 a\\C", 11, ESCAPE},
+        {"mail: 250\\c", 6, CODE},
+        {"mail: 250 a\\x", 11, ESCAPE},
+        {"mail: 250 a\\x1", 11, ESCAPE},
+        {"mail: 250 a\\x1g", 11, ESCAPE},
+        {"mail: 250 a\\xg1", 11, ESCAPE},
+        {"mail: 250 a\\x1\\n", 11, ESCAPE},
+        {"mail: 250 a\\nb\\N", 14, ESCAPE},
+        {"mail: delay", 11, "a time: 5s, 200ms, 1m"},
+        {"mail: delay , drop", 12, "a time: 5s, 200ms, 1m"},
+        {"mail: delay 0, drop", 12, "a time: 5s, 200ms, 1m"},
+        {"mail: delay 0.0001s", 12, "a time: 5s, 200ms, 1m"},
+        {"mail: delay -1", 12, "a time: 5s, 200ms, 1m"},
+        {"mail: delay 99999999999999999999", 12, "a time: 5s, 200ms, 1m"},
+        {"mail: delay 5s drop", 15, "a comma and what to do then, or nothing more"},
+        {"mail: delay 5x", 13, "a comma and what to do then, or nothing more"},
+        {"mail: delay 5min", 14, "a comma and what to do then, or nothing more"},
+        {"mail: delay 5s,", 15, "a reply code and its text, drop, reset or stall"},
+        {"mail: delay 5s, delay 5s", 16, "a reply code and its text, drop, reset or stall"},
+        {"mail: delay 5s, 25", 16, CODE},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const char *at = NULL;
+        struct rule r = {.text = NULL};
+        const char *expected = rules_parse(&r, rows[i].text, &at);
+        if (expected == NULL || strcmp(expected, rows[i].expected) != 0 || at - rows[i].text != rows[i].at)
+            fail_msg("%s: at %td, \"%s\"", rows[i].text, at - rows[i].text, expected != NULL ? expected : "is good");
+    }
+}
+
+/* ---- matching ---- */
+
+static struct span span(const char *text) { return (struct span){text, text != NULL ? strlen(text) : 0}; }
+
+/* Whether a rule of this text is for the occasion. */
+static bool applies(const char *text, const struct rules_occasion *o)
+{
+    struct rule r;
+    parse(&r, text);
+    struct rule *found = rules_find(&r, 1, o);
+    assert_true(found == NULL || found == &r);
+    assert_int_equal(r.fired, found != NULL);
+    return found != NULL;
+}
+
+static void test_matching_events(void **state)
+{
+    (void)state;
+    static const char *const names[] = {
+        [SMTP_CONNECT] = "connect", [SMTP_HELO] = "helo", [SMTP_STARTTLS] = "starttls", [SMTP_AUTH] = "auth",
+        [SMTP_MAIL] = "mail",       [SMTP_RCPT] = "rcpt", [SMTP_DATA] = "data",         [SMTP_BDAT] = "bdat",
+        [SMTP_BODY] = "body",       [SMTP_EOM] = "eom",   [SMTP_RSET] = "rset",         [SMTP_NOOP] = "noop",
+        [SMTP_VRFY] = "vrfy",       [SMTP_EXPN] = "expn", [SMTP_HELP] = "help",         [SMTP_QUIT] = "quit",
+        [SMTP_UNKNOWN] = "unknown",
+    };
+    for (int i = SMTP_CONNECT; i <= SMTP_UNKNOWN; i++) {
+        char text[32];
+        if (names[i] == NULL)
+            continue;
+        snprintf(text, sizeof text, "%s: drop", names[i]);
+        for (int k = SMTP_NONE; k <= SMTP_UNKNOWN; k++) {
+            struct rules_occasion o = {.event = (enum smtp_event_type)k, .octets = 10};
+            assert_int_equal(applies(text, &o), i == k);
+        }
+    }
+}
+
+static void test_helo_and_ehlo(void **state)
+{
+    (void)state;
+    struct rules_occasion helo = {.event = SMTP_HELO, .argument = span("t")}, ehlo = helo;
+    ehlo.extended = true;
+    assert_true(applies("helo: drop", &helo));
+    assert_true(applies("helo: drop", &ehlo));
+    assert_false(applies("ehlo: drop", &helo));
+    assert_true(applies("ehlo: drop", &ehlo));
+    assert_true(applies("ehlo t: drop", &ehlo));
+    assert_false(applies("ehlo u: drop", &ehlo));
+}
+
+static void test_arguments(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *rule, *argument;
+        bool applies;
+    } rows[] = {
+        {"rcpt bounce@*: drop", "bounce@x.test", true},
+        {"rcpt bounce@*: drop", "Bounce@", true},
+        {"rcpt bounce@*: drop", "abounce@x", false},
+        {"rcpt *@x.test: drop", "a@X.TEST", true},
+        {"rcpt *@x.test: drop", "a@x.test.example", false},
+        {"rcpt a@[IPv6:::1]: drop", "a@[IPv6:::1]", true},
+        {"rcpt \\#1@x: drop", "#1@x", true},
+        {"rcpt *: drop", "", true},
+        {"rcpt ?*: drop", "", false},
+        {"rcpt *: drop", NULL, false},
+        {"rcpt: drop", NULL, true},
+        {"rcpt \xc3\xbc*: drop", "\xc3\xbc@x", true},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct rules_occasion o = {.event = SMTP_RCPT, .argument = span(rows[i].argument)};
+        if (applies(rows[i].rule, &o) != rows[i].applies)
+            fail_msg("%s, %s", rows[i].rule, rows[i].argument);
+    }
+}
+
+static void test_recipients(void **state)
+{
+    (void)state;
+    static const enum smtp_event_type types[] = {SMTP_DATA, SMTP_BDAT, SMTP_EOM, SMTP_BODY};
+    static const char *const names[] = {"data", "bdat", "eom", "body"};
+    for (size_t i = 0; i < 4; i++) {
+        struct rules_occasion o = {.event = types[i], .recipients = "a@x\0b@y\0c@z", .n_recipients = 3, .octets = 1};
+        static const char *const patterns[] = {"a@x", "?@y", "c*", "b@z", "*@x?b*", "d@z"};
+        for (size_t k = 0; k < 6; k++) {
+            char text[64];
+            snprintf(text, sizeof text, "%s %s: drop", names[i], patterns[k]);
+            assert_int_equal(applies(text, &o), k < 3);
+        }
+        o.n_recipients = 2;
+        char text[64];
+        snprintf(text, sizeof text, "%s c@z: drop", names[i]);
+        assert_false(applies(text, &o));
+        o.n_recipients = 0;
+        snprintf(text, sizeof text, "%s *: drop", names[i]);
+        assert_false(applies(text, &o));
+        snprintf(text, sizeof text, "%s: drop", names[i]);
+        assert_true(applies(text, &o));
+    }
+}
+
+static void test_steps_of_auth(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *rule, *user, *step;
+        bool applies;
+    } rows[] = {
+        {"auth: drop", NULL, "login/1", true},           {"auth ann: drop", "Ann", "plain/1", true},
+        {"auth ann: drop", "bob", "plain/1", false},     {"auth ann: drop", NULL, "login/1", false},
+        {"auth *: drop", NULL, "login/1", false},        {"auth login/2: drop", NULL, "login/2", true},
+        {"auth login/2: drop", "ann", "login/2", true},  {"auth login/2: drop", "login/2", "login/3", false},
+        {"auth */3: drop", "ann", "login/3", true},      {"auth cram-md5/*: drop", NULL, "cram-md5/1", true},
+        {"auth login/1: drop", NULL, "login/11", false}, {"auth login: drop", NULL, "login/1", false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct rules_occasion o = {.event = SMTP_AUTH, .argument = span(rows[i].user), .step = rows[i].step};
+        if (applies(rows[i].rule, &o) != rows[i].applies)
+            fail_msg("%s, %s %s", rows[i].rule, rows[i].user, rows[i].step);
+    }
+}
+
+/* However the mail data are cut, it applies once: with the piece that has the octet. */
+static void test_thresholds_of_body(void **state)
+{
+    (void)state;
+    for (uint64_t after = 0; after <= 20; after++) {
+        for (uint64_t step = 1; step <= 21; step++) {
+            char text[64];
+            struct rule r;
+            uint64_t fired_at = 0;
+            snprintf(text, sizeof text, "body +%ju: drop", (uintmax_t)after);
+            parse(&r, text);
+            for (uint64_t at = 0; at < 30; at += step) {
+                struct rules_occasion o = {.event = SMTP_BODY, .before = at, .octets = at + step};
+                if (rules_find(&r, 1, &o) != NULL)
+                    fired_at = at + step;
+            }
+            uint64_t octet = after > 0 ? after : 1;
+            assert_int_equal(r.fired, 1);
+            assert_int_equal(fired_at, (octet + step - 1) / step * step);
+        }
+    }
+}
+
+static void test_first_times(void **state)
+{
+    (void)state;
+    struct rule r[3];
+    parse(&r[0], "mail a #2: 451 later");
+    parse(&r[1], "mail a #1: 452 later still");
+    parse(&r[2], "mail: 550 no");
+    struct rules_occasion a = {.event = SMTP_MAIL, .argument = span("a")}, b = a;
+    b.argument = span("b");
+    assert_ptr_equal(rules_find(r, 3, &a), &r[0]);
+    assert_ptr_equal(rules_find(r, 3, &b), &r[2]);
+    assert_ptr_equal(rules_find(r, 3, &a), &r[0]);
+    assert_ptr_equal(rules_find(r, 3, &a), &r[1]);
+    assert_ptr_equal(rules_find(r, 3, &a), &r[2]);
+    assert_ptr_equal(rules_find(r, 3, &a), &r[2]);
+    assert_int_equal(r[0].applied, 5);
+    assert_int_equal(r[0].fired, 2);
+    assert_int_equal(r[1].applied, 3);
+    assert_int_equal(r[1].fired, 1);
+    assert_int_equal(r[2].fired, 3);
+    assert_null(rules_find(r, 2, &a));
+    assert_null(rules_find(r, 0, &a));
+    assert_int_equal(r[2].fired, 3);
+}
+
+static void test_first_match_wins(void **state)
+{
+    (void)state;
+    struct rule r[3];
+    parse(&r[0], "rcpt b@*: 550 no");
+    parse(&r[1], "rcpt *@x: drop");
+    parse(&r[2], "rcpt: stall");
+    struct rules_occasion o = {.event = SMTP_RCPT, .argument = span("b@x")};
+    assert_ptr_equal(rules_find(r, 3, &o), &r[0]);
+    o.argument = span("c@x");
+    assert_ptr_equal(rules_find(r, 3, &o), &r[1]);
+    o.argument = span("c@y");
+    assert_ptr_equal(rules_find(r, 3, &o), &r[2]);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(r[i].fired, 1);
+        assert_int_equal(r[i].applied, 1);
+    }
+}
+
+/* The draws of a rule of this percentage, and how many of them came off. */
+static unsigned draw(char *draws, unsigned n, unsigned percent, uint64_t seed, size_t place)
+{
+    struct rule r[3];
+    char text[32];
+    snprintf(text, sizeof text, "rcpt %%%u: 452 full", percent);
+    for (size_t i = 0; i < 3; i++)
+        parse(&r[i], text);
+    rules_seed(r, 3, seed);
+    struct rules_occasion o = {.event = SMTP_RCPT, .argument = span("b@x")};
+    for (unsigned i = 0; i < n; i++)
+        draws[i] = rules_find(&r[place], 1, &o) != NULL;
+    assert_int_equal(r[place].applied, n);
+    return (unsigned)r[place].fired;
+}
+
+static void test_percentages(void **state)
+{
+    (void)state;
+    enum { N = 100000 };
+    static char draws[N], again[N], other[N], of_another_rule[N];
+    static const unsigned percents[] = {1, 10, 33, 50, 90, 99};
+    for (uint64_t seed = 0; seed < 5; seed++) {
+        for (size_t i = 0; i < sizeof percents / sizeof percents[0]; i++) {
+            unsigned p = percents[i], fired = draw(draws, N, p, seed, 0);
+            double deviation = (double)fired - N / 100.0 * p, variance = N / 100.0 * p * (100 - p) / 100;
+            if (deviation * deviation > 16 * variance) /* four standard deviations */
+                fail_msg("%u percent, seed %ju: %u of %d", p, (uintmax_t)seed, fired, N);
+            assert_int_equal(draw(again, N, p, seed, 0), fired);
+            assert_memory_equal(draws, again, N);
+            draw(other, N, p, seed + 100, 0);
+            assert_memory_not_equal(draws, other, N);
+            draw(of_another_rule, N, p, seed, 1);
+            assert_memory_not_equal(draws, of_another_rule, N);
+        }
+    }
+    assert_int_equal(draw(draws, N, 100, 1, 0), N);
+}
+
+/* What a seed gives is a promise: a test that failed with it fails again. */
+static void test_known_draws(void **state)
+{
+    (void)state;
+    static char draws[33];
+    static const struct {
+        uint64_t seed;
+        size_t place;
+        const char *expected;
+    } rows[] = {
+        {0, 0, "00110001101111010110010000010001"},
+        {0, 1, "01001000001011110000111000011000"},
+        {1, 0, "01001000001011110000111000011000"},
+        {UINT64_MAX, 2, "01001000001011110000111000011000"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        (void)draw(draws, 32, 50, rows[i].seed, rows[i].place);
+        for (size_t k = 0; k < 32; k++)
+            draws[k] = draws[k] ? '1' : '0';
+        assert_string_equal(draws, rows[i].expected);
+    }
+}
+
+/* ---- patterns ---- */
+
+/* The same in the plainest way, which takes its time. */
+static bool glob(const char *p, size_t n, const char *t, size_t length)
+{
+    if (n == 0)
+        return length == 0;
+    if (*p == '*')
+        return glob(p + 1, n - 1, t, length) || (length > 0 && glob(p, n, t + 1, length - 1));
+    bool quoted = *p == '\\' && n > 1;
+    p += quoted;
+    n -= quoted;
+    return length > 0 && ((*p == '?' && !quoted) || ascii_lower(*p) == ascii_lower(*t)) &&
+           glob(p + 1, n - 1, t + 1, length - 1);
+}
+
+static void test_patterns(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pattern, *text;
+        bool fits;
+    } rows[] = {
+        {"", "", true},
+        {"", "a", false},
+        {"a", "", false},
+        {"*", "", true},
+        {"**", "", true},
+        {"?", "", false},
+        {"?", "a", true},
+        {"??", "a", false},
+        {"a*b", "ab", true},
+        {"a*b", "axxb", true},
+        {"a*b", "axxbc", false},
+        {"*a*b*", "xxaxxbxx", true},
+        {"*ab", "aab", true},
+        {"*aab", "aaab", true},
+        {"A*Z", "a--z", true},
+        {"\\*", "*", true},
+        {"\\*", "a", false},
+        {"\\?", "?", true},
+        {"\\?", "a", false},
+        {"\\\\", "\\", true},
+        {"\\a", "A", true},
+        {"a\\", "a\\", true},
+        {"\\", "\\", true},
+        {"[a]", "[a]", true},
+        {"*\\*", "ab*", true},
+        {"*\\*", "ab", false},
+        {"*?", "", false},
+        {"*?", "ab", true},
+        {"*.*.*", "a.b", false},
+        {"*.*.*", "a.b.c", true},
+        {"\xc3\x84", "\xc3\xa4", false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (rules_glob(span(rows[i].pattern), span(rows[i].text)) != rows[i].fits)
+            fail_msg("%s, %s", rows[i].pattern, rows[i].text);
+    }
+}
+
+/* Short ones of few letters, in memory of just their size. */
+static void test_patterns_at_random(void **state)
+{
+    (void)state;
+    unsigned seed = 1, fit = 0;
+    for (int round = 0; round < 200000; round++) {
+        static const char letters[] = "ab*?\\A*";
+        size_t n = (seed >> 8) % 9, length = (seed >> 16) % 9;
+        char *pattern = malloc(n + 1), *text = malloc(length + 1);
+        assert_true(pattern != NULL && text != NULL);
+        for (size_t i = 0; i < n + length; i++) {
+            seed = seed * 1103515245 + 12345;
+            if (i < n)
+                pattern[i + 1] = letters[(seed >> 16) % 7];
+            else
+                text[i - n + 1] = letters[(seed >> 16) % 3];
+        }
+        seed = seed * 1103515245 + 12345;
+        bool fits = rules_glob((struct span){pattern + 1, n}, (struct span){text + 1, length});
+        assert_int_equal(fits, glob(pattern + 1, n, text + 1, length));
+        fit += fits;
+        free(pattern);
+        free(text);
+    }
+    assert_true(fit > 5000);
+}
+
+/* Where a plain way back takes ages. */
+static void test_a_pattern_of_many_stars(void **state)
+{
+    (void)state;
+    enum { N = 1024 };
+    char pattern[N + 2], text[N + 1];
+    memset(text, 'a', N);
+    text[N] = '\0';
+    for (size_t i = 0; i < N; i++)
+        pattern[i] = i % 2 == 0 ? 'a' : '*';
+    strcpy(pattern + N, "b");
+    clock_t start = clock();
+    for (int i = 0; i < 100; i++) {
+        assert_false(rules_glob(span(pattern), span(text)));
+        pattern[N] = 'a';
+        assert_true(rules_glob(span(pattern), span(text)));
+        pattern[N] = 'b';
+    }
+    assert_true(clock() - start < 20 * CLOCKS_PER_SEC); /* a hundredth of one, but under valgrind */
+}
+
+/* ---- numbers ---- */
+
+static void test_numbers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool good;
+        uint64_t value;
+        size_t taken;
+    } rows[] = {
+        {"", false, 0, 0},
+        {"x1", false, 0, 0},
+        {"-1", false, 0, 0},
+        {"+1", false, 0, 0},
+        {" 1", false, 0, 0},
+        {"0", true, 0, 1},
+        {"007x", true, 7, 3},
+        {"12.5", true, 12, 2},
+        {"1/", true, 1, 1},
+        {"1:", true, 1, 1},
+        {"18446744073709551615", true, UINT64_MAX, 20},
+        {"000000000000000000018446744073709551615", true, UINT64_MAX, 39},
+        {"18446744073709551616", false, 0, 0},
+        {"18446744073709551620", false, 0, 0},
+        {"99999999999999999999", false, 0, 0},
+        {"184467440737095516150", false, 0, 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const char *p = rows[i].text;
+        uint64_t value = 99;
+        bool good = number_take(&p, &value);
+        if (good != rows[i].good || (good && value != rows[i].value) || p != rows[i].text + rows[i].taken)
+            fail_msg("%s: %d, %ju, %td", rows[i].text, good, (uintmax_t)value, p - rows[i].text);
+    }
+}
+
+static void test_times(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t milliseconds; /* -1: none */
+        size_t taken;
+    } rows[] = {
+        {"", -1, 0},
+        {".", -1, 0},
+        {".s", -1, 0},
+        {"s", -1, 0},
+        {"-1", -1, 0},
+        {"+1", -1, 0},
+        {" 1", -1, 0},
+        {"0", 0, 1},
+        {"5", 5000, 1},
+        {"5s", 5000, 2},
+        {"5ms", 5, 3},
+        {"5m", 300000, 2},
+        {"5h", 18000000, 2},
+        {"5d", 5000, 1},
+        {"5S", 5000, 1},
+        {"5min", 300000, 2},
+        {"5 ms", 5000, 1},
+        {"1.5", 1500, 3},
+        {"1.5m", 90000, 4},
+        {".5h", 1800000, 3},
+        {"5.", 5000, 2},
+        {"5.s", 5000, 3},
+        {"1.9ms", 1, 5},
+        {"0.001", 1, 5},
+        {"0.0009", 0, 6},
+        {"0.9999999999999999999999", 999, 24},
+        {"0.0000001h", 0, 10},
+        {"0.000001h", 3, 9},
+        {"1.2.3", 1200, 3},
+        {"9223372036853", INT64_C(9223372036853000), 13},
+        {"9223372036854", -1, 0},
+        {"9223372036854774ms", INT64_C(9223372036854774), 18},
+        {"9223372036854775ms", -1, 0},
+        {"153722867279m", INT64_C(9223372036740000), 13},
+        {"153722867280m", -1, 0},
+        {"2562047787h", INT64_C(9223372033200000), 11},
+        {"2562047788h", -1, 0},
+        {"9223372036854775807h", -1, 0},
+        {"99999999999999999999", -1, 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const char *p = rows[i].text;
+        int64_t milliseconds = 99;
+        bool good = number_take_time(&p, &milliseconds);
+        if (good != (rows[i].milliseconds >= 0) || (good && milliseconds != rows[i].milliseconds) ||
+            p != rows[i].text + rows[i].taken)
+            fail_msg("%s: %d, %jd, %td", rows[i].text, good, (intmax_t)milliseconds, p - rows[i].text);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_events),
+        cmocka_unit_test(test_conditions),
+        cmocka_unit_test(test_the_empty_pattern),
+        cmocka_unit_test(test_a_pattern_that_begins_with_a_colon),
+        cmocka_unit_test(test_actions),
+        cmocka_unit_test(test_each_octet_of_a_reply),
+        cmocka_unit_test(test_length_of_a_reply),
+        cmocka_unit_test(test_malformed),
+        cmocka_unit_test(test_matching_events),
+        cmocka_unit_test(test_helo_and_ehlo),
+        cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_recipients),
+        cmocka_unit_test(test_steps_of_auth),
+        cmocka_unit_test(test_thresholds_of_body),
+        cmocka_unit_test(test_first_times),
+        cmocka_unit_test(test_first_match_wins),
+        cmocka_unit_test(test_percentages),
+        cmocka_unit_test(test_known_draws),
+        cmocka_unit_test(test_patterns),
+        cmocka_unit_test(test_patterns_at_random),
+        cmocka_unit_test(test_a_pattern_of_many_stars),
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_times),
+    };
+    return cmocka_run_group_tests_name("rules", tests, NULL, NULL) != 0;
+}

@@ -1,0 +1,815 @@
+/*
+ * test_tls.c - the transport, with a client that is OpenSSL's own, at the other
+ * end of a socket pair in this process.  Nothing blocks: the two ends take
+ * turns, for so many turns at most.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include "net/tls.h"
+
+enum { TURNS = 100000, MANY = 1024 * 1024, ROOM = 64 * 1024, RECORD = 16 * 1024 };
+
+/* ---- two ends ---- */
+
+struct ends {
+    struct tls *tls;
+    struct io_conn server;
+    int fd; /* the client's */
+    SSL_CTX *context;
+    SSL *client;
+    char why[200];
+};
+
+static void no_wait(int fd) { assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0); }
+
+static struct tls *open_for(const char *hostname)
+{
+    char why[200] = "";
+    struct tls *t = tls_open(&(struct tls_options){.hostname = hostname}, why, sizeof why);
+    if (t == NULL)
+        fail_msg("%s", why);
+    return t;
+}
+
+static X509 *read_ca(const struct tls *t)
+{
+    size_t n;
+    const char *pem = tls_ca(t, &n);
+    assert_non_null(pem);
+    BIO *b = BIO_new_mem_buf(pem, (int)n);
+    X509 *x = PEM_read_bio_X509(b, NULL, NULL, NULL);
+    assert_non_null(x);
+    BIO_free(b);
+    return x;
+}
+
+/* A client that trusts this certificate, if any, and nothing else. */
+static SSL_CTX *make_client(X509 *trusted)
+{
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    assert_non_null(context);
+    if (trusted != NULL)
+        assert_int_equal(X509_STORE_add_cert(SSL_CTX_get_cert_store(context), trusted), 1);
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+    X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context), X509_V_FLAG_X509_STRICT);
+    return context;
+}
+
+static void begin(struct ends *e, const char *hostname)
+{
+    int fds[2];
+    *e = (struct ends){.tls = open_for(hostname)};
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    no_wait(fds[0]), no_wait(fds[1]);
+    e->server.in = e->server.out = fds[0];
+    e->fd = fds[1];
+    X509 *ca = read_ca(e->tls);
+    e->context = make_client(ca);
+    X509_free(ca);
+    assert_int_equal(tls_start(e->tls, &e->server), 0);
+    assert_non_null(e->server.transport);
+}
+
+static void add_client(struct ends *e)
+{
+    e->client = SSL_new(e->context);
+    assert_int_equal(SSL_set_fd(e->client, e->fd), 1);
+    SSL_set_connect_state(e->client);
+}
+
+static int shake(struct ends *e) { return e->server.transport->handshake(&e->server, e->why, sizeof e->why); }
+
+/* Both shake hands; what the server says in the end. */
+static int shake_both(struct ends *e)
+{
+    int server = 0, client = 0;
+    for (int i = 0; i < TURNS && (server == 0 || client == 0); i++) {
+        if (client == 0) {
+            int status = SSL_do_handshake(e->client);
+            client = status == 1 ? 1 : SSL_get_error(e->client, status) == SSL_ERROR_WANT_READ ? 0 : -1;
+        }
+        if (server == 0)
+            server = shake(e);
+        if (server < 0)
+            break;
+    }
+    ERR_clear_error();
+    return server;
+}
+
+static void begin_connected(struct ends *e)
+{
+    begin(e, NULL);
+    add_client(e);
+    assert_int_equal(shake_both(e), 1);
+}
+
+static void hang_up(struct ends *e)
+{
+    assert_int_equal(close(e->fd), 0);
+    e->fd = -1;
+}
+
+static void finish(struct ends *e)
+{
+    e->server.transport->close(&e->server);
+    assert_null(e->server.state);
+    assert_true(fcntl(e->server.in, F_GETFD) >= 0); /* it is not the transport's to close */
+    (void)close(e->server.in);
+    if (e->fd >= 0)
+        (void)close(e->fd);
+    SSL_free(e->client);
+    SSL_CTX_free(e->context);
+    tls_close(e->tls);
+}
+
+static ssize_t take(struct ends *e, char *to, size_t n) { return e->server.transport->read(&e->server, to, n); }
+static ssize_t give(struct ends *e, const char *p, size_t n) { return e->server.transport->write(&e->server, p, n); }
+
+static void say(struct ends *e, const char *text)
+{
+    assert_int_equal(SSL_write(e->client, text, (int)strlen(text)), (int)strlen(text));
+}
+
+static void say_raw(struct ends *e, const char *text)
+{
+    assert_int_equal(write(e->fd, text, strlen(text)), (int)strlen(text));
+}
+
+static void expect(struct ends *e, const char *text)
+{
+    char room[ROOM];
+    ssize_t n = take(e, room, sizeof room);
+    assert_int_equal(n, (int)strlen(text));
+    assert_memory_equal(room, text, strlen(text));
+}
+
+static void expect_error(struct ends *e, int error)
+{
+    char room[ROOM];
+    errno = 0;
+    assert_int_equal(take(e, room, sizeof room), -1);
+    assert_int_equal(errno, error);
+}
+
+static void expect_end(struct ends *e)
+{
+    char room[ROOM];
+    assert_int_equal(take(e, room, sizeof room), 0);
+}
+
+static bool is_readable(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    return poll(&p, 1, 0) == 1;
+}
+
+/* ---- handshakes ---- */
+
+static void shakes_hands(void **state)
+{
+    (void)state;
+    struct ends e;
+    begin_connected(&e);
+    assert_string_equal(e.server.transport->version(&e.server), "TLSv1.3");
+    assert_false(e.server.wants_write);
+    assert_string_equal(e.why, "");
+    finish(&e);
+}
+
+static void takes_tls12(void **state)
+{
+    (void)state;
+    struct ends e;
+    begin(&e, NULL);
+    SSL_CTX_set_max_proto_version(e.context, TLS1_2_VERSION);
+    add_client(&e);
+    assert_int_equal(shake_both(&e), 1);
+    assert_string_equal(e.server.transport->version(&e.server), "TLSv1.2");
+    assert_false(SSL_SESSION_has_ticket(SSL_get_session(e.client)));
+    finish(&e);
+}
+
+static void refuses_tls11(void **state)
+{
+    (void)state;
+    struct ends e;
+    begin(&e, NULL);
+    SSL_CTX_set_min_proto_version(e.context, TLS1_VERSION);
+    SSL_CTX_set_max_proto_version(e.context, TLS1_1_VERSION);
+    assert_int_equal(SSL_CTX_set_cipher_list(e.context, "DEFAULT@SECLEVEL=0"), 1);
+    add_client(&e);
+    assert_int_equal(shake_both(&e), -1);
+    assert_string_equal(e.why, "the client knows no TLS 1.2 or later");
+    finish(&e);
+}
+
+static void refuses_renegotiation(void **state)
+{
+    (void)state;
+    struct ends e;
+    begin(&e, NULL);
+    SSL_CTX_set_max_proto_version(e.context, TLS1_2_VERSION);
+    add_client(&e);
+    assert_int_equal(shake_both(&e), 1);
+    assert_int_equal(SSL_renegotiate(e.client), 1);
+    (void)SSL_do_handshake(e.client);
+    expect_error(&e, EAGAIN);
+    assert_int_equal(SSL_do_handshake(e.client), -1);
+    assert_int_equal(ERR_GET_REASON(ERR_peek_error()), SSL_R_NO_RENEGOTIATION);
+    ERR_clear_error();
+    finish(&e);
+}
+
+static void tells_of_distrust(void **state)
+{
+    (void)state;
+    struct ends e;
+    begin(&e, NULL);
+    SSL_CTX_free(e.context);
+    e.context = make_client(NULL);
+    add_client(&e);
+    assert_int_equal(shake_both(&e), -1);
+    assert_string_equal(e.why, "the client says: unknown CA");
+    finish(&e);
+}
+
+static void tells_of_plain_text(void **state)
+{
+    static const char *const texts[] = {"EHLO client.test\r\n", "GET / HTTP/1.0\r\n\r\n", "QUIT\r\n"};
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        struct ends e;
+        char octets[100];
+        begin(&e, NULL);
+        say_raw(&e, texts[i]);
+        assert_int_equal(shake(&e), -1);
+        assert_string_equal(e.why, "the client sent no TLS");
+        e.server.transport->end(&e.server);
+        ssize_t n = read(e.fd, octets, sizeof octets);
+        assert_true(n <= 0 || octets[0] == 21); /* if anything, an alert */
+        finish(&e);
+    }
+}
+
+static void tells_of_hanging_up(void **state)
+{
+    static const char *const texts[] = {"", "\x16\x03\x01", "\x16\x03\x01\x02\x22\x01\x01"};
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        struct ends e;
+        begin(&e, NULL);
+        assert_int_equal(shake(&e), 0);
+        assert_false(e.server.wants_write);
+        say_raw(&e, texts[i]);
+        assert_int_equal(shake(&e), 0);
+        hang_up(&e);
+        assert_int_equal(shake(&e), -1);
+        assert_string_equal(e.why, "the client hung up");
+        e.server.transport->end(&e.server);
+        finish(&e);
+    }
+}
+
+/* The server's first flight does not fit into the socket. */
+static void waits_to_write(void **state)
+{
+    (void)state;
+    struct ends e;
+    begin(&e, NULL);
+    add_client(&e);
+    char block[4096] = {0};
+    size_t filled = 0;
+    assert_int_equal(SSL_do_handshake(e.client), -1);
+    for (ssize_t n; (n = write(e.server.out, block, sizeof block)) > 0;)
+        filled += (size_t)n;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(shake(&e), 0);
+        assert_true(e.server.wants_write);
+    }
+    for (ssize_t n; filled > 0; filled -= (size_t)n) {
+        n = read(e.fd, block, filled < sizeof block ? filled : sizeof block);
+        assert_true(n > 0);
+    }
+    assert_int_equal(shake_both(&e), 1);
+    finish(&e);
+}
+
+/* ---- data ---- */
+
+static char pattern(size_t at) { return (char)(at * 31 + at / 251); }
+
+/* Both ends send MANY at once, through a socket that holds little. */
+static void exchanges(void **state)
+{
+    (void)state;
+    struct ends e;
+    begin_connected(&e);
+    int size = 4096;
+    assert_int_equal(setsockopt(e.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
+    assert_int_equal(setsockopt(e.server.out, SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
+    char *all = malloc(MANY), *moved[2] = {malloc(ROOM), malloc(ROOM)}, *room = malloc(ROOM);
+    for (size_t i = 0; i < MANY; i++)
+        all[i] = pattern(i);
+    size_t given = 0, taken = 0, said = 0, heard = 0, waited = 0, parts = 0;
+    SSL_set_mode(e.client, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    for (int i = 0; i < TURNS && (given < MANY || taken < MANY || said < MANY || heard < MANY); i++) {
+        size_t part = MANY - given < ROOM ? MANY - given : ROOM;
+        memcpy(moved[i % 2], all + given, part);
+        ssize_t n = give(&e, moved[i % 2], part);
+        assert_true(n >= 0 || errno == EAGAIN);
+        assert_true(n >= 0 || e.server.wants_write);
+        waited += n < 0;
+        parts += n > 0 && (size_t)n < part;
+        given += n > 0 ? (size_t)n : 0;
+        int m = said < MANY ? SSL_write(e.client, all + said, (int)(MANY - said)) : 0;
+        said += m > 0 ? (size_t)m : 0;
+        m = i % 4 == 0 ? SSL_read(e.client, room, ROOM) : 0;
+        for (int k = 0; k < m; k++, heard++)
+            assert_int_equal(room[k], pattern(heard));
+        n = take(&e, room, ROOM);
+        assert_true(n > 0 || errno == EAGAIN);
+        for (ssize_t k = 0; k < n; k++, taken++)
+            assert_int_equal(room[k], pattern(taken));
+    }
+    assert_int_equal(given, MANY);
+    assert_int_equal(taken, MANY);
+    assert_int_equal(heard, MANY);
+    assert_true(waited > 0 && parts > 0);
+    free(all), free(moved[0]), free(moved[1]), free(room);
+    finish(&e);
+}
+
+/* When poll() has nothing to tell, there is nothing: here with the least room that a caller may give. */
+static void leaves_nothing_behind(void **state)
+{
+    static const int sizes[] = {1, 100, RECORD, 1, RECORD - 1, RECORD, 7, 2 * RECORD, 5};
+    static char octets[2 * RECORD], room[ROOM];
+    (void)state;
+    for (size_t n = RECORD; n <= ROOM; n += RECORD) {
+        struct ends e;
+        begin_connected(&e);
+        size_t sent = 0, got = 0;
+        for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+            assert_int_equal(SSL_write(e.client, octets, sizes[i]), sizes[i]);
+            sent += (size_t)sizes[i];
+        }
+        for (int i = 0; i < 100 && is_readable(e.server.in); i++) {
+            ssize_t part = take(&e, room, n);
+            assert_true(part > 0);
+            got += (size_t)part;
+        }
+        assert_int_equal(got, sent);
+        expect_error(&e, EAGAIN);
+        assert_false(e.server.wants_write);
+        finish(&e);
+    }
+}
+
+static void goes_over_pipes(void **state)
+{
+    (void)state;
+    struct ends e;
+    int in[2], out[2];
+    begin(&e, NULL);
+    e.server.transport->close(&e.server);
+    (void)close(e.server.in), (void)close(e.fd);
+    assert_int_equal(pipe(in) | pipe(out), 0);
+    no_wait(in[0]), no_wait(in[1]), no_wait(out[0]), no_wait(out[1]);
+    e.server.in = in[0], e.server.out = out[1], e.fd = in[1];
+    assert_int_equal(tls_start(e.tls, &e.server), 0);
+    e.client = SSL_new(e.context);
+    assert_int_equal(SSL_set_rfd(e.client, out[0]) & SSL_set_wfd(e.client, in[1]), 1);
+    SSL_set_connect_state(e.client);
+    assert_int_equal(shake_both(&e), 1);
+    say(&e, "NOOP\r\n");
+    expect(&e, "NOOP\r\n");
+    assert_int_equal(give(&e, "250\r\n", 5), 5);
+    char room[10];
+    assert_int_equal(SSL_read(e.client, room, sizeof room), 5);
+    hang_up(&e);
+    expect_end(&e);
+    (void)close(out[0]), (void)close(out[1]);
+    finish(&e);
+}
+
+/* ---- ends ---- */
+
+static void says_goodbye(void **state)
+{
+    (void)state;
+    struct ends e;
+    char room[10];
+    begin_connected(&e);
+    assert_int_equal(give(&e, "221\r\n", 5), 5);
+    e.server.transport->end(&e.server);
+    assert_int_equal(SSL_read(e.client, room, sizeof room), 5);
+    int status = SSL_read(e.client, room, sizeof room);
+    assert_int_equal(SSL_get_error(e.client, status), SSL_ERROR_ZERO_RETURN);
+    say(&e, "late"); /* what the client still sends can be read */
+    expect(&e, "late");
+    finish(&e);
+}
+
+static void hears_goodbye(void **state)
+{
+    (void)state;
+    struct ends e;
+    char room[10];
+    begin_connected(&e);
+    say(&e, "QUIT\r\n");
+    assert_int_equal(SSL_shutdown(e.client), 0);
+    expect(&e, "QUIT\r\n");
+    expect_end(&e);
+    expect_end(&e);
+    assert_int_equal(give(&e, "221\r\n", 5), 5);
+    assert_int_equal(SSL_read(e.client, room, sizeof room), 5);
+    finish(&e);
+}
+
+/* An end without a goodbye is an end; the reply to what came before can still be given. */
+static void takes_half_an_end(void **state)
+{
+    (void)state;
+    struct ends e;
+    char room[10];
+    begin_connected(&e);
+    say(&e, "QUIT\r\n");
+    assert_int_equal(shutdown(e.fd, SHUT_WR), 0);
+    expect(&e, "QUIT\r\n");
+    expect_end(&e);
+    expect_end(&e);
+    assert_int_equal(give(&e, "221\r\n", 5), 5);
+    assert_int_equal(SSL_read(e.client, room, sizeof room), 5);
+    finish(&e);
+}
+
+static void takes_hanging_up(void **state)
+{
+    (void)state;
+    struct ends e;
+    begin_connected(&e);
+    say(&e, "NOOP\r\n");
+    hang_up(&e);
+    expect(&e, "NOOP\r\n");
+    expect_end(&e);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(give(&e, "250\r\n", 5), -1);
+        assert_int_equal(errno, EPIPE);
+    }
+    e.server.transport->end(&e.server);
+    finish(&e);
+}
+
+static void reports_garbage(void **state)
+{
+    (void)state;
+    struct ends e;
+    char room[100];
+    begin_connected(&e);
+    say(&e, "NOOP\r\n");
+    say_raw(&e, "\x17\x03\x03\xff\xff");
+    expect(&e, "NOOP\r\n");
+    expect_error(&e, EPROTO);
+    expect_error(&e, EPROTO);
+    ssize_t before = read(e.fd, room, sizeof room); /* the alert */
+    assert_true(before > 0);
+    e.server.transport->end(&e.server);
+    assert_int_equal(read(e.fd, room, sizeof room), -1);
+    finish(&e);
+}
+
+/* ---- the certificate that is made ---- */
+
+static const struct check {
+    const char *hostname; /* given to tls_open() */
+    const char *name;     /* asked for: an address or a name */
+    bool verifies;
+} checks[] = {
+    {NULL, "localhost", true},
+    {NULL, "127.0.0.1", true},
+    {NULL, "::1", true},
+    {NULL, "127.0.0.2", false},
+    {NULL, "::2", false},
+    {NULL, "mail.test", false},
+    {NULL, "x.localhost", false},
+    {"mail.test", "mail.test", true},
+    {"mail.test", "MAIL.test", true},
+    {"mail.test", "localhost", true},
+    {"mail.test", "127.0.0.1", true},
+    {"mail.test", "::1", true},
+    {"mail.test", "other.test", false},
+    {"mail.test", "x.mail.test", false},
+    {"mail.test.", "mail.test", true},
+    {"mail_1.test", "mail_1.test", true},
+    {"192.0.2.7", "192.0.2.7", true},
+    {"[192.0.2.7]", "192.0.2.7", true},
+    {"[192.0.2.7]", "192.0.2.8", false},
+    {"2001:db8::1", "2001:db8::1", true},
+    {"[IPv6:2001:db8::1]", "2001:db8::1", true},
+    {"[ipv6:2001:DB8:0::1]", "2001:db8::1", true},
+};
+
+static bool verifies(const char *hostname, const char *name)
+{
+    struct ends e;
+    begin(&e, hostname);
+    add_client(&e);
+    X509_VERIFY_PARAM *p = SSL_get0_param(e.client);
+    if (X509_VERIFY_PARAM_set1_ip_asc(p, name) != 1)
+        assert_int_equal(X509_VERIFY_PARAM_set1_host(p, name, 0), 1);
+    int status = shake_both(&e);
+    long result = SSL_get_verify_result(e.client);
+    assert_true(status == 1 ? result == X509_V_OK
+                            : result == X509_V_ERR_HOSTNAME_MISMATCH || result == X509_V_ERR_IP_ADDRESS_MISMATCH);
+    finish(&e);
+    return status == 1;
+}
+
+static void verifies_for_its_names(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {
+        const struct check *c = &checks[i];
+        if (verifies(c->hostname, c->name) != c->verifies)
+            fail_msg("made for %s, asked for %s", c->hostname != NULL ? c->hostname : "nobody", c->name);
+    }
+}
+
+static int count_names(const char *hostname)
+{
+    struct tls *t = open_for(hostname);
+    X509 *x = read_ca(t);
+    GENERAL_NAMES *all = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
+    int n = sk_GENERAL_NAME_num(all);
+    GENERAL_NAMES_free(all);
+    X509_free(x);
+    tls_close(t);
+    return n;
+}
+
+static void leaves_names_out(void **state)
+{
+    static const char *const known[] = {"",    "localhost", "LocalHost",   "localhost.", "127.0.0.1", "[127.0.0.1]",
+                                        "::1", "[::1]",     "[IPv6:::1]",  "[0:0::0:1]", "a b",       "\xc3\xb6.test",
+                                        "[]",  "[x]",       "[IPv6:1.2.]", "host:25",    "\x7f",      ".",
+                                        "\n",  "[IPv6:",    "1::2::3",     "[127.0.0.1"};
+    char longer[300], longest[254];
+    (void)state;
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (count_names(known[i]) != 3)
+            fail_msg("%s is another name", known[i]);
+    }
+    memset(longer, 'a', sizeof longer - 1), longer[sizeof longer - 1] = '\0';
+    memset(longest, 'a', sizeof longest - 1), longest[sizeof longest - 1] = '\0';
+    assert_int_equal(count_names(longer), 3);
+    assert_int_equal(count_names(longest), 4);
+    assert_int_equal(count_names("mail.test"), 4);
+    assert_int_equal(count_names("127.0.0.2"), 4);
+}
+
+static void makes_a_good_one(void **state)
+{
+    (void)state;
+    struct tls *t[2] = {open_for(NULL), open_for(NULL)};
+    X509 *x = read_ca(t[0]), *other = read_ca(t[1]);
+    int days, seconds;
+    assert_true(ASN1_TIME_diff(&days, &seconds, X509_get0_notBefore(x), X509_get0_notAfter(x)) == 1);
+    assert_true(days > 365 && days < 825);
+    assert_true(X509_cmp_current_time(X509_get0_notBefore(x)) < 0 && X509_cmp_current_time(X509_get0_notAfter(x)) > 0);
+    const ASN1_INTEGER *serial = X509_get0_serialNumber(x);
+    assert_int_equal(ASN1_STRING_type(serial), V_ASN1_INTEGER); /* not negative */
+    assert_int_equal(ASN1_STRING_length(serial), 16);
+    assert_int_not_equal(ASN1_INTEGER_cmp(serial, X509_get0_serialNumber(other)), 0);
+    assert_int_equal(X509_get_version(x), 2);
+    assert_int_equal(X509_check_purpose(x, X509_PURPOSE_SSL_SERVER, 0), 1);
+    assert_int_equal(X509_check_issued(x, x), X509_V_OK);
+    assert_non_null(X509_get0_subject_key_id(x));
+    assert_int_equal(ASN1_STRING_cmp(X509_get0_subject_key_id(x), X509_get0_authority_key_id(x)), 0);
+    X509_free(x), X509_free(other);
+    tls_close(t[0]), tls_close(t[1]);
+}
+
+/* ---- certificates in files ---- */
+
+static char directory[] = "/tmp/test_tls.XXXXXX";
+
+static const char *path_of(const char *name)
+{
+    static char paths[4][100];
+    static size_t next;
+    char *path = paths[next++ % 4];
+    (void)snprintf(path, sizeof paths[0], "%s/%s", directory, name);
+    return path;
+}
+
+static FILE *create(const char *name)
+{
+    FILE *f = fopen(path_of(name), "w");
+    assert_non_null(f);
+    return f;
+}
+
+static EVP_PKEY *make_key(int type)
+{
+    EVP_PKEY *key = NULL;
+    EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_id(type, NULL);
+    assert_int_equal(EVP_PKEY_keygen_init(c), 1);
+    if (type == EVP_PKEY_EC)
+        assert_int_equal(EVP_PKEY_CTX_set_ec_paramgen_curve_nid(c, NID_X9_62_prime256v1), 1);
+    assert_int_equal(EVP_PKEY_keygen(c, &key), 1);
+    EVP_PKEY_CTX_free(c);
+    return key;
+}
+
+static X509 *make_cert(EVP_PKEY *key)
+{
+    X509 *x = X509_new();
+    X509_NAME *name = X509_NAME_new();
+    assert_int_equal(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"f", -1, -1, 0), 1);
+    assert_int_equal(X509_set_subject_name(x, name) & X509_set_issuer_name(x, name) & X509_set_pubkey(x, key), 1);
+    X509_NAME_free(name);
+    (void)X509_gmtime_adj(X509_getm_notBefore(x), -60);
+    (void)X509_gmtime_adj(X509_getm_notAfter(x), 3600);
+    assert_true(X509_sign(x, key, EVP_sha256()) > 0);
+    return x;
+}
+
+static void write_text(const char *name, const char *text)
+{
+    FILE *f = create(name);
+    assert_true(fputs(text, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+}
+
+static int make_files(void **state)
+{
+    (void)state;
+    (void)signal(SIGPIPE, SIG_IGN);
+    assert_non_null(mkdtemp(directory));
+    EVP_PKEY *key = make_key(EVP_PKEY_EC), *other = make_key(EVP_PKEY_EC), *type = make_key(EVP_PKEY_ED25519);
+    X509 *x = make_cert(key);
+    FILE *cert = create("cert"), *good = create("key"), *wrong = create("other"), *kind = create("ed25519");
+    FILE *both = create("both"), *locked = create("locked"), *old = create("locked-old");
+    assert_true(PEM_write_X509(cert, x) && PEM_write_PrivateKey(good, key, NULL, NULL, 0, NULL, NULL) &&
+                PEM_write_PrivateKey(wrong, other, NULL, NULL, 0, NULL, NULL) &&
+                PEM_write_PrivateKey(kind, type, NULL, NULL, 0, NULL, NULL) && PEM_write_X509(both, x) &&
+                PEM_write_PrivateKey(both, key, NULL, NULL, 0, NULL, NULL) &&
+                PEM_write_PKCS8PrivateKey(locked, key, EVP_aes_256_cbc(), "pass", 4, NULL, NULL));
+    unsigned char pass[] = "pass";
+    BIO *b = BIO_new_fp(old, BIO_NOCLOSE); /* as older programs write it, with Proc-Type */
+    assert_int_equal(PEM_write_bio_PrivateKey_traditional(b, key, EVP_aes_128_cbc(), pass, 4, NULL, NULL), 1);
+    BIO_free(b);
+    (void)fclose(cert), (void)fclose(good), (void)fclose(wrong), (void)fclose(kind);
+    (void)fclose(both), (void)fclose(locked), (void)fclose(old);
+    write_text("text", "hello\n");
+    write_text("empty", "");
+    write_text("broken", "-----BEGIN CERTIFICATE-----\nMIIB////\n-----END CERTIFICATE-----\n");
+    write_text("broken-key", "-----BEGIN PRIVATE KEY-----\nMIIB////\n-----END PRIVATE KEY-----\n");
+    assert_int_equal(mkdir(path_of("directory"), 0700), 0);
+    X509_free(x);
+    EVP_PKEY_free(key), EVP_PKEY_free(other), EVP_PKEY_free(type);
+    return 0;
+}
+
+static int remove_files(void **state)
+{
+    static const char *const made[] = {"cert",       "key",  "other", "ed25519", "both",      "locked",
+                                       "locked-old", "text", "empty", "broken",  "broken-key"};
+    (void)state;
+    for (size_t i = 0; i < sizeof made / sizeof made[0]; i++)
+        (void)unlink(path_of(made[i]));
+    (void)rmdir(path_of("directory"));
+    return rmdir(directory);
+}
+
+/* In what is said, @ stands for the directory. */
+static const struct failure {
+    const char *cert, *key, *why;
+} failures[] = {
+    {"missing", "key", "@/missing: No such file or directory"},
+    {"cert", "missing", "@/missing: No such file or directory"},
+    {"directory", "key", "@/directory: Is a directory"},
+    {"cert", "directory", "@/directory: Is a directory"},
+    {"text", "key", "@/text holds no certificate in PEM, with a line -----BEGIN CERTIFICATE-----"},
+    {"empty", "key", "@/empty holds no certificate in PEM, with a line -----BEGIN CERTIFICATE-----"},
+    {"key", "key", "@/key holds no certificate in PEM, with a line -----BEGIN CERTIFICATE-----"},
+    {"broken", "key", "the certificate in @/broken cannot be used: "},
+    {"cert", "text", "@/text holds no key that can be read, in PEM with a line -----BEGIN PRIVATE KEY-----"},
+    {"cert", "empty", "@/empty holds no key that can be read, in PEM with a line -----BEGIN PRIVATE KEY-----"},
+    {"cert", NULL, "@/cert holds no key that can be read, in PEM with a line -----BEGIN PRIVATE KEY-----"},
+    {"cert", "broken-key",
+     "@/broken-key holds no key that can be read, in PEM with a line -----BEGIN PRIVATE KEY-----"},
+    {"cert", "other", "the key in @/other is not that of the first certificate in @/cert"},
+    {"cert", "ed25519", "the key in @/ed25519 is not that of the first certificate in @/cert"},
+    {"cert", "locked", "the key in @/locked is encrypted, and nobody is asked for a passphrase; "},
+    {"cert", "locked-old", "the key in @/locked-old is encrypted, and nobody is asked for a passphrase; "},
+};
+
+/* Whether text begins so. */
+static bool begins(const char *text, const char *with)
+{
+    for (; *with != '\0'; with++) {
+        const char *word = *with == '@' ? directory : with;
+        size_t n = *with == '@' ? strlen(directory) : 1;
+        if (strncmp(text, word, n) != 0)
+            return false;
+        text += n;
+    }
+    return true;
+}
+
+static void tells_what_is_wrong_with_files(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof failures / sizeof failures[0]; i++) {
+        const struct failure *f = &failures[i];
+        char why[300] = "";
+        struct tls_options o = {.cert = path_of(f->cert), .key = f->key != NULL ? path_of(f->key) : NULL};
+        assert_null(tls_open(&o, why, sizeof why));
+        if (!begins(why, f->why))
+            fail_msg("%s, %s: %s", f->cert, f->key != NULL ? f->key : "nothing", why);
+    }
+}
+
+static void uses_files(void **state)
+{
+    static const char *const rows[][2] = {{"cert", "key"}, {"both", NULL}, {"both", "key"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct ends e;
+        size_t n = 1;
+        begin(&e, NULL);
+        e.server.transport->close(&e.server);
+        tls_close(e.tls);
+        struct tls_options o = {.cert = path_of(rows[i][0]), .key = rows[i][1] != NULL ? path_of(rows[i][1]) : NULL};
+        e.tls = tls_open(&o, e.why, sizeof e.why);
+        assert_non_null(e.tls);
+        assert_null(tls_ca(e.tls, &n));
+        assert_int_equal(n, 0);
+        assert_int_equal(tls_start(e.tls, &e.server), 0);
+        SSL_CTX_set_verify(e.context, SSL_VERIFY_NONE, NULL);
+        add_client(&e);
+        assert_int_equal(shake_both(&e), 1);
+        finish(&e);
+    }
+}
+
+/* However little room there is for the reason. */
+static void cuts_the_reason(void **state)
+{
+    (void)state;
+    char why[8] = "xxxxxxx";
+    assert_null(tls_open(&(struct tls_options){.cert = path_of("missing")}, why, 4));
+    assert_string_equal(why, "/tm");
+    assert_null(tls_open(&(struct tls_options){.cert = path_of("missing")}, why, 0));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(shakes_hands),
+        cmocka_unit_test(takes_tls12),
+        cmocka_unit_test(refuses_tls11),
+        cmocka_unit_test(refuses_renegotiation),
+        cmocka_unit_test(tells_of_distrust),
+        cmocka_unit_test(tells_of_plain_text),
+        cmocka_unit_test(tells_of_hanging_up),
+        cmocka_unit_test(waits_to_write),
+        cmocka_unit_test(exchanges),
+        cmocka_unit_test(leaves_nothing_behind),
+        cmocka_unit_test(goes_over_pipes),
+        cmocka_unit_test(says_goodbye),
+        cmocka_unit_test(hears_goodbye),
+        cmocka_unit_test(takes_half_an_end),
+        cmocka_unit_test(takes_hanging_up),
+        cmocka_unit_test(reports_garbage),
+        cmocka_unit_test(verifies_for_its_names),
+        cmocka_unit_test(leaves_names_out),
+        cmocka_unit_test(makes_a_good_one),
+        cmocka_unit_test(tells_what_is_wrong_with_files),
+        cmocka_unit_test(uses_files),
+        cmocka_unit_test(cuts_the_reason),
+    };
+    return cmocka_run_group_tests(tests, make_files, remove_files);
+}
