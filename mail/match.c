@@ -14,10 +14,8 @@
 #include <string.h>
 
 enum {
-    OVERLAP = 4096,   /* octets that two pieces of a long line share */
     REGEX_MAX = 4096, /* octets of a regular expression: regcomp() takes its stack from them */
     SEARCHED = 500,   /* octets of a malformed one in which the place is looked for */
-    VALUE_SHOWN = 100 /* octets of the body that are told of as its value */
 };
 
 /* ---- parsing ---- */
@@ -183,11 +181,11 @@ static void end_line(struct search *s)
 /* Adds to what is told of the body, whole characters. */
 static void show_value(struct search *s, const char *p, size_t n)
 {
-    size_t room = s->n < VALUE_SHOWN ? VALUE_SHOWN - (size_t)s->n : 0, shown = n < room ? n : room;
+    size_t room = s->n < MATCH_VALUE_SHOWN ? MATCH_VALUE_SHOWN - (size_t)s->n : 0, shown = n < room ? n : room;
     while (shown > 0 && shown < n && ((unsigned char)p[shown] & 0xc0) == 0x80)
         shown--;
     text_add(s->had, p, shown);
-    s->n = shown < n ? VALUE_SHOWN : s->n + n;
+    s->n = shown < n ? MATCH_VALUE_SHOWN : s->n + n;
 }
 
 /* Collects a line, and looks at it; of one that is too long, at its pieces. */
@@ -207,13 +205,13 @@ static void put_body(void *context, const char *p, size_t n)
             end_line(s);
             p++;
             n--;
-            if (s->n > 0 && s->n < VALUE_SHOWN)
+            if (s->n > 0 && s->n < MATCH_VALUE_SHOWN)
                 text_add(s->had, " ", 1);
         } else if (s->value.n >= MATCH_LINE_MAX) {
             s->flags |= REG_NOTEOL;
             look(s);
-            memmove(s->value.p, s->value.p + s->value.n - OVERLAP, OVERLAP);
-            s->value.n = OVERLAP;
+            memmove(s->value.p, s->value.p + s->value.n - MATCH_OVERLAP, MATCH_OVERLAP);
+            s->value.n = MATCH_OVERLAP;
             s->flags = REG_NOTBOL;
         }
     }

@@ -13,6 +13,8 @@ enum {
     MATCH_MAX = 64,
     MATCH_WHY_MAX = 160,         /* octets of a complaint, with a NUL */
     MATCH_LINE_MAX = 256 * 1024, /* octets of a line of the body that are looked at as one */
+    MATCH_OVERLAP = 4096,        /* octets that two pieces of a longer one share */
+    MATCH_VALUE_SHOWN = 100,     /* octets of the body that are told of as its value */
 };
 
 /* The caller allocates it. */

@@ -10,8 +10,6 @@
 #include "mail/message.h"
 #include "report/show.h"
 
-enum { TEXT_SHOWN = 120 /* octets of a text of the client, with a NUL */ };
-
 bool listing_has_room(const struct listing *l) { return l->n < LISTING_MAX; }
 
 static void add_subject(struct text *line, struct span head)
@@ -20,7 +18,7 @@ static void add_subject(struct text *line, struct span head)
     struct mime mime;
     struct mime_part part;
     struct mime_field field;
-    char shown[TEXT_SHOWN];
+    char shown[LISTING_TEXT_MAX];
     mime_open(&mime, head);
     if (!mime_next(&mime, &part) || !mime_find_field(&mime, part.header, "subject", &field)) {
         text_add_string(line, ", no subject");
@@ -37,7 +35,7 @@ static void add_subject(struct text *line, struct span head)
 
 static void add_address(struct text *line, struct span address)
 {
-    char shown[TEXT_SHOWN];
+    char shown[LISTING_TEXT_MAX];
     (void)show_escape(shown, sizeof shown, address);
     text_add_string(line, "<");
     text_add_string(line, shown);
@@ -60,7 +58,7 @@ static void add_envelope(struct text *line, const struct mail *mail)
 
 static void add_failed(struct text *line, const struct mail *mail)
 {
-    char shown[TEXT_SHOWN];
+    char shown[LISTING_TEXT_MAX];
     (void)show_escape(shown, sizeof shown, mail->had);
     text_add_string(line, ": fails --match '");
     text_add_string(line, mail->failed);

@@ -10,6 +10,7 @@
 
 enum {
     LISTING_MAX = 50,        /* messages that are told of one by one */
+    LISTING_TEXT_MAX = 120,  /* octets of a text of the client, with a NUL */
     LISTING_HEAD_MAX = 8192, /* octets of a message in which its subject is looked for */
 };
 

@@ -31,26 +31,20 @@ TESTS = tests/unit/test_dialogue tests/unit/test_smtp tests/unit/test_path tests
 TESTS_openssl = tests/unit/test_tls
 REPLAYS = tests/fuzz/replay_smtp tests/fuzz/replay_mime tests/fuzz/replay_render tests/fuzz/replay_rules
 
-READING = mail/mime.o mail/mime_text.o mail/mime_address.o base/visible.o
-PURE = smtp.o smtp/command.o smtp/sasl.o smtp/dsn.o smtp/path.o base/base64.o base/md5.o base/problem.o
-RENDERING = mail/render.o mail/lint.o mail/message.o base/text.o base/sha256.o $(READING)
-RULES = serve/rules.o base/number.o
-TESTED = report/show.o store/save.o base/sha256.o $(RULES) $(READING) $(PURE)
-
-$(TESTS): $(TESTS:=.c) tests/unit/reading.h base/text.c mail/message.c mail/lint.c mail/render.c mail/match.c \
-    report/listing.c $(HEADERS) $(TESTED) net/$(OS).o
-	$(COMPILE) $(LDFLAGS) -o $@ $@.c $(TESTED) net/$(OS).o -lcmocka
+# the whole program but main(); realloc() is tests/unit/memory.c's, so that it can fail
+$(TESTS): $(TESTS:=.c) tests/unit/reading.h tests/unit/memory.c tests/unit/memory.h $(HEADERS) $(PARTS)
+	$(COMPILE) $(LDFLAGS) -Wl,--wrap=realloc -o $@ $@.c tests/unit/memory.c $(PARTS) $(DL) -lcmocka
 
 # the client in it is OpenSSL's, linked
-tests/unit/test_tls: tests/unit/test_tls.c net/tls_openssl.o $(HEADERS)
-	$(COMPILE) $(LDFLAGS) -o $@ $@.c net/tls_openssl.o -lcmocka $$(pkg-config --cflags --libs openssl) $(DL)
+tests/unit/test_tls: tests/unit/test_tls.c $(HEADERS) $(PARTS)
+	$(COMPILE) $(LDFLAGS) -o $@ $@.c $(PARTS) -lcmocka $$(pkg-config --cflags --libs openssl) $(DL)
 
 # the fuzzer's targets, given the inputs in tests/corpus
-$(REPLAYS): tests/fuzz/fuzz_smtp.c tests/fuzz/fuzz_mime.c tests/fuzz/fuzz_render.c tests/fuzz/fuzz_rules.c tests/fuzz/replay.h $(HEADERS) $(PURE) $(RENDERING) $(RULES)
-	$(COMPILE) -DREPLAY $(LDFLAGS) -o $@ $$(echo $@ | sed s/replay_/fuzz_/).c $(PURE) $(RENDERING) $(RULES)
+$(REPLAYS): tests/fuzz/fuzz_smtp.c tests/fuzz/fuzz_mime.c tests/fuzz/fuzz_render.c tests/fuzz/fuzz_rules.c tests/fuzz/replay.h $(HEADERS) $(PARTS)
+	$(COMPILE) -DREPLAY $(LDFLAGS) -o $@ $$(echo $@ | sed s/replay_/fuzz_/).c $(PARTS) $(DL)
 
-tests/render_json: tests/render_json.c tests/unit/reading.h $(HEADERS) $(RENDERING) base/problem.o
-	$(COMPILE) $(LDFLAGS) -o $@ $@.c $(RENDERING) base/problem.o
+tests/render_json: tests/render_json.c tests/unit/reading.h $(HEADERS) $(PARTS)
+	$(COMPILE) $(LDFLAGS) -o $@ $@.c $(PARTS) $(DL)
 
 check: check-unit check-cli
 

@@ -15,10 +15,8 @@
 
 #include <cmocka.h>
 
-#include "base/text.c"
-#include "mail/lint.c"
-#include "mail/message.c"
-#include "mail/render.c"
+#include "mail/lint.h"
+#include "mail/render.h"
 
 #define TEXT_OF(text) text, sizeof(text) - 1
 #define FROM "From: Ann <a@x.test>\n"

@@ -1,8 +1,6 @@
 /*
  * test_match.c - what a message must be like to count, and the list of those
  * that came.
- *
- * What it needs memory for is part of this program, so that it can run out.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,20 +10,10 @@
 
 #include <cmocka.h>
 
-static size_t allocations, fail_at; /* fail_at: 0 for never, else which of them fails, and those after it */
-
-static void *try_realloc(void *p, size_t n) { return ++allocations >= fail_at && fail_at > 0 ? NULL : realloc(p, n); }
-
-#define realloc try_realloc
-#include "base/text.c"
-#include "mail/message.c"
-#define put_text put_match_text
-#include "mail/match.c"
-#undef put_text
-#define put_text put_listing_text
-#include "report/listing.c"
-#undef put_text
-#undef realloc
+#include "mail/match.h"
+#include "mail/message.h"
+#include "report/listing.h"
+#include "tests/unit/memory.h"
 
 enum { MAX = 8 };
 
@@ -262,7 +250,8 @@ static bool holds_for_line(const char *match, size_t n, size_t at, const char *w
 static void test_long_lines(void **state)
 {
     (void)state;
-    static const size_t cuts[] = {MATCH_LINE_MAX, 2 * MATCH_LINE_MAX - OVERLAP, 3 * MATCH_LINE_MAX - 2 * OVERLAP};
+    static const size_t cuts[] = {MATCH_LINE_MAX, 2 * MATCH_LINE_MAX - MATCH_OVERLAP,
+                                  3 * MATCH_LINE_MAX - 2 * MATCH_OVERLAP};
     for (size_t i = 0; i < 3; i++) {
         for (size_t back = 0; back <= 7; back++) {
             assert_true(holds_for_line("body: needle", cuts[i] + 10000, cuts[i] - back, "needle"));
@@ -271,7 +260,7 @@ static void test_long_lines(void **state)
         assert_false(holds_for_line("body: needle", cuts[i] + 10000, cuts[i] - 3, "needlx"));
         assert_false(holds_for_line("body: needle$", cuts[i] + 10000, cuts[i] - 6, "needle"));
     }
-    assert_false(holds_for_line("body: ^b", MATCH_LINE_MAX + 100, MATCH_LINE_MAX - OVERLAP, "b"));
+    assert_false(holds_for_line("body: ^b", MATCH_LINE_MAX + 100, MATCH_LINE_MAX - MATCH_OVERLAP, "b"));
     assert_true(holds_for_line("body: ^aab", MATCH_LINE_MAX * 2, 2, "b"));
     assert_true(holds_for_line("body: ^a+$", MATCH_LINE_MAX - 1, 0, NULL));
     assert_true(holds_for_line("body: a$", MATCH_LINE_MAX, 0, NULL));
@@ -282,7 +271,7 @@ static void test_pieces_are_no_lines(void **state)
 {
     (void)state;
     for (size_t i = 1; i <= 3; i++) {
-        size_t begins = i * (MATCH_LINE_MAX - OVERLAP), ends = begins + OVERLAP;
+        size_t begins = i * (MATCH_LINE_MAX - MATCH_OVERLAP), ends = begins + MATCH_OVERLAP;
         if (holds_for_line("body: ^b", ends + MATCH_LINE_MAX, begins, "b"))
             fail_msg("^ fits where piece %zu begins", i + 1);
         if (holds_for_line("body: b$", ends + 10, ends - 1, "b"))
@@ -323,13 +312,13 @@ static void test_value_of_a_long_body(void **state)
     struct text had = {NULL, 0, 0, false};
     char *message = a_line(100000, 0, NULL);
     (void)failed(texts, (struct span){message, 100002}, &usual, &had);
-    assert_int_equal(had.n, VALUE_SHOWN);
+    assert_int_equal(had.n, MATCH_VALUE_SHOWN);
     for (size_t i = 0; i < had.n; i++)
         assert_int_equal(had.p[i], 'a');
     for (size_t i = 1; i < 100000; i += 2)
         message[i] = '\n';
     (void)failed(texts, (struct span){message, 100002}, &usual, &had);
-    assert_true(had.n <= 2 * VALUE_SHOWN);
+    assert_true(had.n <= 2 * MATCH_VALUE_SHOWN);
     free(message);
     free(had.p);
 }
@@ -347,7 +336,7 @@ static void test_value_is_whole_characters(void **state)
         for (size_t i = 0; i < 50; i++)
             memcpy(message + 1 + shift + 3 * i, "\xe2\x82\xac", 3);
         (void)failed(texts, (struct span){message, 1 + shift + 150}, &usual, &had);
-        assert_true(had.n <= VALUE_SHOWN && had.n > VALUE_SHOWN - 4);
+        assert_true(had.n <= MATCH_VALUE_SHOWN && had.n > MATCH_VALUE_SHOWN - 4);
         assert_int_equal(had.n % 3, shift);
     }
     free(had.p);
@@ -445,14 +434,14 @@ static void check_memory(const char *text, const char *message)
         struct text had = {NULL, 0, 0, false};
         struct message m;
         text_add(&had, "room for a value, which it is", 29);
-        allocations = 0;
-        fail_at = told + 1;
+        memory_requests = 0;
+        memory_fails_at = told + 1;
         if (message_open(&m, (struct span){message, strlen(message)}))
             assert_ptr_equal(match_failed(&match, 1, &m, &usual, &had, &had_none), &match);
         else
             had.failed = true;
-        again = allocations >= fail_at;
-        fail_at = 0;
+        again = memory_requests >= memory_fails_at;
+        memory_fails_at = 0;
         if (had.failed != again)
             fail_msg("%s: %s was not told of", text, again ? "a failure" : "success");
         told++;
@@ -545,7 +534,7 @@ static void test_listing_of_long_texts(void **state)
     mail.had = mail.sender;
     listing_add(&l, &mail, (struct span){head, strlen(head)});
     assert_int_equal(l.n, 1);
-    assert_true(strlen(l.lines[0]) < 4 * TEXT_SHOWN + 100);
+    assert_true(strlen(l.lines[0]) < 4 * LISTING_TEXT_MAX + 100);
     const char *dots = l.lines[0];
     for (int i = 0; i < 4; i++) {
         dots = strstr(dots, "x...");
@@ -579,16 +568,16 @@ static void test_listing_is_full(void **state)
 static void check_listing_without_memory(const char *head)
 {
     struct listing l = {.n = 0};
-    for (fail_at = 1;; fail_at++) {
-        allocations = 0;
+    for (memory_fails_at = 1;; memory_fails_at++) {
+        memory_requests = 0;
         listing_add(&l, &usual, (struct span){head, strlen(head)});
-        if (allocations < fail_at)
+        if (memory_requests < memory_fails_at)
             break;
         assert_int_equal(l.n, 0);
-        assert_int_equal(l.more, fail_at);
+        assert_int_equal(l.more, memory_fails_at);
     }
-    assert_true(fail_at > 1);
-    fail_at = 0;
+    assert_true(memory_fails_at > 1);
+    memory_fails_at = 0;
     assert_int_equal(l.n, 1);
     listing_close(&l);
 }
@@ -608,7 +597,7 @@ static void test_listing_without_memory_for_a_subject(void **state)
 static int forget_to_fail(void **state)
 {
     (void)state;
-    fail_at = 0;
+    memory_fails_at = 0;
     return 0;
 }
 

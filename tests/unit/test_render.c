@@ -1,7 +1,5 @@
 /*
  * test_render.c - a message as JSON, and as text.
- *
- * What it needs memory for is part of this program, so that it can run out.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,17 +9,11 @@
 
 #include <cmocka.h>
 
-static size_t allocations, fail_at; /* fail_at: 0 for never, else which of them fails, and those after it */
-
-static void *try_realloc(void *p, size_t n) { return ++allocations >= fail_at && fail_at > 0 ? NULL : realloc(p, n); }
-
-#define realloc try_realloc
-#include "base/text.c"
-#include "mail/lint.c"
-#include "mail/message.c"
-#include "mail/render.c"
-#undef realloc
-
+#include "base/sha256.h"
+#include "base/utf8.h"
+#include "mail/lint.h"
+#include "mail/render.h"
+#include "tests/unit/memory.h"
 #include "tests/unit/reading.h"
 
 static struct received base(const char *octets, size_t n)
@@ -709,21 +701,21 @@ static void test_memory_runs_out(void **state)
         PART("text/plain", ID("r"), "one") PART("a/b; name=n", "", "x") PART("text/html", "", "<p>") "--b--\n";
     struct received m = base(message, sizeof message - 1);
     for (int as_text = 0; as_text < 2; as_text++) {
-        for (fail_at = 1;; fail_at++) {
+        for (memory_fails_at = 1;; memory_fails_at++) {
             struct text made = {NULL, 0, 0, false};
-            allocations = 0;
+            memory_requests = 0;
             if (as_text)
                 make_text(&made, &m);
             else
                 (void)make_json(&made, &m, NULL);
             free(made.p);
-            if (allocations < fail_at)
+            if (memory_requests < memory_fails_at)
                 break;
             assert_true(made.failed);
         }
-        assert_true(fail_at > 5);
+        assert_true(memory_fails_at > 5);
     }
-    fail_at = 0;
+    memory_fails_at = 0;
 }
 
 /* ---- the digest: FIPS 180-4, and what NIST gives with it ---- */
