@@ -125,16 +125,15 @@ void trace_reply(struct trace *t, uint64_t session, struct span reply, bool mask
     }
 }
 
-void trace_rule(struct trace *t, uint64_t session, const struct rule *r)
+void trace_rule(struct trace *t, uint64_t session, int64_t delay, const char *action)
 {
-    static const char *const words[] = {[RULES_DROP] = "(drop)", [RULES_RESET] = "(reset)", [RULES_STALL] = "(stall)"};
     char text[LINE_MAX_OCTETS];
-    if (r->delay > 0) {
-        (void)snprintf(text, sizeof text, "(delay of %jd ms)", (intmax_t)r->delay);
+    if (delay > 0) {
+        (void)snprintf(text, sizeof text, "(delay of %jd ms)", (intmax_t)delay);
         both(t, session, 'S', span_of(text));
     }
-    if (r->action > RULES_REPLY)
-        both(t, session, 'S', span_of(words[r->action]));
+    if (action != NULL)
+        both(t, session, 'S', span_of(action));
 }
 
 void trace_problem(struct trace *t, uint64_t session, enum problem problem)

@@ -11,7 +11,6 @@
 #include <stdio.h>
 
 #include "report/show.h"
-#include "serve/rules.h"
 #include "smtp.h"
 
 /* The caller allocates it. */
@@ -29,8 +28,9 @@ void trace_client(struct trace *t, uint64_t session, const struct smtp_event *e)
  */
 void trace_reply(struct trace *t, uint64_t session, struct span reply, bool masked);
 
-/* What a rule has done beside a reply, if it has done anything. */
-void trace_rule(struct trace *t, uint64_t session, const struct rule *r);
+/* What a rule has done beside a reply: a delay of so many milliseconds, 0 for none; an action in a word, NULL for none.
+ */
+void trace_rule(struct trace *t, uint64_t session, int64_t delay, const char *action);
 
 /* What the client got wrong; not in the transcript, as it can depend on how its octets arrive. */
 void trace_problem(struct trace *t, uint64_t session, enum problem problem);

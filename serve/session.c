@@ -152,13 +152,20 @@ static void count_cut_off(struct server *v, const struct server_session *s)
         v->cut_off++;
 }
 
+/* Notes in the dialogue what a rule does beside its reply. */
+static void trace_action(struct server *v, const struct server_session *s, const struct rule *r)
+{
+    static const char *const words[] = {[RULES_DROP] = "(drop)", [RULES_RESET] = "(reset)", [RULES_STALL] = "(stall)"};
+    trace_rule(v->o->trace, s->number, r->delay, rules_break_off(r) ? words[r->action] : NULL);
+}
+
 /* Mail data, of which a rule may have had enough. */
 static const struct rule *handle_body(struct server *v, struct server_session *s, const struct smtp_event *e)
 {
     deliver_body(v, s, e->arg);
     const struct rule *r = v->o->n_rules > 0 ? fault_in_body(v, s, e->arg.n) : NULL;
     if (r != NULL)
-        trace_rule(v->o->trace, s->number, r);
+        trace_action(v, s, r);
     if (r != NULL && r->action == RULES_REPLY && r->code == 421) {
         smtp_close_raw(&s->smtp, (struct span){r->reply, r->reply_n});
         trace_reply(v->o->trace, s->number, (struct span){r->reply, r->reply_n}, false);
@@ -173,7 +180,7 @@ static bool is_challenge(const struct smtp_event *e) { return e->mechanism == SA
 /* What a rule does beside its reply. */
 static void apply_rule(struct server *v, struct server_session *s, const struct smtp_event *e, const struct rule *r)
 {
-    trace_rule(v->o->trace, s->number, r);
+    trace_action(v, s, r);
     bool turned_away = rules_break_off(r) || !smtp_is_positive(e->type, e->code);
     if (e->type == SMTP_CONNECT && turned_away)
         client_spoke(v, s); /* he has been served */
