@@ -23,19 +23,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "net/io.h"
-#include "net/os.h"
-#include "net/tls.h"
+#include "net/net.h"
 #include "report/judge.h"
-#include "report/show.h"
-#include "run/announce.h"
-#include "run/options.h"
-#include "run/signals.h"
-#include "run/wrap.h"
+#include "report/report.h"
+#include "run/run.h"
 #include "serve/server.h"
 #include "smtp.h"
-#include "store/output.h"
-#include "store/save.h"
+#include "store/store.h"
 
 #ifndef VERSION
 #define VERSION "unknown"

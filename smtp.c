@@ -30,7 +30,7 @@
 #include <string.h>
 
 #include "base/scan.h"
-#include "smtp/command.h"
+#include "smtp/inside.h"
 
 /* ---- replies ---- */
 

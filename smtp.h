@@ -29,8 +29,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/base.h"
 #include "base/problem.h"
-#include "base/span.h"
 #include "smtp/sasl.h"
 
 enum {

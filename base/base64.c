@@ -1,7 +1,7 @@
 /*
  * base64.c - RFC 4648 section 4.
  */
-#include "base/base64.h"
+#include "base/base.h"
 
 static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 

@@ -2,7 +2,7 @@
  * md5.c - RFC 1321.  The input is at most two spans, read block by block: there
  * is no context to be kept.
  */
-#include "base/md5.h"
+#include "base/base.h"
 
 #include <stdint.h>
 #include <string.h>

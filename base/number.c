@@ -1,12 +1,10 @@
 /*
  * number.c - numbers as people write them.
  */
-#include "base/number.h"
+#include "base/base.h"
 
 #include <stddef.h>
 #include <string.h>
-
-#include "base/span.h"
 
 bool number_take(const char **text, uint64_t *value)
 {

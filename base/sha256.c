@@ -1,7 +1,7 @@
 /*
  * sha256.c - FIPS 180-4, 6.2.
  */
-#include "base/sha256.h"
+#include "base/base.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /*
  * text.c - a text that grows.
  */
-#include "base/text.h"
+#include "base/base.h"
 
 #include <stdlib.h>
 

@@ -1,11 +1,9 @@
 /*
  * visible.c - which characters can be shown to a person.
  */
-#include "base/visible.h"
+#include "base/base.h"
 
 #include <stdint.h>
-
-#include "base/utf8.h"
 
 /*
  * Characters that move, hide or reorder what is around them, or show nothing:

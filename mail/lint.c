@@ -5,9 +5,9 @@
  * wire, by mime.h in what is decoded.  What is found here is what is missing,
  * or there without need.
  */
-#include "mail/lint.h"
+#include "mail/mail.h"
 
-#include "mail/mime_text.h"
+#include "mail/inside.h"
 
 /* ---- decoding for its problems ---- */
 

@@ -7,7 +7,7 @@
  * and memory does not grow with the message.  A line that is too long to be held
  * at once is looked at in pieces that overlap.
  */
-#include "mail/match.h"
+#include "mail/mail.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,7 +6,7 @@
  * message, and of a multipart/related only its root.  So all parts are collected
  * before anything is known of one.
  */
-#include "mail/message.h"
+#include "mail/mail.h"
 
 #include <stdlib.h>
 #include <string.h>

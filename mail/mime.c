@@ -10,11 +10,11 @@
  * once, for the outermost one, as that is an attachment to be had in one
  * piece.
  */
-#include "mail/mime.h"
+#include "mail/mail.h"
 
 #include <string.h>
 
-#include "mail/mime_text.h"
+#include "mail/inside.h"
 
 /* ---- header fields ---- */
 

@@ -5,7 +5,7 @@
  * has no end, as a quoted string or a comment, is the last of its list, so
  * that nobody looks for that end twice.
  */
-#include "mail/mime_text.h"
+#include "mail/inside.h"
 
 #include <string.h>
 

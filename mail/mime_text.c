@@ -10,13 +10,12 @@
  * stays open from word to word, as a character may begin in one and end in the
  * next.
  */
-#include "mail/mime_text.h"
+#include "mail/inside.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "base/base64.h"
-#include "base/utf8.h"
+#include "base/base.h"
 
 struct span mime_trim(struct span t)
 {

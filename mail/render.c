@@ -2,17 +2,14 @@
  * render.c - a message as JSON and as text: what was asked for is written into
  * one growing text, decoded on the way; of attachments only the digest is kept.
  */
-#include "mail/render.h"
+#include "mail/mail.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "base/sha256.h"
-#include "base/utf8.h"
-#include "base/visible.h"
-#include "mail/lint.h"
+#include "base/base.h"
 
 /* ---- sinks ---- */
 

@@ -13,7 +13,7 @@
  * would be theirs as well, so what is no socket keeps its flags, and is polled
  * before each use; where that cannot be, flags are given back as they were.
  */
-#include "net/io.h"
+#include "net/net.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -33,8 +33,6 @@
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "net/os.h"
 
 enum { BACKLOG = 4096, PORT_TRIES = 64 };
 

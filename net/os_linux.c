@@ -3,7 +3,7 @@
  * renameat2.
  */
 #define _GNU_SOURCE
-#include "net/os.h"
+#include "net/net.h"
 
 #include <errno.h>
 #include <fcntl.h>

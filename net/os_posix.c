@@ -1,7 +1,7 @@
 /*
  * os_posix.c - the same with POSIX.1-2008 alone.
  */
-#include "net/os.h"
+#include "net/net.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /*
  * tls_none.c - a program without TLS.
  */
-#include "net/tls.h"
+#include "net/net.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -17,7 +17,7 @@
  * none of it stays behind unseen.  An error or end found after some octets is
  * kept for the next call.
  */
-#include "net/tls.h"
+#include "net/net.h"
 
 #include <arpa/inet.h>
 #include <dlfcn.h>

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "run/signals.h"
+#include "run/run.h"
 
 /* "10 s", "200 ms", "5 min" */
 static const char *time_text(int64_t milliseconds, char text[32])

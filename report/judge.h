@@ -4,8 +4,7 @@
 #ifndef JUDGE_H
 #define JUDGE_H
 
-#include "run/options.h"
-#include "run/wrap.h"
+#include "run/run.h"
 #include "serve/server.h"
 
 /* The status that the process ends with, beside the command's own. */

@@ -1,14 +1,13 @@
 /*
  * listing.c - the messages that came, a line for each.
  */
-#include "report/listing.h"
+#include "report/report.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "mail/message.h"
-#include "report/show.h"
+#include "mail/mail.h"
 
 bool listing_has_room(const struct listing *l) { return l->n < LISTING_MAX; }
 

@@ -5,7 +5,7 @@
  * mix.  The last lines of the dialogue are kept raw, and cut, as most runs end
  * well and nobody will read them; they are escaped when they are printed.
  */
-#include "report/show.h"
+#include "report/report.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/visible.h"
+#include "base/base.h"
 
 void show_open(struct show *s, bool quiet, bool dialogue)
 {

@@ -4,7 +4,7 @@
  * A transcript is to be compared with one of another run.  So sizes of mail are
  * left out of it: a Date or a Message-ID of another length would change them.
  */
-#include "report/trace.h"
+#include "report/report.h"
 
 #include <errno.h>
 #include <inttypes.h>

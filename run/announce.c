@@ -1,7 +1,7 @@
 /*
  * announce.c - tells others that we listen, and where.
  */
-#include "run/announce.h"
+#include "run/run.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,7 +5,7 @@
  * group and the text in --help, and the function that takes it.  getopt's own
  * tables are made from it.
  */
-#include "run/options.h"
+#include "run/run.h"
 
 #include <getopt.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/number.h"
+#include "base/base.h"
 #include "smtp.h"
 
 enum { BUSY_POLL_MAX = 100000 /* microseconds */ };

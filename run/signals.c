@@ -2,7 +2,7 @@
  * signals.c - signals as something to be read: a handler writes the signal's
  * number into a pipe, which is polled with everything else.
  */
-#include "run/signals.h"
+#include "run/run.h"
 
 #include <errno.h>
 #include <fcntl.h>

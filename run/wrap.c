@@ -8,7 +8,7 @@
  *
  * Whether exec worked is told through a pipe that exec closes.
  */
-#include "run/wrap.h"
+#include "run/run.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -6,15 +6,13 @@
  * (RFC 2033 4.2); the message is stored at the first one, for those who will
  * accept it, and counted when the last of these has had his reply.
  */
-#include "serve/deliver.h"
+#include "serve/inside.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-#include "serve/fault.h"
 
 /* ---- its octets ---- */
 

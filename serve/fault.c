@@ -14,7 +14,7 @@
  * Under LMTP the rules for the end are chosen when the message begins, as the
  * envelope in front of it names only those who accept it.
  */
-#include "serve/fault.h"
+#include "serve/inside.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -15,7 +15,7 @@
 
 #include <string.h>
 
-#include "base/number.h"
+#include "base/base.h"
 
 /* ---- events ---- */
 

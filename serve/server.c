@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "serve/session.h"
+#include "serve/inside.h"
 
 enum {
     ACCEPT_MAX = 64,    /* connections accepted in one step from one socket */

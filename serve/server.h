@@ -12,16 +12,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "net/io.h"
-#include "net/os.h"
-#include "net/tls.h"
-#include "report/listing.h"
-#include "report/show.h"
-#include "report/trace.h"
+#include "net/net.h"
+#include "report/report.h"
 #include "serve/rules.h"
 #include "smtp.h"
-#include "store/envelope.h"
-#include "store/save.h"
+#include "store/store.h"
 
 enum {
     SERVER_GRACE = 1000, /* milliseconds a client has for a last word */

@@ -21,14 +21,11 @@
  * goodbye, it is shut down, and read until the client closes, for a second at
  * most.
  */
-#include "serve/session.h"
+#include "serve/inside.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "serve/deliver.h"
-#include "serve/fault.h"
 
 enum {
     IN_SIZE = SERVER_IN_SIZE,

@@ -12,16 +12,13 @@
  * Secrets of AUTH are decoded where they lie in the input, and wiped there by
  * smtp_commit().
  */
-#include "smtp/command.h"
+#include "smtp/inside.h"
 
 #include <assert.h>
 #include <string.h>
 
-#include "base/base64.h"
+#include "base/base.h"
 #include "base/scan.h"
-#include "base/utf8.h"
-#include "smtp/dsn.h"
-#include "smtp/path.h"
 
 /* beside the extensions, what a command may come with */
 enum { SMTP_ONLY = 1 << 30, LMTP_ONLY = 1 << 29, NEVER = 1 << 28 };

@@ -1,7 +1,7 @@
 /*
  * dsn.c - RFC 3461.
  */
-#include "smtp/dsn.h"
+#include "smtp/inside.h"
 
 /* Those of xtext are in capitals. */
 static bool is_hex(char c) { return ascii_is_digit(c) || (c >= 'A' && c <= 'F'); }

@@ -4,7 +4,7 @@
  * ends, or NULL if it is not well-formed.  Those that take more than the grammar
  * has also say whether what they took is to the letter.
  */
-#include "smtp/path.h"
+#include "smtp/inside.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
  */
 #include "smtp/sasl.h"
 
-#include "base/md5.h"
+#include "base/base.h"
 
 const char sasl_names[] = "PLAIN LOGIN CRAM-MD5 XOAUTH2";
 

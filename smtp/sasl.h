@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "base/span.h"
+#include "base/base.h"
 
 enum sasl_mechanism { SASL_NONE, SASL_PLAIN, SASL_LOGIN, SASL_CRAM_MD5, SASL_XOAUTH2 };
 

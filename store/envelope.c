@@ -1,7 +1,7 @@
 /*
  * envelope.c - what a client says of itself and of a message.
  */
-#include "store/envelope.h"
+#include "store/store.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -6,7 +6,7 @@
  * and what of the client's name can do no harm in a shell, in a terminal, or in
  * a path.
  */
-#include "store/output.h"
+#include "store/store.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -15,8 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "mail/lint.h"
-#include "mail/render.h"
+#include "mail/mail.h"
 
 enum { NAME_SHOWN = 80 /* octets of a client's name for a file */ };
 

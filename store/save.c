@@ -17,7 +17,7 @@
  * published before the stream is begun, as it can be taken back; a stream that
  * is a file is cut back to where it was.
  */
-#include "store/save.h"
+#include "store/store.h"
 
 #include <assert.h>
 #include <dirent.h>
@@ -33,7 +33,7 @@
 #include <unistd.h>
 
 #include "base/scan.h"
-#include "net/os.h"
+#include "net/net.h"
 
 enum {
     FIRST = 4096,       /* octets of the buffer at first; it doubles */

@@ -12,8 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/utf8.h"
-#include "base/visible.h"
+#include "base/base.h"
 #include "tests/unit/reading.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/number.h"
+#include "base/base.h"
 #include "serve/rules.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);

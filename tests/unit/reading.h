@@ -4,7 +4,7 @@
  */
 #include <stdlib.h>
 
-#include "mail/render.h"
+#include "mail/mail.h"
 
 struct received {
     struct mail mail;

@@ -15,8 +15,7 @@
 
 #include <cmocka.h>
 
-#include "mail/lint.h"
-#include "mail/render.h"
+#include "mail/mail.h"
 
 #define TEXT_OF(text) text, sizeof(text) - 1
 #define FROM "From: Ann <a@x.test>\n"

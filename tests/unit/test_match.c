@@ -10,9 +10,8 @@
 
 #include <cmocka.h>
 
-#include "mail/match.h"
-#include "mail/message.h"
-#include "report/listing.h"
+#include "mail/mail.h"
+#include "report/report.h"
 #include "tests/unit/memory.h"
 
 enum { MAX = 8 };

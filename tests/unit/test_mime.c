@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#include "base/utf8.h"
-#include "mail/mime.h"
+#include "base/base.h"
+#include "mail/mail.h"
 
 #define P(problem) ((uint64_t)1 << PROBLEM_##problem)
 #define TEXT(text) text, sizeof(text) - 1
@@ -569,12 +569,12 @@ static void test_problems(void **state)
     }
 }
 
-struct text {
+struct decoded {
     char *p;
     size_t n, size;
 };
 
-static void append(struct text *t, const char *format, ...)
+static void append(struct decoded *t, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -588,7 +588,7 @@ static void append(struct text *t, const char *format, ...)
 }
 
 /* How many parts, and how deep. */
-static size_t count_parts(struct mime *m, const struct text *t, unsigned *depth)
+static size_t count_parts(struct mime *m, const struct decoded *t, unsigned *depth)
 {
     struct mime_part part;
     size_t n = 0;
@@ -602,7 +602,7 @@ static void test_many_parts(void **state)
 {
     (void)state;
     static struct mime m;
-    struct text t = {NULL, 0, 0};
+    struct decoded t = {NULL, 0, 0};
     unsigned depth;
     append(&t, "Content-Type: multipart/mixed; boundary=B\n\n");
     for (size_t i = 1; i < MIME_PARTS_MAX; i++)
@@ -622,7 +622,7 @@ static void test_deep(void **state)
     (void)state;
     static struct mime m;
     for (unsigned levels = MIME_DEPTH_MAX - 1; levels <= 300; levels += 201) {
-        struct text t = {NULL, 0, 0};
+        struct decoded t = {NULL, 0, 0};
         unsigned depth;
         for (unsigned i = 0; i < levels; i++)
             append(&t, "Content-Type: multipart/mixed; boundary=B%u\n\n--B%u\n", i, i);
@@ -640,7 +640,7 @@ static void test_deep_messages(void **state)
 {
     (void)state;
     static struct mime m;
-    struct text t = {NULL, 0, 0};
+    struct decoded t = {NULL, 0, 0};
     unsigned depth;
     for (unsigned i = 0; i < 300; i++)
         append(&t, "Content-Type: message/rfc822\n\n");
@@ -653,7 +653,7 @@ static void test_large_header(void **state)
 {
     (void)state;
     static struct mime m;
-    struct text t = {NULL, 0, 0};
+    struct decoded t = {NULL, 0, 0};
     struct mime_part part;
     struct mime_field field;
     while (t.n < MIME_HEADER_MAX)
@@ -673,7 +673,7 @@ static void test_long_lines(void **state)
     (void)state;
     static struct mime m;
     for (int n = 998; n <= 999; n++) {
-        struct text t = {NULL, 0, 0};
+        struct decoded t = {NULL, 0, 0};
         unsigned depth;
         append(&t, "Subject: a\r\n\r\n");
         for (int i = 0; i < n; i++)
@@ -701,7 +701,7 @@ static void test_long_boundary(void **state)
 {
     (void)state;
     static struct mime m;
-    struct text t = {NULL, 0, 0};
+    struct decoded t = {NULL, 0, 0};
     unsigned depth;
     append(&t, "Content-Type: multipart/mixed; boundary=%071d\n\n--%071d\n\na\n--%071d--\n", 1, 1, 1);
     assert_int_equal(count_parts(&m, &t, &depth), 2);
@@ -725,7 +725,7 @@ static void test_pieces(void **state)
     static struct mime m;
     for (size_t i = 0; i < sizeof charsets / sizeof charsets[0]; i++) {
         for (size_t before = 0; before < 1300; before++) {
-            struct text t = {NULL, 0, 0};
+            struct decoded t = {NULL, 0, 0};
             struct output o = {0, ""};
             struct mime_part part;
             bool wide = strcmp(charsets[i].charset, "utf-16le") == 0;

@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "base/utf8.h"
-#include "smtp/path.h"
+#include "base/base.h"
+#include "smtp/inside.h"
 
 #define TEN "aaaaaaaaaa"
 #define FIFTY TEN TEN TEN TEN TEN

@@ -9,10 +9,8 @@
 
 #include <cmocka.h>
 
-#include "base/sha256.h"
-#include "base/utf8.h"
-#include "mail/lint.h"
-#include "mail/render.h"
+#include "base/base.h"
+#include "mail/mail.h"
 #include "tests/unit/memory.h"
 #include "tests/unit/reading.h"
 

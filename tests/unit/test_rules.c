@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "base/number.h"
+#include "base/base.h"
 #include "serve/rules.h"
 
 /* ---- parsing ---- */

@@ -10,9 +10,8 @@
 
 #include <cmocka.h>
 
-#include "base/base64.h"
-#include "base/md5.h"
-#include "smtp/dsn.h"
+#include "base/base.h"
+#include "smtp/inside.h"
 #include "smtp/sasl.h"
 
 static struct span text(const char *s) { return (struct span){s, strlen(s)}; }

@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "store/save.h"
+#include "store/store.h"
 
 static char top[64];
 

@@ -25,7 +25,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
-#include "net/tls.h"
+#include "net/net.h"
 
 enum { TURNS = 100000, MANY = 1024 * 1024, ROOM = 64 * 1024, RECORD = 16 * 1024 };
 

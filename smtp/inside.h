@@ -1,11 +1,19 @@
 /*
- * command.h - the commands of the protocol engine: what smtp.c shares with
+ * inside.h - what the files of the engine share.
+ */
+#ifndef SMTP_INSIDE_H
+#define SMTP_INSIDE_H
+
+#include "base/base.h"
+#include "base/problem.h"
+#include "smtp.h"
+
+/* ---- command ---- */
+
+/*
+ * the commands of the protocol engine: what smtp.c shares with
  * command.c, and nobody else needs.
  */
-#ifndef COMMAND_H
-#define COMMAND_H
-
-#include "smtp.h"
 
 enum state {
     CONNECTED, /* nothing said yet */
@@ -99,5 +107,45 @@ void command_respond(struct smtp *s, struct smtp_event *e);
 /* A browser or a script that was led here speaks HTTP; what follows must not be read as commands. */
 bool command_is_http(struct span line);
 void command_refuse_http(struct smtp *s, struct smtp_event *e);
+
+/* ---- path ---- */
+
+/*
+ * the addresses of the envelope: RFC 5321 4.1.2 and 4.1.3, with
+ * octets outside ASCII where RFC 6531 3.3 has them.
+ */
+
+/*
+ * Looks for a path at the front of t: "<" [source-route] mailbox ">", or "<>".
+ * Returns where it ends, or NULL if it is malformed.  *address becomes the
+ * mailbox as written, without brackets and source route, and is empty for "<>";
+ * it points into t.
+ *
+ * What mail servers take beyond the grammar is taken: missing brackets, a
+ * mailbox without a domain, dots anywhere in a local part, underscores in a
+ * domain, lengths beyond RFC 5321 4.5.3.1.  *problem says what of it is there,
+ * and is PROBLEMS if the address is to the letter.  Only a forward-path may be
+ * Postmaster without a domain (RFC 5321 4.1.1.3).
+ */
+const char *path_end(struct span t, bool forward, struct span *address, enum problem *problem);
+
+/* Whether it is a domain or an address literal, to the letter; RFC 5321 4.1.2, 4.1.3. */
+bool path_is_host(struct span t);
+
+/* ---- dsn ---- */
+
+/*
+ * the values of the parameters for delivery status notifications:
+ * RFC 3461, and RFC 6533 for addresses outside ASCII.
+ */
+
+/* Whether it is xtext that stands for printable ASCII; RFC 3461 4.  With utf8 octets outside ASCII may stand in it. */
+bool dsn_is_xtext(struct span t, bool utf8);
+
+/* NOTIFY: NEVER, or some of SUCCESS, FAILURE, DELAY, by comma, none *twice; RFC 3461 4.1 */
+bool dsn_is_notify(struct span t, bool *twice);
+
+/* ORCPT: the type of an address, ";" and the address in xtext; RFC 3461 4.2 */
+bool dsn_is_orcpt(struct span t, bool utf8);
 
 #endif

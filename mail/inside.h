@@ -1,14 +1,20 @@
 /*
- * mime_text.h - what the parts of mime.h share: noting problems, blanks and
- * comments, and octets on their way through transfer encodings, charsets and
- * encoded words into a sink.
+ * inside.h - what the files of mail/ share.
  */
-#ifndef MIME_TEXT_H
-#define MIME_TEXT_H
+#ifndef MAIL_INSIDE_H
+#define MAIL_INSIDE_H
 
 #include <iconv.h>
 
-#include "mail/mime.h"
+#include "mail/mail.h"
+
+/* ---- mime text ---- */
+
+/*
+ * what the parts of mime.h share: noting problems, blanks and
+ * comments, and octets on their way through transfer encodings, charsets and
+ * encoded words into a sink.
+ */
 
 static inline void mime_note(struct mime *m, enum problem problem) { problems_add(&m->problems, problem); }
 

@@ -1,20 +1,30 @@
 /*
- * save.h - where messages go: files in a directory, a Maildir, a stream, or
+ * store.h - where mail goes.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/base.h"
+#include "mail/mail.h"
+#include "net/net.h"
+#include "smtp.h"
+
+/* ---- save ---- */
+
+/*
+ * where messages go: files in a directory, a Maildir, a stream, or
  * nowhere.  Each is there whole or not at all, and nothing is overwritten.
  *
  * A message is begun, given its octets, and then finished or dropped.  Any
  * number may be under way at once.  Failures are kept until the message is
  * finished, so that nothing needs to be looked at before.
  */
-#ifndef SAVE_H
-#define SAVE_H
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <sys/types.h>
-
-#include "base/span.h"
 
 enum { SAVE_NAME_MAX = 128 }; /* octets of a file's name, with the NUL */
 
@@ -129,5 +139,92 @@ int save_finish(struct save_message *m, const struct save_about *about);
 
 /* Drops the message without a trace. */
 void save_drop(struct save_message *m);
+
+/* ---- envelope ---- */
+
+/*
+ * what a client says of itself and of a message: the names, the
+ * reverse-path and forward-paths (RFC 5321 2.3.1), the user, and the header
+ * fields that can be made of it.
+ */
+
+/* The caller allocates it, zeroed, and frees what it holds with envelope_close(). */
+struct envelope {
+    struct text helo;
+    struct text user; /* who asked to be authenticated last */
+    struct text sender, sender_params;
+    struct text recipients, recipient_params; /* each followed by NUL */
+    uint64_t n_recipients;
+    const char *tls;    /* the version of TLS, NULL without it; borrowed */
+    bool authenticated; /* that user has been */
+    bool extended, lmtp, utf8, binary;
+};
+
+/* Takes in an event whose reply is positive.  False if there is no memory for it. */
+bool envelope_take(struct envelope *v, const struct smtp_event *e);
+
+/* Leaves only those recipients in it that are kept: one bool for each. */
+void envelope_keep(struct envelope *v, const bool *kept);
+
+/* Puts Return-Path, a Delivered-To for each recipient, and Received in front of a message; id is its number. */
+void envelope_add_headers(const struct envelope *v, struct save_message *m, const struct io_peer *peer,
+                          const char *hostname, uint64_t id);
+
+/* The protocol that the message came by, as RFC 3848 and RFC 6531 4.3 name it. */
+const char *envelope_protocol(const struct envelope *v);
+
+enum { ENVELOPE_MBOX_LINE_MAX = 4096 };
+
+/* The line in front of a message in an mbox, without its end: "From ", the sender in one word, the time in UTC (RFC
+   4155); at seconds since 1970. */
+void envelope_mbox_line(const struct envelope *v, int64_t seconds, char line[ENVELOPE_MBOX_LINE_MAX]);
+
+void envelope_close(struct envelope *v);
+
+/* ---- output ---- */
+
+/*
+ * what is made of a message when it is stored: JSON or text for the
+ * stream, files of its attachments, whether it counts, what is odd about it.
+ */
+
+enum output_format { OUTPUT_NONE, OUTPUT_JSON, OUTPUT_TEXT };
+
+/* Borrowed. */
+struct output_options {
+    enum output_format format;
+    const char *directory; /* for attachments, NULL: none */
+    bool fsync;
+    const struct match *matches; /* what a message must be like to count */
+    size_t n_matches;
+    bool lint; /* look for all that is odd about a message */
+};
+
+/* The caller allocates it. */
+struct output {
+    struct output_options o;
+    struct save place;
+    struct save_message file; /* the attachment under way */
+    const char *culprit;      /* what could not be written */
+    int error;
+    char path[PATH_MAX];
+    char (*made)[SAVE_NAME_MAX]; /* names of the attachments of the message at hand */
+    size_t n_made, size_made;
+    struct text had; /* what the message at hand has where it fails a match */
+};
+
+/* Makes the directory where it is missing; -1 with errno on failure. */
+int output_open(struct output *o, const struct output_options *options);
+void output_close(struct output *o);
+
+/* Whether messages have to be looked at at all. */
+bool output_is_needed(const struct output *o);
+
+/* For struct save_options; context is a struct output, message a struct mail. */
+int output_render(void *context, void *message, const char *file, struct span octets, char **text, size_t *size,
+                  const char **culprit);
+
+/* Removes the attachments of the message that was rendered last: it is not kept. */
+void output_undo(void *context);
 
 #endif

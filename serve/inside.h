@@ -1,12 +1,18 @@
 /*
- * session.h - a session of a server: what server.c shares with session.c, and
- * nobody else needs.
+ * inside.h - what the files of serve/ share.
  */
-#ifndef SESSION_H
-#define SESSION_H
+#ifndef SERVE_INSIDE_H
+#define SERVE_INSIDE_H
 
 #include "mail/mail.h"
 #include "serve/server.h"
+
+/* ---- session ---- */
+
+/*
+ * a session of a server: what server.c shares with session.c, and
+ * nobody else needs.
+ */
 
 /* What rules have to do with the message of a session; kept by fault.c. */
 struct fault {
@@ -109,5 +115,75 @@ void session_note(struct server *v, struct server_session *s, const struct probl
 
 /* Whether no further session is to be served. */
 bool session_was_last(const struct server *v);
+
+/* ---- fault ---- */
+
+/*
+ * which rule of --on is for what happens in a session: what
+ * session.c and deliver.c share with fault.c.
+ */
+
+/* The rule for an event, NULL if there is none.  This and the next need not be asked where there are no rules at all.
+ */
+const struct rule *fault_find(struct server *v, struct server_session *s, const struct smtp_event *e);
+
+/* The same for n further octets of mail data.  A reply to them waits for their end, but for 421. */
+const struct rule *fault_in_body(struct server *v, struct server_session *s, size_t n);
+
+/*
+ * LMTP: chooses the rules for the end of a message, one for each recipient, and
+ * takes those who will be refused out of the envelope.  False if there is no
+ * memory.
+ */
+bool fault_choose_answers(struct server *v, struct server_session *s);
+
+/*
+ * Decides whether somebody accepts the message, once its first reply is due; r
+ * is the rule for that.  s->heard->fault.last_accepted is then the last one who does.
+ */
+bool fault_decide(struct server_session *s, const struct smtp_event *e, const struct rule *r);
+
+/* A message begins: nothing of the one before counts any more. */
+void fault_begin(struct server_session *s);
+
+/* The message is given up before its end: the rules that were chosen for that have not fired. */
+void fault_take_back(struct server_session *s);
+
+/* The session is over. */
+void fault_close(struct server_session *s);
+
+/* ---- deliver ---- */
+
+/*
+ * the message of a session: what session.c shares with deliver.c.
+ */
+
+/* Whether one more message would be one too many. */
+bool deliver_is_full(const struct server *v);
+
+/* What becomes of octets of a chunk, if they do not go to a file as they are. */
+enum { DELIVER_LOOK = -1 /* they are to be looked at */, DELIVER_NOWHERE = -2 /* nobody wants them */ };
+
+/*
+ * Where `left` octets of a chunk that are still to come go: one of these, or a
+ * descriptor that they are to be written to, to which all that came before has
+ * been written.  deliver_passed() then tells that n of them were, and with what
+ * error (an errno, 0 if none).  What is to be looked at goes to deliver_body().
+ */
+int deliver_where(struct server *v, struct server_session *s, uint64_t left);
+void deliver_passed(struct server_session *s, size_t n, int error);
+
+/* Takes a piece of mail data. */
+void deliver_body(struct server *v, struct server_session *s, struct span octets);
+
+/*
+ * The mail data are complete, and a reply is due: stores the message, once,
+ * unless it is refused, by the event's reply or by a rule.  r is the rule for
+ * this reply, NULL if there is none; it is returned, or NULL if there is no reply.
+ */
+const struct rule *deliver_end(struct server *v, struct server_session *s, struct smtp_event *e, const struct rule *r);
+
+/* Drops what there is of a message without a trace; its memory is kept as v->spare. */
+void deliver_drop(struct server *v, struct server_session *s);
 
 #endif
