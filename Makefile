@@ -13,8 +13,8 @@ PREFIX = /usr/local
 MANDIR = $(PREFIX)/share/man
 MUSL_CC = musl-gcc
 
-# os_linux or os_posix: what the program gets from the system beyond POSIX
-OS != test "$$(uname -s)" = Linux && echo os_linux || echo os_posix
+# linux or posix: what the program gets from the system beyond POSIX
+OS != test "$$(uname -s)" = Linux && echo linux || echo posix
 
 # openssl where its headers are, else none; the library itself is loaded when it is needed
 TLS != pkg-config --exists 'openssl >= 1.1.1' 2>/dev/null && $(CC) $(CPPFLAGS) $$(pkg-config --cflags openssl) \
@@ -22,10 +22,11 @@ TLS != pkg-config --exists 'openssl >= 1.1.1' 2>/dev/null && $(CC) $(CPPFLAGS) $
 DL != test $(TLS) = openssl && test "$$(uname -s)" = Linux && echo -ldl || :
 
 FLAGS = -std=c17 -D_XOPEN_SOURCE=700 -D_DARWIN_C_SOURCE -DVERSION='"$(VERSION)"' -Wall -Wextra -Wpedantic -Wconversion -Wshadow
-# the sources are what lies in these folders; of net/os_*.c and net/tls_*.c one each
+# the sources are what lies in these folders; of *_linux.c and *_posix.c one, and of net/tls_*.c
 ROOMS = base smtp mail store net report serve run
-SOURCES != ls smtp.c $(ROOMS:=/*.c) | grep -v -e '^net/os_' -e '^net/tls_'
-PARTS = $(SOURCES:.c=.o) net/$(OS).o net/tls_$(TLS).o
+SOURCES != ls smtp.c $(ROOMS:=/*.c) | grep -v -e '_linux\.c$$' -e '_posix\.c$$' -e '^net/tls_'
+CHOSEN = net/os_$(OS).c store/link_$(OS).c
+PARTS = $(SOURCES:.c=.o) $(CHOSEN:.c=.o) net/tls_$(TLS).o
 HEADERS != ls smtp.h $(ROOMS:=/*.h)
 COMPILE = $(CC) $(FLAGS) -I. $(CPPFLAGS) $(CFLAGS)
 
@@ -55,7 +56,7 @@ demo: fakesmtp
 
 static:
 	$(MUSL_CC) $(FLAGS) -I. $(CPPFLAGS) $(CFLAGS) -static $(LDFLAGS) -o fakesmtp-static fakesmtp.c $(SOURCES) \
-	    net/$(OS).c net/tls_none.c
+	    $(CHOSEN) net/tls_none.c
 	./fakesmtp-static --version
 
 install: fakesmtp

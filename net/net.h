@@ -98,18 +98,6 @@ void os_move_close(struct os_mover *m);
  */
 ssize_t os_move(struct os_mover *m, int from, int to, size_t n, int *error);
 
-/* ---- files that appear whole ---- */
-
-/* Opens a new file of this mode in a directory, without a name; ENOTSUP where that cannot be. */
-int os_create_unnamed(int directory, mode_t mode);
-
-/* Gives it one.  EEXIST if the name is taken.  *by_path, at first false, is kept for the next: what has been refused
-   once is not asked for again. */
-int os_name_unnamed(int fd, int directory, const char *name, bool *by_path);
-
-/* Renames a file, for file systems without hard links; EEXIST if the new name is taken. */
-int os_rename_new(int from_directory, const char *from, int directory, const char *name);
-
 /* ---- io ---- */
 
 /*

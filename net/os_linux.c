@@ -1,6 +1,5 @@
 /*
- * os_linux.c - epoll with a timerfd, accept4, MSG_TRUNC, splice, O_TMPFILE and
- * renameat2.
+ * os_linux.c - epoll with a timerfd, accept4, MSG_TRUNC and splice.
  */
 #define _GNU_SOURCE
 #include "net/net.h"
@@ -9,19 +8,14 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
-#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-enum {
-    RENAME_WITHOUT_REPLACING = 1, /* RENAME_NOREPLACE, which musl has no name for */
-    PIPE_SIZE = 1 << 20,          /* octets */
-};
+enum { PIPE_SIZE = 1 << 20 /* octets */ };
 
 const char os_kind[] = "epoll";
 
@@ -190,48 +184,4 @@ ssize_t os_move(struct os_mover *m, int from, int to, size_t n, int *error)
         os_move_close(m);
     }
     return got;
-}
-
-int os_create_unnamed(int directory, mode_t mode)
-{
-    int fd = openat(directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
-    /* an old kernel sees a directory to be written, a file system without it says so, and a directory that is
-       gone has no better word for it */
-    if (fd < 0 && (errno == EISDIR || errno == EINVAL || errno == EOPNOTSUPP || errno == ENOENT || errno == EPERM))
-        errno = ENOTSUP;
-    return fd;
-}
-
-/* By its descriptor, which only some may (ENOENT: we may not). */
-static int link_descriptor(int fd, int directory, const char *name)
-{
-    return linkat(fd, "", directory, name, AT_EMPTY_PATH);
-}
-
-/* By its name in /proc, which all may where that is. */
-static int link_proc(int fd, int directory, const char *name)
-{
-    char path[32];
-    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    return linkat(AT_FDCWD, path, directory, name, AT_SYMLINK_FOLLOW);
-}
-
-int os_name_unnamed(int fd, int directory, const char *name, bool *by_path)
-{
-    if (!*by_path) {
-        if (link_descriptor(fd, directory, name) == 0)
-            return 0;
-        if (errno != ENOENT)
-            return -1;
-    }
-    int status = link_proc(fd, directory, name);
-    *by_path = *by_path || status == 0;
-    if (status < 0 && errno == EPERM)
-        errno = ENOENT; /* the directory itself is gone */
-    return status;
-}
-
-int os_rename_new(int from_directory, const char *from, int directory, const char *name)
-{
-    return (int)syscall(SYS_renameat2, from_directory, from, directory, name, RENAME_WITHOUT_REPLACING);
 }

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -135,33 +134,4 @@ int os_lock_directory_of(const char *path)
 {
     (void)path;
     return -1; /* POSIX locks no directory: of several that start within an instant, more than one may win */
-}
-
-int os_create_unnamed(int directory, mode_t mode)
-{
-    (void)directory, (void)mode;
-    errno = ENOTSUP;
-    return -1;
-}
-
-int os_name_unnamed(int fd, int directory, const char *name, bool *by_path)
-{
-    (void)fd, (void)directory, (void)name, (void)by_path;
-    errno = ENOTSUP;
-    return -1;
-}
-
-/* The name is taken first, by an empty file, which the rename then replaces. */
-int os_rename_new(int from_directory, const char *from, int directory, const char *name)
-{
-    int fd = openat(directory, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return -1;
-    (void)close(fd);
-    if (renameat(from_directory, from, directory, name) == 0)
-        return 0;
-    int saved = errno;
-    (void)unlinkat(directory, name, 0);
-    errno = saved;
-    return -1;
 }

@@ -33,7 +33,7 @@
 #include <unistd.h>
 
 #include "base/scan.h"
-#include "net/net.h"
+#include "store/inside.h"
 
 enum {
     FIRST = 4096,       /* octets of the buffer at first; it doubles */
@@ -257,7 +257,7 @@ static int open_file(struct save_message *m)
     struct save *to = m->to;
     if (to->final < 0)
         return open_spool(m);
-    m->fd = os_create_unnamed(to->temporary, MODE);
+    m->fd = link_create_unnamed(to->temporary, MODE);
     if (m->fd < 0 && (errno != ENOTSUP || open_named(m) < 0))
         return fail(m, errno, to->o.directory);
     return 0;
@@ -455,7 +455,7 @@ static int name_file(struct save_message *m)
 {
     struct save *to = m->to;
     if (m->temporary[0] == '\0') {
-        if (os_name_unnamed(m->fd, to->final, m->name, &to->by_path) == 0)
+        if (link_name_unnamed(m->fd, to->final, m->name, &to->by_path) == 0)
             return 0;
         if (!has_no_links(errno) || copy_to_named(m) < 0)
             return -1;
@@ -465,7 +465,7 @@ static int name_file(struct save_message *m)
         m->temporary[0] = '\0';
         return 0;
     }
-    if (!has_no_links(errno) || os_rename_new(to->temporary, m->temporary, to->final, m->name) < 0)
+    if (!has_no_links(errno) || link_rename_new(to->temporary, m->temporary, to->final, m->name) < 0)
         return -1;
     m->temporary[0] = '\0';
     return 0;

@@ -73,7 +73,7 @@ struct save {
     int temporary, final; /* directories: where files are made, and where they appear; -1: none */
     uint64_t next;        /* number of the next file */
     uint64_t made;        /* names made so far, for those that carry no number */
-    bool by_path;         /* of os_name_unnamed() */
+    bool by_path;         /* of link_name_unnamed() */
     char host[65];        /* Maildir: the name of this machine, as file names have it */
 };
 

@@ -60,7 +60,7 @@ check-static: static
 
 # the same with what POSIX alone has
 check-posix:
-	sh tests/variant os_posix $(MAKE) OS=os_posix CC='$(CC)' check
+	sh tests/variant posix $(MAKE) OS=posix CC='$(CC)' check
 
 check-asan:
 	FAKESMTP_INSTRUMENTED=1 sh tests/variant asan $(MAKE) CC=$(CLANG) LDFLAGS='-fsanitize=address,undefined' \
@@ -77,7 +77,7 @@ check-json: tests/render_json
 	python3 tests/mutate.py tests/render_json $(JSON_MESSAGES)
 
 fuzz:
-	sh tests/run-fuzz $(CLANG) $(FUZZ_SECONDS) $(SOURCES) net/$(OS).c net/tls_none.c
+	sh tests/run-fuzz $(CLANG) $(FUZZ_SECONDS) $(SOURCES) $(CHOSEN) net/tls_none.c
 
 coverage:
 	sh tests/variant coverage $(MAKE) CC=gcc CFLAGS='-O0 -g --coverage' $(COVERED) coverage-report
