@@ -140,7 +140,7 @@ static int set_defaults(struct app *a)
     a->limit = a->kill_at = a->linger_until = a->status_at = a->give_up_at = INT64_MAX;
     a->stream = a->server.poll.fd = a->save.temporary = a->save.final = -1;
     a->output.place.temporary = a->output.place.final = -1; /* nothing to be closed yet */
-    a->start = io_now();
+    a->start = clock_now();
     if (o->time >= 0) {
         a->limit = a->give_up_at = a->start + o->time;
         a->give_up_at += SERVER_GRACE;
@@ -172,9 +172,9 @@ static int lock_stream(const struct app *a, short type)
 /* One that has just been told to end may have it until its clients have gone. */
 static int claim_stream(struct app *a)
 {
-    int64_t until = io_now() + CLAIM_MAX;
+    int64_t until = clock_now() + CLAIM_MAX;
     while (lock_stream(a, F_WRLCK) < 0) {
-        if (io_now() >= until || signals_read(&a->signals))
+        if (clock_now() >= until || signals_read(&a->signals))
             return cannot_start(a, "write to", a->o.output, "another process does");
         (void)poll(NULL, 0, MOMENT);
     }
@@ -623,7 +623,7 @@ static void clean_up(struct app *a);
 /* The first one stops the run, or the command; another ends all at once. */
 static void take_signal(struct app *a, int number, bool from_terminal)
 {
-    if (a->signal != 0 && io_now() - a->signal_at < ONE_SIGNAL)
+    if (a->signal != 0 && clock_now() - a->signal_at < ONE_SIGNAL)
         return;
     if (a->signal != 0) {
         if (a->wrapped)
@@ -637,7 +637,7 @@ static void take_signal(struct app *a, int number, bool from_terminal)
     if (a->wrapped && (a->wrap.group || !from_terminal))
         wrap_signal(&a->wrap, number);
     a->signal = number;
-    a->signal_at = io_now();
+    a->signal_at = clock_now();
     a->interrupted = number == SIGINT && (!a->wrapped || a->wrap.ended);
     if (!a->wrapped || a->wrap.ended)
         stop(a, SIGNALLED);
@@ -702,7 +702,7 @@ static bool wait_for_reader(void *context, int fd)
     if (a->server.stopping)
         a->give_up_at = least(a->give_up_at, a->server.grace);
     for (;;) {
-        int64_t now = io_now();
+        int64_t now = clock_now();
         end_command(a, now);
         int64_t next = least(a->give_up_at, a->kill_at);
         if (a->wrapped && !a->wrap.ended && !a->limit_hit)

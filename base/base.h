@@ -1,5 +1,6 @@
 /*
- * base.h - what all rooms use: spans, growing text, UTF-8, numbers, base64, digests, text made visible.
+ * base.h - what all rooms use: spans, growing text, UTF-8, numbers, base64, digests, text made visible,
+ * the clock.
  */
 #ifndef BASE_BASE_H
 #define BASE_BASE_H
@@ -288,5 +289,10 @@ void sha256_end(struct sha256 *s, unsigned char digest[SHA256_SIZE]);
  * cannot.
  */
 size_t visible_take(struct span t, bool *visible);
+
+/* ---- clock ---- */
+
+/* Milliseconds since some time in the past, by a clock that is never set back. */
+int64_t clock_now(void);
 
 #endif

@@ -31,7 +31,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { BACKLOG = 4096, PORT_TRIES = 64 };
@@ -681,11 +680,4 @@ void io_reset(struct io_conn *c)
 {
     struct linger at_once = {.l_onoff = 1, .l_linger = 0};
     (void)setsockopt(c->in, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once); /* fails on what is no socket */
-}
-
-int64_t io_now(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }

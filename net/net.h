@@ -57,7 +57,7 @@ enum { OS_READY_MAX = 64 /* tags that one wait tells of */ };
  * Waits until a descriptor is ready for what it is watched for, has hung up or
  * failed; puts the tags of those that are into ready, of more than OS_READY_MAX
  * only so many, and returns how many.  Returns none on a signal, about the time
- * `until`, in milliseconds on the clock of io_now(), which shows `now`, or earlier
+ * `until`, in milliseconds on the clock of clock_now(), which shows `now`, or earlier
  * for no reason: ask again.  Does not wait if `until` is not after `now`, and for
  * ever if it is INT64_MAX.
  */
@@ -252,9 +252,6 @@ void io_close(struct io_conn *c);
 
 /* Has the next io_close() reset the connection (a RST of TCP), where it is one that can be. */
 void io_reset(struct io_conn *c);
-
-/* Milliseconds on a clock that only goes forward. */
-int64_t io_now(void);
 
 /* ---- tls ---- */
 

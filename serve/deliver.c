@@ -166,8 +166,8 @@ static void finish(struct server *v, struct server_session *s, const struct smtp
         envelope_mbox_line(&s->heard->envelope, now.tv_sec, line);
     show_status(v->o->show, "");
     int status = save_finish(s->heard->message, &(struct save_about){line, &mail});
-    v->now = io_now(); /* that may have taken a while, */
-    v->news = true;    /* and save_options.wait may have learned of something */
+    v->now = clock_now(); /* that may have taken a while, */
+    v->news = true;       /* and save_options.wait may have learned of something */
     if (status == 0)
         note_stored(v, s, &mail);
     else

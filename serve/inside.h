@@ -66,7 +66,7 @@ struct server_session {
     struct server_session *before, *after;
     struct server_sessions *list; /* it is in */
     uint64_t number;
-    int64_t deadline; /* as io_now() */
+    int64_t deadline; /* as clock_now() */
     int64_t due;      /* when it goes on that a rule makes wait, or is closed if it is stalled; 0: it does not wait */
     struct io_conn conn;
     struct io_peer peer;

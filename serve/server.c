@@ -189,7 +189,7 @@ int server_open(struct server *v, const struct server_options *o)
         server_close(v);
         return -1;
     }
-    v->now = io_now();
+    v->now = clock_now();
     v->nonce = first_nonce();
     return 0;
 }
@@ -283,7 +283,7 @@ static int wait_for_clients(struct server *v, void **ready, int64_t until)
     do
         n = os_poll_wait(&v->poll, ready, v->now, v->now);
     while (n == 0 && microseconds() < end);
-    return n != 0 ? n : os_poll_wait(&v->poll, ready, until, io_now());
+    return n != 0 ? n : os_poll_wait(&v->poll, ready, until, clock_now());
 }
 
 /* Waits until the time `until` at the latest, and does what there is to be done.  As server_step(). */
@@ -294,7 +294,7 @@ static int wait_and_serve(struct server *v, int64_t until)
     int n = wait_for_clients(v, ready, until < next ? until : next);
     if (n < 0)
         return -1;
-    v->now = io_now();
+    v->now = clock_now();
     for (int i = 0; i < n; i++)
         serve_source(v, ready[i]);
     if (v->now >= next) { /* no earlier has anybody's time come */
@@ -338,7 +338,7 @@ static void accept_waiting(struct server *v)
 
 void server_stop_accepting(struct server *v)
 {
-    v->now = io_now();
+    v->now = clock_now();
     accept_waiting(v);
     stop_listening(v);
 }
@@ -363,7 +363,7 @@ static void dismiss_others(struct server *v, struct server_sessions *l, bool fin
 
 void server_stop(struct server *v, bool finish)
 {
-    v->now = io_now();
+    v->now = clock_now();
     v->stopping = true;
     v->grace = v->now + SERVER_GRACE;
     dismiss_others(v, &v->active, finish);

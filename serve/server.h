@@ -71,7 +71,7 @@ struct server {
     struct os_mover mover;         /* what octets of chunks pass through on their way to a file */
     struct save_message *spare;    /* memory of a message that is over, for the next one; NULL: none */
     char *in, *out;    /* SERVER_IN_SIZE and SERVER_OUT_SIZE octets, lent to the engine of the session that is served */
-    int64_t now;       /* since the last wait, as io_now() */
+    int64_t now;       /* since the last wait, as clock_now() */
     int64_t grace;     /* when stopping: when those who are left are told 421 */
     int64_t resume_at; /* when paused: not before this is accepting tried again */
     uint64_t nonce;    /* of the newest session */
@@ -121,7 +121,7 @@ int server_watch(struct server *v, int fd);
 
 /*
  * Waits for something to do, until the time `until` at the latest (as
- * io_now(); one that is past: not at all), and does it, until there is
+ * clock_now(); one that is past: not at all), and does it, until there is
  * something for whoever decides; if there has been since the last step, it does
  * not wait.  Returns how many descriptors had something at last, 0 if none; -1
  * with errno if waiting itself fails.  The first step counts how many sessions
