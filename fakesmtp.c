@@ -347,7 +347,6 @@ static int open_server(struct app *a)
         .n_rules = o->n_rules,
         .idle = o->idle,
         .max_connections = o->max_connections,
-        .busy_poll = (int64_t)o->busy_poll,
         .max_sessions = a->wrapped || o->keep ? 0 : o->connections,
         .max_messages = !ends_by_count(a) ? 0
                         : o->max > 0      ? o->max

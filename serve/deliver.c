@@ -43,25 +43,6 @@ static void keep_head(struct server *v, struct server_session *s, struct span oc
     text_add(&s->heard->head, octets.p, octets.n < room ? octets.n : room);
 }
 
-int deliver_where(struct server *v, struct server_session *s, uint64_t left)
-{
-    struct heard *h = s->heard;
-    bool counted = v->o->n_rules > 0; /* fault_in_body() */
-    bool listed = listing_has_room(&v->came) && h->head.n < LISTING_HEAD_MAX;
-    if (counted)
-        return DELIVER_LOOK;
-    if (smtp_refuses_chunk(&s->smtp))
-        return DELIVER_NOWHERE;
-    if (h->message == NULL || listed)
-        return DELIVER_LOOK;
-    if (!save_wants(h->message))
-        return DELIVER_NOWHERE;
-    int file = v->mover.usable && !s->conn.borrowed ? save_open_direct(h->message, left) : -1;
-    return file >= 0 ? file : DELIVER_LOOK;
-}
-
-void deliver_passed(struct server_session *s, size_t n, int error) { save_added(s->heard->message, n, error); }
-
 void deliver_body(struct server *v, struct server_session *s, struct span octets)
 {
     keep_head(v, s, octets);

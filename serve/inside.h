@@ -161,18 +161,6 @@ void fault_close(struct server_session *s);
 /* Whether one more message would be one too many. */
 bool deliver_is_full(const struct server *v);
 
-/* What becomes of octets of a chunk, if they do not go to a file as they are. */
-enum { DELIVER_LOOK = -1 /* they are to be looked at */, DELIVER_NOWHERE = -2 /* nobody wants them */ };
-
-/*
- * Where `left` octets of a chunk that are still to come go: one of these, or a
- * descriptor that they are to be written to, to which all that came before has
- * been written.  deliver_passed() then tells that n of them were, and with what
- * error (an errno, 0 if none).  What is to be looked at goes to deliver_body().
- */
-int deliver_where(struct server *v, struct server_session *s, uint64_t left);
-void deliver_passed(struct server_session *s, size_t n, int error);
-
 /* Takes a piece of mail data. */
 void deliver_body(struct server *v, struct server_session *s, struct span octets);
 

@@ -151,16 +151,16 @@ static int64_t next_deadline(const struct server *v)
 /* ---- the server ---- */
 
 /*
- * Leaves a descriptor for the file of each session's message, and those that
- * os_move() takes.  Others than ours may be open: poll() tells of all at once.
+ * Leaves a descriptor for the file of each session's message.  Others than ours may be open: poll() tells of all at
+ * once.
  */
-static uint64_t count_room(const struct server *v)
+static uint64_t count_room(void)
 {
     struct rlimit limit;
     struct pollfd fds[LOOKED_AT];
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
         return UINT64_MAX;
-    uint64_t most = (uint64_t)limit.rlim_cur, used = v->mover.usable ? OS_MOVE_TAKES : 0;
+    uint64_t most = (uint64_t)limit.rlim_cur, used = 0;
     size_t n = most < LOOKED_AT ? (size_t)most : LOOKED_AT;
     for (size_t i = 0; i < n; i++)
         fds[i] = (struct pollfd){.fd = (int)i};
@@ -182,7 +182,6 @@ static uint64_t first_nonce(void)
 int server_open(struct server *v, const struct server_options *o)
 {
     *v = (struct server){.o = o, .listening = true};
-    os_move_open(&v->mover);
     v->in = aligned_alloc(PAGE, SERVER_IN_SIZE); /* the system copies a quarter faster to it */
     v->out = malloc(SERVER_OUT_SIZE);
     if (os_poll_open(&v->poll) < 0 || v->in == NULL || v->out == NULL) {
@@ -205,7 +204,6 @@ void server_close(struct server *v)
     session_free_gone(v);
     listing_close(&v->came);
     os_poll_close(&v->poll);
-    os_move_close(&v->mover);
     free(v->spare);
     free(v->in);
     free(v->out);
@@ -264,34 +262,12 @@ static void serve_source(struct server *v, struct server_source *source)
     }
 }
 
-static int64_t microseconds(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
-/* As os_poll_wait(); busily at first, where that is asked for: to wake up takes some machines longer than to answer. */
-static int wait_for_clients(struct server *v, void **ready, int64_t until)
-{
-    if (v->o->busy_poll == 0 || v->open == 0)
-        return os_poll_wait(&v->poll, ready, until, v->now);
-    int n;
-    int64_t end = microseconds() + v->o->busy_poll;
-    if (until < end / 1000)
-        end = until * 1000;
-    do
-        n = os_poll_wait(&v->poll, ready, v->now, v->now);
-    while (n == 0 && microseconds() < end);
-    return n != 0 ? n : os_poll_wait(&v->poll, ready, until, clock_now());
-}
-
 /* Waits until the time `until` at the latest, and does what there is to be done.  As server_step(). */
 static int wait_and_serve(struct server *v, int64_t until)
 {
     void *ready[OS_READY_MAX];
     int64_t asked = v->now, next = next_deadline(v);
-    int n = wait_for_clients(v, ready, until < next ? until : next);
+    int n = os_poll_wait(&v->poll, ready, until < next ? until : next, v->now);
     if (n < 0)
         return -1;
     v->now = clock_now();
@@ -313,7 +289,7 @@ int server_step(struct server *v, int64_t until)
 {
     int n;
     if (v->room == 0)
-        v->room = count_room(v);
+        v->room = count_room();
     v->watched = false;
     if (v->news) { /* before this step, as a session of standard input may have been the last */
         stop_at_max_sessions(v);

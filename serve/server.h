@@ -36,7 +36,6 @@ struct server_options {
     struct rule *rules;       /* of --on, */
     size_t n_rules;           /* so many */
     int64_t idle;             /* milliseconds without a word before 421; RFC 5321 4.5.3.2.7 */
-    int64_t busy_poll;        /* microseconds to wait without sleeping, while somebody is connected */
     uint64_t max_connections; /* open at once; 0 for no limit */
     uint64_t max_sessions;    /* to be served in all, 0 for no limit: no more are accepted after these */
     uint64_t max_messages;    /* to be acknowledged in all, 0 for no limit: further ones are told 421 */
@@ -68,7 +67,6 @@ struct server {
     struct server_sessions held;   /* whom a rule makes wait, in the order of their times */
     struct server_sessions ending; /* the last reply given, waiting for the client to close; likewise */
     struct server_sessions gone;   /* closed since the last wait, which may have named them: freed before the next */
-    struct os_mover mover;         /* what octets of chunks pass through on their way to a file */
     struct save_message *spare;    /* memory of a message that is over, for the next one; NULL: none */
     char *in, *out;    /* SERVER_IN_SIZE and SERVER_OUT_SIZE octets, lent to the engine of the session that is served */
     int64_t now;       /* since the last wait, as clock_now() */

@@ -5,9 +5,7 @@
  * One large input buffer and one output buffer are lent to the engine of the
  * session at hand; what remains there at the end of its turn (an unfinished
  * command, replies that the client does not take) is copied into memory of its
- * own, so a session that idles has neither.  Octets of a chunk that nobody has
- * to look at do not come through there: get_more() lets them go from the socket
- * to the file, or nowhere, and the engine is only told how many they were.
+ * own, so a session that idles has neither.
  *
  * Storing is a verdict: a message is stored before its 250, and counted when
  * its 250 has been sent.  mark says where that reply ends in the output.
@@ -30,9 +28,8 @@
 enum {
     IN_SIZE = SERVER_IN_SIZE,
     OUT_SIZE = SERVER_OUT_SIZE,
-    READS_MAX = 4,      /* times that one session is read in its turn */
-    MOVE_MAX = 1 << 20, /* octets of a chunk that go to a file at once */
-    NONCES = 1 << 20,   /* challenges of a session at most, before they meet those of the next */
+    READS_MAX = 4,    /* times that one session is read in its turn */
+    NONCES = 1 << 20, /* challenges of a session at most, before they meet those of the next */
 };
 
 /* ---- lists, in the order of deadlines: each has one delay for all ---- */
@@ -750,9 +747,11 @@ static void begin_handshake(struct server *v, struct server_session *s)
 
 /* ---- what comes ---- */
 
-/* What has come of octets that were asked for.  False if there is nothing to be done with it. */
-static bool note_read(struct server *v, struct server_session *s, ssize_t got, size_t asked)
+/* Reads on after the n octets that were held back.  False if there is nothing to be done with it. */
+static bool read_more(struct server *v, struct server_session *s, size_t *n)
 {
+    size_t asked = IN_SIZE - *n;
+    ssize_t got = io_read(&s->conn, v->in + *n, asked);
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
         if (!watch(v, s))
             session_drop(v, s);
@@ -771,54 +770,8 @@ static bool note_read(struct server *v, struct server_session *s, ssize_t got, s
     else
         client_spoke(v, s);
     s->unread = (size_t)got == asked;
+    *n += (size_t)got;
     return true;
-}
-
-/* Reads on behind the n octets that were held back.  False if there is nothing to be done with it. */
-static bool read_more(struct server *v, struct server_session *s, size_t *n)
-{
-    size_t asked = IN_SIZE - *n;
-    ssize_t got = io_read(&s->conn, v->in + *n, asked);
-    bool good = note_read(v, s, got, asked);
-    if (good)
-        *n += (size_t)got;
-    return good;
-}
-
-/* Drops octets of a chunk, up to left.  False if there is nothing to be done. */
-static bool drop_octets(struct server *v, struct server_session *s, uint64_t left)
-{
-    size_t asked = left < IN_SIZE ? (size_t)left : IN_SIZE;
-    ssize_t got = io_discard(&s->conn, v->in, asked);
-    if (!note_read(v, s, got, asked))
-        return false;
-    smtp_pass(&s->smtp, (uint64_t)got);
-    return true;
-}
-
-/* Lets them go to a file.  False if none could: to read them tells why, and gets past an urgent octet. */
-static bool move_octets(struct server *v, struct server_session *s, uint64_t left, int file)
-{
-    size_t asked = left < MOVE_MAX ? (size_t)left : MOVE_MAX;
-    int error;
-    ssize_t got = os_move(&v->mover, s->conn.in, file, asked, &error);
-    if (got <= 0)
-        return false;
-    (void)note_read(v, s, got, asked);
-    smtp_pass(&s->smtp, (uint64_t)got);
-    deliver_passed(s, (size_t)got, error);
-    return true;
-}
-
-/* Gets more of what the client sends: past the engine if that may be, as nothing is held back then; else behind the n
-   octets that were.  False if there is nothing to be done with it. */
-static bool get_more(struct server *v, struct server_session *s, size_t *n)
-{
-    uint64_t left = smtp_in_chunk(&s->smtp) && s->conn.transport == NULL ? smtp_passable(&s->smtp) : 0;
-    int where = left > 0 ? deliver_where(v, s, left) : DELIVER_LOOK;
-    if (where == DELIVER_NOWHERE)
-        return drop_octets(v, s, left);
-    return (where != DELIVER_LOOK && move_octets(v, s, left, where)) || read_more(v, s, n);
 }
 
 /* Reads what a client sends after our last reply, so that closing does not reset the connection. */
@@ -916,7 +869,7 @@ void session_serve(struct server *v, struct server_session *s)
     bool more = true; /* what filled the buffer is hardly all there is */
     for (int i = 0; i < READS_MAX && more; i++) {
         size_t n = bring_rest(v, s);
-        more = get_more(v, s, &n);
+        more = read_more(v, s, &n);
         if (more)
             turn(v, s, n);
         else

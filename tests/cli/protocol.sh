@@ -30,34 +30,6 @@ t_busy_poll() {
     grep -qx hello mail/0001.eml
 }
 
-# It is late for no deadline, sleeps when its time is over, and does not begin while nobody is there.
-t_busy_poll_keeps_time() {
-    start -k --busy-poll 100000 --on 'noop: delay 20ms'
-    python3 - "$port" "$pid" <<'PY'
-import os, smtplib, sys, time
-slow = 20 if "FAKESMTP_INSTRUMENTED" in os.environ else 1
-def used():
-    with open("/proc/%s/stat" % sys.argv[2]) as f:
-        fields = f.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-def used_in(seconds):
-    before = used()
-    time.sleep(seconds)
-    return used() - before
-assert used_in(0.3) <= 0.02, "with nobody there"
-s = smtplib.SMTP("127.0.0.1", int(sys.argv[1]), timeout=20)
-began = time.monotonic()
-for _ in range(5):
-    s.noop()
-took = time.monotonic() - began
-assert took < 0.35 * slow, "5 delays of 20 ms took %.3f s" % took
-assert used_in(0.3) >= 0.03, "with a client that says nothing"
-assert used_in(0.3) <= 0.02 * slow, "when its time is over"
-s.quit()
-PY
-    stop
-}
-
 t_max_connections() {
     start -k --max-connections 2
     talk '<220' + '<220' + '<421' '<EOF' @1 '>QUIT' '<221' '<EOF' + '<220' '>QUIT' '<221' '<EOF' @2 '>QUIT' '<221'

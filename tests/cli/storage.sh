@@ -247,41 +247,9 @@ t_large_chunks_discarded() {
     status_is 0
 }
 
-# chunks WORD ...: one of 3 MB, to a program that is started with these
-chunks() {
-    start_under "$@"
-    talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>BDAT 3000000' '*300000:0123456\r\n.' '<250' \
-        '>QUIT' '<221' '<EOF'
-    finish
-}
-
-# They take another way than through us, where there is one; and if that turns out not to be there, ours.
-t_chunks_take_the_short_way() {
-    case $("$FAKESMTP" --version) in *epoll*) ;; *) return 0 ;; esac # POSIX has none
-    chunks strace -f -q -o trace -e trace=splice -- -q -c 1 --crlf -d mail
-    grep -q 'splice(.* = [1-9]' trace
-    chunks strace -f -q -o trace -e trace=recvfrom -- -q -c 1 -f none
-    grep -q 'recvfrom(.*MSG_TRUNC.* = [1-9]' trace
-    for inject in error=EPERM:when=1 error=EINVAL:when=1 error=EINVAL:when=2+2 error=EINTR:when=2 error=EAGAIN:when=1; do
-        chunks strace -f -q -o trace -e trace=splice -e inject="splice:$inject" -- -q -c 1 --crlf -d mail
-        grep -q INJECTED trace
-    done
-    nothing_in mail # as none of them was the last
-    chunks strace -f -q -o trace -e trace=splice -e inject=splice:error=ECONNRESET:when=1 -- -q -c 1 --crlf -d mail
-    grep -v INJECTED trace | grep -q splice # that was of one client only
-    for inject in error=ENOSPC retval=0; do
-        start_under strace -f -q -o trace -e trace=splice -e inject="splice:$inject:when=2" -- -q -n 1 -c 1 --crlf -d mail
-        talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>BDAT 3000000 LAST' \
-            '*300000:0123456\r\n.' '<45' '<421' '<EOF'
-        finish
-        status_is 4
-        nothing_in mail
-    done
-}
-
-# Nor does what is refused, be it ever so much.
+# A chunk that is refused is not written, however large it is.
 t_refused_chunk_is_not_written() {
-    start_under strace -f -q -o trace -e trace=splice,write -- -q -c 1 --strict --crlf -d mail
+    start_under strace -f -q -o trace -e trace=write -- -q -c 1 --strict --crlf -d mail
     talk '<220' '>EHLO t.test' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>BDAT 90000' '*9000:01234567\r\n' '<250' \
         '>BDAT  3000000' '*3000000:x' '<501' '>QUIT' '<221' '<EOF'
     finish
