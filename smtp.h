@@ -203,10 +203,16 @@ static inline void smtp_input(struct smtp *s, char *octets, size_t n)
     s->in_end = octets + n;
 }
 
-/* Lends size octets of room for replies, at least SMTP_REPLY_MAX, to be filled from the start. */
+/*
+ * Lends size octets of room for replies, at least SMTP_REPLY_MAX, to be filled
+ * from the start.  A reply that is prepared and not yet given is dropped with
+ * the room before; its event and code stay.  Prepare it anew with
+ * smtp_reply_raw() before the next call that gives it.
+ */
 static inline void smtp_output(struct smtp *s, char *room, size_t size)
 {
-    assert(size >= SMTP_REPLY_MAX && s->reply_n == 0);
+    assert(size >= SMTP_REPLY_MAX);
+    s->reply_n = 0;
     s->out = room;
     s->out_size = size;
     s->out_n = 0;

@@ -94,6 +94,28 @@ static void test_no_event_without_room(void **state)
     assert_int_equal(smtp_left(&f.s), 0);
 }
 
+/* The reply goes with the room that it was prepared in; its event waits for another, and takes effect with it. */
+static void test_room_is_lent_while_a_reply_is_prepared(void **state)
+{
+    (void)state;
+    static const char wire[] = "250 2.1.0 Sender ok\r\n";
+    struct fixture f;
+    char other[SMTP_REPLY_MAX];
+    begin(&f, "EHLO t\r\nMAIL FROM:<>\r\nRCPT TO:<b@x.test>\r\n");
+    next(&f, SMTP_HELO, 250);
+    next(&f, SMTP_MAIL, 250);
+    memset(other, '#', sizeof other);
+    smtp_output(&f.s, other, sizeof other);
+    assert_int_equal(smtp_prepared(&f.s).n, 0);
+    assert_int_equal(smtp_written(&f.s), 0);
+    smtp_reply_raw(&f.s, &f.e, 250, (struct span){wire, strlen(wire)});
+    smtp_commit(&f.s);
+    assert_int_equal(smtp_written(&f.s), strlen(wire));
+    assert_memory_equal(other, wire, strlen(wire));
+    smtp_output(&f.s, f.room, sizeof f.room);
+    next(&f, SMTP_RCPT, 250);
+}
+
 static void test_closing_replaces_what_was_prepared(void **state)
 {
     (void)state;
@@ -621,6 +643,7 @@ int main(void)
         cmocka_unit_test(test_refused_mail_opens_no_transaction),
         cmocka_unit_test(test_several_lines),
         cmocka_unit_test(test_no_event_without_room),
+        cmocka_unit_test(test_room_is_lent_while_a_reply_is_prepared),
         cmocka_unit_test(test_closing_replaces_what_was_prepared),
         cmocka_unit_test(test_mail_data_are_lent_not_copied),
         cmocka_unit_test(test_events_tell),
