@@ -25,9 +25,7 @@ extern const char os_kind[];
 /* ---- which of many descriptors are ready ---- */
 
 struct os_poll {
-    int fd;             /* Linux: of the epoll set; */
-    int timer;          /* a timer in it, */
-    int64_t goes_off;   /* which goes off at that time; INT64_MAX: it does not; */
+    int fd;             /* Linux: of the epoll set, */
     void *always;       /* and the tag of the one that is always ready, NULL if there is none, */
     bool always_read;   /* if it is watched for reading */
     struct pollfd *fds; /* POSIX: what poll() is given, */

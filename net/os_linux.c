@@ -1,8 +1,8 @@
 /*
- * os_linux.c - epoll with a timerfd, accept4, MSG_TRUNC and splice.
+ * os_linux.c - epoll, accept4, MSG_TRUNC and splice.
  */
 #define _GNU_SOURCE
-#include "net/net.h"
+#include "net/inside.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 enum { PIPE_SIZE = 1 << 20 /* octets */ };
@@ -21,18 +20,15 @@ const char os_kind[] = "epoll";
 
 int os_poll_open(struct os_poll *p)
 {
-    *p = (struct os_poll){.fd = epoll_create1(EPOLL_CLOEXEC), .timer = -1, .goes_off = INT64_MAX};
-    p->timer = p->fd >= 0 ? timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC) : -1;
-    return p->timer < 0 ? -1 : os_poll_add(p, p->timer, p);
+    *p = (struct os_poll){.fd = epoll_create1(EPOLL_CLOEXEC)};
+    return p->fd < 0 ? -1 : 0;
 }
 
 void os_poll_close(struct os_poll *p)
 {
-    if (p->timer >= 0)
-        (void)close(p->timer);
     if (p->fd >= 0)
         (void)close(p->fd);
-    p->fd = p->timer = -1;
+    p->fd = -1;
 }
 
 int os_poll_add(struct os_poll *p, int fd, void *tag)
@@ -67,38 +63,19 @@ void os_poll_remove(struct os_poll *p, int fd, void *tag)
 
 void os_poll_closing(struct os_poll *p, int fd) { (void)p, (void)fd; /* closing it does that */ }
 
-/*
- * A wait with a timeout has the system set and stop a clock each time; this one
- * is set once, and stays set while the deadlines move away from it.
- */
-static int set_timer(struct os_poll *p, int64_t until, int64_t now)
-{
-    if (p->goes_off > now && p->goes_off <= until)
-        return 0;
-    struct itimerspec at = {{0, 0}, {0, 0}}; /* no time at all stops it */
-    if (until != INT64_MAX)
-        at.it_value = (struct timespec){.tv_sec = (time_t)(until / 1000), .tv_nsec = (long)(until % 1000 * 1000000)};
-    p->goes_off = until;
-    return timerfd_settime(p->timer, TFD_TIMER_ABSTIME, &at, NULL);
-}
-
 int os_poll_wait(struct os_poll *p, void *ready[OS_READY_MAX], int64_t until, int64_t now)
 {
-    struct epoll_event events[OS_READY_MAX + 1]; /* the timer's takes the place of none */
+    struct epoll_event events[OS_READY_MAX];
     int found = 0;
     if (p->always != NULL && p->always_read) {
         ready[found++] = p->always;
         until = now;
     }
-    if (until > now && set_timer(p, until, now) < 0)
-        return -1;
-    int n = epoll_wait(p->fd, events, OS_READY_MAX + 1, until > now ? -1 : 0);
+    int n = epoll_wait(p->fd, events, OS_READY_MAX - found, os_poll_timeout(until, now));
     if (n < 0 && errno == EINTR)
-        n = epoll_wait(p->fd, events, OS_READY_MAX + 1, 0);
-    for (int i = 0; i < n && found < OS_READY_MAX; i++) {
-        if (events[i].data.ptr != p) /* the timer has done what it is for */
-            ready[found++] = events[i].data.ptr;
-    }
+        n = epoll_wait(p->fd, events, OS_READY_MAX - found, 0);
+    for (int i = 0; i < n; i++)
+        ready[found++] = events[i].data.ptr;
     return n < 0 ? -1 : found;
 }
 

@@ -1,7 +1,7 @@
 /*
  * os_posix.c - the same with POSIX.1-2008 alone.
  */
-#include "net/net.h"
+#include "net/inside.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -82,13 +82,9 @@ void os_poll_remove(struct os_poll *p, int fd, void *tag)
 
 void os_poll_closing(struct os_poll *p, int fd) { os_poll_remove(p, fd, NULL); }
 
-enum { WAIT_MAX = 60 * 60 * 1000 }; /* milliseconds to wait at once */
-
 int os_poll_wait(struct os_poll *p, void *ready[OS_READY_MAX], int64_t until, int64_t now)
 {
-    int64_t wait = until - now;
-    int milliseconds = until == INT64_MAX ? -1 : wait < 0 ? 0 : wait > WAIT_MAX ? WAIT_MAX : (int)wait;
-    int n = poll(p->fds, (nfds_t)p->n, milliseconds);
+    int n = poll(p->fds, (nfds_t)p->n, os_poll_timeout(until, now));
     if (n < 0 && errno == EINTR)
         n = poll(p->fds, (nfds_t)p->n, 0);
     if (n < 0)

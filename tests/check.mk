@@ -86,10 +86,10 @@ coverage-report:
 
 bench-tools:
 	mkdir -p build/bench
-	for f in load limit start; do $(CC) -std=c17 -O2 -Wall -Wextra -Wpedantic -o build/bench/$$f tests/bench/$$f.c; done
+	for f in load limit start; do $(CC) -std=c17 -O2 -Wall -Wextra -Wpedantic -I. -o build/bench/$$f tests/bench/$$f.c; done
 
 bench: fakesmtp static bench-tools
-	$(MUSL_CC) -std=c17 -O2 -static -o build/bench/limit-static tests/bench/limit.c
+	$(MUSL_CC) -std=c17 -O2 -static -I. -o build/bench/limit-static tests/bench/limit.c
 	python3 tests/bench/measure.py ./fakesmtp ./fakesmtp-static build/bench tests/bench/ratios.json $(MEASURE)
 
 bench-steady: fakesmtp bench-tools
