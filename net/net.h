@@ -75,27 +75,6 @@ ssize_t os_discard(int fd, void *room, size_t n);
  */
 int os_lock_directory_of(const char *path);
 
-/* ---- from a socket to a file ---- */
-
-enum { OS_MOVE_TAKES = 2 /* descriptors, once it is used */ };
-
-/* What is kept for os_move() from one call to the next.  The caller allocates it. */
-struct os_mover {
-    bool usable; /* false: os_move() is not to be called */
-    int pipe[2]; /* Linux: what octets pass through, -1: not open yet */
-};
-
-void os_move_open(struct os_mover *m);
-void os_move_close(struct os_mover *m);
-
-/*
- * Takes up to n octets that a socket has, and writes them to a file, without a
- * copy of our own; returns how many.  Where they could not be written, *error is
- * errno, and they are lost; else it is 0.  0 or less if it took none, for
- * whatever reason: the socket is to be read.
- */
-ssize_t os_move(struct os_mover *m, int from, int to, size_t n, int *error);
-
 /* ---- io ---- */
 
 /*

@@ -1,5 +1,5 @@
 /*
- * os_linux.c - epoll, accept4, MSG_TRUNC and splice.
+ * os_linux.c - epoll, accept4, and MSG_TRUNC.
  */
 #define _GNU_SOURCE
 #include "net/inside.h"
@@ -13,8 +13,6 @@
 #include <sys/epoll.h>
 #include <sys/file.h>
 #include <unistd.h>
-
-enum { PIPE_SIZE = 1 << 20 /* octets */ };
 
 const char os_kind[] = "epoll";
 
@@ -94,71 +92,4 @@ int os_lock_directory_of(const char *path)
     if (fd >= 0)
         (void)flock(fd, LOCK_EX);
     return fd;
-}
-
-void os_move_open(struct os_mover *m) { *m = (struct os_mover){true, {-1, -1}}; }
-
-void os_move_close(struct os_mover *m)
-{
-    for (int i = 0; i < 2; i++) {
-        if (m->pipe[i] >= 0)
-            (void)close(m->pipe[i]);
-        m->pipe[i] = -1;
-    }
-}
-
-/* Writes up to n octets that are in the pipe to a file, by a copy; as read(2). */
-static ssize_t copy_from_pipe(const struct os_mover *m, int to, size_t n)
-{
-    char block[16 * 1024];
-    ssize_t got = read(m->pipe[0], block, n < sizeof block ? n : sizeof block);
-    for (ssize_t done = 0; done < got;) {
-        ssize_t put = write(to, block + done, (size_t)(got - done));
-        if (put == 0 || (put < 0 && errno != EINTR))
-            return -1;
-        done += put > 0 ? put : 0;
-    }
-    return got;
-}
-
-/* Writes n octets that are in the pipe to a file. */
-static int empty_pipe(const struct os_mover *m, int to, size_t n)
-{
-    while (n > 0) {
-        errno = 0;
-        ssize_t put = splice(m->pipe[0], NULL, to, NULL, n, SPLICE_F_MOVE);
-        if (put < 0 && errno == EINVAL) /* the file system cannot do that */
-            put = copy_from_pipe(m, to, n);
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put <= 0)
-            return -1;
-        n -= (size_t)put;
-    }
-    return 0;
-}
-
-static int open_pipe(struct os_mover *m)
-{
-    if (m->pipe[0] >= 0)
-        return 0;
-    if (pipe2(m->pipe, O_CLOEXEC) < 0)
-        return -1;
-    (void)fcntl(m->pipe[1], F_SETPIPE_SZ, PIPE_SIZE); /* or it stays as small as it is */
-    return 0;
-}
-
-ssize_t os_move(struct os_mover *m, int from, int to, size_t n, int *error)
-{
-    *error = 0;
-    if (open_pipe(m) < 0)
-        return -1;
-    ssize_t got = splice(from, NULL, m->pipe[1], NULL, n, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
-    if (got < 0 && (errno == EINVAL || errno == ENOSYS || errno == EPERM || errno == EACCES))
-        m->usable = false; /* nor will it be with any other */
-    if (got > 0 && empty_pipe(m, to, (size_t)got) < 0) {
-        *error = errno != 0 ? errno : EIO;
-        os_move_close(m);
-    }
-    return got;
 }

@@ -113,17 +113,6 @@ int os_accept(int fd, struct sockaddr *address, socklen_t *length)
     return accepted;
 }
 
-void os_move_open(struct os_mover *m) { *m = (struct os_mover){false, {-1, -1}}; }
-
-void os_move_close(struct os_mover *m) { (void)m; }
-
-ssize_t os_move(struct os_mover *m, int from, int to, size_t n, int *error)
-{
-    (void)m, (void)from, (void)to, (void)n;
-    *error = 0;
-    return -1;
-}
-
 ssize_t os_discard(int fd, void *room, size_t n) { return recv(fd, room, n, 0); }
 
 int os_lock_directory_of(const char *path)
