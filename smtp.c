@@ -20,9 +20,8 @@
  * nothing of them need be kept.
  *
  * A chunk of BDAT comes to its end whether it is welcome or not (RFC 3030 2),
- * so a refusal waits in the session until then; not all of its octets need come
- * through here (smtp_passable()).  Secrets of AUTH are decoded where they lie in
- * the input, and wiped there at the commit.
+ * so a refusal waits in the session until then.  Secrets of AUTH are decoded
+ * where they lie in the input, and wiped there at the commit.
  */
 #include "smtp.h"
 
@@ -409,22 +408,6 @@ static bool next_of_chunk(struct smtp *s, struct smtp_event *e)
     if (n > 0 && s->chunk_refused == NULL && body(s, e, octets))
         return true;
     return s->chunk == 0 && end_of_chunk(s, e);
-}
-
-uint64_t smtp_passable(const struct smtp *s)
-{
-    if (!s->in_chunk || s->in < s->in_end)
-        return 0;
-    uint64_t most = s->config->max_size > 0 ? s->config->max_size : UINT64_MAX;
-    bool looks = s->config->strict || s->config->examine || s->size > most || s->chunk > most - s->size;
-    return !looks || s->chunk_refused != NULL ? s->chunk : 0;
-}
-
-void smtp_pass(struct smtp *s, uint64_t n)
-{
-    assert(n <= smtp_passable(s));
-    s->chunk -= n;
-    s->size += n;
 }
 
 /* ---- the session ---- */

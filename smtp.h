@@ -14,8 +14,6 @@
  *         ...;                             again, from smtp_output() on
  *     keep the last smtp_left(s) octets    for the next turn
  *
- * Octets of a chunk need not be lent, where smtp_passable() says so.
- *
  * Ask, then commit: each event carries a reply, prepared but not yet given.
  * The application may replace it; the following smtp_next() gives it, and
  * changes the state of the session only if the command was legal and the code
@@ -292,20 +290,6 @@ bool smtp_closed(const struct smtp *s);
 
 /* Whether further input is of use to it: it is neither closed nor wants TLS. */
 bool smtp_goes_on(const struct smtp *s);
-
-/*
- * How many of the octets still to come are of a chunk that nobody has to look at
- * here: instead of being lent, so many may go where the application wants
- * them, or nowhere, without an SMTP_BODY.  0 while lent octets are left, and, of
- * a chunk that is welcome, where mail data are examined or would be more than
- * max_size; those of a refused one may always pass.  smtp_pass() tells that n of
- * them did, at most so many; go on with smtp_next().
- */
-uint64_t smtp_passable(const struct smtp *s);
-void smtp_pass(struct smtp *s, uint64_t n);
-
-/* Whether octets of a chunk, or its end, are awaited. */
-static inline bool smtp_in_chunk(const struct smtp *s) { return s->in_chunk; }
 
 /* Whether a chunk is under way that is refused, whatever is in it. */
 static inline bool smtp_refuses_chunk(const struct smtp *s) { return s->in_chunk && s->chunk_refused != NULL; }

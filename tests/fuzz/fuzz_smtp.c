@@ -1,8 +1,7 @@
 /*
  * fuzz_smtp.c - the engine with any input at all: however the input is cut and
  * however little room there is for replies, the replies, the mail data and the
- * events are the same, and every reply is one; and whether octets of chunks pass
- * through it or by it.
+ * events are the same, and every reply is well-formed.
  *
  * The first three octets choose a configuration and a policy, the fourth seeds
  * the cuts, and its last bit says whether mail data are examined; the rest is
@@ -134,13 +133,7 @@ static void run(struct outcome *o, const char *input, size_t n, struct choice ch
         size_t step = seed == 0 ? n - at : 1 + (seed >> 16) % 24;
         step = step < n - at ? step : n - at;
         seed = seed == 0 ? 0 : seed * 1103515245 + 12345;
-        size_t passed = seed != 0 && left.n == 0 ? (size_t)smtp_passable(&s) : 0;
-        passed = passed < step ? passed : step;
-        if (passed > 0) {
-            add(&o->mail, input + at, passed);
-            smtp_pass(&s, passed);
-        }
-        add(&left, input + at + passed, step - passed);
+        add(&left, input + at, step);
         at += step;
         char *lent = malloc(left.n + 1); /* so that reading past the end is seen */
         must(lent != NULL);

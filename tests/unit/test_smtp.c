@@ -291,83 +291,6 @@ static void test_chunks_are_told_apart(void **state)
     assert_false(smtp_in_message(&f.s));
 }
 
-/* Octets of a chunk that are not lent count all the same, and the reply to them waits until the last one has passed. */
-static void test_octets_pass(void **state)
-{
-    (void)state;
-    struct fixture f;
-    begin(&f, "EHLO t\r\nMAIL FROM:<>\r\nRCPT TO:<b>\r\nBDAT 100000 LAST\r\nabc");
-    next(&f, SMTP_HELO, 250);
-    next(&f, SMTP_MAIL, 250);
-    next(&f, SMTP_RCPT, 250);
-    assert_int_equal(smtp_passable(&f.s), 0);
-    next(&f, SMTP_BDAT, 0);
-    assert_int_equal(smtp_passable(&f.s), 0); /* some are lent */
-    next(&f, SMTP_BODY, 0);
-    assert_false(smtp_next(&f.s, &f.e));
-    assert_int_equal(smtp_passable(&f.s), 99997);
-    smtp_pass(&f.s, 99000);
-    assert_false(smtp_next(&f.s, &f.e));
-    smtp_pass(&f.s, 997);
-    assert_int_equal(smtp_passable(&f.s), 0);
-    next(&f, SMTP_EOM, 250);
-    assert_int_equal(f.e.size, 100000);
-}
-
-/* None of those that have to be looked at. */
-static void test_examined_octets_do_not_pass(void **state)
-{
-    (void)state;
-    struct fixture f;
-    begin(&f, "EHLO t\r\nMAIL FROM:<>\r\nRCPT TO:<b>\r\nBDAT 100000 LAST\r\n");
-    struct smtp_config examining = config;
-    examining.examine = true;
-    f.s.config = &examining;
-    next(&f, SMTP_HELO, 250);
-    next(&f, SMTP_MAIL, 250);
-    next(&f, SMTP_RCPT, 250);
-    next(&f, SMTP_BDAT, 0);
-    assert_false(smtp_next(&f.s, &f.e));
-    assert_int_equal(smtp_passable(&f.s), 0);
-}
-
-/* Nor those of a message that would be too large. */
-static void test_too_many_octets_do_not_pass(void **state)
-{
-    (void)state;
-    struct fixture f;
-    begin(&f, "EHLO t\r\nMAIL FROM:<>\r\nRCPT TO:<b>\r\nBDAT 60 LAST\r\n");
-    struct smtp_config small = config;
-    small.max_size = 59;
-    f.s.config = &small;
-    next(&f, SMTP_HELO, 250);
-    next(&f, SMTP_MAIL, 250);
-    next(&f, SMTP_RCPT, 250);
-    next(&f, SMTP_BDAT, 0);
-    assert_false(smtp_next(&f.s, &f.e));
-    assert_int_equal(smtp_passable(&f.s), 0);
-    small.max_size = 60;
-    assert_int_equal(smtp_passable(&f.s), 60);
-}
-
-/* Those of a chunk that is refused may pass even where mail data are examined. */
-static void test_refused_octets_pass(void **state)
-{
-    (void)state;
-    struct fixture f;
-    begin(&f, "EHLO t\r\nMAIL FROM:<>\r\nBDAT 100000 LAST\r\n");
-    struct smtp_config examining = config;
-    examining.examine = true;
-    f.s.config = &examining;
-    next(&f, SMTP_HELO, 250);
-    next(&f, SMTP_MAIL, 250);
-    next(&f, SMTP_BDAT, 0);
-    assert_false(smtp_next(&f.s, &f.e));
-    assert_int_equal(smtp_passable(&f.s), 100000);
-    smtp_pass(&f.s, 100000);
-    next(&f, SMTP_CHUNK, 503);
-}
-
 static void test_keywords(void **state)
 {
     (void)state;
@@ -653,10 +576,6 @@ int main(void)
         cmocka_unit_test(test_a_secret_is_shown_once_and_wiped),
         cmocka_unit_test(test_what_came_before_tls_is_dropped),
         cmocka_unit_test(test_chunks_are_told_apart),
-        cmocka_unit_test(test_octets_pass),
-        cmocka_unit_test(test_examined_octets_do_not_pass),
-        cmocka_unit_test(test_too_many_octets_do_not_pass),
-        cmocka_unit_test(test_refused_octets_pass),
         cmocka_unit_test(test_copy_to_cr),
         cmocka_unit_test(test_plain),
         cmocka_unit_test(test_keywords),
