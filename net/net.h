@@ -13,8 +13,8 @@
 /* ---- os ---- */
 
 /*
- * what one system does better than POSIX can.  os_linux.c has the
- * Linux forms, os_posix.c the portable ones; the Makefile links one of them.
+ * what one system does better than POSIX can.  poll_linux.c has the
+ * Linux forms, poll_posix.c the portable ones; the Makefile links one of them.
  *
  * Functions that return int give -1 with errno on failure.
  */

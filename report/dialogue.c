@@ -1,5 +1,5 @@
 /*
- * trace.c - what is said in a session, as lines of the dialogue.
+ * dialogue.c - what is said in a session, as lines of the dialogue.
  *
  * A transcript is to be compared with one of another run.  So sizes of mail are
  * left out of it: a Date or a Message-ID of another length would change them.

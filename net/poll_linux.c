@@ -1,5 +1,5 @@
 /*
- * os_linux.c - epoll, accept4, and MSG_TRUNC.
+ * poll_linux.c - epoll, accept4, and MSG_TRUNC.
  */
 #define _GNU_SOURCE
 #include "net/inside.h"

@@ -1,5 +1,5 @@
 /*
- * show.c - everything that is said to people.
+ * console.c - everything that is said to people.
  *
  * Each line leaves in one write(2), so that lines of several processes do not
  * mix.  The last lines of the dialogue are kept raw, and cut, as most runs end

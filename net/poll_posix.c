@@ -1,5 +1,5 @@
 /*
- * os_posix.c - the same with POSIX.1-2008 alone.
+ * poll_posix.c - the same with POSIX.1-2008 alone.
  */
 #include "net/inside.h"
 

@@ -1,5 +1,5 @@
 /*
- * test_show.c - text from a client cannot drive a terminal.
+ * test_console.c - text from a client cannot drive a terminal.
  */
 #include <setjmp.h>
 #include <stdarg.h>
