@@ -50,15 +50,15 @@ enum { LISTENERS_MAX = OPTIONS_ENDPOINTS_MAX * 2 /* those of the options, and th
 
 struct app {
     struct options o;
-    struct show show;
-    struct trace trace;
+    struct console console;
+    struct dialogue dialogue;
     struct smtp_config smtp, lmtp;
     struct tls *tls;
     struct output output;
     struct save save;
     struct server_options server_options;
     struct server server;
-    struct io_listener listeners[LISTENERS_MAX];
+    struct listener listeners[LISTENERS_MAX];
     size_t n_listeners;
     size_t passed; /* sockets of a service manager */
     bool stdio;    /* standard input and output are a session, */
@@ -71,7 +71,7 @@ struct app {
     char *ca_path;   /* the certificate to be trusted, NULL if there is none */
     int stream;      /* -1: none */
     struct announce_file port_file, ca_file;
-    char port_text[IO_TEXT_MAX + 1]; /* what stands in that */
+    char port_text[ENDPOINT_TEXT_MAX + 1]; /* what stands in that */
     struct signals signals;
     int64_t start;
     int64_t limit, kill_at, linger_until, status_at; /* INT64_MAX: never */
@@ -87,7 +87,7 @@ struct app {
 
 static int cannot_start(struct app *a, const char *doing, const char *what, const char *reason)
 {
-    show_line(&a->show, "cannot %s %s: %s", doing, what, reason);
+    console_line(&a->console, "cannot %s %s: %s", doing, what, reason);
     return NOT_STARTED;
 }
 
@@ -119,7 +119,7 @@ static int set_defaults(struct app *a)
     a->wrapped = o->command[0] != NULL;
     a->told = a->wrapped || o->background;
     a->stdio = options_have_stdio(o);
-    int passed = io_count_passed();
+    int passed = listener_count_passed();
     if (passed < 0)
         return cannot_start(a, "take", "the sockets of LISTEN_FDS", "give their number, up to 16");
     if (passed > LISTENERS_MAX - OPTIONS_ENDPOINTS_MAX)
@@ -135,7 +135,7 @@ static int set_defaults(struct app *a)
     }
     if (o->n_endpoints == 0 && passed == 0)
         o->endpoints[o->n_endpoints++] =
-            (struct io_endpoint){.kind = IO_LOOPBACK, .port = a->told ? 0 : DEFAULT_PORT, .fd = -1};
+            (struct endpoint){.kind = ENDPOINT_LOOPBACK, .port = a->told ? 0 : DEFAULT_PORT, .fd = -1};
     a->passed = (size_t)passed;
     a->limit = a->kill_at = a->linger_until = a->status_at = a->give_up_at = INT64_MAX;
     a->stream = a->server.poll.fd = a->save.temporary = a->save.final = -1;
@@ -203,14 +203,14 @@ static int open_stream(struct app *a)
 static int open_transcript(struct app *a)
 {
     const char *name = a->o.transcript;
-    a->trace.show = &a->show;
-    a->trace.unseen = a->o.quiet && !a->o.verbose && name == NULL;
+    a->dialogue.console = &a->console;
+    a->dialogue.unseen = a->o.quiet && !a->o.verbose && name == NULL;
     if (name == NULL)
         return AS_EXPECTED;
     int fd = strcmp(name, "-") == 0 ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3)
                                     : open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    a->trace.transcript = fd >= 0 ? fdopen(fd, "w") : NULL;
-    if (a->trace.transcript != NULL)
+    a->dialogue.transcript = fd >= 0 ? fdopen(fd, "w") : NULL;
+    if (a->dialogue.transcript != NULL)
         return AS_EXPECTED;
     return cannot_start(a, "write to", name, errno == EINTR ? "nobody reads it" : strerror(errno));
 }
@@ -282,14 +282,14 @@ static int open_save(struct app *a)
     return 0;
 }
 
-static int open_listener(struct app *a, const struct io_endpoint *e)
+static int open_listener(struct app *a, const struct endpoint *e)
 {
-    struct io_listener *l = &a->listeners[a->n_listeners];
+    struct listener *l = &a->listeners[a->n_listeners];
     const char *reason;
-    if (io_listen(e, l, &reason) < 0) {
-        bool port_taken = reason == NULL && errno == EADDRINUSE && e->kind != IO_UNIX;
-        show_line(&a->show, "cannot listen on %s: %s%s", l->text, reason != NULL ? reason : strerror(errno),
-                  port_taken ? " (port 0 takes a free one)" : "");
+    if (listener_open(e, l, &reason) < 0) {
+        bool port_taken = reason == NULL && errno == EADDRINUSE && e->kind != ENDPOINT_UNIX;
+        console_line(&a->console, "cannot listen on %s: %s%s", l->text, reason != NULL ? reason : strerror(errno),
+                     port_taken ? " (port 0 takes a free one)" : "");
         return NOT_STARTED;
     }
     a->n_listeners++;
@@ -302,7 +302,7 @@ static int open_listeners(struct app *a)
     for (size_t i = 0; i < a->o.n_endpoints && status == AS_EXPECTED; i++)
         status = open_listener(a, &a->o.endpoints[i]);
     for (size_t i = 0; i < a->passed && status == AS_EXPECTED; i++) {
-        struct io_endpoint e = {.kind = IO_FD, .fd = IO_PASSED + (int)i};
+        struct endpoint e = {.kind = ENDPOINT_FD, .fd = LISTENER_PASSED + (int)i};
         status = open_listener(a, &e);
     }
     return status;
@@ -341,8 +341,8 @@ static int open_server(struct app *a)
         .logins = o->logins,
         .n_logins = o->n_logins,
         .save = &a->save,
-        .show = &a->show,
-        .trace = &a->trace,
+        .console = &a->console,
+        .dialogue = &a->dialogue,
         .rules = a->o.rules,
         .n_rules = o->n_rules,
         .idle = o->idle,
@@ -361,7 +361,7 @@ static int open_server(struct app *a)
 /* ---- telling where ---- */
 
 /* The first endpoint is the one that others are told of; standard input is nothing to be told. */
-static const struct io_listener *told_listener(const struct app *a)
+static const struct listener *told_listener(const struct app *a)
 {
     size_t i = 0;
     while (i + 1 < a->n_listeners && a->listeners[i].n == 0)
@@ -372,13 +372,13 @@ static const struct io_listener *told_listener(const struct app *a)
 /* What the command, or a shell, is told. */
 static struct wrap_place place(const struct app *a)
 {
-    const struct io_listener *l = told_listener(a);
+    const struct listener *l = told_listener(a);
     return (struct wrap_place){l->host, l->port_text, l->url, a->directory, a->ca_path};
 }
 
 static int write_port_file(struct app *a)
 {
-    const struct io_listener *l = told_listener(a);
+    const struct listener *l = told_listener(a);
     const char *file = a->o.port_file;
     if (file == NULL)
         return AS_EXPECTED;
@@ -433,7 +433,7 @@ static int announce(struct app *a)
     if (status == AS_EXPECTED)
         status = write_port_file(a);
     if (status == AS_EXPECTED && announce_ready() < 0)
-        show_line(&a->show, "cannot notify NOTIFY_SOCKET: %s", strerror(errno));
+        console_line(&a->console, "cannot notify NOTIFY_SOCKET: %s", strerror(errno));
     return status;
 }
 
@@ -478,7 +478,7 @@ static int go_to_background(struct app *a)
     if (pid > 0) {
         if (print_assignments(a, pid) == 0 && close(STDOUT_FILENO) == 0)
             _exit(AS_EXPECTED);
-        show_line(&a->show, "cannot write to standard output: %s", strerror(errno));
+        console_line(&a->console, "cannot write to standard output: %s", strerror(errno));
         (void)kill(pid, SIGTERM);
         _exit(NOT_WRITTEN);
     }
@@ -499,8 +499,8 @@ static int start_command(struct app *a)
     int error = errno;
     size_t digits = strspn(a->o.command[0], "0123456789");
     bool number = digits > 0 && a->o.command[0][digits] == '\0';
-    show_line(&a->show, "cannot run %s: %s%s", digits > 0 || *a->o.command[0] != '\0' ? a->o.command[0] : "''",
-              strerror(error), number ? " (a port is given with -p)" : "");
+    console_line(&a->console, "cannot run %s: %s%s", digits > 0 || *a->o.command[0] != '\0' ? a->o.command[0] : "''",
+                 strerror(error), number ? " (a port is given with -p)" : "");
     return error == ENOENT ? NOT_FOUND : NOT_RUN;
 }
 
@@ -516,13 +516,13 @@ static void raise_descriptor_limit(void)
 
 static void show_listening(struct app *a)
 {
-    if (a->show.quiet || a->alone)
+    if (a->console.quiet || a->alone)
         return;
-    char all[LISTENERS_MAX * (IO_TEXT_MAX + 2)] = "";
+    char all[LISTENERS_MAX * (ENDPOINT_TEXT_MAX + 2)] = "";
     size_t n = 0;
     for (size_t i = 0; i < a->n_listeners; i++)
         n += (size_t)snprintf(all + n, sizeof all - n, "%s%s", i > 0 ? ", " : "", a->listeners[i].text);
-    show_line(&a->show, "listening on %s", all);
+    console_line(&a->console, "listening on %s", all);
 }
 
 /* Under inetd standard error is the client's connection too, where nothing of ours may be said. */
@@ -572,10 +572,10 @@ static int start_serving(struct app *a)
 static int start(struct app *a)
 {
     for (size_t i = 0; i < a->o.n_endpoints; i++) {
-        const struct io_endpoint *e = &a->o.endpoints[i];
+        const struct endpoint *e = &a->o.endpoints[i];
         char text[16];
         (void)snprintf(text, sizeof text, "fd:%d", e->fd);
-        if (e->kind == IO_FD && !io_is_open(e->fd))
+        if (e->kind == ENDPOINT_FD && !endpoint_is_open(e->fd))
             return cannot_start(a, "listen on", text, strerror(errno));
     }
     if (options_have_stdio(&a->o))
@@ -591,7 +591,7 @@ static int start(struct app *a)
         status = open_save(a);
     if (status == AS_EXPECTED)
         status = start_serving(a);
-    if (a->show.terminal && !a->told && !a->stdio && !a->o.verbose && !a->o.quiet)
+    if (a->console.terminal && !a->told && !a->stdio && !a->o.verbose && !a->o.quiet)
         a->status_at = a->start + STATUS_AFTER;
     return status;
 }
@@ -602,7 +602,7 @@ static int start(struct app *a)
 static void close_listeners(struct app *a)
 {
     for (size_t i = 0; i < a->n_listeners; i++)
-        io_unlisten(&a->listeners[i]);
+        listener_close(&a->listeners[i]);
 }
 
 static void stop(struct app *a, enum cause cause)
@@ -611,7 +611,7 @@ static void stop(struct app *a, enum cause cause)
         return;
     a->cause = cause;
     a->status_at = INT64_MAX;
-    show_status(&a->show, "");
+    console_status(&a->console, "");
     server_stop_accepting(&a->server);
     close_listeners(a); /* before anything else is done: who connects meanwhile would only be reset */
     server_stop(&a->server, cause != ENOUGH);
@@ -627,7 +627,7 @@ static void take_signal(struct app *a, int number, bool from_terminal)
     if (a->signal != 0) {
         if (a->wrapped)
             wrap_signal(&a->wrap, SIGKILL);
-        show_line(&a->show, "ended at once by a second signal, %s", signals_name(number));
+        console_line(&a->console, "ended at once by a second signal, %s", signals_name(number));
         server_close(&a->server);
         close_listeners(a);
         clean_up(a);
@@ -780,14 +780,14 @@ static void look_at_status_line(struct app *a)
         (void)snprintf(left, sizeof left, ", %jd s left", (intmax_t)((a->limit - now + 999) / 1000));
     if (o->connections > 0)
         (void)snprintf(text, sizeof text, "waiting: %ju of %ju connection%s%s", (uintmax_t)a->server.spoken,
-                       (uintmax_t)o->connections, show_plural(o->connections), left);
+                       (uintmax_t)o->connections, console_plural(o->connections), left);
     else if (o->max == UINT64_MAX || o->max == 0)
         (void)snprintf(text, sizeof text, "waiting: %ju message%s so far%s", (uintmax_t)a->server.counted,
-                       show_plural(a->server.counted), left);
+                       console_plural(a->server.counted), left);
     else
         (void)snprintf(text, sizeof text, "waiting: %ju of %ju message%s%s", (uintmax_t)a->server.counted,
-                       (uintmax_t)o->max, show_plural(o->max), left);
-    show_status(&a->show, text);
+                       (uintmax_t)o->max, console_plural(o->max), left);
+    console_status(&a->console, text);
 }
 
 static int64_t next_look(const struct app *a)
@@ -807,7 +807,7 @@ static int watch(struct app *a)
     while (a->cause == NOTHING || a->server.open > 0) {
         int n = server_step(&a->server, next_look(a));
         if (n < 0) {
-            show_line(&a->show, "cannot wait for clients: %s", strerror(errno));
+            console_line(&a->console, "cannot wait for clients: %s", strerror(errno));
             return NOT_WRITTEN;
         }
         if (!a->server.listening)
@@ -837,7 +837,7 @@ static int judge_run(struct app *a)
         .limit_hit = a->limit_hit,
         .interrupted = a->interrupted,
     };
-    return judge(&j, &a->show);
+    return judge(&j, &a->console);
 }
 
 static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -849,7 +849,7 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
 
 static void clean_up(struct app *a)
 {
-    show_status(&a->show, "");
+    console_status(&a->console, "");
     if (a->temporary != NULL)
         (void)nftw(a->temporary, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     announce_remove(&a->port_file);
@@ -876,32 +876,32 @@ static int close_stream(struct app *a, int status)
 {
     if (a->stream < 0 || close(a->stream) == 0 || status != AS_EXPECTED)
         return status;
-    show_line(&a->show, "cannot write to %s: %s", a->o.output != NULL ? a->o.output : "standard output",
-              strerror(errno));
+    console_line(&a->console, "cannot write to %s: %s", a->o.output != NULL ? a->o.output : "standard output",
+                 strerror(errno));
     return NOT_WRITTEN;
 }
 
 static int close_transcript(struct app *a, int status)
 {
-    FILE *f = a->trace.transcript;
+    FILE *f = a->dialogue.transcript;
     if (f == NULL)
         return status;
-    a->trace.transcript = NULL;
-    if (fclose(f) != 0 && a->trace.error == 0)
-        a->trace.error = errno;
-    if (a->trace.error == 0 || status != AS_EXPECTED)
+    a->dialogue.transcript = NULL;
+    if (fclose(f) != 0 && a->dialogue.error == 0)
+        a->dialogue.error = errno;
+    if (a->dialogue.error == 0 || status != AS_EXPECTED)
         return status;
-    show_line(&a->show, "cannot write to %s: %s", a->o.transcript, strerror(a->trace.error));
+    console_line(&a->console, "cannot write to %s: %s", a->o.transcript, strerror(a->dialogue.error));
     return NOT_WRITTEN;
 }
 
 static int print_help(struct app *a)
 {
     bool good = a->o.help ? options_help() == 0
-                          : printf("fakesmtp %s (%s, %s)\n", VERSION, os_kind, tls_kind) > 0 && fflush(stdout) == 0;
+                          : printf("fakesmtp %s (%s, %s)\n", VERSION, poll_kind, tls_kind) > 0 && fflush(stdout) == 0;
     if (good && close(STDOUT_FILENO) == 0)
         return AS_EXPECTED;
-    show_line(&a->show, "cannot write to standard output: %s", strerror(errno));
+    console_line(&a->console, "cannot write to standard output: %s", strerror(errno));
     return NOT_WRITTEN;
 }
 
@@ -910,24 +910,24 @@ int main(int argc, char **argv)
     static struct app a; /* large for a stack */
     char why[OPTIONS_WHY_MAX];
     fill_standard_descriptors();
-    show_open(&a.show, false, false);
+    console_open(&a.console, false, false);
     if (options_parse(&a.o, argc, argv, why) < 0) {
-        show_line(&a.show, "%s", why);
-        show_line(&a.show, "'fakesmtp --help' shows the options");
+        console_line(&a.console, "%s", why);
+        console_line(&a.console, "'fakesmtp --help' shows the options");
         if (a.o.background)
             fail_in_shell(USAGE);
         return USAGE;
     }
     if (a.o.help || a.o.version)
         return (int)print_help(&a);
-    show_open(&a.show, a.o.quiet, a.o.verbose);
+    console_open(&a.console, a.o.quiet, a.o.verbose);
     int status = start(&a);
     if (status == AS_EXPECTED) {
         status = watch(&a);
         if (status == AS_EXPECTED)
             status = close_transcript(&a, close_stream(&a, judge_run(&a)));
         if (status != AS_EXPECTED && a.signal != SIGINT && a.o.transcript == NULL)
-            show_tail(&a.show);
+            console_tail(&a.console);
     }
     bool unstarted = status != AS_EXPECTED && !a.server.stopping;
     if (unstarted && a.o.background)

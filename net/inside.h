@@ -6,14 +6,14 @@
 
 #include "net/net.h"
 
-enum { OS_WAIT_MAX = 60 * 60 * 1000 /* milliseconds of one wait */ };
+enum { WAIT_MAX = 60 * 60 * 1000 /* milliseconds of one wait */ };
 
 /* The timeout for poll(2) or epoll_wait(2), in milliseconds; -1: for ever. */
-static inline int os_poll_timeout(int64_t until, int64_t now)
+static inline int poll_timeout(int64_t until, int64_t now)
 {
     if (until == INT64_MAX)
         return -1;
-    return until <= now ? 0 : until - now < OS_WAIT_MAX ? (int)(until - now) : OS_WAIT_MAX;
+    return until <= now ? 0 : until - now < WAIT_MAX ? (int)(until - now) : WAIT_MAX;
 }
 
 #endif

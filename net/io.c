@@ -64,9 +64,9 @@ static const char *parse_port(const char *text, uint16_t *port)
     return value < 0 ? "wants a port from 0 to 65535 behind the colon" : NULL;
 }
 
-static const char *parse_path(const char *text, struct io_endpoint *e)
+static const char *parse_path(const char *text, struct endpoint *e)
 {
-    e->kind = IO_UNIX;
+    e->kind = ENDPOINT_UNIX;
     if (*text == '\0')
         return "wants a path behind unix:";
     if (strlen(text) >= sizeof((struct sockaddr_un *)0)->sun_path)
@@ -75,14 +75,14 @@ static const char *parse_path(const char *text, struct io_endpoint *e)
     return NULL;
 }
 
-static const char *parse_fd(const char *text, struct io_endpoint *e)
+static const char *parse_fd(const char *text, struct endpoint *e)
 {
-    e->kind = IO_FD;
+    e->kind = ENDPOINT_FD;
     e->fd = parse_number(text);
     return e->fd < 0 ? "wants the number of an open descriptor behind fd:" : NULL;
 }
 
-static const char *parse_host(const char *text, struct io_endpoint *e)
+static const char *parse_host(const char *text, struct endpoint *e)
 {
     const char *colon = strrchr(text, ':'), *start = text, *end = colon;
     if (colon == NULL)
@@ -102,11 +102,12 @@ static const char *parse_host(const char *text, struct io_endpoint *e)
     e->host[n] = '\0';
     if (*text == '[' && memchr(start, ':', n) == NULL)
         return "wants an IPv6 address between the brackets";
-    e->kind = n == 0 ? IO_LOOPBACK : strcmp(e->host, "*") == 0 ? IO_ANY : IO_HOST;
+    e->kind = n == 0 ? ENDPOINT_LOOPBACK : strcmp(e->host, "*") == 0 ? ENDPOINT_ANY : ENDPOINT_HOST;
     return parse_port(colon + 1, &e->port);
 }
 
-static const char *const schemes[] = {[IO_SMTP] = "smtp://", [IO_SMTPS] = "smtps://", [IO_LMTP] = "lmtp://"};
+static const char *const schemes[] = {
+    [SCHEME_SMTP] = "smtp://", [SCHEME_SMTPS] = "smtps://", [SCHEME_LMTP] = "lmtp://"};
 
 /* Whether text begins with start; *rest is then what follows. */
 static bool begins(const char *text, const char *start, const char **rest)
@@ -117,19 +118,19 @@ static bool begins(const char *text, const char *start, const char **rest)
     return does;
 }
 
-const char *io_parse_endpoint(const char *text, struct io_endpoint *e)
+const char *endpoint_parse(const char *text, struct endpoint *e)
 {
-    *e = (struct io_endpoint){.scheme = IO_SMTP, .fd = -1};
-    for (int i = IO_SMTP; i <= IO_LMTP; i++) {
+    *e = (struct endpoint){.scheme = SCHEME_SMTP, .fd = -1};
+    for (int i = SCHEME_SMTP; i <= SCHEME_LMTP; i++) {
         if (begins(text, schemes[i], &text)) {
-            e->scheme = (enum io_scheme)i;
+            e->scheme = (enum scheme)i;
             break;
         }
     }
     if (strstr(text, "://") != NULL)
         return "knows smtp://, smtps:// and lmtp:// only";
     if (strcmp(text, "-") == 0) {
-        e->kind = IO_STDIO;
+        e->kind = ENDPOINT_STDIO;
         return NULL;
     }
     return begins(text, "unix:", &text) ? parse_path(text, e)
@@ -203,7 +204,7 @@ static size_t resolve(const char *host, struct address *addresses, const char **
         return 0;
     }
     size_t n = 0;
-    for (struct addrinfo *i = found; i != NULL && n < IO_SOCKETS_MAX; i = i->ai_next) {
+    for (struct addrinfo *i = found; i != NULL && n < LISTENER_SOCKETS_MAX; i = i->ai_next) {
         addresses[n] = (struct address){.optional = found->ai_next != NULL && i->ai_family == AF_INET6};
         if (i->ai_addrlen <= sizeof addresses[n].u)
             memcpy(&addresses[n++].u, i->ai_addr, i->ai_addrlen);
@@ -212,20 +213,20 @@ static size_t resolve(const char *host, struct address *addresses, const char **
     return n;
 }
 
-static size_t addresses_of(const struct io_endpoint *e, struct address *addresses, const char **reason)
+static size_t addresses_of(const struct endpoint *e, struct address *addresses, const char **reason)
 {
     switch (e->kind) {
-    case IO_HOST:
+    case ENDPOINT_HOST:
         return resolve(e->host, addresses, reason);
-    case IO_LOOPBACK:
-    case IO_ANY:
-    case IO_UNIX:
-    case IO_FD:
-    case IO_STDIO:
+    case ENDPOINT_LOOPBACK:
+    case ENDPOINT_ANY:
+    case ENDPOINT_UNIX:
+    case ENDPOINT_FD:
+    case ENDPOINT_STDIO:
         break;
     }
-    addresses[0] = ipv4(e->kind == IO_ANY ? INADDR_ANY : INADDR_LOOPBACK);
-    addresses[1] = ipv6(e->kind == IO_ANY ? in6addr_any : in6addr_loopback);
+    addresses[0] = ipv4(e->kind == ENDPOINT_ANY ? INADDR_ANY : INADDR_LOOPBACK);
+    addresses[1] = ipv6(e->kind == ENDPOINT_ANY ? in6addr_any : in6addr_loopback);
     return 2;
 }
 
@@ -274,7 +275,7 @@ static bool is_missing(int error)
     return error == EAFNOSUPPORT || error == EADDRNOTAVAIL || error == EPROTONOSUPPORT;
 }
 
-static int listen_on_all(struct address *addresses, size_t n, uint16_t port, struct io_listener *l)
+static int listen_on_all(struct address *addresses, size_t n, uint16_t port, struct listener *l)
 {
     l->n = 0;
     l->port = port;
@@ -288,7 +289,7 @@ static int listen_on_all(struct address *addresses, size_t n, uint16_t port, str
             l->fds[l->n++] = fd;
         if (fd < 0 || (l->port == 0 && learn_port(fd, &l->port) < 0)) {
             int saved = errno;
-            io_unlisten(l);
+            listener_close(l);
             errno = saved;
             return -1;
         }
@@ -298,9 +299,9 @@ static int listen_on_all(struct address *addresses, size_t n, uint16_t port, str
     return l->n > 0 ? 0 : -1;
 }
 
-static int listen_on_addresses(const struct io_endpoint *e, struct io_listener *l, const char **reason)
+static int listen_on_addresses(const struct endpoint *e, struct listener *l, const char **reason)
 {
-    struct address addresses[IO_SOCKETS_MAX];
+    struct address addresses[LISTENER_SOCKETS_MAX];
     (void)snprintf(l->text, sizeof l->text, "%s", e->host);
     size_t n = addresses_of(e, addresses, reason);
     if (n == 0)
@@ -349,7 +350,7 @@ static int bind_path(int fd, const struct sockaddr_un *name, const char **reason
 }
 
 /* What a client connects to: the absolute path, if that is not too long to be used. */
-static void set_host(struct io_listener *l, const char *path, size_t size)
+static void set_host(struct listener *l, const char *path, size_t size)
 {
     char *whole = *path != '@' ? realpath(path, NULL) : NULL;
     (void)snprintf(l->host, sizeof l->host, "%s", whole != NULL && strlen(whole) < size ? whole : path);
@@ -357,7 +358,7 @@ static void set_host(struct io_listener *l, const char *path, size_t size)
 }
 
 /* The file to be removed at the end. */
-static void set_path(struct io_listener *l, const char *path)
+static void set_path(struct listener *l, const char *path)
 {
     (void)snprintf(l->path, sizeof l->path, "%s", path);
     struct stat st;
@@ -367,7 +368,7 @@ static void set_path(struct io_listener *l, const char *path)
     }
 }
 
-static int bind_and_listen(const struct sockaddr_un *name, struct io_listener *l, const char **reason)
+static int bind_and_listen(const struct sockaddr_un *name, struct listener *l, const char **reason)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     if (fd < 0)
@@ -380,18 +381,18 @@ static int bind_and_listen(const struct sockaddr_un *name, struct io_listener *l
     if (listen(fd, BACKLOG) == 0)
         return 0;
     int saved = errno;
-    io_unlisten(l);
+    listener_close(l);
     errno = saved;
     return -1;
 }
 
 /* Of several that start at once, one looks at what is there and takes its place before the next one looks. */
-static int listen_on_path(const struct io_endpoint *e, struct io_listener *l, const char **reason)
+static int listen_on_path(const struct endpoint *e, struct listener *l, const char **reason)
 {
     struct sockaddr_un name = {.sun_family = AF_UNIX};
     memcpy(name.sun_path, e->host, strlen(e->host) + 1);
     (void)snprintf(l->text, sizeof l->text, "unix:%s", e->host);
-    int lock = os_lock_directory_of(e->host), status = bind_and_listen(&name, l, reason), saved = errno;
+    int lock = socket_lock_directory(e->host), status = bind_and_listen(&name, l, reason), saved = errno;
     if (lock >= 0)
         (void)close(lock);
     errno = saved;
@@ -412,7 +413,7 @@ static int take_descriptor(int fd)
     return good ? taken : -1;
 }
 
-bool io_is_open(int fd) { return fcntl(fd, F_GETFD) >= 0; }
+bool endpoint_is_open(int fd) { return fcntl(fd, F_GETFD) >= 0; }
 
 /* The name of a Unix socket, whose address is length octets; one that is in no file system (Linux) begins with @. */
 static void path_text(const struct sockaddr_un *name, socklen_t length, char *text, size_t size)
@@ -423,7 +424,7 @@ static void path_text(const struct sockaddr_un *name, socklen_t length, char *te
 }
 
 /* A socket that whoever started us has open. */
-static int listen_on_fd(const struct io_endpoint *e, struct io_listener *l, const char **reason)
+static int listen_on_fd(const struct endpoint *e, struct listener *l, const char **reason)
 {
     struct address a;
     socklen_t length = sizeof a.u;
@@ -448,9 +449,9 @@ static int listen_on_fd(const struct io_endpoint *e, struct io_listener *l, cons
     l->borrowed = true;
     l->fds[l->n++] = fd;
     if (a.u.any.sa_family == AF_UNIX) {
-        char path[IO_TEXT_MAX];
+        char path[ENDPOINT_TEXT_MAX];
         path_text(&a.u.path, length, path, sizeof path);
-        (void)snprintf(l->text, sizeof l->text, "unix:%.*s", IO_TEXT_MAX - 8, path);
+        (void)snprintf(l->text, sizeof l->text, "unix:%.*s", ENDPOINT_TEXT_MAX - 8, path);
         set_host(l, path, sizeof a.u.path.sun_path);
         return 0;
     }
@@ -462,7 +463,7 @@ static int listen_on_fd(const struct io_endpoint *e, struct io_listener *l, cons
 }
 
 /* What a client on this machine connects to. */
-static void set_url(struct io_listener *l)
+static void set_url(struct listener *l)
 {
     if (strcmp(l->host, "0.0.0.0") == 0)
         (void)snprintf(l->host, sizeof l->host, "127.0.0.1");
@@ -474,27 +475,27 @@ static void set_url(struct io_listener *l)
         (void)snprintf(l->url, sizeof l->url, strchr(l->host, ':') != NULL ? "%s[%s]:%u" : "%s%s:%u",
                        schemes[l->scheme], l->host, (unsigned)l->port);
     else
-        (void)snprintf(l->url, sizeof l->url, "%sunix:%s", l->scheme == IO_SMTP ? "" : schemes[l->scheme], l->host);
+        (void)snprintf(l->url, sizeof l->url, "%sunix:%s", l->scheme == SCHEME_SMTP ? "" : schemes[l->scheme], l->host);
 }
 
-int io_listen(const struct io_endpoint *e, struct io_listener *l, const char **reason)
+int listener_open(const struct endpoint *e, struct listener *l, const char **reason)
 {
     int status = 0;
-    *l = (struct io_listener){.scheme = e->scheme, .n = 0};
+    *l = (struct listener){.scheme = e->scheme, .n = 0};
     *reason = NULL;
     switch (e->kind) {
-    case IO_LOOPBACK:
-    case IO_ANY:
-    case IO_HOST:
+    case ENDPOINT_LOOPBACK:
+    case ENDPOINT_ANY:
+    case ENDPOINT_HOST:
         status = listen_on_addresses(e, l, reason);
         break;
-    case IO_UNIX:
+    case ENDPOINT_UNIX:
         status = listen_on_path(e, l, reason);
         break;
-    case IO_FD:
+    case ENDPOINT_FD:
         status = listen_on_fd(e, l, reason);
         break;
-    case IO_STDIO:
+    case ENDPOINT_STDIO:
         (void)snprintf(l->text, sizeof l->text, "standard input");
         return 0;
     }
@@ -503,7 +504,7 @@ int io_listen(const struct io_endpoint *e, struct io_listener *l, const char **r
     return status;
 }
 
-int io_count_passed(void)
+int listener_count_passed(void)
 {
     const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
     char own[32];
@@ -517,7 +518,7 @@ int io_count_passed(void)
     return n;
 }
 
-void io_unlisten(struct io_listener *l)
+void listener_close(struct listener *l)
 {
     struct stat st;
     if (l->borrowed && l->n > 0)
@@ -533,24 +534,24 @@ void io_unlisten(struct io_listener *l)
 /* ---- connections ---- */
 
 /* The other end, as far as it has an address of the Internet. */
-static void set_peer(const struct address *a, struct io_peer *peer)
+static void set_peer(const struct address *a, struct peer *peer)
 {
-    *peer = (struct io_peer){"", 0};
+    *peer = (struct peer){"", 0};
     if (a->u.any.sa_family != AF_INET && a->u.any.sa_family != AF_INET6)
         return;
     address_text(a, peer->address, sizeof peer->address);
     peer->port = get_port(a);
 }
 
-int io_accept(int fd, struct io_conn *c, struct io_peer *peer)
+int connection_accept(int fd, struct connection *c, struct peer *peer)
 {
     struct address a;
     socklen_t length = sizeof a.u;
     a.u.any.sa_family = AF_UNSPEC;
-    int accepted = os_accept(fd, &a.u.any, &length);
+    int accepted = socket_accept(fd, &a.u.any, &length);
     if (accepted < 0)
         return -1;
-    *c = (struct io_conn){.in = accepted, .out = accepted};
+    *c = (struct connection){.in = accepted, .out = accepted};
     set_peer(&a, peer);
     return 0;
 }
@@ -561,7 +562,7 @@ static bool is_socket(int fd)
     return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
 }
 
-int io_take_stdio(struct io_conn *c, struct io_peer *peer)
+int connection_take_stdio(struct connection *c, struct peer *peer)
 {
     struct address a;
     socklen_t length = sizeof a.u;
@@ -569,7 +570,7 @@ int io_take_stdio(struct io_conn *c, struct io_peer *peer)
     if (getpeername(STDIN_FILENO, &a.u.any, &length) < 0)
         a.u.any.sa_family = AF_UNSPEC;
     set_peer(&a, peer);
-    *c = (struct io_conn){.borrowed = true, .polled = !is_socket(STDIN_FILENO) || !is_socket(STDOUT_FILENO)};
+    *c = (struct connection){.borrowed = true, .polled = !is_socket(STDIN_FILENO) || !is_socket(STDOUT_FILENO)};
     c->in_flags = fcntl(STDIN_FILENO, F_GETFL);
     c->out_flags = fcntl(STDOUT_FILENO, F_GETFL); /* both may be of one description, which changes with the first */
     if (c->in_flags < 0 || c->out_flags < 0)
@@ -580,10 +581,10 @@ int io_take_stdio(struct io_conn *c, struct io_peer *peer)
     c->out = take_descriptor(STDOUT_FILENO);
     if (c->out < 0)
         return close_failed(c->in);
-    return c->polled ? 0 : io_unblock(c);
+    return c->polled ? 0 : connection_unblock(c);
 }
 
-int io_unblock(struct io_conn *c)
+int connection_unblock(struct connection *c)
 {
     if (!c->borrowed)
         return 0;
@@ -603,7 +604,7 @@ static bool is_ready(int fd, short events)
     return false;
 }
 
-static ssize_t read_borrowed(const struct io_conn *c, void *octets, size_t n)
+static ssize_t read_borrowed(const struct connection *c, void *octets, size_t n)
 {
     ssize_t got;
     if (c->polled && !is_ready(c->in, POLLIN))
@@ -614,7 +615,7 @@ static ssize_t read_borrowed(const struct io_conn *c, void *octets, size_t n)
     return got;
 }
 
-static ssize_t write_borrowed(const struct io_conn *c, const void *octets, size_t n)
+static ssize_t write_borrowed(const struct connection *c, const void *octets, size_t n)
 {
     ssize_t put;
     if (c->polled && !is_ready(c->out, POLLOUT))
@@ -627,22 +628,22 @@ static ssize_t write_borrowed(const struct io_conn *c, const void *octets, size_
     return put;
 }
 
-ssize_t io_read_other(struct io_conn *c, void *octets, size_t n)
+ssize_t connection_read_other(struct connection *c, void *octets, size_t n)
 {
     return c->transport != NULL ? c->transport->read(c, octets, n) : read_borrowed(c, octets, n);
 }
 
-ssize_t io_write_other(struct io_conn *c, const void *octets, size_t n)
+ssize_t connection_write_other(struct connection *c, const void *octets, size_t n)
 {
     return c->transport != NULL ? c->transport->write(c, octets, n) : write_borrowed(c, octets, n);
 }
 
-ssize_t io_discard(struct io_conn *c, void *room, size_t n)
+ssize_t connection_discard(struct connection *c, void *room, size_t n)
 {
-    return c->borrowed ? read_borrowed(c, room, n) : os_discard(c->in, room, n);
+    return c->borrowed ? read_borrowed(c, room, n) : socket_discard(c->in, room, n);
 }
 
-bool io_has_octets(const struct io_conn *c)
+bool connection_has_octets(const struct connection *c)
 {
     char octet;
     ssize_t got = recv(c->in, &octet, 1, MSG_PEEK);
@@ -650,7 +651,7 @@ bool io_has_octets(const struct io_conn *c)
 }
 
 /* Only closing it tells the reader of a pipe. */
-void io_end(struct io_conn *c)
+void connection_end(struct connection *c)
 {
     if (c->transport != NULL)
         c->transport->end(c);
@@ -661,7 +662,7 @@ void io_end(struct io_conn *c)
     c->out = -1;
 }
 
-void io_close(struct io_conn *c)
+void connection_close(struct connection *c)
 {
     if (c->transport != NULL)
         c->transport->close(c);
@@ -676,7 +677,7 @@ void io_close(struct io_conn *c)
         (void)close(c->out);
 }
 
-void io_reset(struct io_conn *c)
+void connection_reset(struct connection *c)
 {
     struct linger at_once = {.l_onoff = 1, .l_linger = 0};
     (void)setsockopt(c->in, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once); /* fails on what is no socket */

@@ -14,22 +14,22 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-const char os_kind[] = "epoll";
+const char poll_kind[] = "epoll";
 
-int os_poll_open(struct os_poll *p)
+int poll_open(struct poll *p)
 {
-    *p = (struct os_poll){.fd = epoll_create1(EPOLL_CLOEXEC)};
+    *p = (struct poll){.fd = epoll_create1(EPOLL_CLOEXEC)};
     return p->fd < 0 ? -1 : 0;
 }
 
-void os_poll_close(struct os_poll *p)
+void poll_close(struct poll *p)
 {
     if (p->fd >= 0)
         (void)close(p->fd);
     p->fd = -1;
 }
 
-int os_poll_add(struct os_poll *p, int fd, void *tag)
+int poll_add(struct poll *p, int fd, void *tag)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = tag};
     int status = epoll_ctl(p->fd, EPOLL_CTL_ADD, fd, &event);
@@ -40,7 +40,7 @@ int os_poll_add(struct os_poll *p, int fd, void *tag)
     return 0;
 }
 
-int os_poll_set(struct os_poll *p, int fd, void *tag, bool read, bool write)
+int poll_set(struct poll *p, int fd, void *tag, bool read, bool write)
 {
     struct epoll_event event = {.data.ptr = tag};
     event.events = (read ? (uint32_t)EPOLLIN : 0) | (write ? (uint32_t)EPOLLOUT : 0);
@@ -52,39 +52,42 @@ int os_poll_set(struct os_poll *p, int fd, void *tag, bool read, bool write)
     return 0;
 }
 
-void os_poll_remove(struct os_poll *p, int fd, void *tag)
+void poll_remove(struct poll *p, int fd, void *tag)
 {
     struct epoll_event none = {.events = 0};
     if (epoll_ctl(p->fd, EPOLL_CTL_DEL, fd, &none) < 0 && p->always == tag)
         p->always = NULL;
 }
 
-void os_poll_closing(struct os_poll *p, int fd) { (void)p, (void)fd; /* closing it does that */ }
+void poll_closing(struct poll *p, int fd) { (void)p, (void)fd; /* closing it does that */ }
 
-int os_poll_wait(struct os_poll *p, void *ready[OS_READY_MAX], int64_t until, int64_t now)
+int poll_wait(struct poll *p, void *ready[READY_MAX], int64_t until, int64_t now)
 {
-    struct epoll_event events[OS_READY_MAX];
+    struct epoll_event events[READY_MAX];
     int found = 0;
     if (p->always != NULL && p->always_read) {
         ready[found++] = p->always;
         until = now;
     }
-    int n = epoll_wait(p->fd, events, OS_READY_MAX - found, os_poll_timeout(until, now));
+    int n = epoll_wait(p->fd, events, READY_MAX - found, poll_timeout(until, now));
     if (n < 0 && errno == EINTR)
-        n = epoll_wait(p->fd, events, OS_READY_MAX - found, 0);
+        n = epoll_wait(p->fd, events, READY_MAX - found, 0);
     for (int i = 0; i < n; i++)
         ready[found++] = events[i].data.ptr;
     return n < 0 ? -1 : found;
 }
 
-int os_accept(int fd, struct sockaddr *address, socklen_t *length)
+int socket_accept(int fd, struct sockaddr *address, socklen_t *length)
 {
     return accept4(fd, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
-ssize_t os_discard(int fd, void *room, size_t n) { return recv(fd, room, n, MSG_TRUNC); /* of TCP nothing is copied */ }
+ssize_t socket_discard(int fd, void *room, size_t n)
+{
+    return recv(fd, room, n, MSG_TRUNC); /* of TCP nothing is copied */
+}
 
-int os_lock_directory_of(const char *path)
+int socket_lock_directory(const char *path)
 {
     char *copy = strdup(path);
     int fd = copy != NULL ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;

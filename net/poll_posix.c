@@ -9,22 +9,22 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-const char os_kind[] = "poll";
+const char poll_kind[] = "poll";
 
-int os_poll_open(struct os_poll *p)
+int poll_open(struct poll *p)
 {
-    *p = (struct os_poll){.fd = -1};
+    *p = (struct poll){.fd = -1};
     return 0;
 }
 
-void os_poll_close(struct os_poll *p)
+void poll_close(struct poll *p)
 {
     free(p->fds);
     free(p->tags);
-    *p = (struct os_poll){.fd = -1};
+    *p = (struct poll){.fd = -1};
 }
 
-static int grow(struct os_poll *p)
+static int grow(struct poll *p)
 {
     size_t size = p->size > 0 ? p->size * 2 : 64;
     struct pollfd *fds = realloc(p->fds, size * sizeof *fds);
@@ -39,7 +39,7 @@ static int grow(struct os_poll *p)
     return 0;
 }
 
-int os_poll_add(struct os_poll *p, int fd, void *tag)
+int poll_add(struct poll *p, int fd, void *tag)
 {
     if (p->n == p->size && grow(p) < 0)
         return -1;
@@ -49,7 +49,7 @@ int os_poll_add(struct os_poll *p, int fd, void *tag)
     return 0;
 }
 
-static size_t find(const struct os_poll *p, int fd)
+static size_t find(const struct poll *p, int fd)
 {
     size_t i = 0;
     while (i < p->n && p->fds[i].fd != fd)
@@ -57,7 +57,7 @@ static size_t find(const struct os_poll *p, int fd)
     return i;
 }
 
-int os_poll_set(struct os_poll *p, int fd, void *tag, bool read, bool write)
+int poll_set(struct poll *p, int fd, void *tag, bool read, bool write)
 {
     size_t i = find(p, fd);
     if (i == p->n) {
@@ -69,7 +69,7 @@ int os_poll_set(struct os_poll *p, int fd, void *tag, bool read, bool write)
     return 0;
 }
 
-void os_poll_remove(struct os_poll *p, int fd, void *tag)
+void poll_remove(struct poll *p, int fd, void *tag)
 {
     (void)tag;
     size_t i = find(p, fd);
@@ -80,17 +80,17 @@ void os_poll_remove(struct os_poll *p, int fd, void *tag)
     }
 }
 
-void os_poll_closing(struct os_poll *p, int fd) { os_poll_remove(p, fd, NULL); }
+void poll_closing(struct poll *p, int fd) { poll_remove(p, fd, NULL); }
 
-int os_poll_wait(struct os_poll *p, void *ready[OS_READY_MAX], int64_t until, int64_t now)
+int poll_wait(struct poll *p, void *ready[READY_MAX], int64_t until, int64_t now)
 {
-    int n = poll(p->fds, (nfds_t)p->n, os_poll_timeout(until, now));
+    int n = poll(p->fds, (nfds_t)p->n, poll_timeout(until, now));
     if (n < 0 && errno == EINTR)
         n = poll(p->fds, (nfds_t)p->n, 0);
     if (n < 0)
         return -1;
     size_t found = 0, start = p->turn++; /* so that the first ones do not starve the last */
-    for (size_t k = 0; k < p->n && found < (size_t)n && found < OS_READY_MAX; k++) {
+    for (size_t k = 0; k < p->n && found < (size_t)n && found < READY_MAX; k++) {
         size_t i = (start + k) % p->n;
         if (p->fds[i].revents != 0)
             ready[found++] = p->tags[i];
@@ -98,7 +98,7 @@ int os_poll_wait(struct os_poll *p, void *ready[OS_READY_MAX], int64_t until, in
     return (int)found;
 }
 
-int os_accept(int fd, struct sockaddr *address, socklen_t *length)
+int socket_accept(int fd, struct sockaddr *address, socklen_t *length)
 {
     int accepted = accept(fd, address, length);
     if (accepted < 0)
@@ -113,9 +113,9 @@ int os_accept(int fd, struct sockaddr *address, socklen_t *length)
     return accepted;
 }
 
-ssize_t os_discard(int fd, void *room, size_t n) { return recv(fd, room, n, 0); }
+ssize_t socket_discard(int fd, void *room, size_t n) { return recv(fd, room, n, 0); }
 
-int os_lock_directory_of(const char *path)
+int socket_lock_directory(const char *path)
 {
     (void)path;
     return -1; /* POSIX locks no directory: of several that start within an instant, more than one may win */

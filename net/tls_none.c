@@ -25,7 +25,7 @@ const char *tls_ca(const struct tls *t, size_t *n)
     return NULL;
 }
 
-int tls_start(struct tls *t, struct io_conn *c)
+int tls_start(struct tls *t, struct connection *c)
 {
     (void)t, (void)c;
     errno = ENOTSUP;

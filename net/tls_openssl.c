@@ -518,7 +518,7 @@ const char *tls_ca(const struct tls *t, size_t *n)
  * Why an operation did not succeed: EAGAIN if it has to be waited for, 0 if the
  * client has ended, else an error, after which no operation will.
  */
-static int explain(struct io_conn *c, int status)
+static int explain(struct connection *c, int status)
 {
     struct session *s = c->state;
     int error = errno, kind = s->f->SSL_get_error(s->ssl, status);
@@ -565,7 +565,7 @@ static void tell(const struct session *s, int error, char *why, size_t size)
         (void)snprintf(why, size, "%s", reason(s->f));
 }
 
-static int handshake(struct io_conn *c, char *why, size_t size)
+static int handshake(struct connection *c, char *why, size_t size)
 {
     struct session *s = c->state;
     forget_errors(s);
@@ -582,7 +582,7 @@ static int handshake(struct io_conn *c, char *why, size_t size)
     return -1;
 }
 
-static ssize_t read_octets(struct io_conn *c, void *octets, size_t n)
+static ssize_t read_octets(struct connection *c, void *octets, size_t n)
 {
     struct session *s = c->state;
     size_t got = 0;
@@ -612,7 +612,7 @@ static ssize_t read_octets(struct io_conn *c, void *octets, size_t n)
  * that could be written in part it keeps, and wants to be given again: whoever
  * gave n octets in vain must not give fewer, or others, the next time.
  */
-static ssize_t write_octets(struct io_conn *c, const void *octets, size_t n)
+static ssize_t write_octets(struct connection *c, const void *octets, size_t n)
 {
     struct session *s = c->state;
     size_t put = 0;
@@ -637,7 +637,7 @@ static ssize_t write_octets(struct io_conn *c, const void *octets, size_t n)
     return -1;
 }
 
-static void end(struct io_conn *c)
+static void end(struct connection *c)
 {
     struct session *s = c->state;
     if (s->broken || s->f->SSL_is_init_finished(s->ssl) != 1)
@@ -646,7 +646,7 @@ static void end(struct io_conn *c)
     (void)s->f->SSL_shutdown(s->ssl);
 }
 
-static void close_session(struct io_conn *c)
+static void close_session(struct connection *c)
 {
     struct session *s = c->state;
     s->f->SSL_free(s->ssl);
@@ -654,20 +654,20 @@ static void close_session(struct io_conn *c)
     c->state = NULL;
 }
 
-static const char *version(const struct io_conn *c)
+static const char *version(const struct connection *c)
 {
     const struct session *s = c->state;
     return s->f->SSL_get_version(s->ssl);
 }
 
-int tls_start(struct tls *t, struct io_conn *c)
+int tls_start(struct tls *t, struct connection *c)
 {
-    static const struct io_transport transport = {.handshake = handshake,
-                                                  .read = read_octets,
-                                                  .write = write_octets,
-                                                  .end = end,
-                                                  .close = close_session,
-                                                  .version = version};
+    static const struct transport transport = {.handshake = handshake,
+                                               .read = read_octets,
+                                               .write = write_octets,
+                                               .end = end,
+                                               .close = close_session,
+                                               .version = version};
     const struct functions *f = &t->f;
     struct session *s = calloc(1, sizeof *s);
     SSL *ssl = s != NULL ? f->SSL_new(t->context) : NULL;

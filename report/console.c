@@ -17,7 +17,7 @@
 
 #include "base/base.h"
 
-void show_open(struct show *s, bool quiet, bool dialogue)
+void console_open(struct console *s, bool quiet, bool dialogue)
 {
     memset(s, 0, sizeof *s);
     s->quiet = quiet;
@@ -31,7 +31,7 @@ enum { PATIENCE = 500 /* milliseconds */ };
 
 /* A signal (the time limit brings one) ends a wait for a reader; then he has a moment, or what he does not take is
    left out. */
-static void print(struct show *s, const char *text, size_t n)
+static void print(struct console *s, const char *text, size_t n)
 {
     struct pollfd fd = {.fd = STDERR_FILENO, .events = POLLOUT};
     while (n > 0) {
@@ -75,7 +75,7 @@ static size_t escape_one(char *out, const char *p, size_t n, bool visible)
     return n * 4;
 }
 
-size_t show_escape(char *out, size_t size, struct span text)
+size_t console_escape(char *out, size_t size, struct span text)
 {
     static const char more[] = "...";
     size_t n = 0, safe = 0; /* safe: where "..." still fits */
@@ -100,7 +100,7 @@ size_t show_escape(char *out, size_t size, struct span text)
 
 /* ---- lines ---- */
 
-void show_status(struct show *s, const char *text)
+void console_status(struct console *s, const char *text)
 {
     if (!s->terminal || s->quiet || (*text == '\0' && !s->status))
         return;
@@ -111,9 +111,9 @@ void show_status(struct show *s, const char *text)
     s->status = *text != '\0';
 }
 
-void show_line(struct show *s, const char *format, ...)
+void console_line(struct console *s, const char *format, ...)
 {
-    char line[SHOW_LINE_MAX];
+    char line[CONSOLE_LINE_MAX];
     int n = snprintf(line, sizeof line, "fakesmtp: ");
     va_list arguments;
     va_start(arguments, format);
@@ -123,50 +123,50 @@ void show_line(struct show *s, const char *format, ...)
         return;
     size_t length = strlen(line);
     line[length++] = '\n';
-    show_status(s, "");
+    console_status(s, "");
     print(s, line, length);
 }
 
-size_t show_format(char *out, size_t size, uint64_t session, char who, struct span text, bool colour)
+size_t console_format(char *out, size_t size, uint64_t session, char who, struct span text, bool colour)
 {
-    char shown[SHOW_LINE_MAX - 64];
+    char shown[CONSOLE_LINE_MAX - 64];
     const char *start = !colour ? "" : who == 'C' ? "\x1b[36m" : who == 'S' ? "\x1b[32m" : "\x1b[33m";
-    (void)show_escape(shown, sizeof shown, text);
+    (void)console_escape(shown, sizeof shown, text);
     int n = snprintf(out, size, "%ju %s%c:%s %s\n", (uintmax_t)session, start, who, colour ? "\x1b[0m" : "", shown);
     return n < 0 ? 0 : (size_t)n < size ? (size_t)n : size - 1;
 }
 
-static void print_dialogue(struct show *s, uint64_t session, char who, struct span text)
+static void print_dialogue(struct console *s, uint64_t session, char who, struct span text)
 {
-    char line[SHOW_LINE_MAX];
-    size_t n = show_format(line, sizeof line, session, who, text, s->colour);
-    show_status(s, "");
+    char line[CONSOLE_LINE_MAX];
+    size_t n = console_format(line, sizeof line, session, who, text, s->colour);
+    console_status(s, "");
     print(s, line, n);
 }
 
-void show_dialogue(struct show *s, uint64_t session, char who, struct span text)
+void console_dialogue(struct console *s, uint64_t session, char who, struct span text)
 {
     if (s->dialogue) {
         print_dialogue(s, session, who, text);
         return;
     }
-    struct show_line *l = &s->tail[s->lines++ % SHOW_TAIL_LINES];
+    struct console_kept *l = &s->tail[s->lines++ % CONSOLE_TAIL_LINES];
     l->session = session;
     l->who = who;
-    l->n = (unsigned char)(text.n < SHOW_TAIL_MAX ? text.n : SHOW_TAIL_MAX);
+    l->n = (unsigned char)(text.n < CONSOLE_TAIL_MAX ? text.n : CONSOLE_TAIL_MAX);
     memcpy(l->text, text.p, l->n);
-    if (text.n > SHOW_TAIL_MAX)
-        memcpy(l->text + SHOW_TAIL_MAX - 3, "...", 3);
+    if (text.n > CONSOLE_TAIL_MAX)
+        memcpy(l->text + CONSOLE_TAIL_MAX - 3, "...", 3);
 }
 
-void show_tail(struct show *s)
+void console_tail(struct console *s)
 {
     if (s->quiet || s->lines == 0)
         return;
-    uint64_t first = s->lines > SHOW_TAIL_LINES ? s->lines - SHOW_TAIL_LINES : 0;
-    show_line(s, "the %s of the dialogue:", first > 0 ? "end" : "whole");
+    uint64_t first = s->lines > CONSOLE_TAIL_LINES ? s->lines - CONSOLE_TAIL_LINES : 0;
+    console_line(s, "the %s of the dialogue:", first > 0 ? "end" : "whole");
     for (uint64_t i = first; i < s->lines; i++) {
-        const struct show_line *l = &s->tail[i % SHOW_TAIL_LINES];
+        const struct console_kept *l = &s->tail[i % CONSOLE_TAIL_LINES];
         print_dialogue(s, l->session, l->who, (struct span){l->text, l->n});
     }
 }

@@ -12,26 +12,26 @@
 
 enum { LINE_MAX_OCTETS = 200, AUTH_SHOWN = 40 /* octets of a command whose rest is secret */ };
 
-static void write_transcript(struct trace *t, uint64_t session, char who, struct span text)
+static void write_transcript(struct dialogue *t, uint64_t session, char who, struct span text)
 {
-    char line[SHOW_LINE_MAX];
+    char line[CONSOLE_LINE_MAX];
     if (t->transcript == NULL)
         return;
-    size_t n = show_format(line, sizeof line, session, who, text, false);
+    size_t n = console_format(line, sizeof line, session, who, text, false);
     bool good = fwrite(line, 1, n, t->transcript) == n && fflush(t->transcript) == 0;
     if (!good && t->error == 0)
         t->error = errno;
 }
 
-static void both(struct trace *t, uint64_t session, char who, struct span text)
+static void both(struct dialogue *t, uint64_t session, char who, struct span text)
 {
-    show_dialogue(t->show, session, who, text);
+    console_dialogue(t->console, session, who, text);
     write_transcript(t, session, who, text);
 }
 
 /* A line of ours about the client, with a number in it; the transcript has the other one.  No printf(): it is there for
    each message, and mostly nobody reads it. */
-static void note(struct trace *t, uint64_t session, const char *before, uint64_t n, const char *behind,
+static void note(struct dialogue *t, uint64_t session, const char *before, uint64_t n, const char *behind,
                  const char *transcript)
 {
     char line[LINE_MAX_OCTETS];
@@ -42,12 +42,12 @@ static void note(struct trace *t, uint64_t session, const char *before, uint64_t
         memcpy(line + length, pieces[i].p, pieces[i].n);
         length += pieces[i].n;
     }
-    show_dialogue(t->show, session, 'C', (struct span){line, length});
+    console_dialogue(t->console, session, 'C', (struct span){line, length});
     write_transcript(t, session, 'C', span_of(transcript));
 }
 
 /* What is secret is shown as its length. */
-static void trace_auth(struct trace *t, uint64_t session, const struct smtp_event *e)
+static void trace_auth(struct dialogue *t, uint64_t session, const struct smtp_event *e)
 {
     char text[LINE_MAX_OCTETS];
     int shown = e->line.n < AUTH_SHOWN ? (int)e->line.n : AUTH_SHOWN;
@@ -75,10 +75,10 @@ static size_t leave_out(char *out, size_t size, struct span line, const char *wo
     return n;
 }
 
-static void trace_command(struct trace *t, uint64_t session, const struct smtp_event *e)
+static void trace_command(struct dialogue *t, uint64_t session, const struct smtp_event *e)
 {
-    char text[SHOW_LINE_MAX];
-    show_dialogue(t->show, session, 'C', e->line);
+    char text[CONSOLE_LINE_MAX];
+    console_dialogue(t->console, session, 'C', e->line);
     if (t->transcript == NULL)
         return;
     bool sized = e->type == SMTP_MAIL || e->type == SMTP_BDAT;
@@ -86,7 +86,7 @@ static void trace_command(struct trace *t, uint64_t session, const struct smtp_e
     write_transcript(t, session, 'C', sized ? (struct span){text, n} : e->line);
 }
 
-void trace_client(struct trace *t, uint64_t session, const struct smtp_event *e)
+void dialogue_client(struct dialogue *t, uint64_t session, const struct smtp_event *e)
 {
     if (t->unseen)
         return;
@@ -113,19 +113,19 @@ static size_t line_length(struct span t)
     return cr != NULL ? (size_t)(cr - t.p) : t.n;
 }
 
-void trace_reply(struct trace *t, uint64_t session, struct span reply, bool masked)
+void dialogue_reply(struct dialogue *t, uint64_t session, struct span reply, bool masked)
 {
     if (t->unseen)
         return;
     while (reply.n > 0) {
         size_t n = line_length(reply);
-        show_dialogue(t->show, session, 'S', (struct span){reply.p, n});
+        console_dialogue(t->console, session, 'S', (struct span){reply.p, n});
         write_transcript(t, session, 'S', masked ? span_of("334 (challenge)") : (struct span){reply.p, n});
         span_skip(&reply, n + 2 <= reply.n ? n + 2 : reply.n);
     }
 }
 
-void trace_rule(struct trace *t, uint64_t session, int64_t delay, const char *action)
+void dialogue_rule(struct dialogue *t, uint64_t session, int64_t delay, const char *action)
 {
     char text[LINE_MAX_OCTETS];
     if (delay > 0) {
@@ -136,15 +136,15 @@ void trace_rule(struct trace *t, uint64_t session, int64_t delay, const char *ac
         both(t, session, 'S', span_of(action));
 }
 
-void trace_problem(struct trace *t, uint64_t session, enum problem problem)
+void dialogue_problem(struct dialogue *t, uint64_t session, enum problem problem)
 {
     char text[PROBLEM_TEXT_MAX];
-    if (!t->show->dialogue)
+    if (!t->console->dialogue)
         return;
-    show_dialogue(t->show, session, '!', (struct span){text, problem_text(problem, text)});
+    console_dialogue(t->console, session, '!', (struct span){text, problem_text(problem, text)});
 }
 
-void trace_tls(struct trace *t, uint64_t session, bool good, const char *what)
+void dialogue_tls(struct dialogue *t, uint64_t session, bool good, const char *what)
 {
     char text[LINE_MAX_OCTETS];
     (void)snprintf(text, sizeof text, good ? "(%s)" : "(no TLS: %s)", what);

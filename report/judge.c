@@ -30,10 +30,10 @@ static const char *failures_text(const struct server *v, char text[512])
     text[0] = '\0';
     if (v->failed > 0 && v->error == ENOMEM)
         (void)snprintf(text, 512, "%ju message%s could not be taken%s for lack of memory", (uintmax_t)v->failed,
-                       show_plural(v->failed), v->failed > 1 ? ", the first one" : "");
+                       console_plural(v->failed), v->failed > 1 ? ", the first one" : "");
     else if (v->failed > 0)
         (void)snprintf(text, 512, "%ju message%s could not be written%s to %s: %s", (uintmax_t)v->failed,
-                       show_plural(v->failed), v->failed > 1 ? ", the first one" : "", v->culprit,
+                       console_plural(v->failed), v->failed > 1 ? ", the first one" : "", v->culprit,
                        v->error == ETIMEDOUT ? "its reader takes nothing"
                        : v->error == ENOLCK  ? "another process has it locked"
                                              : strerror(v->error));
@@ -64,7 +64,7 @@ static void cause_text(const struct judge *j, char *text, size_t size)
         break;
     case CONNECTIONS:
         (void)snprintf(text, size, " in %ju connection%s", (uintmax_t)j->options->connections,
-                       show_plural(j->options->connections));
+                       console_plural(j->options->connections));
         break;
     case NOTHING:
     case ENOUGH:
@@ -80,10 +80,10 @@ static void expected_text(const struct options *o, char *text, size_t size)
     if (o->max == 0)
         (void)snprintf(text, size, "no message%s", o->n_matches > 0 ? " that matches" : "");
     else if (o->max == UINT64_MAX)
-        (void)snprintf(text, size, "at least %ju message%s%s", min, show_plural(o->min),
+        (void)snprintf(text, size, "at least %ju message%s%s", min, console_plural(o->min),
                        o->n_matches > 0 && min == 1 ? " that matches" : like);
     else if (o->min == o->max)
-        (void)snprintf(text, size, "%ju message%s%s", min, show_plural(o->min), like);
+        (void)snprintf(text, size, "%ju message%s%s", min, console_plural(o->min), like);
     else
         (void)snprintf(text, size, "%ju to %ju messages%s", min, max, like);
 }
@@ -134,26 +134,26 @@ static void counts_text(const struct judge *j, const char *cause, char *text, si
                    j->server->counted > j->options->max ? "" : cause, more);
 }
 
-static int judge_counts(const struct judge *j, struct show *show)
+static int judge_counts(const struct judge *j, struct console *console)
 {
     const struct server *v = j->server;
     const struct options *o = j->options;
     char cause[96], text[512];
     cause_text(j, cause, sizeof cause);
     if (o->connections > 0 && v->spoken != o->connections) {
-        show_line(show, "expected %ju connection%s, got %ju%s", (uintmax_t)o->connections, show_plural(o->connections),
-                  (uintmax_t)v->spoken, v->spoken > o->connections ? "" : cause);
+        console_line(console, "expected %ju connection%s, got %ju%s", (uintmax_t)o->connections,
+                     console_plural(o->connections), (uintmax_t)v->spoken, v->spoken > o->connections ? "" : cause);
         return NOT_AS_EXPECTED;
     }
     if (counts_hold(j))
         return AS_EXPECTED;
     counts_text(j, cause, text, sizeof text);
-    show_line(show, "%s", text);
+    console_line(console, "%s", text);
     return NOT_AS_EXPECTED;
 }
 
 /* What of the command's end makes the status, if anything does. */
-static int judge_command(const struct judge *j, struct show *show)
+static int judge_command(const struct judge *j, struct console *console)
 {
     char time[32], failures[512], counts[512] = "", why[64];
     int number = WTERMSIG(j->wrap->status), status = wrap_exit_status(j->wrap);
@@ -168,8 +168,8 @@ static int judge_command(const struct judge *j, struct show *show)
     if (!counts_hold(j))
         counts_text(j, "", counts, sizeof counts);
     if (status != 0)
-        show_line(show, "%s: %s%s%s%s%s", j->options->command[0], why, *failures != '\0' ? "; " : "", failures,
-                  *counts != '\0' ? "; " : "", counts);
+        console_line(console, "%s: %s%s%s%s%s", j->options->command[0], why, *failures != '\0' ? "; " : "", failures,
+                     *counts != '\0' ? "; " : "", counts);
     return status;
 }
 
@@ -180,40 +180,41 @@ static bool departs(const struct server *v, int problem)
     return v->tally[problem].n > 0 && !problem_about((enum problem)problem)->noted_only;
 }
 
-static int judge_protocol(const struct judge *j, struct show *show)
+static int judge_protocol(const struct judge *j, struct console *console)
 {
     int ways = 0;
     for (int i = 0; i < PROBLEMS; i++)
         ways += departs(j->server, i);
     if (ways == 0)
         return AS_EXPECTED;
-    show_line(show, "clients departed from the protocol in %d way%s (--strict)", ways, show_plural((uint64_t)ways));
+    console_line(console, "clients departed from the protocol in %d way%s (--strict)", ways,
+                 console_plural((uint64_t)ways));
     return NOT_AS_EXPECTED;
 }
 
-static int judge_rules(const struct judge *j, struct show *show)
+static int judge_rules(const struct judge *j, struct console *console)
 {
     size_t n = 0;
     for (size_t i = 0; i < j->options->n_rules; i++)
         n += j->options->rules[i].fired == 0;
     if (n == 0)
         return AS_EXPECTED;
-    show_line(show, "%zu rule%s of --on never fired (--strict)", n, show_plural(n));
+    console_line(console, "%zu rule%s of --on never fired (--strict)", n, console_plural(n));
     return NOT_AS_EXPECTED;
 }
 
 /* ---- what there is to say beside the verdict ---- */
 
-static void list_messages(const struct judge *j, struct show *show)
+static void list_messages(const struct judge *j, struct console *console)
 {
     const struct listing *l = &j->server->came;
     for (size_t i = 0; i < l->n; i++)
-        show_line(show, "message %zu: %s", i + 1, l->lines[i]);
+        console_line(console, "message %zu: %s", i + 1, l->lines[i]);
     if (l->more > 0)
-        show_line(show, "and %ju more message%s", (uintmax_t)l->more, show_plural(l->more));
+        console_line(console, "and %ju more message%s", (uintmax_t)l->more, console_plural(l->more));
 }
 
-static void list_problems(const struct judge *j, struct show *show)
+static void list_problems(const struct judge *j, struct console *console)
 {
     for (int i = 0; i < PROBLEMS; i++) {
         const struct server_tally *t = &j->server->tally[i];
@@ -222,52 +223,53 @@ static void list_problems(const struct judge *j, struct show *show)
             continue;
         (void)problem_text((enum problem)i, text);
         if (t->n == 1)
-            show_line(show, "%s, in connection %ju", text, (uintmax_t)t->session);
+            console_line(console, "%s, in connection %ju", text, (uintmax_t)t->session);
         else
-            show_line(show, "%s, %ju times, first in connection %ju", text, (uintmax_t)t->n, (uintmax_t)t->session);
+            console_line(console, "%s, %ju times, first in connection %ju", text, (uintmax_t)t->n,
+                         (uintmax_t)t->session);
     }
 }
 
-static void list_rules(const struct judge *j, struct show *show)
+static void list_rules(const struct judge *j, struct console *console)
 {
     const struct options *o = j->options;
     for (size_t i = 0; i < o->n_rules; i++) {
         if (o->rules[i].fired == 0)
-            show_line(show, "--on '%s' never fired", o->rules[i].text);
+            console_line(console, "--on '%s' never fired", o->rules[i].text);
     }
 }
 
 /* ---- the verdict ---- */
 
 /* Exactly one line says why a status is not 0. */
-static int verdict(const struct judge *j, struct show *show)
+static int verdict(const struct judge *j, struct console *console)
 {
     char failures[512];
-    int status = j->wrap != NULL ? judge_command(j, show) : AS_EXPECTED;
+    int status = j->wrap != NULL ? judge_command(j, console) : AS_EXPECTED;
     if (status != AS_EXPECTED)
         return status;
     if (*failures_text(j->server, failures) != '\0') {
-        show_line(show, "%s", failures);
+        console_line(console, "%s", failures);
         return NOT_WRITTEN;
     }
-    status = judge_counts(j, show);
+    status = judge_counts(j, console);
     if (status == AS_EXPECTED && j->options->strict)
-        status = judge_protocol(j, show);
+        status = judge_protocol(j, console);
     if (status == AS_EXPECTED && j->options->strict)
-        status = judge_rules(j, show);
+        status = judge_rules(j, console);
     if (status == AS_EXPECTED && j->interrupted)
-        show_line(show, "interrupted");
+        console_line(console, "interrupted");
     return status;
 }
 
-int judge(const struct judge *j, struct show *show)
+int judge(const struct judge *j, struct console *console)
 {
-    int status = verdict(j, show);
+    int status = verdict(j, console);
     if (!counts_hold(j))
-        list_messages(j, show);
+        list_messages(j, console);
     if (j->options->strict)
-        list_problems(j, show);
+        list_problems(j, console);
     if (j->options->strict || !j->options->quiet)
-        list_rules(j, show);
+        list_rules(j, console);
     return status;
 }

@@ -26,6 +26,6 @@ struct judge {
 
 /* Says on one line why the run was not as expected, if it was not, and on further lines what came, what clients got
    wrong, and what rules never fired; returns the status. */
-int judge(const struct judge *j, struct show *show);
+int judge(const struct judge *j, struct console *console);
 
 #endif

@@ -24,7 +24,7 @@ static void add_subject(struct text *line, struct span head)
         return;
     }
     mime_text(&mime, field.value, message_into(&subject));
-    (void)show_escape(shown, sizeof shown, text_span(&subject));
+    (void)console_escape(shown, sizeof shown, text_span(&subject));
     text_add_string(line, ", subject \"");
     text_add_string(line, shown);
     text_add_string(line, "\"");
@@ -35,7 +35,7 @@ static void add_subject(struct text *line, struct span head)
 static void add_address(struct text *line, struct span address)
 {
     char shown[LISTING_TEXT_MAX];
-    (void)show_escape(shown, sizeof shown, address);
+    (void)console_escape(shown, sizeof shown, address);
     text_add_string(line, "<");
     text_add_string(line, shown);
     text_add_string(line, ">");
@@ -58,7 +58,7 @@ static void add_envelope(struct text *line, const struct mail *mail)
 static void add_failed(struct text *line, const struct mail *mail)
 {
     char shown[LISTING_TEXT_MAX];
-    (void)show_escape(shown, sizeof shown, mail->had);
+    (void)console_escape(shown, sizeof shown, mail->had);
     text_add_string(line, ": fails --match '");
     text_add_string(line, mail->failed);
     text_add_string(line, "', as it has ");

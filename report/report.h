@@ -13,7 +13,7 @@
 #include "mail/mail.h"
 #include "smtp.h"
 
-/* ---- show ---- */
+/* ---- console ---- */
 
 /*
  * everything that is said to people, on standard error: messages, the
@@ -21,12 +21,12 @@
  */
 
 enum {
-    SHOW_TAIL_LINES = 24, /* of the dialogue, kept for a run that fails */
-    SHOW_TAIL_MAX = 120,  /* octets of each */
-    SHOW_LINE_MAX = 4096, /* octets of a line that is printed, with the NUL */
+    CONSOLE_TAIL_LINES = 24, /* of the dialogue, kept for a run that fails */
+    CONSOLE_TAIL_MAX = 120,  /* octets of each */
+    CONSOLE_LINE_MAX = 4096, /* octets of a line that is printed, with the NUL */
 };
 
-struct show {
+struct console {
     bool quiet;    /* errors only */
     bool dialogue; /* as it happens */
     bool terminal; /* standard error is one */
@@ -34,19 +34,19 @@ struct show {
     bool status; /* a status line is there */
     bool stuck;  /* standard error made us wait until a signal came: it is waited for a second more, */
     bool deaf;   /* and when that was in vain, no longer, until it takes something */
-    struct show_line {
+    struct console_kept {
         uint64_t session;
         char who;
         unsigned char n;
-        char text[SHOW_TAIL_MAX];
-    } tail[SHOW_TAIL_LINES]; /* the last lines of the dialogue: a ring, */
-    uint64_t lines;          /* of so many so far */
+        char text[CONSOLE_TAIL_MAX];
+    } tail[CONSOLE_TAIL_LINES]; /* the last lines of the dialogue: a ring, */
+    uint64_t lines;             /* of so many so far */
 };
 
 /* The end of a noun in the plural, or not. */
-static inline const char *show_plural(uint64_t n) { return n == 1 ? "" : "s"; }
+static inline const char *console_plural(uint64_t n) { return n == 1 ? "" : "s"; }
 
-void show_open(struct show *s, bool quiet, bool dialogue);
+void console_open(struct console *s, bool quiet, bool dialogue);
 
 /*
  * Writes text for a person to read into out, which holds size octets, at least
@@ -54,30 +54,30 @@ void show_open(struct show *s, bool quiet, bool dialogue);
  * else, and the backslash, as \xHH or \\.  What does not fit ends in "...".
  * Returns the length.
  */
-size_t show_escape(char *out, size_t size, struct span text);
+size_t console_escape(char *out, size_t size, struct span text);
 
 /* Prints a line of ours: "fakesmtp: " and what printf makes of the rest. */
 #if defined(__GNUC__)
 __attribute__((format(printf, 2, 3)))
 #endif
-void show_line(struct show *s, const char *format, ...);
+void console_line(struct console *s, const char *format, ...);
 
 /*
  * Writes a line of the dialogue into out, which holds size octets, with its
  * line end: "2 C: NOOP".  Returns the length.
  */
-size_t show_format(char *out, size_t size, uint64_t session, char who, struct span text, bool colour);
+size_t console_format(char *out, size_t size, uint64_t session, char who, struct span text, bool colour);
 
 /* A line of the dialogue in a session; who is 'C' for the client, 'S' for the server, '!' for what was odd. */
-void show_dialogue(struct show *s, uint64_t session, char who, struct span text);
+void console_dialogue(struct console *s, uint64_t session, char who, struct span text);
 
 /* Prints what is kept of the end of the dialogue, unless it has been printed. */
-void show_tail(struct show *s);
+void console_tail(struct console *s);
 
 /* Shows text, plain ASCII, as the status line, where there is a terminal; "" takes it away. */
-void show_status(struct show *s, const char *text);
+void console_status(struct console *s, const char *text);
 
-/* ---- trace ---- */
+/* ---- dialogue ---- */
 
 /*
  * what is said in a session, as lines of the dialogue: no secrets, no
@@ -86,29 +86,29 @@ void show_status(struct show *s, const char *text);
  */
 
 /* The caller allocates it. */
-struct trace {
-    struct show *show;
+struct dialogue {
+    struct console *console;
     bool unseen;      /* nobody will see any of what is said: it need not be put together */
     FILE *transcript; /* NULL: none.  It has no times, no ports, no sizes of mail, and nothing random */
     int error;        /* errno of the first write to it that failed, 0 if none did */
 };
 
 /* What the client said, before the event is judged. */
-void trace_client(struct trace *t, uint64_t session, const struct smtp_event *e);
+void dialogue_client(struct dialogue *t, uint64_t session, const struct smtp_event *e);
 
 /* A reply, of one line or several, with its line ends.  masked: it is a challenge of CRAM-MD5, another one each time.
  */
-void trace_reply(struct trace *t, uint64_t session, struct span reply, bool masked);
+void dialogue_reply(struct dialogue *t, uint64_t session, struct span reply, bool masked);
 
 /* What a rule has done beside a reply: a delay of so many milliseconds, 0 for none; an action in a word, NULL for none.
  */
-void trace_rule(struct trace *t, uint64_t session, int64_t delay, const char *action);
+void dialogue_rule(struct dialogue *t, uint64_t session, int64_t delay, const char *action);
 
 /* What the client got wrong; not in the transcript, as it can depend on how its octets arrive. */
-void trace_problem(struct trace *t, uint64_t session, enum problem problem);
+void dialogue_problem(struct dialogue *t, uint64_t session, enum problem problem);
 
 /* What came of a handshake: the version of TLS, or why there is none. */
-void trace_tls(struct trace *t, uint64_t session, bool good, const char *what);
+void dialogue_tls(struct dialogue *t, uint64_t session, bool good, const char *what);
 
 /* ---- listing ---- */
 

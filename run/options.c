@@ -176,7 +176,7 @@ static int take_endpoint(struct parse *p, const char *text)
         return wrong(p, "-p and -l exclude each other");
     if (o->n_endpoints == OPTIONS_ENDPOINTS_MAX)
         return wrong(p, "at most %d may be given", OPTIONS_ENDPOINTS_MAX);
-    const char *why = io_parse_endpoint(text, &o->endpoints[o->n_endpoints]);
+    const char *why = endpoint_parse(text, &o->endpoints[o->n_endpoints]);
     if (why != NULL)
         return wrong(p, "'%s' is not an endpoint: it %s", text, why);
     o->n_endpoints++;
@@ -192,7 +192,7 @@ static int take_port(struct parse *p, const char *text)
         return wrong(p, "'%s' is not a port: give a number from 0 to 65535, 0 for a free one", text);
     if (o->n_endpoints > (size_t)o->port_given)
         return wrong(p, "-p and -l exclude each other");
-    o->endpoints[0] = (struct io_endpoint){.kind = IO_LOOPBACK, .port = (uint16_t)port};
+    o->endpoints[0] = (struct endpoint){.kind = ENDPOINT_LOOPBACK, .port = (uint16_t)port};
     o->n_endpoints = 1;
     o->port_given = true;
     return 0;
@@ -516,12 +516,12 @@ static bool have_kind(const struct options *o, int kind)
     return false;
 }
 
-bool options_have_stdio(const struct options *o) { return have_kind(o, IO_STDIO); }
+bool options_have_stdio(const struct options *o) { return have_kind(o, ENDPOINT_STDIO); }
 
 bool options_have_smtps(const struct options *o)
 {
     for (size_t i = 0; i < o->n_endpoints; i++) {
-        if (o->endpoints[i].scheme == IO_SMTPS)
+        if (o->endpoints[i].scheme == SCHEME_SMTPS)
             return true;
     }
     return false;
@@ -563,7 +563,7 @@ static const char *check_stdio(const struct options *o)
         return NULL;
     size_t n = 0;
     for (size_t i = 0; i < o->n_endpoints; i++)
-        n += o->endpoints[i].kind == IO_STDIO;
+        n += o->endpoints[i].kind == ENDPOINT_STDIO;
     if (n > 1)
         return "-l - can be given only once";
     if (o->port_file != NULL && o->n_endpoints == 1)

@@ -41,7 +41,7 @@ struct options {
     bool strict;
     /* where it listens */
     bool port_given;
-    struct io_endpoint endpoints[OPTIONS_ENDPOINTS_MAX];
+    struct endpoint endpoints[OPTIONS_ENDPOINTS_MAX];
     size_t n_endpoints;
     const char *port_file;
     bool background;

@@ -145,7 +145,7 @@ static void finish(struct server *v, struct server_session *s, const struct smtp
     mail.time = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
     if (v->o->save->o.format == SAVE_MBOX)
         envelope_mbox_line(&s->heard->envelope, now.tv_sec, line);
-    show_status(v->o->show, "");
+    console_status(v->o->console, "");
     int status = save_finish(s->heard->message, &(struct save_about){line, &mail});
     v->now = clock_now(); /* that may have taken a while, */
     v->news = true;       /* and save_options.wait may have learned of something */

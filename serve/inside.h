@@ -68,8 +68,8 @@ struct server_session {
     uint64_t number;
     int64_t deadline; /* as clock_now() */
     int64_t due;      /* when it goes on that a rule makes wait, or is closed if it is stalled; 0: it does not wait */
-    struct io_conn conn;
-    struct io_peer peer;
+    struct connection conn;
+    struct peer peer;
     struct smtp smtp;
     struct heard *heard; /* NULL only until its client has said something, shakes hands, or is made wait by a rule */
 
@@ -95,7 +95,7 @@ _Static_assert(offsetof(struct server_session, faulted) - offsetof(struct server
                "apart covers its flags, neither more nor less");
 
 /* Begins a session with a client; takes over the connection, which is closed if this is false. */
-bool session_start(struct server *v, struct io_conn *c, const struct io_peer *peer, enum io_scheme scheme);
+bool session_start(struct server *v, struct connection *c, const struct peer *peer, enum scheme scheme);
 
 /* Does what can be done, now that its descriptor is ready. */
 void session_serve(struct server *v, struct server_session *s);

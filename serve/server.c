@@ -32,7 +32,7 @@ static void watch_listeners(struct server *v, bool listening)
     for (size_t i = 0; i < v->n_sources && v->listening; i++) {
         struct server_source *source = &v->sources[i];
         if (source->kind == SERVER_LISTENER)
-            (void)os_poll_set(&v->poll, source->fd, source, listening, false);
+            (void)poll_set(&v->poll, source->fd, source, listening, false);
     }
 }
 
@@ -56,9 +56,9 @@ static int accept_connections(struct server *v, struct server_source *source)
 {
     int i = 0;
     for (; i < ACCEPT_MAX && v->listening && !v->paused; i++) {
-        struct io_conn conn;
-        struct io_peer peer;
-        if (io_accept(source->fd, &conn, &peer) < 0) {
+        struct connection conn;
+        struct peer peer;
+        if (connection_accept(source->fd, &conn, &peer) < 0) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
                 pause_accepting(v, v->now + RETRY);
             break;
@@ -74,7 +74,7 @@ static void stop_listening(struct server *v)
 {
     for (size_t i = 0; i < v->n_sources && v->listening; i++) {
         if (v->sources[i].kind == SERVER_LISTENER)
-            os_poll_remove(&v->poll, v->sources[i].fd, &v->sources[i]);
+            poll_remove(&v->poll, v->sources[i].fd, &v->sources[i]);
     }
     v->listening = false;
     v->news = true;
@@ -184,7 +184,7 @@ int server_open(struct server *v, const struct server_options *o)
     *v = (struct server){.o = o, .listening = true};
     v->in = aligned_alloc(PAGE, SERVER_IN_SIZE); /* the system copies a quarter faster to it */
     v->out = malloc(SERVER_OUT_SIZE);
-    if (os_poll_open(&v->poll) < 0 || v->in == NULL || v->out == NULL) {
+    if (poll_open(&v->poll) < 0 || v->in == NULL || v->out == NULL) {
         server_close(v);
         return -1;
     }
@@ -203,7 +203,7 @@ void server_close(struct server *v)
         session_drop(v, v->ending.first);
     session_free_gone(v);
     listing_close(&v->came);
-    os_poll_close(&v->poll);
+    poll_close(&v->poll);
     free(v->spare);
     free(v->in);
     free(v->out);
@@ -211,7 +211,7 @@ void server_close(struct server *v)
     v->in = v->out = NULL;
 }
 
-static int add_source(struct server *v, enum server_source_kind kind, int fd, enum io_scheme scheme)
+static int add_source(struct server *v, enum server_source_kind kind, int fd, enum scheme scheme)
 {
     if (v->n_sources == SERVER_SOURCES_MAX) {
         errno = ENOSPC;
@@ -219,13 +219,13 @@ static int add_source(struct server *v, enum server_source_kind kind, int fd, en
     }
     struct server_source *source = &v->sources[v->n_sources];
     *source = (struct server_source){kind, fd, scheme};
-    if (os_poll_add(&v->poll, fd, source) < 0)
+    if (poll_add(&v->poll, fd, source) < 0)
         return -1;
     v->n_sources++;
     return 0;
 }
 
-int server_listen(struct server *v, const struct io_listener *l)
+int server_listen(struct server *v, const struct listener *l)
 {
     int status = 0;
     for (size_t i = 0; i < l->n && status == 0; i++)
@@ -233,16 +233,16 @@ int server_listen(struct server *v, const struct io_listener *l)
     return status;
 }
 
-int server_take_stdio(struct server *v, enum io_scheme scheme)
+int server_take_stdio(struct server *v, enum scheme scheme)
 {
-    struct io_conn conn;
-    struct io_peer peer;
-    if (io_take_stdio(&conn, &peer) < 0)
+    struct connection conn;
+    struct peer peer;
+    if (connection_take_stdio(&conn, &peer) < 0)
         return -1;
     return session_start(v, &conn, &peer, scheme) ? 0 : -1;
 }
 
-int server_watch(struct server *v, int fd) { return add_source(v, SERVER_WATCHED, fd, IO_SMTP); }
+int server_watch(struct server *v, int fd) { return add_source(v, SERVER_WATCHED, fd, SCHEME_SMTP); }
 
 static void serve_source(struct server *v, struct server_source *source)
 {
@@ -265,9 +265,9 @@ static void serve_source(struct server *v, struct server_source *source)
 /* Waits until the time `until` at the latest, and does what there is to be done.  As server_step(). */
 static int wait_and_serve(struct server *v, int64_t until)
 {
-    void *ready[OS_READY_MAX];
+    void *ready[READY_MAX];
     int64_t asked = v->now, next = next_deadline(v);
-    int n = os_poll_wait(&v->poll, ready, until < next ? until : next, v->now);
+    int n = poll_wait(&v->poll, ready, until < next ? until : next, v->now);
     if (n < 0)
         return -1;
     v->now = clock_now();
@@ -275,7 +275,7 @@ static int wait_and_serve(struct server *v, int64_t until)
         serve_source(v, ready[i]);
     if (v->now >= next) { /* no earlier has anybody's time come */
         wake(v);
-        dismiss_late(v, asked, n < OS_READY_MAX);
+        dismiss_late(v, asked, n < READY_MAX);
         resume_accepting(v);
     }
     if (v->news)

@@ -31,25 +31,25 @@ struct server_options {
     const char *const *logins; /* USER:PASSWORD, */
     size_t n_logins;           /* 0: any login is taken */
     struct save *save;
-    struct show *show;
-    struct trace *trace;      /* where the dialogue goes */
-    struct rule *rules;       /* of --on, */
-    size_t n_rules;           /* so many */
-    int64_t idle;             /* milliseconds without a word before 421; RFC 5321 4.5.3.2.7 */
-    uint64_t max_connections; /* open at once; 0 for no limit */
-    uint64_t max_sessions;    /* to be served in all, 0 for no limit: no more are accepted after these */
-    uint64_t max_messages;    /* to be acknowledged in all, 0 for no limit: further ones are told 421 */
-    bool headers;             /* put Return-Path, Delivered-To and Received in front of each message */
+    struct console *console;
+    struct dialogue *dialogue; /* where the dialogue goes */
+    struct rule *rules;        /* of --on, */
+    size_t n_rules;            /* so many */
+    int64_t idle;              /* milliseconds without a word before 421; RFC 5321 4.5.3.2.7 */
+    uint64_t max_connections;  /* open at once; 0 for no limit */
+    uint64_t max_sessions;     /* to be served in all, 0 for no limit: no more are accepted after these */
+    uint64_t max_messages;     /* to be acknowledged in all, 0 for no limit: further ones are told 421 */
+    bool headers;              /* put Return-Path, Delivered-To and Received in front of each message */
 };
 
-enum { SERVER_SOURCES_MAX = 32 * IO_SOCKETS_MAX + 8 }; /* sockets listened on, and what is watched */
+enum { SERVER_SOURCES_MAX = 32 * LISTENER_SOCKETS_MAX + 8 }; /* sockets listened on, and what is watched */
 
 enum server_source_kind { SERVER_LISTENER, SERVER_WATCHED, SERVER_SESSION };
 
 struct server_source {
     enum server_source_kind kind;
     int fd;
-    enum io_scheme scheme; /* of a listener, or that a session came by */
+    enum scheme scheme; /* of a listener, or that a session came by */
 };
 
 struct server_session;
@@ -60,7 +60,7 @@ struct server_sessions {
 
 struct server {
     const struct server_options *o;
-    struct os_poll poll;
+    struct poll poll;
     struct server_source sources[SERVER_SOURCES_MAX];
     size_t n_sources;
     struct server_sessions active; /* in the order of their deadlines */
@@ -109,10 +109,10 @@ int server_open(struct server *v, const struct server_options *o);
 void server_close(struct server *v);
 
 /* Serves what connects to these sockets, which stay the caller's.  -1 with errno on failure. */
-int server_listen(struct server *v, const struct io_listener *l);
+int server_listen(struct server *v, const struct listener *l);
 
 /* Serves standard input and output as one session.  -1 with errno on failure. */
-int server_take_stdio(struct server *v, enum io_scheme scheme);
+int server_take_stdio(struct server *v, enum scheme scheme);
 
 /* Ends server_step() early when this one descriptor is readable, and says so in v->watched. */
 int server_watch(struct server *v, int fd);

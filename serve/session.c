@@ -100,7 +100,7 @@ static bool have_heard(struct server_session *s)
     s->heard = calloc(1, sizeof *s->heard);
     if (s->heard == NULL)
         return false;
-    s->heard->envelope.lmtp = s->source.scheme == IO_LMTP;
+    s->heard->envelope.lmtp = s->source.scheme == SCHEME_LMTP;
     return true;
 }
 
@@ -150,7 +150,7 @@ static void count_cut_off(struct server *v, const struct server_session *s)
 static void trace_action(struct server *v, const struct server_session *s, const struct rule *r)
 {
     static const char *const words[] = {[RULES_DROP] = "(drop)", [RULES_RESET] = "(reset)", [RULES_STALL] = "(stall)"};
-    trace_rule(v->o->trace, s->number, r->delay, rules_break_off(r) ? words[r->action] : NULL);
+    dialogue_rule(v->o->dialogue, s->number, r->delay, rules_break_off(r) ? words[r->action] : NULL);
 }
 
 /* Mail data, of which a rule may have had enough. */
@@ -162,7 +162,7 @@ static const struct rule *handle_body(struct server *v, struct server_session *s
         trace_action(v, s, r);
     if (r != NULL && r->action == RULES_REPLY && r->code == 421) {
         smtp_close_raw(&s->smtp, (struct span){r->reply, r->reply_n});
-        trace_reply(v->o->trace, s->number, (struct span){r->reply, r->reply_n}, false);
+        dialogue_reply(v->o->dialogue, s->number, (struct span){r->reply, r->reply_n}, false);
         v->cut_off++;
         deliver_drop(v, s);
     }
@@ -247,7 +247,7 @@ static void take_effect(struct server *v, struct server_session *s, struct smtp_
     case SMTP_UNKNOWN:
         break;
     }
-    trace_reply(v->o->trace, s->number, smtp_prepared(&s->smtp), is_challenge(e));
+    dialogue_reply(v->o->dialogue, s->number, smtp_prepared(&s->smtp), is_challenge(e));
 }
 
 /* What the event brings about.  Returns the rule for it, NULL if there is none. */
@@ -255,7 +255,7 @@ static const struct rule *handle(struct server *v, struct server_session *s, str
 {
     if (e->type == SMTP_BODY)
         return handle_body(v, s, e);
-    trace_client(v->o->trace, s->number, e);
+    dialogue_client(v->o->dialogue, s->number, e);
     session_note(v, s, &e->problems);
     const struct rule *r = choose_reply(v, s, e);
     if (!rules_break_off(r) && e->code != 0)
@@ -268,11 +268,11 @@ static const struct rule *handle(struct server *v, struct server_session *s, str
 static void unwatch(struct server *v, struct server_session *s)
 {
     if (!s->conn.borrowed && !s->unwatched)
-        os_poll_closing(&v->poll, s->conn.in);
+        poll_closing(&v->poll, s->conn.in);
     if (s->in_polled)
-        os_poll_remove(&v->poll, s->conn.in, s);
+        poll_remove(&v->poll, s->conn.in, s);
     if (s->out_polled)
-        os_poll_remove(&v->poll, s->conn.out, s);
+        poll_remove(&v->poll, s->conn.out, s);
     s->in_polled = s->out_polled = false;
 }
 
@@ -288,7 +288,7 @@ void session_drop(struct server *v, struct server_session *s)
     v->talking -= s->list != &v->ending;
     move_to(&v->gone, s);
     unwatch(v, s);
-    io_close(&s->conn);
+    connection_close(&s->conn);
     v->open--;
     v->news = true;
     s->gone = true;
@@ -323,7 +323,7 @@ void session_note(struct server *v, struct server_session *s, const struct probl
             continue;
         if (v->tally[i].n++ == 0)
             v->tally[i].session = s->number;
-        trace_problem(v->o->trace, s->number, (enum problem)i);
+        dialogue_problem(v->o->dialogue, s->number, (enum problem)i);
     }
 }
 
@@ -345,8 +345,8 @@ static bool watch_one(struct server *v, struct server_session *s, int fd, bool *
         return true;
     *polled = wanted;
     if (!wanted)
-        os_poll_remove(&v->poll, fd, s);
-    return !wanted || (os_poll_add(&v->poll, fd, s) == 0 && (!write || os_poll_set(&v->poll, fd, s, false, true) == 0));
+        poll_remove(&v->poll, fd, s);
+    return !wanted || (poll_add(&v->poll, fd, s) == 0 && (!write || poll_set(&v->poll, fd, s, false, true) == 0));
 }
 
 /* One that is held is not watched at all, so that nothing its client does wakes us. */
@@ -357,8 +357,8 @@ static bool set_watched(struct server *v, struct server_session *s, bool wanted)
     s->unwatched = !wanted;
     s->wants_write = false;
     if (wanted)
-        return os_poll_add(&v->poll, s->conn.in, s) == 0;
-    os_poll_remove(&v->poll, s->conn.in, s);
+        return poll_add(&v->poll, s->conn.in, s) == 0;
+    poll_remove(&v->poll, s->conn.in, s);
     return true;
 }
 
@@ -375,7 +375,7 @@ static bool watch(struct server *v, struct server_session *s)
     if (s->unwatched || write == s->wants_write)
         return true;
     s->wants_write = write;
-    return os_poll_set(&v->poll, s->conn.in, s, read, write) == 0;
+    return poll_set(&v->poll, s->conn.in, s, read, write) == 0;
 }
 
 /* The last reply has been sent.  False if the session is gone. */
@@ -383,14 +383,14 @@ static bool end(struct server *v, struct server_session *s)
 {
     if ((s->quit && !s->unread && s->conn.transport == NULL && !s->conn.borrowed) || s->hung_up) {
         if (s->conn.transport != NULL)
-            io_end(&s->conn);
+            connection_end(&s->conn);
         session_drop(v, s);
         return false;
     }
     if (s->out_polled) /* it may be closed now */
-        os_poll_remove(&v->poll, s->conn.out, s);
+        poll_remove(&v->poll, s->conn.out, s);
     s->out_polled = false;
-    io_end(&s->conn);
+    connection_end(&s->conn);
     s->ending = true;
     v->talking--;
     s->deadline = v->now + SERVER_GRACE;
@@ -437,7 +437,7 @@ static bool keep_unsent(struct server_session *s, const char *p, size_t n)
 /* Sends n octets of replies, and keeps what the client does not take.  False if the session is gone. */
 static bool send_replies(struct server *v, struct server_session *s, const char *p, size_t n)
 {
-    ssize_t sent = io_write(&s->conn, p, n);
+    ssize_t sent = connection_write(&s->conn, p, n);
     if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
         lose(v, s);
         return false;
@@ -456,7 +456,7 @@ static bool send_replies(struct server *v, struct server_session *s, const char 
 static bool send_unsent(struct server *v, struct server_session *s)
 {
     struct unsent *u = s->unsent;
-    ssize_t sent = io_write(&s->conn, u->octets + u->at, u->n - u->at);
+    ssize_t sent = connection_write(&s->conn, u->octets + u->at, u->n - u->at);
     if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
         return true;
     if (sent < 0) {
@@ -542,7 +542,7 @@ static bool break_off(struct server *v, struct server_session *s, size_t said, e
     if (said > 0 && !send_replies(v, s, v->out, said))
         return false;
     if (action == RULES_RESET) {
-        io_reset(&s->conn);
+        connection_reset(&s->conn);
         session_drop(v, s);
         return false;
     }
@@ -628,7 +628,7 @@ static void turn(struct server *v, struct server_session *s, size_t n)
     bool there = converse(v, s, &mail);
     size_t left = smtp_left(&s->smtp);
     there = there && keep_rest(v, s, v->in + n - left, left);
-    bool usual = just_talks(s) && smtp_goes_on(&s->smtp) && io_is_plain(&s->conn);
+    bool usual = just_talks(s) && smtp_goes_on(&s->smtp) && connection_is_plain(&s->conn);
     if (there && !usual) /* else nothing is to be done, nor watched for anything else */
         settle(v, s);
     span_wipe(v->in, mail ? 0 : n);
@@ -701,7 +701,7 @@ static void shake_hands(struct server *v, struct server_session *s)
     char why[80];
     int done = s->conn.transport->handshake(&s->conn, why, sizeof why);
     if (done < 0) {
-        trace_tls(v->o->trace, s->number, false, why);
+        dialogue_tls(v->o->dialogue, s->number, false, why);
         v->tls_failed += s->spoken;
         session_drop(v, s);
         return;
@@ -713,7 +713,7 @@ static void shake_hands(struct server *v, struct server_session *s)
     }
     s->handshaking = false;
     s->heard->envelope.tls = s->conn.transport->version(&s->conn);
-    trace_tls(v->o->trace, s->number, true, s->heard->envelope.tls);
+    dialogue_tls(v->o->dialogue, s->number, true, s->heard->envelope.tls);
     smtp_secure(&s->smtp);
     turn(v, s, 0);
 }
@@ -724,7 +724,7 @@ bool session_was_last(const struct server *v) { return v->o->max_sessions > 0 &&
 /* Who begins a handshake, well or not, has spoken. */
 static void hear_handshake(struct server *v, struct server_session *s)
 {
-    bool heard = s->spoken || io_has_octets(&s->conn);
+    bool heard = s->spoken || connection_has_octets(&s->conn);
     if (heard && !s->spoken && session_was_last(v)) {
         session_drop(v, s);
         return;
@@ -737,7 +737,7 @@ static void hear_handshake(struct server *v, struct server_session *s)
 /* What the client says from here on is said in the handshake, or after it; nothing is held. */
 static void begin_handshake(struct server *v, struct server_session *s)
 {
-    if (!have_heard(s) || io_unblock(&s->conn) < 0 || tls_start(v->o->tls, &s->conn) < 0) {
+    if (!have_heard(s) || connection_unblock(&s->conn) < 0 || tls_start(v->o->tls, &s->conn) < 0) {
         session_drop(v, s);
         return;
     }
@@ -751,7 +751,7 @@ static void begin_handshake(struct server *v, struct server_session *s)
 static bool read_more(struct server *v, struct server_session *s, size_t *n)
 {
     size_t asked = IN_SIZE - *n;
-    ssize_t got = io_read(&s->conn, v->in + *n, asked);
+    ssize_t got = connection_read(&s->conn, v->in + *n, asked);
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
         if (!watch(v, s))
             session_drop(v, s);
@@ -777,7 +777,7 @@ static bool read_more(struct server *v, struct server_session *s, size_t *n)
 /* Reads what a client sends after our last reply, so that closing does not reset the connection. */
 static void read_away(struct server *v, struct server_session *s)
 {
-    ssize_t got = io_discard(&s->conn, v->in, IN_SIZE);
+    ssize_t got = connection_discard(&s->conn, v->in, IN_SIZE);
     if (got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK))
         session_drop(v, s);
 }
@@ -820,7 +820,7 @@ void session_dismiss(struct server *v, struct server_session *s, const char *enh
     smtp_output(&s->smtp, room, sizeof room);
     smtp_close(&s->smtp, enhanced, text);
     struct span reply = {room, smtp_written(&s->smtp)};
-    trace_reply(v->o->trace, s->number, reply, false);
+    dialogue_reply(v->o->dialogue, s->number, reply, false);
     deliver_drop(v, s);
     s->deadline = v->now + SERVER_GRACE; /* to take it, if it cannot at once: sooner than all others */
     list_remove(&v->active, s);
@@ -881,26 +881,26 @@ void session_serve(struct server *v, struct server_session *s)
 /* ---- the beginning ---- */
 
 /* Frees what a connection takes that has come to nothing. */
-static bool refuse_session(struct server_session *s, struct io_conn *c)
+static bool refuse_session(struct server_session *s, struct connection *c)
 {
-    io_close(c);
+    connection_close(c);
     free(s);
     return false;
 }
 
 /* Who speaks before the greeting; with TLS from the start, that is in order. */
-static void look_for_early_talker(struct server *v, struct server_session *s, enum io_scheme scheme)
+static void look_for_early_talker(struct server *v, struct server_session *s, enum scheme scheme)
 {
     struct problems p = {{0, 0}};
-    if (v->o->smtp->examine && scheme != IO_SMTPS && !s->conn.borrowed && io_has_octets(&s->conn))
+    if (v->o->smtp->examine && scheme != SCHEME_SMTPS && !s->conn.borrowed && connection_has_octets(&s->conn))
         problems_add(&p, PROBLEM_EARLY_TALKER);
     session_note(v, s, &p);
 }
 
-bool session_start(struct server *v, struct io_conn *c, const struct io_peer *peer, enum io_scheme scheme)
+bool session_start(struct server *v, struct connection *c, const struct peer *peer, enum scheme scheme)
 {
     struct server_session *s = calloc(1, sizeof *s);
-    if (s == NULL || os_poll_add(&v->poll, c->in, s) < 0)
+    if (s == NULL || poll_add(&v->poll, c->in, s) < 0)
         return refuse_session(s, c);
     s->source = (struct server_source){.kind = SERVER_SESSION, .scheme = scheme};
     s->number = ++v->started;
@@ -908,14 +908,14 @@ bool session_start(struct server *v, struct io_conn *c, const struct io_peer *pe
     s->in_polled = c->borrowed;
     s->peer = *peer;
     v->nonce += NONCES;
-    smtp_init(&s->smtp, scheme == IO_LMTP ? v->o->lmtp : v->o->smtp, v->nonce);
+    smtp_init(&s->smtp, scheme == SCHEME_LMTP ? v->o->lmtp : v->o->smtp, v->nonce);
     s->deadline = v->now + v->o->idle;
     move_to(&v->active, s);
     v->open++;
     v->talking++;
     v->news = true;
     look_for_early_talker(v, s, scheme);
-    if (scheme == IO_SMTPS)
+    if (scheme == SCHEME_SMTPS)
         begin_handshake(v, s);
     else
         turn(v, s, 0);

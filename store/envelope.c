@@ -125,7 +125,7 @@ const char *envelope_protocol(const struct envelope *v)
 }
 
 /* The name that the client gave, with nothing in it that could end the field. */
-static void put_client(const struct envelope *v, struct save_message *m, const struct io_peer *peer)
+static void put_client(const struct envelope *v, struct save_message *m, const struct peer *peer)
 {
     char name[HELO_SHOWN + 1];
     size_t n = v->helo.n < HELO_SHOWN ? v->helo.n : HELO_SHOWN;
@@ -142,7 +142,7 @@ static void put_client(const struct envelope *v, struct save_message *m, const s
 }
 
 /* Received: RFC 5321 4.4; "for" only of a single recipient, so that no Bcc leaks (7.2). */
-static void put_received(const struct envelope *v, struct save_message *m, const struct io_peer *peer,
+static void put_received(const struct envelope *v, struct save_message *m, const struct peer *peer,
                          const char *hostname, uint64_t id)
 {
     char line[128], date[64] = "";
@@ -167,7 +167,7 @@ static void put_received(const struct envelope *v, struct save_message *m, const
     put(m, line);
 }
 
-void envelope_add_headers(const struct envelope *v, struct save_message *m, const struct io_peer *peer,
+void envelope_add_headers(const struct envelope *v, struct save_message *m, const struct peer *peer,
                           const char *hostname, uint64_t id)
 {
     struct span sender = text_span(&v->sender);

@@ -167,7 +167,7 @@ bool envelope_take(struct envelope *v, const struct smtp_event *e);
 void envelope_keep(struct envelope *v, const bool *kept);
 
 /* Puts Return-Path, a Delivered-To for each recipient, and Received in front of a message; id is its number. */
-void envelope_add_headers(const struct envelope *v, struct save_message *m, const struct io_peer *peer,
+void envelope_add_headers(const struct envelope *v, struct save_message *m, const struct peer *peer,
                           const char *hostname, uint64_t id);
 
 /* The protocol that the message came by, as RFC 3848 and RFC 6531 4.3 name it. */

@@ -14,7 +14,7 @@
 static const char *escaped(const char *text, size_t n)
 {
     static char out[256];
-    size_t length = show_escape(out, sizeof out, (struct span){text, n});
+    size_t length = console_escape(out, sizeof out, (struct span){text, n});
     assert_int_equal(length, strlen(out));
     return out;
 }
@@ -73,14 +73,14 @@ static void test_cut(void **state)
     char out[16];
     const char *text = "0123456789abcdefgh";
     for (size_t size = 8; size <= sizeof out; size++) {
-        size_t n = show_escape(out, size, (struct span){text, strlen(text)});
+        size_t n = console_escape(out, size, (struct span){text, strlen(text)});
         assert_int_equal(n, size - 1);
         assert_memory_equal(out, text, n - 3);
         assert_string_equal(out + n - 3, "...");
     }
-    assert_int_equal(show_escape(out, 11, (struct span){text, 10}), 10);
+    assert_int_equal(console_escape(out, 11, (struct span){text, 10}), 10);
     assert_string_equal(out, "0123456789");
-    assert_int_equal(show_escape(out, 8, (struct span){"a\xe2\x80\x8b", 4}), 4);
+    assert_int_equal(console_escape(out, 8, (struct span){"a\xe2\x80\x8b", 4}), 4);
     assert_string_equal(out, "a...");
 }
 

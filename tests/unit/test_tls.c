@@ -33,7 +33,7 @@ enum { TURNS = 100000, MANY = 1024 * 1024, ROOM = 64 * 1024, RECORD = 16 * 1024 
 
 struct ends {
     struct tls *tls;
-    struct io_conn server;
+    struct connection server;
     int fd; /* the client's */
     SSL_CTX *context;
     SSL *client;
