@@ -98,7 +98,7 @@ void smtp_reply_raw(struct smtp *s, struct smtp_event *e, int code, struct span 
 /* The most octets of a line that begins with these n; of fewer than SMTP_LINE_MAX it does not matter which it is. */
 static size_t line_max(const struct smtp *s, size_t n)
 {
-    bool more = n >= SMTP_LINE_MAX && (s->state == AUTH || span_starts((struct span){s->in, n}, "AUTH "));
+    bool more = n >= SMTP_LINE_MAX && (s->state == STATE_AUTH || span_starts((struct span){s->in, n}, "AUTH "));
     return more ? SMTP_AUTH_LINE_MAX : SMTP_LINE_MAX;
 }
 
@@ -166,7 +166,7 @@ static bool take_line(struct smtp *s, struct smtp_event *e)
 
 static void refuse_long_line(struct smtp *s, struct smtp_event *e)
 {
-    s->event = e->type = s->state == AUTH ? SMTP_AUTH : SMTP_UNKNOWN;
+    s->event = e->type = s->state == STATE_AUTH ? SMTP_AUTH : SMTP_UNKNOWN;
     problems_add(&e->problems, PROBLEM_LONG_COMMAND);
     if (s->http)
         command_refuse_http(s, e);
@@ -210,7 +210,7 @@ static bool next_command(struct smtp *s, struct smtp_event *e)
         return false;
     if (e->line.p == NULL)
         refuse_long_line(s, e);
-    else if (s->state == AUTH)
+    else if (s->state == STATE_AUTH)
         command_respond(s, e);
     else
         command_interpret(s, e);
@@ -235,8 +235,8 @@ static struct span take_run(struct smtp *s)
 {
     const char *start = s->in, *lf = scan_lf_dot(start, s->in_end);
     s->in += (lf != NULL ? lf + 1 : s->in_end) - start;
-    bool crlf = s->in[-1] == '\n' && (s->in - start > 1 ? s->in[-2] == '\r' : s->dot == AFTER_CR);
-    s->dot = crlf ? LINE_START : s->in[-1] == '\r' ? AFTER_CR : NOWHERE;
+    bool crlf = s->in[-1] == '\n' && (s->in - start > 1 ? s->in[-2] == '\r' : s->dot == DOT_CR);
+    s->dot = crlf ? DOT_CRLF : s->in[-1] == '\r' ? DOT_CR : DOT_NONE;
     return span_between(start, s->in);
 }
 
@@ -251,7 +251,7 @@ static void look_at_octet(struct smtp *s, char c)
         problems_add(&s->data_problems, PROBLEM_BARE_LF);
     if (c == '\0')
         problems_add(&s->data_problems, PROBLEM_NUL);
-    if (ascii_is_8bit(c) && !s->eightbit && !s->utf8)
+    if (ascii_is_8bit(c) && !s->mail.eightbit && !s->mail.utf8)
         problems_add(&s->data_problems, PROBLEM_8BIT_DATA);
     s->cr = c == '\r';
     s->line_size = c == '\n' ? 0 : s->line_size + 1;
@@ -279,16 +279,16 @@ static void tell_of_data(struct smtp *s, struct smtp_event *e)
         problems_add(&s->data_problems, PROBLEM_BARE_CR);
     if (s->line_size > TEXT_LINE_MAX)
         problems_add(&s->data_problems, PROBLEM_LONG_LINE);
-    if (!s->binary)
+    if (!s->mail.binary)
         problems_merge(&e->problems, &s->data_problems);
-    if (s->declared > 0 && s->size > s->declared)
+    if (s->mail.size > 0 && s->size > s->mail.size)
         problems_add(&e->problems, PROBLEM_SIZE);
 }
 
 static bool has_bare(const struct smtp *s)
 {
     const struct problems *p = &s->data_problems;
-    return !s->binary && (problems_have(p, PROBLEM_BARE_CR) || problems_have(p, PROBLEM_BARE_LF));
+    return !s->mail.binary && (problems_have(p, PROBLEM_BARE_CR) || problems_have(p, PROBLEM_BARE_LF));
 }
 
 /* Under LMTP this comes once for each recipient; RFC 2033 4.2. */
@@ -340,33 +340,33 @@ static bool body(struct smtp *s, struct smtp_event *e, struct span octets)
 static bool next_data(struct smtp *s, struct smtp_event *e)
 {
     while (s->in < s->in_end) {
-        switch ((enum dot)s->dot) {
-        case LINE_START:
+        switch ((enum smtp_dot)s->dot) {
+        case DOT_CRLF:
             if (*s->in == '.') {
                 s->in++;
-                s->dot = AFTER_DOT;
+                s->dot = DOT_DOT;
                 continue;
             }
             break;
-        case AFTER_DOT:
+        case DOT_DOT:
             if (*s->in == '\r') {
                 s->in++;
-                s->dot = AFTER_DOT_CR;
+                s->dot = DOT_DOT_CR;
                 continue;
             }
-            s->dot = NOWHERE;
+            s->dot = DOT_NONE;
             break;
-        case AFTER_DOT_CR:
+        case DOT_DOT_CR:
             if (*s->in == '\n') {
                 s->in++;
                 return end_of_message(s, e);
             }
-            s->dot = NOWHERE;
+            s->dot = DOT_NONE;
             if (body(s, e, (struct span){"\r", 1}))
                 return true;
             continue;
-        case NOWHERE:
-        case AFTER_CR:
+        case DOT_NONE:
+        case DOT_CR:
             break;
         }
         if (body(s, e, take_run(s)))
@@ -419,14 +419,14 @@ void smtp_init(struct smtp *s, const struct smtp_config *config, uint64_t nonce)
     s->config = config;
     s->nonce = nonce;
     s->in = s->in_end = nothing;
-    s->state = CONNECTED;
+    s->state = STATE_CONNECTED;
 }
 
 /* Ends a transaction, if there is one; RFC 5321 4.1.1.5 */
 static void reset(struct smtp *s)
 {
-    if (s->state > READY)
-        s->state = READY;
+    if (s->state > STATE_READY)
+        s->state = STATE_READY;
     s->recipients = s->answered = 0;
     s->more = s->path_refused = false;
 }
@@ -450,14 +450,14 @@ static void end_transaction(struct smtp *s)
 static void apply_auth(struct smtp *s, bool good)
 {
     if (good && s->code >= 300) {
-        s->state = AUTH;
+        s->state = STATE_AUTH;
         s->step = s->next_step;
         return;
     }
     s->authenticated = s->authenticated || good;
-    s->wary = !good || s->next_step != FAILED; /* if it was cut short, a password may still come */
-    if (s->state == AUTH)
-        s->state = READY;
+    s->wary = !good || s->next_step != STEP_FAILED; /* if it was cut short, a password may still come */
+    if (s->state == STATE_AUTH)
+        s->state = STATE_READY;
 }
 
 /* A chunk that fails is the end of the transaction, whether its size is known or not (RFC 3030 2), but for
@@ -465,8 +465,8 @@ static void apply_auth(struct smtp *s, bool good)
 static void apply_chunk(struct smtp *s, bool good)
 {
     if (good) {
-        s->state = CHUNKS;
-    } else if (s->legal || (s->code != 502 && (s->state == RCPT || s->state == CHUNKS))) {
+        s->state = STATE_CHUNKS;
+    } else if (s->legal || (s->code != 502 && (s->state == STATE_RCPT || s->state == STATE_CHUNKS))) {
         reset(s);
         s->path_refused = true;
     }
@@ -474,18 +474,15 @@ static void apply_chunk(struct smtp *s, bool good)
 
 static void begin_transaction(struct smtp *s)
 {
-    s->state = MAIL;
-    s->utf8 = s->utf8_asked;
-    s->binary = s->binary_asked;
-    s->eightbit = s->eightbit_asked;
-    s->declared = s->declared_asked;
+    s->state = STATE_MAIL;
+    s->mail = s->asked;
 }
 
 static void begin_mail_data(struct smtp *s)
 {
-    s->state = DATA;
+    s->state = STATE_DATA;
     s->last = false;
-    s->dot = LINE_START;
+    s->dot = DOT_CRLF;
     command_begin_data(s);
 }
 
@@ -495,19 +492,19 @@ static void apply(struct smtp *s, enum smtp_event_type event, bool positive)
     bool good = s->legal && positive;
     switch (event) {
     case SMTP_CONNECT:
-        s->state = good ? GREETED : REFUSED;
+        s->state = good ? STATE_GREETED : STATE_REFUSED;
         break;
     case SMTP_HELO:
         if (good) {
             reset(s);
-            s->state = READY;
+            s->state = STATE_READY;
             s->extended = s->extended_asked;
         }
         break;
     case SMTP_STARTTLS:
         if (good) {
             reset(s);
-            s->state = HANDSHAKE;
+            s->state = STATE_HANDSHAKE;
         }
         break;
     case SMTP_AUTH:
@@ -521,7 +518,7 @@ static void apply(struct smtp *s, enum smtp_event_type event, bool positive)
     case SMTP_RCPT:
         s->path_refused = s->path_refused || !positive;
         if (good) {
-            s->state = RCPT;
+            s->state = STATE_RCPT;
             s->recipients++;
         }
         break;
@@ -542,7 +539,7 @@ static void apply(struct smtp *s, enum smtp_event_type event, bool positive)
         break;
     case SMTP_QUIT:
         if (good)
-            s->state = CLOSED;
+            s->state = STATE_CLOSED;
         break;
     case SMTP_NONE:
     case SMTP_BODY:
@@ -563,7 +560,7 @@ static void commit(struct smtp *s)
     s->out_n += s->reply_n;
     s->reply_n = 0;
     if (s->code == 421 || s->closing)
-        s->state = CLOSED; /* RFC 5321 3.8 */
+        s->state = STATE_CLOSED; /* RFC 5321 3.8 */
     else
         apply(s, event, smtp_is_positive(event, s->code));
     bool refused = s->code >= 500 && (!s->legal || event == SMTP_AUTH);
@@ -593,7 +590,7 @@ static bool connected(struct smtp *s, struct smtp_event *e)
 /* Whether nothing can happen without the client. */
 static bool needs_input(const struct smtp *s)
 {
-    return s->in == s->in_end && s->state != CONNECTED && !s->more && !(s->in_chunk && s->chunk == 0);
+    return s->in == s->in_end && s->state != STATE_CONNECTED && !s->more && !(s->in_chunk && s->chunk == 0);
 }
 
 bool smtp_next(struct smtp *s, struct smtp_event *e)
@@ -611,9 +608,9 @@ bool smtp_next(struct smtp *s, struct smtp_event *e)
         return end_of_message(s, e);
     if (s->in_chunk)
         return next_of_chunk(s, e);
-    if (s->state == DATA)
+    if (s->state == STATE_DATA)
         return next_data(s, e);
-    return s->state == CONNECTED ? connected(s, e) : next_command(s, e);
+    return s->state == STATE_CONNECTED ? connected(s, e) : next_command(s, e);
 }
 
 static void close_with_prepared(struct smtp *s)
@@ -622,12 +619,12 @@ static void close_with_prepared(struct smtp *s)
     s->out_n += s->reply_n;
     s->reply_n = 0;
     s->event = SMTP_NONE;
-    s->state = CLOSED;
+    s->state = STATE_CLOSED;
 }
 
 void smtp_close(struct smtp *s, const char *enhanced, const char *text)
 {
-    if (s->state == CLOSED)
+    if (s->state == STATE_CLOSED)
         return;
     prepare(s, 421, enhanced, text);
     close_with_prepared(s);
@@ -635,32 +632,32 @@ void smtp_close(struct smtp *s, const char *enhanced, const char *text)
 
 void smtp_close_raw(struct smtp *s, struct span wire)
 {
-    if (s->state == CLOSED)
+    if (s->state == STATE_CLOSED)
         return;
     s->reply_n = 0;
     put(s, wire.p, wire.n);
     close_with_prepared(s);
 }
 
-bool smtp_wants_tls(const struct smtp *s) { return s->state == HANDSHAKE; }
+bool smtp_wants_tls(const struct smtp *s) { return s->state == STATE_HANDSHAKE; }
 
 void smtp_secure(struct smtp *s)
 {
-    assert(s->state == HANDSHAKE || s->state == CONNECTED);
+    assert(s->state == STATE_HANDSHAKE || s->state == STATE_CONNECTED);
     s->secure = true;
-    if (s->state == HANDSHAKE)
-        s->state = GREETED;
+    if (s->state == STATE_HANDSHAKE)
+        s->state = STATE_GREETED;
     s->authenticated = false;
 }
 
-bool smtp_closed(const struct smtp *s) { return s->state == CLOSED; }
+bool smtp_closed(const struct smtp *s) { return s->state == STATE_CLOSED; }
 
-bool smtp_goes_on(const struct smtp *s) { return s->state != CLOSED && s->state != HANDSHAKE; }
+bool smtp_goes_on(const struct smtp *s) { return s->state != STATE_CLOSED && s->state != STATE_HANDSHAKE; }
 
 bool smtp_in_message(const struct smtp *s)
 {
     bool chunk = s->in_chunk || s->event == SMTP_CHUNK || s->event == SMTP_EOM;
-    if (s->state == CLOSED)
+    if (s->state == STATE_CLOSED)
         return false;
-    return s->state == DATA || s->state == CHUNKS || s->more || (chunk && s->chunk_refused == NULL);
+    return s->state == STATE_DATA || s->state == STATE_CHUNKS || s->more || (chunk && s->chunk_refused == NULL);
 }

@@ -17,8 +17,8 @@
 #include <assert.h>
 #include <string.h>
 
-#include "base/base.h"
 #include "base/scan.h"
+#include "smtp.h"
 
 /* beside the extensions, what a command may come with */
 enum { SMTP_ONLY = 1 << 30, LMTP_ONLY = 1 << 29, NEVER = 1 << 28 };
@@ -29,6 +29,14 @@ enum {
     MAIL_MORE = 26 + 17 + 10 + 500 + 6 + 107, /* SIZE, BODY, SMTPUTF8, AUTH, RET, ENVID */
     RCPT_MORE = 500 + 29,                     /* ORCPT, NOTIFY */
     ENVID_MAX = 100,                          /* RFC 3461 4.4 */
+};
+
+/* sets of states */
+enum {
+    HAVE_MAIL = 1 << STATE_MAIL | 1 << STATE_RCPT,
+    GREETED_US = 1 << STATE_READY | HAVE_MAIL | 1 << STATE_CHUNKS,
+    ANY = 1 << STATE_GREETED | GREETED_US,
+    ALWAYS = ANY | 1 << STATE_REFUSED,
 };
 
 /* what a command waits for, where it is required */
@@ -44,21 +52,38 @@ static unsigned offered(const struct smtp *s)
     return set | (s->config->lmtp ? LMTP_ONLY : SMTP_ONLY);
 }
 
+bool command_refuse(struct smtp *s, struct smtp_event *e, int code, const char *enhanced, const char *text)
+{
+    s->legal = false;
+    smtp_reply(s, e, code, enhanced, text);
+    return false;
+}
+
+void command_refuse_with(struct smtp *s, struct smtp_event *e, const struct smtp_canned *reply)
+{
+    s->legal = false;
+    command_reply(s, e, reply);
+}
+
 static bool refuse(struct smtp *s, struct smtp_event *e, int code, const char *enhanced, const char *text)
 {
     return command_refuse(s, e, code, enhanced, text);
 }
 
+/* As refuse(), for what the client got wrong. */
 static bool offend(struct smtp *s, struct smtp_event *e, enum problem problem, int code, const char *enhanced,
                    const char *text)
 {
-    return command_offend(s, e, problem, code, enhanced, text);
+    problems_add(&e->problems, problem);
+    return command_refuse(s, e, code, enhanced, text);
 }
 
+/* The same where that is taken all the same, unless to be strict; whether it is. */
 static bool tolerate(struct smtp *s, struct smtp_event *e, enum problem problem, int code, const char *enhanced,
                      const char *text)
 {
-    return command_tolerate(s, e, problem, code, enhanced, text);
+    problems_add(&e->problems, problem);
+    return !s->config->strict || command_refuse(s, e, code, enhanced, text);
 }
 
 /* ---- parameters of MAIL and RCPT: RFC 5321 4.1.2 ---- */
@@ -77,7 +102,7 @@ static bool parse_size(struct smtp *s, struct smtp_event *e, struct span value)
         return offend(s, e, PROBLEM_MAIL_PARAMETER, 501, "5.5.4", "SIZE takes a number of up to 20 digits");
     if (size == UINT64_MAX || (s->config->max_size > 0 && size > s->config->max_size))
         return refuse(s, e, 552, "5.3.4", "Message is larger than SIZE allows");
-    s->declared_asked = e->size = size;
+    s->asked.size = e->size = size;
     return true;
 }
 
@@ -85,11 +110,11 @@ static bool parse_size(struct smtp *s, struct smtp_event *e, struct span value)
 static bool parse_body(struct smtp *s, struct smtp_event *e, struct span value)
 {
     unsigned set = offered(s);
-    s->eightbit_asked = set & SMTP_EXT_8BITMIME && span_is(value, "8BITMIME");
-    if (s->eightbit_asked || span_is(value, "7BIT"))
+    s->asked.eightbit = set & SMTP_EXT_8BITMIME && span_is(value, "8BITMIME");
+    if (s->asked.eightbit || span_is(value, "7BIT"))
         return true;
     if (set & SMTP_EXT_BINARYMIME && span_is(value, "BINARYMIME")) {
-        s->binary_asked = e->binary = true;
+        s->asked.binary = e->binary = true;
         return true;
     }
     return offend(s, e, PROBLEM_MAIL_PARAMETER, 501, "5.5.4", "BODY is 7BIT, or what EHLO lists");
@@ -100,7 +125,7 @@ static bool parse_smtputf8(struct smtp *s, struct smtp_event *e, struct span val
 {
     if (value.p != NULL)
         return offend(s, e, PROBLEM_MAIL_PARAMETER, 501, "5.5.4", "SMTPUTF8 takes no value");
-    s->utf8_asked = e->utf8 = true;
+    s->asked.utf8 = e->utf8 = true;
     return true;
 }
 
@@ -141,7 +166,7 @@ static bool parse_notify(struct smtp *s, struct smtp_event *e, struct span value
 /* RFC 3461 4.2 */
 static bool parse_orcpt(struct smtp *s, struct smtp_event *e, struct span value)
 {
-    return (value.n > 0 && dsn_is_orcpt(value, s->utf8)) ||
+    return (value.n > 0 && dsn_is_orcpt(value, s->mail.utf8)) ||
            offend(s, e, PROBLEM_MAIL_PARAMETER, 501, "5.5.4",
                   "ORCPT is a type, a semicolon, and xtext that stands for printable characters");
 }
@@ -391,16 +416,15 @@ static bool check_utf8(struct smtp *s, struct smtp_event *e, bool allowed)
 
 static bool parse_mail(struct smtp *s, struct smtp_event *e)
 {
-    s->utf8_asked = s->binary_asked = s->eightbit_asked = false;
-    s->declared_asked = 0;
+    s->asked = (struct smtp_declared){.size = 0};
     bool begun = span_takes(&e->arg, "FROM:");
-    return parse_path(s, e, begun, "Say MAIL FROM:<address>") && check_utf8(s, e, s->utf8_asked);
+    return parse_path(s, e, begun, "Say MAIL FROM:<address>") && check_utf8(s, e, s->asked.utf8);
 }
 
 static bool parse_rcpt(struct smtp *s, struct smtp_event *e)
 {
     bool begun = span_takes(&e->arg, "TO:");
-    if (!parse_path(s, e, begun, "Say RCPT TO:<address>") || !check_utf8(s, e, s->utf8))
+    if (!parse_path(s, e, begun, "Say RCPT TO:<address>") || !check_utf8(s, e, s->mail.utf8))
         return false;
     if (e->arg.n == 0)
         return offend(s, e, PROBLEM_PATH, 501, "5.1.3", "The forward-path is empty");
@@ -412,7 +436,7 @@ static bool parse_rcpt(struct smtp *s, struct smtp_event *e)
 /* RFC 3030 3: what is binary has no lines for DATA to end. */
 static bool parse_data(struct smtp *s, struct smtp_event *e)
 {
-    if (s->binary)
+    if (s->mail.binary)
         return offend(s, e, PROBLEM_OUT_OF_ORDER, 503, "5.5.1", "BODY=BINARYMIME is sent with BDAT");
     return parse_none(s, e);
 }
@@ -466,7 +490,7 @@ static void hide_secrets(struct smtp *s, struct smtp_event *e)
     hide(s, e, shown);
 }
 
-static bool challenge(struct smtp *s, struct smtp_event *e, enum step next, const char *text)
+static bool challenge(struct smtp *s, struct smtp_event *e, enum smtp_step next, const char *text)
 {
     s->next_step = (uint8_t)next;
     smtp_reply(s, e, 334, NULL, text);
@@ -475,7 +499,7 @@ static bool challenge(struct smtp *s, struct smtp_event *e, enum step next, cons
 
 static bool login(struct smtp *s, struct smtp_event *e)
 {
-    s->next_step = FAILED;
+    s->next_step = STEP_FAILED;
     smtp_reply(s, e, 235, "2.7.0", "Authentication successful");
     return true;
 }
@@ -484,13 +508,13 @@ static bool login(struct smtp *s, struct smtp_event *e)
 static bool take_response(struct smtp *s, struct smtp_event *e, struct span text)
 {
     struct sasl_login found;
-    if (s->mechanism == SASL_LOGIN && s->step == PASSWORD) {
+    if (s->mechanism == SASL_LOGIN && s->step == STEP_PASSWORD) {
         e->secret = text;
         return login(s, e);
     }
     if (s->mechanism == SASL_LOGIN) {
         e->arg = text;
-        return text.n > 0 ? challenge(s, e, PASSWORD, "UGFzc3dvcmQ6" /* Password: */)
+        return text.n > 0 ? challenge(s, e, STEP_PASSWORD, "UGFzc3dvcmQ6" /* Password: */)
                           : offend(s, e, PROBLEM_AUTH_SYNTAX, 501, "5.5.2", "The user name is empty");
     }
     if (!sasl_parse((enum sasl_mechanism)s->mechanism, text, &found))
@@ -518,7 +542,7 @@ void command_respond(struct smtp *s, struct smtp_event *e)
     size_t n = e->line.n;
     if (!cancel)
         hide(s, e, 0);
-    if (s->step == FAILED)
+    if (s->step == STEP_FAILED)
         smtp_reply(s, e, 535, "5.7.8", "Authentication failed");
     else if (cancel)
         refuse(s, e, 501, "5.7.0", "Authentication is cancelled");
@@ -531,17 +555,17 @@ static bool first_challenge(struct smtp *s, struct smtp_event *e)
     char text[SMTP_CHALLENGE_MAX], encoded[BASE64_SIZE(SMTP_CHALLENGE_MAX)];
     switch ((enum sasl_mechanism)s->mechanism) {
     case SASL_LOGIN:
-        return challenge(s, e, FIRST, "VXNlcm5hbWU6" /* Username: */);
+        return challenge(s, e, STEP_FIRST, "VXNlcm5hbWU6" /* Username: */);
     case SASL_CRAM_MD5:
         s->nonce++;
         base64_encode((struct span){text, smtp_challenge(s, text)}, encoded);
-        return challenge(s, e, FIRST, encoded);
+        return challenge(s, e, STEP_FIRST, encoded);
     case SASL_NONE:
     case SASL_PLAIN:
     case SASL_XOAUTH2:
         break;
     }
-    return challenge(s, e, FIRST, "");
+    return challenge(s, e, STEP_FIRST, "");
 }
 
 static bool parse_auth(struct smtp *s, struct smtp_event *e)
@@ -561,7 +585,7 @@ static bool parse_auth(struct smtp *s, struct smtp_event *e)
     if (e->mechanism != SASL_CRAM_MD5 && !s->secure && offered(s) & SMTP_EXT_STARTTLS)
         problems_add(&e->problems, PROBLEM_AUTH_IN_CLEAR);
     s->mechanism = (uint8_t)e->mechanism;
-    s->step = FIRST;
+    s->step = STEP_FIRST;
     for (; n > 0 && *text == ' '; n--)
         text++;
     while (n > 0 && (text[n - 1] == ' ' || text[n - 1] == '\t'))
@@ -598,19 +622,19 @@ static const struct verb {
     struct smtp_canned reply; /* the default one; without text if parse() makes another */
 } verbs[] = {
     /* those of each message first */
-    {"MAIL", SMTP_MAIL, 0, 1 << READY, AFTER_TLS | AFTER_AUTH, MAIL_MORE, parse_mail,
+    {"MAIL", SMTP_MAIL, 0, 1 << STATE_READY, AFTER_TLS | AFTER_AUTH, MAIL_MORE, parse_mail,
      CANNED(250, "2.1.0 ", "Sender ok")},
     {"RCPT", SMTP_RCPT, 0, HAVE_MAIL, AFTER_TLS, RCPT_MORE, parse_rcpt, CANNED(250, "2.1.5 ", "Recipient ok")},
-    {"DATA", SMTP_DATA, 0, 1 << RCPT, AFTER_TLS, 0, parse_data,
+    {"DATA", SMTP_DATA, 0, 1 << STATE_RCPT, AFTER_TLS, 0, parse_data,
      CANNED(354, "", "Send the message, end with <CRLF>.<CRLF>")},
-    {"BDAT", SMTP_BDAT, SMTP_EXT_CHUNKING, 1 << RCPT | 1 << CHUNKS, AFTER_TLS, 0, parse_bdat,
+    {"BDAT", SMTP_BDAT, SMTP_EXT_CHUNKING, 1 << STATE_RCPT | 1 << STATE_CHUNKS, AFTER_TLS, 0, parse_bdat,
      CANNED(250, "2.0.0 ", "")},
     {"EHLO", SMTP_HELO, SMTP_ONLY, ANY, 0, 0, parse_ehlo, CANNED(250, "", "")},
     {"HELO", SMTP_HELO, SMTP_ONLY, ANY, AFTER_TLS, 0, parse_helo, CANNED(250, "", "")},
     {"LHLO", SMTP_HELO, LMTP_ONLY, ANY, 0, 0, parse_ehlo, CANNED(250, "", "")},
     {"STARTTLS", SMTP_STARTTLS, SMTP_EXT_STARTTLS, GREETED_US, 0, 0, parse_starttls,
      CANNED(220, "2.0.0 ", "Ready to start TLS")},
-    {"AUTH", SMTP_AUTH, SMTP_EXT_AUTH, 1 << READY, AFTER_TLS, 0, parse_auth, CANNED(235, "", "")},
+    {"AUTH", SMTP_AUTH, SMTP_EXT_AUTH, 1 << STATE_READY, AFTER_TLS, 0, parse_auth, CANNED(235, "", "")},
     {"RSET", SMTP_RSET, 0, ANY, AFTER_TLS, 0, parse_none, CANNED(250, "2.0.0 ", "Ok")},
     {"NOOP", SMTP_NOOP, 0, ANY, 0, 0, parse_any, CANNED(250, "2.0.0 ", "Ok")},
     {"QUIT", SMTP_QUIT, 0, ALWAYS, 0, 0, parse_none, CANNED(221, "2.0.0 ", "Bye")},
@@ -652,17 +676,17 @@ static const struct smtp_canned *out_of_order(const struct smtp *s, enum smtp_ev
     static const struct smtp_canned mail = CANNED(503, "5.5.1 ", "There is a sender already");
     static const struct smtp_canned mail_first = CANNED(503, "5.5.1 ", "Say MAIL first");
     static const struct smtp_canned rcpt_first = CANNED(503, "5.5.1 ", "Say RCPT first");
-    if (s->state == REFUSED)
+    if (s->state == STATE_REFUSED)
         return &unavailable;
-    if (s->state == GREETED)
+    if (s->state == STATE_GREETED)
         return s->config->lmtp ? &lhlo_first : &ehlo_first;
-    if (s->state == CHUNKS)
+    if (s->state == STATE_CHUNKS)
         return &chunks;
     if (event == SMTP_AUTH)
         return &auth;
     if (event == SMTP_MAIL)
         return &mail;
-    return s->state == READY ? &mail_first : &rcpt_first;
+    return s->state == STATE_READY ? &mail_first : &rcpt_first;
 }
 
 /* Notes what is wrong with the line and with the command, whatever its argument; good: it has nothing in it that no
@@ -674,7 +698,7 @@ static void look_at_command(struct smtp *s, struct smtp_event *e, const struct v
         problems_add(&e->problems, PROBLEM_LONG_COMMAND);
     if (v->event == SMTP_UNKNOWN && v->with == 0 && good)
         problems_add(&e->problems, v->name == NULL ? PROBLEM_UNKNOWN_COMMAND : PROBLEM_OBSOLETE_COMMAND);
-    if (v->with & extended && s->state >= READY && !s->extended)
+    if (v->with & extended && s->state >= STATE_READY && !s->extended)
         problems_add(&e->problems, PROBLEM_AFTER_HELO);
 }
 
@@ -753,10 +777,10 @@ static bool parse_bdat(struct smtp *s, struct smtp_event *e)
         s->closing = true;
         return refuse(s, e, 552, "5.3.4", "There is no such message");
     }
-    bool none = s->config->lmtp && s->state == MAIL && s->last; /* to nobody: no replies; RFC 2033 4.3 */
+    bool none = s->config->lmtp && s->state == STATE_MAIL && s->last; /* to nobody: no replies; RFC 2033 4.3 */
     if (s->chunk_refused != NULL && s->chunk_refused->code == 503 && none)
         s->chunk_refused = NULL;
-    if (s->chunk_refused == NULL && s->state != CHUNKS)
+    if (s->chunk_refused == NULL && s->state != STATE_CHUNKS)
         command_begin_data(s);
     e->size = s->chunk_size = s->chunk;
     e->last = s->last;

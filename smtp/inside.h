@@ -1,45 +1,86 @@
 /*
- * inside.h - what the files of the engine share.
+ * inside.h - the session, and what the files of the engine share.
  */
 #ifndef SMTP_INSIDE_H
 #define SMTP_INSIDE_H
 
-#include "base/base.h"
-#include "base/problem.h"
-#include "smtp.h"
+#include "smtp/event.h"
 
-/* ---- command ---- */
-
-/*
- * the commands of the protocol engine: what smtp.c shares with
- * command.c, and nobody else needs.
- */
-
-enum state {
-    CONNECTED, /* nothing said yet */
-    REFUSED,   /* the greeting was negative: only QUIT is answered; RFC 5321 3.1 */
-    GREETED,
-    READY, /* HELO, EHLO or LHLO done */
-    AUTH,  /* a response to a challenge is awaited */
-    MAIL,
-    RCPT,
-    DATA,
-    CHUNKS, /* one chunk or more is there, and not the last */
-    HANDSHAKE,
-    CLOSED,
+enum smtp_state {
+    STATE_CONNECTED, /* the greeting is not given yet */
+    STATE_REFUSED,   /* the greeting was negative: only QUIT is answered; RFC 5321 3.1 */
+    STATE_GREETED,
+    STATE_READY, /* after HELO, EHLO or LHLO */
+    STATE_AUTH,  /* a response to a challenge is awaited */
+    STATE_MAIL,
+    STATE_RCPT,
+    STATE_DATA,
+    STATE_CHUNKS, /* a chunk has come, and not yet the last */
+    STATE_HANDSHAKE,
+    STATE_CLOSED,
 };
 
-/* What response of AUTH is awaited. */
-enum step { FIRST, PASSWORD, FAILED /* any, before it is told that it failed */ };
+/* The response that AUTH awaits; after STEP_FAILED any response fails. */
+enum smtp_step { STEP_FIRST, STEP_PASSWORD, STEP_FAILED };
 
-enum dot { NOWHERE, AFTER_CR, LINE_START, AFTER_DOT, AFTER_DOT_CR };
+/* The part of CRLF.CRLF that the mail data so far end with. */
+enum smtp_dot { DOT_NONE, DOT_CR, DOT_CRLF, DOT_DOT, DOT_DOT_CR };
 
-/* sets of states */
-enum {
-    HAVE_MAIL = 1 << MAIL | 1 << RCPT,
-    GREETED_US = 1 << READY | HAVE_MAIL | 1 << CHUNKS,
-    ANY = 1 << GREETED | GREETED_US,
-    ALWAYS = ANY | 1 << REFUSED,
+/* What MAIL declares of the message. */
+struct smtp_declared {
+    uint64_t size;               /* RFC 1870; 0 if none */
+    bool utf8, binary, eightbit; /* SMTPUTF8 (RFC 6531), BODY=BINARYMIME (RFC 3030), BODY=8BITMIME */
+};
+
+/* A session.  The application allocates it and touches nothing in it. */
+struct smtp {
+    const struct smtp_config *config;
+    char *in; /* lent input that is not yet consumed */
+    char *in_end;
+    char *line; /* the current command, in the input */
+    char *out;  /* lent room */
+    size_t out_size;
+    size_t out_n;   /* octets of replies given */
+    size_t reply_n; /* octets of the reply prepared after them */
+    char *secret;   /* the secret part of the current command */
+    size_t secret_n;
+    uint64_t nonce;                /* of the challenge of CRAM-MD5 */
+    uint64_t size;                 /* of the mail data, or of a line that is too long, so far */
+    uint64_t line_size;            /* examined: of the current line of the mail data */
+    struct smtp_declared mail;     /* by the MAIL in effect */
+    struct smtp_declared asked;    /* by the MAIL that is not yet committed */
+    struct problems data_problems; /* of the mail data so far */
+    uint64_t recipients;
+    uint64_t answered; /* LMTP: recipients whose reply to the mail data is given */
+    uint64_t chunk;    /* octets of the chunk still to come */
+    uint64_t chunk_size;
+    const struct smtp_canned *chunk_refused; /* the reply at the chunk's end; NULL: the chunk is taken */
+    uint16_t seen;                           /* octets of an unfinished line that hold no line end */
+    uint16_t refused;                        /* refused commands in a row */
+    int16_t code;                            /* of the reply prepared */
+    uint8_t event;                           /* the event whose reply is prepared */
+    uint8_t state;
+    uint8_t dot;
+    uint8_t mechanism;   /* of the current AUTH */
+    uint8_t step;        /* the response it awaits */
+    uint8_t next_step;   /* the response it awaits after the reply prepared */
+    bool legal;          /* the command of that event was in order and well-formed */
+    bool closing;        /* its reply is the last */
+    bool skipping;       /* a line that is too long is being passed over */
+    bool skipped_cr;     /* its last octet so far is CR */
+    bool http;           /* it begins like a request of HTTP */
+    bool long_auth;      /* it begins like AUTH, or responds to a challenge */
+    bool in_chunk;       /* octets of a chunk, or its end, are awaited */
+    bool last;           /* it is the last chunk */
+    bool more;           /* LMTP: the mail data are complete, and a recipient's reply is due */
+    bool plain;          /* the current command is ASCII and has no control below 0x0e */
+    bool cr;             /* examined: the mail data so far end with CR */
+    bool extended;       /* the client said EHLO or LHLO */
+    bool extended_asked; /* the same for the command that is not yet committed */
+    bool wary;           /* AUTH was refused, and no known command came since */
+    bool path_refused;   /* MAIL, RCPT or a chunk was: commands pipelined after it are not out of order */
+    bool secure;         /* TLS is in place */
+    bool authenticated;  /* RFC 4954 */
 };
 
 /*
@@ -64,36 +105,10 @@ struct smtp_canned {
 void command_reply(struct smtp *s, struct smtp_event *e, const struct smtp_canned *reply);
 
 /* The engine's own verdict against a command; returns false for the parsers' sake. */
-static inline bool command_refuse(struct smtp *s, struct smtp_event *e, int code, const char *enhanced,
-                                  const char *text)
-{
-    s->legal = false;
-    smtp_reply(s, e, code, enhanced, text);
-    return false;
-}
+bool command_refuse(struct smtp *s, struct smtp_event *e, int code, const char *enhanced, const char *text);
 
 /* The same with a reply that is always the same. */
-static inline void command_refuse_with(struct smtp *s, struct smtp_event *e, const struct smtp_canned *reply)
-{
-    s->legal = false;
-    command_reply(s, e, reply);
-}
-
-/* As command_refuse(), for what the client got wrong. */
-static inline bool command_offend(struct smtp *s, struct smtp_event *e, enum problem problem, int code,
-                                  const char *enhanced, const char *text)
-{
-    problems_add(&e->problems, problem);
-    return command_refuse(s, e, code, enhanced, text);
-}
-
-/* The same where that is taken all the same, unless to be strict; whether it is. */
-static inline bool command_tolerate(struct smtp *s, struct smtp_event *e, enum problem problem, int code,
-                                    const char *enhanced, const char *text)
-{
-    problems_add(&e->problems, problem);
-    return !s->config->strict || command_refuse(s, e, code, enhanced, text);
-}
+void command_refuse_with(struct smtp *s, struct smtp_event *e, const struct smtp_canned *reply);
 
 /* None of the mail data have come yet. */
 void command_begin_data(struct smtp *s);
@@ -109,11 +124,6 @@ bool command_is_http(struct span line);
 void command_refuse_http(struct smtp *s, struct smtp_event *e);
 
 /* ---- path ---- */
-
-/*
- * the addresses of the envelope: RFC 5321 4.1.2 and 4.1.3, with
- * octets outside ASCII where RFC 6531 3.3 has them.
- */
 
 /*
  * Looks for a path at the front of t: "<" [source-route] mailbox ">", or "<>".
@@ -132,12 +142,28 @@ const char *path_end(struct span t, bool forward, struct span *address, enum pro
 /* Whether it is a domain or an address literal, to the letter; RFC 5321 4.1.2, 4.1.3. */
 bool path_is_host(struct span t);
 
-/* ---- dsn ---- */
+/* ---- sasl ---- */
+
+/* The names of all mechanisms, as EHLO lists them. */
+extern const char sasl_names[];
+
+/* The mechanism of this name, in any case; SASL_NONE if there is none. */
+enum sasl_mechanism sasl_mechanism(struct span name);
+
+/* The login that a client sent.  Spans into the text that was parsed. */
+struct sasl_login {
+    struct span authzid; /* PLAIN: the identity to act as, if it is another */
+    struct span user;
+    struct span secret; /* as in struct smtp_event */
+};
 
 /*
- * the values of the parameters for delivery status notifications:
- * RFC 3461, and RFC 6533 for addresses outside ASCII.
+ * Parses what a client sent, after base64, for PLAIN (RFC 4616 2), CRAM-MD5
+ * (RFC 2195 2) or XOAUTH2.  False if it is malformed.
  */
+bool sasl_parse(enum sasl_mechanism mechanism, struct span text, struct sasl_login *login);
+
+/* ---- dsn ---- */
 
 /* Whether it is xtext that stands for printable ASCII; RFC 3461 4.  With utf8 octets outside ASCII may stand in it. */
 bool dsn_is_xtext(struct span t, bool utf8);

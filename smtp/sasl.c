@@ -1,9 +1,7 @@
 /*
  * sasl.c - PLAIN, LOGIN, CRAM-MD5 and XOAUTH2.
  */
-#include "smtp/sasl.h"
-
-#include "base/base.h"
+#include "smtp/inside.h"
 
 const char sasl_names[] = "PLAIN LOGIN CRAM-MD5 XOAUTH2";
 

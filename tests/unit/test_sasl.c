@@ -12,7 +12,6 @@
 
 #include "base/base.h"
 #include "smtp/inside.h"
-#include "smtp/sasl.h"
 
 static struct span text(const char *s) { return (struct span){s, strlen(s)}; }
 

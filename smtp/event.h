@@ -1,0 +1,127 @@
+/*
+ * event.h - what the engine tells the application, and how it is set up: the
+ * events of a session, the service extensions, the mechanisms of AUTH, the
+ * settings and the limits.
+ */
+#ifndef SMTP_EVENT_H
+#define SMTP_EVENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/base.h"
+#include "base/problem.h"
+
+enum {
+    SMTP_LINE_MAX = 2048,       /* octets of a command line with its end; RFC 5321 4.5.3.1.4 and the
+                                   increments of the extensions ask for less */
+    SMTP_AUTH_LINE_MAX = 12320, /* the same for AUTH and the responses to its challenges: 12288 octets of
+                                   base64 and the command before them; RFC 4954 4 */
+    SMTP_REPLY_MAX = 2048,      /* octets of one reply with all its lines */
+    SMTP_REFUSED_MAX = 100,     /* refused commands in a row before 421; RFC 5321 7.8 */
+    SMTP_HOSTNAME_MAX = 255,    /* octets of a domain; RFC 5321 4.5.3.1.2 */
+    SMTP_CHALLENGE_MAX = 320,   /* octets of a challenge of CRAM-MD5, with a NUL */
+};
+
+/* Service extensions: the lines of the reply to EHLO, each with its commands and parameters. */
+enum smtp_extension {
+    SMTP_EXT_PIPELINING = 1 << 0,          /* RFC 2920 */
+    SMTP_EXT_8BITMIME = 1 << 1,            /* RFC 6152 */
+    SMTP_EXT_SMTPUTF8 = 1 << 2,            /* RFC 6531 */
+    SMTP_EXT_ENHANCEDSTATUSCODES = 1 << 3, /* RFC 2034 */
+    SMTP_EXT_CHUNKING = 1 << 4,            /* RFC 3030 */
+    SMTP_EXT_BINARYMIME = 1 << 5,          /* RFC 3030; not without CHUNKING */
+    SMTP_EXT_DSN = 1 << 6,                 /* RFC 3461 */
+    SMTP_EXT_AUTH = 1 << 7,                /* RFC 4954 */
+    SMTP_EXT_STARTTLS = 1 << 8,            /* RFC 3207 */
+    SMTP_EXT_LIMITS = 1 << 9,              /* RFC 9422 */
+    SMTP_EXT_HELP = 1 << 10,
+    SMTP_EXT_SIZE = 1 << 11, /* RFC 1870 */
+    SMTP_EXT_ALL = (1 << 12) - 1,
+};
+
+/* The extension with this keyword, in any case; 0 if there is none. */
+unsigned smtp_extension(struct span keyword);
+
+/* The keyword of the extension at this place, from 0; NULL after the last. */
+const char *smtp_keyword(size_t place);
+
+/* Mechanisms of AUTH. */
+enum sasl_mechanism { SASL_NONE, SASL_PLAIN, SASL_LOGIN, SASL_CRAM_MD5, SASL_XOAUTH2 };
+
+/* Its name in small letters; "none" for SASL_NONE. */
+const char *sasl_name(enum sasl_mechanism mechanism);
+
+/*
+ * Whether user and secret are those of known, a string USER:PASSWORD.  The
+ * challenge is that of smtp_challenge(); only CRAM-MD5 uses it.
+ */
+bool sasl_verify(enum sasl_mechanism mechanism, const char *known, struct span user, struct span secret,
+                 struct span challenge);
+
+/* What can happen in a session: the points at which policy, faults and logging attach. */
+enum smtp_event_type {
+    SMTP_NONE,
+    SMTP_CONNECT,  /* the client is there; the reply is the greeting */
+    SMTP_HELO,     /* HELO, EHLO or LHLO; arg is the client's name */
+    SMTP_STARTTLS, /* after the 220, smtp_wants_tls() */
+    SMTP_AUTH,     /* one step of AUTH; the default reply is 235 to the last step, 334 to the others */
+    SMTP_MAIL,     /* arg is the reverse-path without brackets and source route, "" if null */
+    SMTP_RCPT,     /* arg is a forward-path, likewise */
+    SMTP_DATA,     /* the client asks to send mail data */
+    SMTP_BDAT,     /* the client sends a chunk of mail data, of size octets; there is no reply yet,
+                      unless the command is malformed */
+    SMTP_BODY,     /* arg is a piece of the mail data, dots unstuffed; there is no reply */
+    SMTP_CHUNK,    /* a chunk is complete that is not the last, or is refused */
+    SMTP_EOM,      /* the mail data are complete: store them, or replace the reply with a refusal.
+                      With LMTP there is one such event for each recipient (RFC 2033 4.2): store at
+                      the first; or, without recipients, one that has no reply */
+    SMTP_RSET,
+    SMTP_NOOP,
+    SMTP_VRFY,
+    SMTP_EXPN,
+    SMTP_HELP,
+    SMTP_QUIT,
+    SMTP_UNKNOWN, /* a line that is not a known command */
+};
+
+/* Valid until the next call on its session other than smtp_reply(). */
+struct smtp_event {
+    enum smtp_event_type type;
+    int16_t code;                  /* of the reply as it stands; 0 where there is none */
+    uint16_t hidden;               /* AUTH, UNKNOWN: octets of the command that are left out of line */
+    struct span line;              /* the command as received, without its line end and without secrets;
+                                      empty if it was too long */
+    struct span arg;               /* see the types above; AUTH: the user name, p NULL while it is unknown
+                                      (LOGIN: in the step before the password, and only there) */
+    struct span params;            /* MAIL, RCPT: the parameters, as sent */
+    struct span secret;            /* AUTH: PLAIN, LOGIN: the password; XOAUTH2: the token; CRAM-MD5: the
+                                      digest in hexadecimal; for sasl_verify(); the next call wipes it */
+    struct span authzid;           /* AUTH: the authorization identity, if the client gave one */
+    struct problems problems;      /* of the command; EOM: and of the mail data, if they are examined */
+    uint64_t size;                 /* MAIL: declared SIZE, 0 if none (RFC 1870); EOM: octets of mail data; BDAT,
+                                      CHUNK: of the chunk; STARTTLS: octets sent too early after it, which are
+                                      dropped; UNKNOWN: octets of a line that was too long */
+    uint64_t recipient;            /* EOM with LMTP: the recipient that the reply is for, from 1 */
+    enum sasl_mechanism mechanism; /* AUTH */
+    bool extended;                 /* HELO: the client said EHLO or LHLO */
+    bool utf8;                     /* MAIL: SMTPUTF8 was given (RFC 6531) */
+    bool binary;                   /* MAIL: BODY=BINARYMIME was given (RFC 3030) */
+    bool last;                     /* BDAT: of the last chunk; EOM: such a chunk ended the mail data */
+};
+
+/* Settings that many sessions share.  Borrowed as long as any of them lives. */
+struct smtp_config {
+    const char *hostname;    /* at most SMTP_HOSTNAME_MAX octets */
+    uint64_t max_size;       /* octets of mail data, 0 for no limit; RFC 1870 */
+    uint64_t max_recipients; /* of one message, 0 for no limit */
+    unsigned extensions;     /* the set to offer */
+    bool lmtp;               /* RFC 2033 */
+    bool require_auth;       /* before MAIL; RFC 4954 6 */
+    bool require_tls;        /* before all but NOOP, EHLO, STARTTLS and QUIT; RFC 3207 4 */
+    bool strict;             /* take nothing beyond the grammar; implies examine */
+    bool examine;            /* look for problems in the mail data */
+};
+
+#endif
