@@ -25,7 +25,7 @@ FLAGS = -std=c17 -D_XOPEN_SOURCE=700 -D_DARWIN_C_SOURCE -DVERSION='"$(VERSION)"'
 # the sources are what lies in these folders; of *_linux.c and *_posix.c one, and of net/tls_*.c
 ROOMS = base smtp mail store net report serve run
 SOURCES != ls smtp.c $(ROOMS:=/*.c) | grep -v -e '_linux\.c$$' -e '_posix\.c$$' -e '^net/tls_'
-CHOSEN = net/poll_$(OS).c store/link_$(OS).c
+CHOSEN = net/poll_$(OS).c net/socket_$(OS).c store/link_$(OS).c
 PARTS = $(SOURCES:.c=.o) $(CHOSEN:.c=.o) net/tls_$(TLS).o
 HEADERS != ls smtp.h $(ROOMS:=/*.h)
 COMPILE = $(CC) $(FLAGS) -I. $(CPPFLAGS) $(CFLAGS)

@@ -4,6 +4,15 @@
 #ifndef NET_INSIDE_H
 #define NET_INSIDE_H
 
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
 #include "net/net.h"
 
 enum { WAIT_MAX = 60 * 60 * 1000 /* milliseconds of one wait */ };
@@ -15,5 +24,67 @@ static inline int poll_timeout(int64_t until, int64_t now)
         return -1;
     return until <= now ? 0 : until - now < WAIT_MAX ? (int)(until - now) : WAIT_MAX;
 }
+
+/* ---- endpoint ---- */
+
+/* "smtp://" and so on, by enum scheme. */
+extern const char *const endpoint_schemes[];
+
+/* Reads a decimal number up to 65535, and nothing else; -1 if there is none. */
+int endpoint_number(const char *text);
+
+/* ---- address ---- */
+
+struct address {
+    union {
+        struct sockaddr any;
+        struct sockaddr_in in;
+        struct sockaddr_in6 in6;
+        struct sockaddr_un path;
+    } u;
+    bool optional; /* may be missing on this machine */
+};
+
+/* The port of an address of IPv4 or IPv6. */
+uint16_t address_port(const struct address *a);
+void address_set_port(struct address *a, uint16_t port);
+
+/* Writes it as text, without its port. */
+void address_text(const struct address *a, char *text, size_t size);
+
+/* Writes it as text, HOST:PORT, with this port. */
+void address_with_port(const struct address *a, uint16_t port, char *text, size_t size);
+
+/* Finds the addresses of an endpoint of IPv4 or IPv6, at most LISTENER_SOCKETS_MAX; returns how many, or 0 and *reason,
+   NULL if errno has it. */
+size_t address_resolve(const struct endpoint *e, struct address *addresses, const char **reason);
+
+/* ---- socket ---- */
+
+/* accept(2); the socket does not block, and is closed on exec. */
+int socket_accept(int fd, struct sockaddr *address, socklen_t *length);
+
+/* Takes up to n octets that a socket has, as recv(2), and drops them; room holds n octets, and may be written to. */
+ssize_t socket_discard(int fd, void *room, size_t n);
+
+/*
+ * Keeps others who do the same out of the directory that holds path, until the
+ * descriptor that it returns is closed.  -1 where that cannot be.
+ */
+int socket_lock_directory(const char *path);
+
+/* Closes a descriptor after a failure, and keeps errno; returns -1. */
+static inline int socket_close_failed(int fd)
+{
+    int saved = errno;
+    (void)close(fd);
+    errno = saved;
+    return -1;
+}
+
+/* ---- connection ---- */
+
+/* Returns a descriptor of its own for what fd is open on; in its place nothing is left but /dev/null. */
+int connection_take_descriptor(int fd);
 
 #endif

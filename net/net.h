@@ -61,20 +61,6 @@ enum { READY_MAX = 64 /* tags that one wait tells of */ };
  */
 int poll_wait(struct poll *p, void *ready[READY_MAX], int64_t until, int64_t now);
 
-/* ---- sockets ---- */
-
-/* accept(2); the socket does not block, and is closed on exec. */
-int socket_accept(int fd, struct sockaddr *address, socklen_t *length);
-
-/* Takes up to n octets that a socket has, as recv(2), and drops them; room holds n octets, and may be written to. */
-ssize_t socket_discard(int fd, void *room, size_t n);
-
-/*
- * Keeps others who do the same out of the directory that holds path, until the
- * descriptor that it returns is closed.  -1 where that cannot be.
- */
-int socket_lock_directory(const char *path);
-
 /* ---- io ---- */
 
 /*

@@ -1,17 +1,11 @@
 /*
- * poll_linux.c - epoll, accept4, and MSG_TRUNC.
+ * poll_linux.c - which of many descriptors are ready, by epoll.
  */
-#define _GNU_SOURCE
 #include "net/inside.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
 #include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 const char poll_kind[] = "epoll";
@@ -75,24 +69,4 @@ int poll_wait(struct poll *p, void *ready[READY_MAX], int64_t until, int64_t now
     for (int i = 0; i < n; i++)
         ready[found++] = events[i].data.ptr;
     return n < 0 ? -1 : found;
-}
-
-int socket_accept(int fd, struct sockaddr *address, socklen_t *length)
-{
-    return accept4(fd, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
-}
-
-ssize_t socket_discard(int fd, void *room, size_t n)
-{
-    return recv(fd, room, n, MSG_TRUNC); /* of TCP nothing is copied */
-}
-
-int socket_lock_directory(const char *path)
-{
-    char *copy = strdup(path);
-    int fd = copy != NULL ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    free(copy);
-    if (fd >= 0)
-        (void)flock(fd, LOCK_EX);
-    return fd;
 }

@@ -1,13 +1,11 @@
 /*
- * poll_posix.c - the same with POSIX.1-2008 alone.
+ * poll_posix.c - which of many descriptors are ready, by poll.
  */
 #include "net/inside.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 const char poll_kind[] = "poll";
 
@@ -96,27 +94,4 @@ int poll_wait(struct poll *p, void *ready[READY_MAX], int64_t until, int64_t now
             ready[found++] = p->tags[i];
     }
     return (int)found;
-}
-
-int socket_accept(int fd, struct sockaddr *address, socklen_t *length)
-{
-    int accepted = accept(fd, address, length);
-    if (accepted < 0)
-        return -1;
-    int flags = fcntl(accepted, F_GETFL);
-    if (flags < 0 || fcntl(accepted, F_SETFL, flags | O_NONBLOCK) < 0 || fcntl(accepted, F_SETFD, FD_CLOEXEC) < 0) {
-        int saved = errno;
-        (void)close(accepted);
-        errno = saved;
-        return -1;
-    }
-    return accepted;
-}
-
-ssize_t socket_discard(int fd, void *room, size_t n) { return recv(fd, room, n, 0); }
-
-int socket_lock_directory(const char *path)
-{
-    (void)path;
-    return -1; /* POSIX locks no directory: of several that start within an instant, more than one may win */
 }

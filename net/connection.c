@@ -1,0 +1,181 @@
+/*
+ * connection.c - connected sockets, standard input and output.
+ *
+ * Standard input and output may be others' too, as a terminal is.  O_NONBLOCK
+ * would be theirs as well, so what is no socket keeps its flags, and is polled
+ * before each use; where that cannot be, flags are given back as they were.
+ */
+#include "net/inside.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A descriptor of its own for what fd is open on; in its place nothing is left but /dev/null. */
+int connection_take_descriptor(int fd)
+{
+    int taken = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1), null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    bool good = taken >= 0 && null >= 0 && dup2(null, fd) == fd;
+    int saved = errno;
+    if (null >= 0)
+        (void)close(null);
+    if (!good && taken >= 0)
+        (void)close(taken);
+    errno = saved;
+    return good ? taken : -1;
+}
+
+/* The other end, as far as it has an address of the Internet. */
+static void set_peer(const struct address *a, struct peer *peer)
+{
+    *peer = (struct peer){"", 0};
+    if (a->u.any.sa_family != AF_INET && a->u.any.sa_family != AF_INET6)
+        return;
+    address_text(a, peer->address, sizeof peer->address);
+    peer->port = address_port(a);
+}
+
+int connection_accept(int fd, struct connection *c, struct peer *peer)
+{
+    struct address a;
+    socklen_t length = sizeof a.u;
+    a.u.any.sa_family = AF_UNSPEC;
+    int accepted = socket_accept(fd, &a.u.any, &length);
+    if (accepted < 0)
+        return -1;
+    *c = (struct connection){.in = accepted, .out = accepted};
+    set_peer(&a, peer);
+    return 0;
+}
+
+static bool is_socket(int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+int connection_take_stdio(struct connection *c, struct peer *peer)
+{
+    struct address a;
+    socklen_t length = sizeof a.u;
+    a.u.any.sa_family = AF_UNSPEC;
+    if (getpeername(STDIN_FILENO, &a.u.any, &length) < 0)
+        a.u.any.sa_family = AF_UNSPEC;
+    set_peer(&a, peer);
+    *c = (struct connection){.borrowed = true, .polled = !is_socket(STDIN_FILENO) || !is_socket(STDOUT_FILENO)};
+    c->in_flags = fcntl(STDIN_FILENO, F_GETFL);
+    c->out_flags = fcntl(STDOUT_FILENO, F_GETFL); /* both may be of one description, which changes with the first */
+    if (c->in_flags < 0 || c->out_flags < 0)
+        return -1;
+    c->in = connection_take_descriptor(STDIN_FILENO);
+    if (c->in < 0)
+        return -1;
+    c->out = connection_take_descriptor(STDOUT_FILENO);
+    if (c->out < 0)
+        return socket_close_failed(c->in);
+    return c->polled ? 0 : connection_unblock(c);
+}
+
+int connection_unblock(struct connection *c)
+{
+    if (!c->borrowed)
+        return 0;
+    c->polled = false;
+    return fcntl(c->in, F_SETFL, c->in_flags | O_NONBLOCK) < 0 || fcntl(c->out, F_SETFL, c->out_flags | O_NONBLOCK) < 0
+               ? -1
+               : 0;
+}
+
+/* Whether it can be used now; if not, errno is EAGAIN. */
+static bool is_ready(int fd, short events)
+{
+    struct pollfd one = {.fd = fd, .events = events};
+    if (poll(&one, 1, 0) > 0)
+        return true;
+    errno = EAGAIN;
+    return false;
+}
+
+static ssize_t read_borrowed(const struct connection *c, void *octets, size_t n)
+{
+    ssize_t got;
+    if (c->polled && !is_ready(c->in, POLLIN))
+        return -1;
+    do
+        got = read(c->in, octets, n);
+    while (got < 0 && errno == EINTR);
+    return got;
+}
+
+static ssize_t write_borrowed(const struct connection *c, const void *octets, size_t n)
+{
+    ssize_t put;
+    if (c->polled && !is_ready(c->out, POLLOUT))
+        return -1;
+    if (c->polled && n > PIPE_BUF) /* what a pipe takes at once, when it takes anything */
+        n = PIPE_BUF;
+    do
+        put = write(c->out, octets, n);
+    while (put < 0 && errno == EINTR);
+    return put;
+}
+
+ssize_t connection_read_other(struct connection *c, void *octets, size_t n)
+{
+    return c->transport != NULL ? c->transport->read(c, octets, n) : read_borrowed(c, octets, n);
+}
+
+ssize_t connection_write_other(struct connection *c, const void *octets, size_t n)
+{
+    return c->transport != NULL ? c->transport->write(c, octets, n) : write_borrowed(c, octets, n);
+}
+
+ssize_t connection_discard(struct connection *c, void *room, size_t n)
+{
+    return c->borrowed ? read_borrowed(c, room, n) : socket_discard(c->in, room, n);
+}
+
+bool connection_has_octets(const struct connection *c)
+{
+    char octet;
+    ssize_t got = recv(c->in, &octet, 1, MSG_PEEK);
+    return got > 0 || (got < 0 && errno == ENOTSOCK);
+}
+
+/* Only closing it tells the reader of a pipe. */
+void connection_end(struct connection *c)
+{
+    if (c->transport != NULL)
+        c->transport->end(c);
+    if (shutdown(c->out, SHUT_WR) == 0 || errno != ENOTSOCK)
+        return;
+    (void)fcntl(c->out, F_SETFL, c->out_flags);
+    (void)close(c->out);
+    c->out = -1;
+}
+
+void connection_close(struct connection *c)
+{
+    if (c->transport != NULL)
+        c->transport->close(c);
+    c->transport = NULL;
+    if (c->borrowed) {
+        (void)fcntl(c->in, F_SETFL, c->in_flags);
+        if (c->out >= 0)
+            (void)fcntl(c->out, F_SETFL, c->out_flags);
+    }
+    (void)close(c->in);
+    if (c->out >= 0 && c->out != c->in)
+        (void)close(c->out);
+}
+
+void connection_reset(struct connection *c)
+{
+    struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    (void)setsockopt(c->in, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once); /* fails on what is no socket */
+}

@@ -1,0 +1,102 @@
+/*
+ * endpoint.c - where to listen, as the user writes it.
+ */
+#include "net/inside.h"
+
+#include <fcntl.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/un.h>
+
+/* A decimal number up to 65535, and nothing else; -1 if it is none. */
+int endpoint_number(const char *text)
+{
+    int value = 0;
+    size_t i = 0;
+    for (; text[i] >= '0' && text[i] <= '9' && i < 6; i++)
+        value = value * 10 + (text[i] - '0');
+    return i == 0 || text[i] != '\0' || value > 65535 ? -1 : value;
+}
+
+static const char *parse_port(const char *text, uint16_t *port)
+{
+    int value = endpoint_number(text);
+    *port = (uint16_t)value;
+    return value < 0 ? "wants a port from 0 to 65535 behind the colon" : NULL;
+}
+
+static const char *parse_path(const char *text, struct endpoint *e)
+{
+    e->kind = ENDPOINT_UNIX;
+    if (*text == '\0')
+        return "wants a path behind unix:";
+    if (strlen(text) >= sizeof((struct sockaddr_un *)0)->sun_path)
+        return "has a path that is too long for a Unix socket; a relative one may do";
+    memcpy(e->host, text, strlen(text) + 1);
+    return NULL;
+}
+
+static const char *parse_fd(const char *text, struct endpoint *e)
+{
+    e->kind = ENDPOINT_FD;
+    e->fd = endpoint_number(text);
+    return e->fd < 0 ? "wants the number of an open descriptor behind fd:" : NULL;
+}
+
+static const char *parse_host(const char *text, struct endpoint *e)
+{
+    const char *colon = strrchr(text, ':'), *start = text, *end = colon;
+    if (colon == NULL)
+        return "wants HOST:PORT, [ADDRESS]:PORT, :PORT, *:PORT, unix:PATH, fd:N or -";
+    if (*start == '[') {
+        if (end == start || end[-1] != ']')
+            return "wants [ADDRESS]:PORT";
+        start++;
+        end--;
+    } else if (memchr(start, ':', (size_t)(end - start)) != NULL) {
+        return "wants brackets around an IPv6 address: [ADDRESS]:PORT";
+    }
+    size_t n = (size_t)(end - start);
+    if (n >= sizeof e->host)
+        return "has a host name that is too long";
+    memcpy(e->host, start, n);
+    e->host[n] = '\0';
+    if (*text == '[' && memchr(start, ':', n) == NULL)
+        return "wants an IPv6 address between the brackets";
+    e->kind = n == 0 ? ENDPOINT_LOOPBACK : strcmp(e->host, "*") == 0 ? ENDPOINT_ANY : ENDPOINT_HOST;
+    return parse_port(colon + 1, &e->port);
+}
+
+const char *const endpoint_schemes[] = {
+    [SCHEME_SMTP] = "smtp://", [SCHEME_SMTPS] = "smtps://", [SCHEME_LMTP] = "lmtp://"};
+
+/* Whether text begins with start; *rest is then what follows. */
+static bool begins(const char *text, const char *start, const char **rest)
+{
+    bool does = strncmp(text, start, strlen(start)) == 0;
+    if (does)
+        *rest = text + strlen(start);
+    return does;
+}
+
+const char *endpoint_parse(const char *text, struct endpoint *e)
+{
+    *e = (struct endpoint){.scheme = SCHEME_SMTP, .fd = -1};
+    for (int i = SCHEME_SMTP; i <= SCHEME_LMTP; i++) {
+        if (begins(text, endpoint_schemes[i], &text)) {
+            e->scheme = (enum scheme)i;
+            break;
+        }
+    }
+    if (strstr(text, "://") != NULL)
+        return "knows smtp://, smtps:// and lmtp:// only";
+    if (strcmp(text, "-") == 0) {
+        e->kind = ENDPOINT_STDIO;
+        return NULL;
+    }
+    return begins(text, "unix:", &text) ? parse_path(text, e)
+           : begins(text, "fd:", &text) ? parse_fd(text, e)
+                                        : parse_host(text, e);
+}
+
+bool endpoint_is_open(int fd) { return fcntl(fd, F_GETFD) >= 0; }

@@ -1,0 +1,299 @@
+/*
+ * listener.c - listening sockets.
+ *
+ * An endpoint becomes a list of addresses, which are bound in turn with one
+ * port.  Where any free port will do, the first address finds it and the
+ * others must get the same; if somebody has it there, another is tried.
+ *
+ * SO_REUSEADDR only lets a port be used again at once after an earlier run;
+ * two that listen on one address stay impossible, and SO_REUSEPORT, which
+ * would let them share the mail, is never set.
+ */
+#include "net/inside.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { BACKLOG = 4096, PORT_TRIES = 64 };
+
+static int open_socket(const struct address *a)
+{
+    int fd = socket(a->u.any.sa_family, SOCK_STREAM, 0);
+    if (fd < 0)
+        return -1;
+    int on = 1;
+    bool v6 = a->u.any.sa_family == AF_INET6;
+    socklen_t length = v6 ? sizeof a->u.in6 : sizeof a->u.in;
+    if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
+        (v6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0) ||
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0 || /* connections inherit it */
+        bind(fd, &a->u.any, length) < 0 || listen(fd, BACKLOG) < 0)
+        return socket_close_failed(fd);
+    return fd;
+}
+
+/* The port that the socket got. */
+static int learn_port(int fd, uint16_t *port)
+{
+    struct address a;
+    socklen_t length = sizeof a.u;
+    if (getsockname(fd, &a.u.any, &length) < 0)
+        return -1;
+    *port = address_port(&a);
+    return 0;
+}
+
+/* Whether this machine has no such address, or no IPv6 at all. */
+static bool is_missing(int error)
+{
+    return error == EAFNOSUPPORT || error == EADDRNOTAVAIL || error == EPROTONOSUPPORT;
+}
+
+static int listen_on_all(struct address *addresses, size_t n, uint16_t port, struct listener *l)
+{
+    l->n = 0;
+    l->port = port;
+    for (size_t i = 0; i < n; i++) {
+        address_set_port(&addresses[i], l->port);
+        address_with_port(&addresses[i], l->port, l->text, sizeof l->text);
+        int fd = open_socket(&addresses[i]);
+        if (fd < 0 && addresses[i].optional && is_missing(errno))
+            continue;
+        if (fd >= 0)
+            l->fds[l->n++] = fd;
+        if (fd < 0 || (l->port == 0 && learn_port(fd, &l->port) < 0)) {
+            int saved = errno;
+            listener_close(l);
+            errno = saved;
+            return -1;
+        }
+        if (l->n == 1)
+            address_text(&addresses[i], l->host, sizeof l->host);
+    }
+    return l->n > 0 ? 0 : -1;
+}
+
+static int listen_on_addresses(const struct endpoint *e, struct listener *l, const char **reason)
+{
+    struct address addresses[LISTENER_SOCKETS_MAX];
+    (void)snprintf(l->text, sizeof l->text, "%s", e->host);
+    size_t n = address_resolve(e, addresses, reason);
+    if (n == 0)
+        return -1;
+    int status = listen_on_all(addresses, n, e->port, l);
+    for (int i = 0; i < PORT_TRIES && status < 0 && e->port == 0 && errno == EADDRINUSE; i++)
+        status = listen_on_all(addresses, n, 0, l);
+    if (status < 0)
+        return -1;
+    (void)snprintf(l->text, sizeof l->text, strchr(l->host, ':') != NULL ? "[%s]:%u" : "%s:%u", l->host,
+                   (unsigned)l->port);
+    return 0;
+}
+
+/* Whether nobody listens on the Unix socket of this name any more. */
+static bool is_stale(const struct sockaddr_un *name, const char **reason)
+{
+    struct stat st;
+    if (lstat(name->sun_path, &st) < 0)
+        return false;
+    if (!S_ISSOCK(st.st_mode)) {
+        *reason = "a file is there that is no socket";
+        return false;
+    }
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    if (fd < 0)
+        return false;
+    bool refused = fcntl(fd, F_SETFL, O_NONBLOCK) == 0 && /* a live one may have no room */
+                   connect(fd, (const struct sockaddr *)name, sizeof *name) < 0 && errno == ECONNREFUSED;
+    (void)close(fd);
+    return refused;
+}
+
+static int bind_path(int fd, const struct sockaddr_un *name, const char **reason)
+{
+    const struct sockaddr *address = (const struct sockaddr *)name;
+    if (bind(fd, address, sizeof *name) == 0)
+        return 0;
+    if (errno != EADDRINUSE)
+        return -1;
+    if (!is_stale(name, reason)) {
+        errno = EADDRINUSE;
+        return -1;
+    }
+    return unlink(name->sun_path) < 0 ? -1 : bind(fd, address, sizeof *name);
+}
+
+/* What a client connects to: the absolute path, if that is not too long to be used. */
+static void set_host(struct listener *l, const char *path, size_t size)
+{
+    char *whole = *path != '@' ? realpath(path, NULL) : NULL;
+    (void)snprintf(l->host, sizeof l->host, "%s", whole != NULL && strlen(whole) < size ? whole : path);
+    free(whole);
+}
+
+/* The file to be removed at the end. */
+static void set_path(struct listener *l, const char *path)
+{
+    (void)snprintf(l->path, sizeof l->path, "%s", path);
+    struct stat st;
+    if (stat(path, &st) == 0) {
+        l->device = st.st_dev;
+        l->inode = st.st_ino;
+    }
+}
+
+static int bind_and_listen(const struct sockaddr_un *name, struct listener *l, const char **reason)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    if (fd < 0)
+        return -1;
+    if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0 || bind_path(fd, name, reason) < 0)
+        return socket_close_failed(fd);
+    l->fds[l->n++] = fd;
+    set_host(l, name->sun_path, sizeof name->sun_path);
+    set_path(l, name->sun_path);
+    if (listen(fd, BACKLOG) == 0)
+        return 0;
+    int saved = errno;
+    listener_close(l);
+    errno = saved;
+    return -1;
+}
+
+/* Of several that start at once, one looks at what is there and takes its place before the next one looks. */
+static int listen_on_path(const struct endpoint *e, struct listener *l, const char **reason)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    memcpy(name.sun_path, e->host, strlen(e->host) + 1);
+    (void)snprintf(l->text, sizeof l->text, "unix:%s", e->host);
+    int lock = socket_lock_directory(e->host), status = bind_and_listen(&name, l, reason), saved = errno;
+    if (lock >= 0)
+        (void)close(lock);
+    errno = saved;
+    return status;
+}
+
+/* The name of a Unix socket, whose address is length octets; one that is in no file system (Linux) begins with @. */
+static void path_text(const struct sockaddr_un *name, socklen_t length, char *text, size_t size)
+{
+    size_t n = length > offsetof(struct sockaddr_un, sun_path) ? length - offsetof(struct sockaddr_un, sun_path) : 0;
+    bool nowhere = n > 0 && name->sun_path[0] == '\0';
+    (void)snprintf(text, size, nowhere ? "@%.*s" : "%.*s", (int)n - nowhere, name->sun_path + nowhere);
+}
+
+/* A socket that whoever started us has open. */
+static int listen_on_fd(const struct endpoint *e, struct listener *l, const char **reason)
+{
+    struct address a;
+    socklen_t length = sizeof a.u;
+    int on = 1, listens = 0, type = 0;
+    socklen_t size = sizeof listens;
+    (void)snprintf(l->text, sizeof l->text, "fd:%d", e->fd);
+    memset(&a, 0, sizeof a);
+    if (getsockname(e->fd, &a.u.any, &length) < 0)
+        return -1;
+    if (getsockopt(e->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0 || !listens) {
+        *reason = "it is no listening socket";
+        return -1;
+    }
+    if (getsockopt(e->fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0 || type != SOCK_STREAM) {
+        *reason = "it is no stream socket";
+        return -1;
+    }
+    l->flags = fcntl(e->fd, F_GETFL);
+    int fd = e->fd <= STDERR_FILENO ? connection_take_descriptor(e->fd) : e->fd;
+    if (l->flags < 0 || fd < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, l->flags | O_NONBLOCK) < 0)
+        return -1;
+    l->borrowed = true;
+    l->fds[l->n++] = fd;
+    if (a.u.any.sa_family == AF_UNIX) {
+        char path[ENDPOINT_TEXT_MAX];
+        path_text(&a.u.path, length, path, sizeof path);
+        (void)snprintf(l->text, sizeof l->text, "unix:%.*s", ENDPOINT_TEXT_MAX - 8, path);
+        set_host(l, path, sizeof a.u.path.sun_path);
+        return 0;
+    }
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    l->port = address_port(&a);
+    address_text(&a, l->host, sizeof l->host);
+    address_with_port(&a, l->port, l->text, sizeof l->text);
+    return 0;
+}
+
+/* What a client on this machine connects to. */
+static void set_url(struct listener *l)
+{
+    if (strcmp(l->host, "0.0.0.0") == 0)
+        (void)snprintf(l->host, sizeof l->host, "127.0.0.1");
+    else if (strcmp(l->host, "::") == 0)
+        (void)snprintf(l->host, sizeof l->host, "::1");
+    if (l->port > 0)
+        (void)snprintf(l->port_text, sizeof l->port_text, "%u", (unsigned)l->port);
+    if (l->port > 0)
+        (void)snprintf(l->url, sizeof l->url, strchr(l->host, ':') != NULL ? "%s[%s]:%u" : "%s%s:%u",
+                       endpoint_schemes[l->scheme], l->host, (unsigned)l->port);
+    else
+        (void)snprintf(l->url, sizeof l->url, "%sunix:%s", l->scheme == SCHEME_SMTP ? "" : endpoint_schemes[l->scheme],
+                       l->host);
+}
+
+int listener_open(const struct endpoint *e, struct listener *l, const char **reason)
+{
+    int status = 0;
+    *l = (struct listener){.scheme = e->scheme, .n = 0};
+    *reason = NULL;
+    switch (e->kind) {
+    case ENDPOINT_LOOPBACK:
+    case ENDPOINT_ANY:
+    case ENDPOINT_HOST:
+        status = listen_on_addresses(e, l, reason);
+        break;
+    case ENDPOINT_UNIX:
+        status = listen_on_path(e, l, reason);
+        break;
+    case ENDPOINT_FD:
+        status = listen_on_fd(e, l, reason);
+        break;
+    case ENDPOINT_STDIO:
+        (void)snprintf(l->text, sizeof l->text, "standard input");
+        return 0;
+    }
+    if (status == 0)
+        set_url(l);
+    return status;
+}
+
+int listener_count_passed(void)
+{
+    const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+    char own[32];
+    (void)snprintf(own, sizeof own, "%ld", (long)getpid());
+    if (pid == NULL || count == NULL || strcmp(pid, own) != 0)
+        return 0;
+    int n = endpoint_number(count);
+    (void)unsetenv("LISTEN_PID");
+    (void)unsetenv("LISTEN_FDS");
+    (void)unsetenv("LISTEN_FDNAMES");
+    return n;
+}
+
+void listener_close(struct listener *l)
+{
+    struct stat st;
+    if (l->borrowed && l->n > 0)
+        (void)fcntl(l->fds[0], F_SETFL, l->flags);
+    for (size_t i = 0; i < l->n; i++)
+        (void)close(l->fds[i]);
+    l->n = 0;
+    if (l->path[0] != '\0' && lstat(l->path, &st) == 0 && st.st_dev == l->device && st.st_ino == l->inode)
+        (void)unlink(l->path);
+    l->path[0] = '\0';
+}
