@@ -133,6 +133,12 @@ static inline bool span_has_8bit(struct span t)
     return (all & UINT64_C(0x8080808080808080)) != 0;
 }
 
+/* What failed, and why. */
+struct failure {
+    int error;        /* an errno */
+    const char *what; /* the name of a file, directory or stream; "memory" */
+};
+
 /* ---- text ---- */
 
 /*

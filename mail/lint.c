@@ -104,20 +104,19 @@ static bool is_message_id(struct span t)
     return true;
 }
 
-static bool holds_word(struct span text, const char *word)
+static bool holds_word(struct span text, struct span word)
 {
-    while (text.n > 0 && !span_starts(text, word))
+    while (text.n > word.n && !span_same((struct span){text.p, word.n}, word))
         span_skip(&text, 1);
-    return text.n > 0;
+    return text.n >= word.n && span_same((struct span){text.p, word.n}, word);
 }
 
 /* Whether the message goes to nobody whose address is not in the field: a copy for them may have it; RFC 5322 3.6.3 */
 static bool is_for_these(const struct mail *mail, struct span addresses)
 {
-    const char *p = mail->recipients;
-    uint64_t i = 0;
-    for (; i < mail->n_recipients && holds_word(addresses, p); i++)
-        p += strlen(p) + 1;
+    size_t i = 0;
+    while (i < mail->n_recipients && holds_word(addresses, mail->recipients[i].address))
+        i++;
     return i == mail->n_recipients;
 }
 

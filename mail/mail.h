@@ -19,7 +19,15 @@
  * its envelope, and what has been found out about it.
  */
 
-/* Borrowed, all of it. */
+struct mail_recipient {
+    struct span address; /* the forward-path without brackets and source route */
+    struct span params;  /* the parameters as sent */
+};
+
+/*
+ * From MAIL to JSON there is one of it.  What the client said of itself is
+ * borrowed from its session.
+ */
 struct mail {
     uint64_t n;       /* which one of the run it is, from 1 */
     int64_t time;     /* milliseconds since 1970 */
@@ -36,9 +44,8 @@ struct mail {
     const char *tls;      /* the version of TLS, NULL without it */
     /* the envelope */
     struct span sender, sender_params; /* the parameters as sent */
-    const char *recipients;            /* n_recipients strings, one behind the other: */
-    const char *recipient_params;      /* and their parameters, likewise */
-    uint64_t n_recipients;
+    struct mail_recipient *recipients;
+    size_t n_recipients;
     bool utf8;   /* SMTPUTF8 was given (RFC 6531) */
     bool binary; /* BODY=BINARYMIME was given (RFC 3030) */
     /* what has been found out */
@@ -46,7 +53,26 @@ struct mail {
     const char *failed;       /* the --match that it fails, NULL: it counts; */
     struct span had;          /* and what it has instead, */
     bool has_none;            /* if it has any such thing */
+    /* memory of the envelope, for mail.c only */
+    size_t recipients_size;
+    char *words;
+    size_t words_n, words_size;
 };
+
+/*
+ * Begins a mail from this reverse-path; both texts are copied.  m was zeroed
+ * before its first use, and keeps its memory from one mail to the next.  False
+ * if there is no memory.
+ */
+bool mail_begin(struct mail *m, struct span sender, struct span params);
+
+/* Adds a forward-path; both texts are copied.  False if there is no memory. */
+bool mail_add_recipient(struct mail *m, struct span address, struct span params);
+
+/* Leaves only those recipients that are kept: one bool for each. */
+void mail_keep_recipients(struct mail *m, const bool *kept);
+
+void mail_close(struct mail *m);
 
 /* ---- mime ---- */
 

@@ -154,9 +154,8 @@ static void look_at_header(struct search *s, struct message *m)
 
 static void look_at_recipients(struct search *s, const struct mail *mail)
 {
-    const char *p = mail->recipients;
-    for (uint64_t i = 0; i < mail->n_recipients; i++, p += strlen(p) + 1) {
-        put_text(&s->value, p, strlen(p));
+    for (size_t i = 0; i < mail->n_recipients; i++) {
+        put_text(&s->value, mail->recipients[i].address.p, mail->recipients[i].address.n);
         end_value(s);
     }
 }

@@ -467,20 +467,18 @@ static void add_envelope(struct text *t, const struct mail *mail)
     add_json(t, (struct span){mail->sender.p != NULL ? mail->sender.p : "", mail->sender.n});
     add_key(t, "to");
     text_add_string(t, "[");
-    const char *p = mail->recipients;
-    for (uint64_t i = 0; i < mail->n_recipients; i++, p += strlen(p) + 1) {
+    for (size_t i = 0; i < mail->n_recipients; i++) {
         text_add_string(t, i > 0 ? "," : "");
-        add_json(t, span_of(p));
+        add_json(t, mail->recipients[i].address);
     }
     text_add_string(t, "]");
     add_key(t, "params");
     add_params(t, mail->sender_params);
     add_key(t, "to_params");
     text_add_string(t, "[");
-    p = mail->recipient_params;
-    for (uint64_t i = 0; i < mail->n_recipients; i++, p += strlen(p) + 1) {
+    for (size_t i = 0; i < mail->n_recipients; i++) {
         text_add_string(t, i > 0 ? "," : "");
-        add_params(t, span_of(p));
+        add_params(t, mail->recipients[i].params);
     }
     text_add_string(t, "]}");
 }
@@ -634,10 +632,9 @@ static void add_text_envelope(struct text *t, const struct mail *mail)
     text_add_string(t, "Envelope-From: <");
     put_line(t, mail->sender.p, mail->sender.n);
     text_add_string(t, ">\nEnvelope-To: ");
-    const char *p = mail->recipients;
-    for (uint64_t i = 0; i < mail->n_recipients; i++, p += strlen(p) + 1) {
+    for (size_t i = 0; i < mail->n_recipients; i++) {
         text_add_string(t, i > 0 ? ", <" : "<");
-        put_line(t, p, strlen(p));
+        put_line(t, mail->recipients[i].address.p, mail->recipients[i].address.n);
         text_add_string(t, ">");
     }
     text_add_string(t, "\n");

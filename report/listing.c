@@ -47,7 +47,7 @@ static void add_envelope(struct text *line, const struct mail *mail)
     add_address(line, mail->sender);
     text_add_string(line, " to ");
     if (mail->n_recipients > 0)
-        add_address(line, (struct span){mail->recipients, strlen(mail->recipients)});
+        add_address(line, mail->recipients[0].address);
     if (mail->n_recipients > 1) {
         text_add_string(line, " and ");
         text_add_number(line, mail->n_recipients - 1);

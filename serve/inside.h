@@ -5,25 +5,88 @@
 #define SERVE_INSIDE_H
 
 #include "mail/mail.h"
+#include "serve/rules.h"
 #include "serve/server.h"
 
-/* ---- session ---- */
+/* What a client has said of itself. */
+struct client {
+    struct peer peer;
+    uint64_t session; /* its number */
+    struct text helo;
+    struct text user;   /* who asked to be authenticated last */
+    const char *tls;    /* the version of TLS, NULL without it; borrowed */
+    bool authenticated; /* that user has been */
+    bool extended;      /* it said EHLO or LHLO */
+    bool lmtp;
+};
+
+/* Takes in a HELO, AUTH or STARTTLS whose reply is positive.  False if there is no memory for it. */
+bool client_take(struct client *c, const struct smtp_event *e);
+
+/* The protocol that its mail comes by, as RFC 3848 and RFC 6531 4.3 name it. */
+const char *client_protocol(const struct client *c, bool utf8);
+
+void client_close(struct client *c);
+
+/* ---- transaction ---- */
+
+/* What became of a mail at its end. */
+enum outcome {
+    OUTCOME_STORED,
+    OUTCOME_REFUSED, /* by the engine, or by a rule */
+    OUTCOME_FULL,    /* no more are taken */
+    OUTCOME_FAILED,  /* it could not be stored */
+};
+
+/* A mail transaction.  Zeroed at first; its memory serves one mail after the other. */
+struct transaction {
+    struct mail mail;
+    struct save_message *data; /* memory for the mail data; NULL before the first ones */
+    bool has_data;             /* some have come, or are not needed */
+    bool no_memory;            /* there was none for all of them */
+    struct text head;          /* how they begin */
+    uint64_t octets;           /* of them so far */
+    uint64_t session;
+    const struct rule *chunk, *body; /* whose replies wait for the end of a chunk, of the mail data */
+    const struct rule **answers;     /* LMTP: what each recipient is told at the end, NULL for nothing */
+    size_t n_answers;
+    uint64_t last_accepted; /* LMTP: the recipient, from 1, with the last reply that accepts; 0: none */
+    enum outcome outcome;   /* at the end, */
+    struct failure failure; /* and what failed */
+};
+
+/* MAIL: begins a new one.  False if there is no memory. */
+bool transaction_begin(struct transaction *t, const struct client *c, const struct smtp_event *e);
+
+/* Adds a piece of mail data.  Returns a rule that acts at once, NULL if none does. */
+const struct rule *transaction_add_data(struct transaction *t, const struct transaction_setup *o, struct span octets);
+
+/* BDAT: returns a rule that acts at once, NULL if none does; a reply waits for the end of the chunk. */
+const struct rule *transaction_begin_chunk(struct transaction *t, const struct transaction_setup *o,
+                                           const struct smtp_event *e);
+
+/* The end of a chunk: returns the rule that waited for it. */
+const struct rule *transaction_end_chunk(struct transaction *t);
+
+/* The end of the mail data: returns the rule for this reply, NULL if there is none.  It need not be asked where the
+   engine refuses the mail. */
+const struct rule *transaction_answer(struct transaction *t, const struct transaction_setup *o,
+                                      const struct smtp_event *e);
 
 /*
- * a session of a server: what server.c shares with session.c, and
- * nobody else needs.
+ * Ends it, when the first reply is due: stores the mail, unless the event's
+ * reply or r, the rule for that reply, refuses it; or unless it is full: then
+ * no more are taken.
  */
+enum outcome transaction_end(struct transaction *t, const struct transaction_setup *o, const struct smtp_event *e,
+                             const struct rule *r, bool full);
 
-/* What rules have to do with the message of a session; kept by fault.c. */
-struct fault {
-    const struct rule *chunk, *body; /* whose replies wait for the end of a chunk, of the mail data */
-    struct rule **answers;           /* LMTP: what is said to each recipient at the end, NULL for nothing, */
-    uint64_t n_answers;              /* to so many */
-    uint64_t last_accepted;          /* who has the last reply that accepts the message; 0: nobody, or no LMTP */
-    uint64_t octets;                 /* of mail data so far */
-    unsigned auth_step;              /* of the AUTH under way, from 1 */
-    bool used;                       /* the rules for its end count as fired */
-};
+/* Drops the mail data without a trace. */
+void transaction_drop(struct transaction *t);
+
+void transaction_close(struct transaction *t);
+
+/* ---- session ---- */
 
 /* What a rule has a session say later. */
 struct delay {
@@ -32,27 +95,17 @@ struct delay {
     enum rules_action then;
 };
 
-/* The reply to a message that is not stored; code 0: there is none. */
-struct refusal {
-    int code;
-    const char *enhanced, *text;
-};
-
-/* What there is of a session beyond its connection: most of its memory, which one whose client has said nothing has
-   none of. */
+/* The part of a session that is allocated once its client has spoken, so that silent connections stay small. */
 struct heard {
-    struct envelope envelope;
-    struct problems problems;     /* of the client, since the message before */
-    struct save_message *message; /* NULL: none is under way */
-    char *rest;                   /* input that is not consumed yet */
+    struct client client;
+    struct problems problems; /* of the client, since the mail before */
+    struct transaction transaction;
+    char *rest; /* input that is not consumed yet */
     size_t rest_n;
-    struct text head;       /* how its message begins */
-    struct refusal refusal; /* why the message was not stored; code 0: it was, or nobody wanted it */
-    struct fault fault;
     struct delay delay;
-    size_t mark;      /* where in the output the (last) reply to a stored message ends; 0: it is not there yet */
-    int64_t taken_at; /* when its last message was acknowledged; 0: none yet */
-    bool incomplete;  /* there was no memory for its message */
+    size_t mark;        /* where in the output the (last) reply to a stored mail ends; 0: it is not there yet */
+    int64_t taken_at;   /* when its last mail was acknowledged; 0: none yet */
+    unsigned auth_step; /* of the AUTH under way, from 1 */
 };
 
 /* Replies that a client has not taken yet: those of n octets that begin at `at`. */
@@ -113,65 +166,19 @@ void session_wake(struct server *v, struct server_session *s);
 /* Notes what its client got wrong. */
 void session_note(struct server *v, struct server_session *s, const struct problems *p);
 
+/* Notes that its client has said something. */
+void session_hear(struct server *v, struct server_session *s);
+
 /* Whether no further session is to be served. */
 bool session_was_last(const struct server *v);
 
-/* ---- fault ---- */
+/* ---- event ---- */
 
-/*
- * which rule of --on is for what happens in a session: what
- * session.c and deliver.c share with fault.c.
+/* What the event brings about: its reply, and what follows from that.  Returns the rule for it, NULL if there is none.
  */
+const struct rule *event_handle(struct server *v, struct server_session *s, struct smtp_event *e);
 
-/* The rule for an event, NULL if there is none.  This and the next need not be asked where there are no rules at all.
- */
-const struct rule *fault_find(struct server *v, struct server_session *s, const struct smtp_event *e);
-
-/* The same for n further octets of mail data.  A reply to them waits for their end, but for 421. */
-const struct rule *fault_in_body(struct server *v, struct server_session *s, size_t n);
-
-/*
- * LMTP: chooses the rules for the end of a message, one for each recipient, and
- * takes those who will be refused out of the envelope.  False if there is no
- * memory.
- */
-bool fault_choose_answers(struct server *v, struct server_session *s);
-
-/*
- * Decides whether somebody accepts the message, once its first reply is due; r
- * is the rule for that.  s->heard->fault.last_accepted is then the last one who does.
- */
-bool fault_decide(struct server_session *s, const struct smtp_event *e, const struct rule *r);
-
-/* A message begins: nothing of the one before counts any more. */
-void fault_begin(struct server_session *s);
-
-/* The message is given up before its end: the rules that were chosen for that have not fired. */
-void fault_take_back(struct server_session *s);
-
-/* The session is over. */
-void fault_close(struct server_session *s);
-
-/* ---- deliver ---- */
-
-/*
- * the message of a session: what session.c shares with deliver.c.
- */
-
-/* Whether one more message would be one too many. */
-bool deliver_is_full(const struct server *v);
-
-/* Takes a piece of mail data. */
-void deliver_body(struct server *v, struct server_session *s, struct span octets);
-
-/*
- * The mail data are complete, and a reply is due: stores the message, once,
- * unless it is refused, by the event's reply or by a rule.  r is the rule for
- * this reply, NULL if there is none; it is returned, or NULL if there is no reply.
- */
-const struct rule *deliver_end(struct server *v, struct server_session *s, struct smtp_event *e, const struct rule *r);
-
-/* Drops what there is of a message without a trace; its memory is kept as v->spare. */
-void deliver_drop(struct server *v, struct server_session *s);
+/* Drops what there is of the mail data without a trace. */
+void event_drop_data(struct server_session *s);
 
 #endif

@@ -339,11 +339,10 @@ bool rules_glob(struct span pattern, struct span text)
     }
 }
 
-static bool matches_recipient(const struct rule *r, const struct rules_occasion *o)
+static bool matches_recipient(const struct rule *r, const struct mail *mail)
 {
-    const char *p = o->recipients;
-    for (uint64_t i = 0; i < o->n_recipients; i++, p += strlen(p) + 1) {
-        if (rules_glob(r->pattern, span_of(p)))
+    for (size_t i = 0; i < mail->n_recipients; i++) {
+        if (rules_glob(r->pattern, mail->recipients[i].address))
             return true;
     }
     return false;
@@ -353,8 +352,8 @@ static bool matches_argument(const struct rule *r, const struct rules_occasion *
 {
     if (r->pattern.p == NULL)
         return true;
-    if (o->recipients != NULL)
-        return matches_recipient(r, o);
+    if (o->mail != NULL)
+        return matches_recipient(r, o->mail);
     if (o->step != NULL && memchr(r->pattern.p, '/', r->pattern.n) != NULL)
         return rules_glob(r->pattern, span_of(o->step));
     return o->argument.p != NULL && rules_glob(r->pattern, o->argument);

@@ -7,6 +7,7 @@
 #ifndef RULES_H
 #define RULES_H
 
+#include "mail/mail.h"
 #include "smtp.h"
 
 enum {
@@ -56,10 +57,9 @@ static inline bool rules_break_off(const struct rule *r) { return r != NULL && r
 /* Something that happens in a session. */
 struct rules_occasion {
     enum smtp_event_type event;
-    bool extended;          /* HELO: it was EHLO or LHLO */
-    struct span argument;   /* the address, the name, ...; p NULL if there is none */
-    const char *recipients; /* DATA, BDAT, BODY, EOM: n_recipients strings one behind the other, each an argument */
-    uint64_t n_recipients;
+    bool extended;           /* HELO: it was EHLO or LHLO */
+    struct span argument;    /* the address, the name, ...; p NULL if there is none */
+    const struct mail *mail; /* DATA, BDAT, BODY, EOM: each of its recipients is an argument; else NULL */
     const char *step;        /* AUTH: "plain/1", "login/2"; else NULL */
     uint64_t before, octets; /* BODY: of mail data, before this piece and with it */
 };

@@ -181,7 +181,20 @@ static uint64_t first_nonce(void)
 
 int server_open(struct server *v, const struct server_options *o)
 {
-    *v = (struct server){.o = o, .listening = true};
+    *v = (struct server){
+        .o = o,
+        .listening = true,
+        .setup =
+            {
+                .save = o->save,
+                .rules = o->rules,
+                .n_rules = o->n_rules,
+                .hostname = o->smtp->hostname,
+                .headers = o->headers,
+                .examined = o->smtp->examine,
+                .listed = true,
+            },
+    };
     v->in = aligned_alloc(PAGE, SERVER_IN_SIZE); /* the system copies a quarter faster to it */
     v->out = malloc(SERVER_OUT_SIZE);
     if (poll_open(&v->poll) < 0 || v->in == NULL || v->out == NULL) {
@@ -204,10 +217,8 @@ void server_close(struct server *v)
     session_free_gone(v);
     listing_close(&v->came);
     poll_close(&v->poll);
-    free(v->spare);
     free(v->in);
     free(v->out);
-    v->spare = NULL;
     v->in = v->out = NULL;
 }
 

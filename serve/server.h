@@ -58,8 +58,20 @@ struct server_sessions {
     struct server_session *first, *last;
 };
 
+/* What is the same for all transactions.  Borrowed. */
+struct transaction_setup {
+    struct save *save;
+    struct rule *rules;
+    size_t n_rules;
+    const char *hostname;
+    bool headers;  /* -e: put header fields in front of the mail data */
+    bool examined; /* the engine looks at each octet of mail data */
+    bool listed;   /* how they begin is to be kept */
+};
+
 struct server {
     const struct server_options *o;
+    struct transaction_setup setup;
     struct poll poll;
     struct server_source sources[SERVER_SOURCES_MAX];
     size_t n_sources;
@@ -67,7 +79,6 @@ struct server {
     struct server_sessions held;   /* whom a rule makes wait, in the order of their times */
     struct server_sessions ending; /* the last reply given, waiting for the client to close; likewise */
     struct server_sessions gone;   /* closed since the last wait, which may have named them: freed before the next */
-    struct save_message *spare;    /* memory of a message that is over, for the next one; NULL: none */
     char *in, *out;    /* SERVER_IN_SIZE and SERVER_OUT_SIZE octets, lent to the engine of the session that is served */
     int64_t now;       /* since the last wait, as clock_now() */
     int64_t grace;     /* when stopping: when those who are left are told 421 */

@@ -22,6 +22,7 @@
 #include "serve/inside.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,7 +83,7 @@ static void touch(struct server *v, struct server_session *s)
     move_to(&v->active, s);
 }
 
-static void client_spoke(struct server *v, struct server_session *s)
+void session_hear(struct server *v, struct server_session *s)
 {
     touch(v, s);
     if (!s->spoken) {
@@ -100,167 +101,10 @@ static bool have_heard(struct server_session *s)
     s->heard = calloc(1, sizeof *s->heard);
     if (s->heard == NULL)
         return false;
-    s->heard->envelope.lmtp = s->source.scheme == SCHEME_LMTP;
+    s->heard->client.lmtp = s->source.scheme == SCHEME_LMTP;
+    s->heard->client.session = s->number;
+    s->heard->client.peer = s->peer;
     return true;
-}
-
-/* ---- events ---- */
-
-/* Whether it is a login that is taken: any, unless some are listed. */
-static bool is_known(const struct server *v, const struct server_session *s, const struct smtp_event *e)
-{
-    char challenge[SMTP_CHALLENGE_MAX];
-    struct span text = {challenge, smtp_challenge(&s->smtp, challenge)};
-    struct span user = e->arg.p != NULL ? e->arg : text_span(&s->heard->envelope.user);
-    bool known = v->o->n_logins == 0;
-    for (size_t i = 0; i < v->o->n_logins && !known; i++)
-        known = sasl_verify(e->mechanism, v->o->logins[i], user, e->secret, text);
-    return known;
-}
-
-static void judge_login(struct server *v, struct server_session *s, struct smtp_event *e)
-{
-    if (e->code != 235 || is_known(v, s, e))
-        return;
-    if (e->mechanism == SASL_XOAUTH2) /* {"status":"401","schemes":"bearer"}; RFC 7628 3.2.2 */
-        smtp_reply(&s->smtp, e, 334, NULL, "eyJzdGF0dXMiOiI0MDEiLCJzY2hlbWVzIjoiYmVhcmVyIn0=");
-    else
-        smtp_reply(&s->smtp, e, 535, "5.7.8", "Authentication failed");
-}
-
-/* Lowers the verdict of the engine where something of ours is against it. */
-static void apply_policy(struct server *v, struct server_session *s, struct smtp_event *e)
-{
-    if (e->type == SMTP_AUTH)
-        judge_login(v, s, e);
-    else if (e->type == SMTP_CONNECT && v->o->max_connections > 0 && v->talking > v->o->max_connections)
-        smtp_reply(&s->smtp, e, 421, "4.7.0", "Too many connections");
-    else if ((e->type == SMTP_MAIL || e->type == SMTP_DATA) && e->code < 400 && (deliver_is_full(v) || v->stopping))
-        smtp_reply(&s->smtp, e, 421, "4.3.2", "No more messages are taken");
-}
-
-/* A message that is under way comes to no end. */
-static void count_cut_off(struct server *v, const struct server_session *s)
-{
-    if (smtp_in_message(&s->smtp))
-        v->cut_off++;
-}
-
-/* Notes in the dialogue what a rule does beside its reply. */
-static void trace_action(struct server *v, const struct server_session *s, const struct rule *r)
-{
-    static const char *const words[] = {[RULES_DROP] = "(drop)", [RULES_RESET] = "(reset)", [RULES_STALL] = "(stall)"};
-    dialogue_rule(v->o->dialogue, s->number, r->delay, rules_break_off(r) ? words[r->action] : NULL);
-}
-
-/* Mail data, of which a rule may have had enough. */
-static const struct rule *handle_body(struct server *v, struct server_session *s, const struct smtp_event *e)
-{
-    deliver_body(v, s, e->arg);
-    const struct rule *r = v->o->n_rules > 0 ? fault_in_body(v, s, e->arg.n) : NULL;
-    if (r != NULL)
-        trace_action(v, s, r);
-    if (r != NULL && r->action == RULES_REPLY && r->code == 421) {
-        smtp_close_raw(&s->smtp, (struct span){r->reply, r->reply_n});
-        dialogue_reply(v->o->dialogue, s->number, (struct span){r->reply, r->reply_n}, false);
-        v->cut_off++;
-        deliver_drop(v, s);
-    }
-    return r;
-}
-
-static bool is_challenge(const struct smtp_event *e) { return e->mechanism == SASL_CRAM_MD5 && e->code == 334; }
-
-/* What a rule does beside its reply. */
-static void apply_rule(struct server *v, struct server_session *s, const struct smtp_event *e, const struct rule *r)
-{
-    trace_action(v, s, r);
-    bool turned_away = rules_break_off(r) || !smtp_is_positive(e->type, e->code);
-    if (e->type == SMTP_CONNECT && turned_away)
-        client_spoke(v, s); /* he has been served */
-}
-
-/* The reply to the event, by a rule or by ourselves.  Returns the rule, NULL if there is none. */
-static const struct rule *choose_reply(struct server *v, struct server_session *s, struct smtp_event *e)
-{
-    const struct rule *r = v->o->n_rules > 0 ? fault_find(v, s, e) : NULL;
-    if (e->type == SMTP_EOM)
-        r = deliver_end(v, s, e, r);
-    else if (r != NULL && r->action == RULES_REPLY && e->code != 0)
-        smtp_reply_raw(&s->smtp, e, r->code, (struct span){r->reply, r->reply_n});
-    if (r == NULL || r->action == RULES_GO_ON)
-        apply_policy(v, s, e);
-    if (r != NULL)
-        apply_rule(v, s, e, r);
-    return r;
-}
-
-/* What the event does, now that its reply is known. */
-static void take_effect(struct server *v, struct server_session *s, struct smtp_event *e)
-{
-    bool positive = smtp_is_positive(e->type, e->code);
-    if (e->code == 421 && e->type != SMTP_EOM)
-        count_cut_off(v, s);
-    /* before the client has said anything there is no envelope */
-    if (positive && e->type != SMTP_CONNECT && !envelope_take(&s->heard->envelope, e))
-        smtp_reply(&s->smtp, e, 451, "4.3.0", "Out of memory");
-    switch (e->type) {
-    case SMTP_MAIL:
-        if (positive)
-            fault_begin(s);
-        break;
-    case SMTP_HELO:
-    case SMTP_STARTTLS:
-    case SMTP_RSET: /* these end a transaction, and so a message of which some chunks are there */
-        if (positive)
-            deliver_drop(v, s);
-        break;
-    case SMTP_BDAT:
-        if (e->code == 552)
-            count_cut_off(v, s);
-        if (!positive)
-            deliver_drop(v, s);
-        break;
-    case SMTP_CHUNK:
-        if (!positive)
-            deliver_drop(v, s);
-        break;
-    case SMTP_CONNECT:
-        s->said_quit = !positive;
-        break;
-    case SMTP_QUIT:
-        if (positive)
-            count_cut_off(v, s);
-        s->quit = positive;
-        s->said_quit = true;
-        break;
-    case SMTP_NONE:
-    case SMTP_RCPT:
-    case SMTP_DATA:
-    case SMTP_BODY:
-    case SMTP_EOM:
-    case SMTP_AUTH:
-    case SMTP_NOOP:
-    case SMTP_VRFY:
-    case SMTP_EXPN:
-    case SMTP_HELP:
-    case SMTP_UNKNOWN:
-        break;
-    }
-    dialogue_reply(v->o->dialogue, s->number, smtp_prepared(&s->smtp), is_challenge(e));
-}
-
-/* What the event brings about.  Returns the rule for it, NULL if there is none. */
-static const struct rule *handle(struct server *v, struct server_session *s, struct smtp_event *e)
-{
-    if (e->type == SMTP_BODY)
-        return handle_body(v, s, e);
-    dialogue_client(v->o->dialogue, s->number, e);
-    session_note(v, s, &e->problems);
-    const struct rule *r = choose_reply(v, s, e);
-    if (!rules_break_off(r) && e->code != 0)
-        take_effect(v, s, e);
-    return r;
 }
 
 /* ---- sessions ---- */
@@ -284,7 +128,7 @@ void session_drop(struct server *v, struct server_session *s)
     }
     if (smtp_in_message(&s->smtp))
         v->cut_off++;
-    deliver_drop(v, s);
+    event_drop_data(s);
     v->talking -= s->list != &v->ending;
     move_to(&v->gone, s);
     unwatch(v, s);
@@ -304,8 +148,8 @@ void session_free_gone(struct server *v)
             span_wipe(s->heard->rest, s->heard->rest_n);
             free(s->heard->rest);
             free(s->heard->delay.reply);
-            fault_close(s);
-            envelope_close(&s->heard->envelope);
+            transaction_close(&s->heard->transaction);
+            client_close(&s->heard->client);
             free(s->heard);
         }
         free(s);
@@ -601,7 +445,7 @@ static bool converse(struct server *v, struct server_session *s, bool *mail)
         struct smtp_event e;
         while (smtp_next(&s->smtp, &e)) {
             size_t said = smtp_written(&s->smtp);
-            const struct rule *r = handle(v, s, &e);
+            const struct rule *r = event_handle(v, s, &e);
             *mail = *mail || e.type == SMTP_BODY;
             if (r != NULL && (r->delay > 0 || rules_break_off(r)))
                 return carry_out(v, s, said, r);
@@ -712,8 +556,8 @@ static void shake_hands(struct server *v, struct server_session *s)
         return;
     }
     s->handshaking = false;
-    s->heard->envelope.tls = s->conn.transport->version(&s->conn);
-    dialogue_tls(v->o->dialogue, s->number, true, s->heard->envelope.tls);
+    s->heard->client.tls = s->conn.transport->version(&s->conn);
+    dialogue_tls(v->o->dialogue, s->number, true, s->heard->client.tls);
     smtp_secure(&s->smtp);
     turn(v, s, 0);
 }
@@ -730,7 +574,7 @@ static void hear_handshake(struct server *v, struct server_session *s)
         return;
     }
     if (heard)
-        client_spoke(v, s);
+        session_hear(v, s);
     shake_hands(v, s);
 }
 
@@ -768,7 +612,7 @@ static bool read_more(struct server *v, struct server_session *s, size_t *n)
     if (got == 0)
         s->hung_up = true;
     else
-        client_spoke(v, s);
+        session_hear(v, s);
     s->unread = (size_t)got == asked;
     *n += (size_t)got;
     return true;
@@ -821,7 +665,7 @@ void session_dismiss(struct server *v, struct server_session *s, const char *enh
     smtp_close(&s->smtp, enhanced, text);
     struct span reply = {room, smtp_written(&s->smtp)};
     dialogue_reply(v->o->dialogue, s->number, reply, false);
-    deliver_drop(v, s);
+    event_drop_data(s);
     s->deadline = v->now + SERVER_GRACE; /* to take it, if it cannot at once: sooner than all others */
     list_remove(&v->active, s);
     list_prepend(&v->active, s);

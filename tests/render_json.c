@@ -23,6 +23,7 @@ static void die(const char *what)
 /* It has come from one client, whatever it is. */
 static void show(const char *octets, size_t n, uint64_t number, bool as_text)
 {
+    struct mail_recipient recipient = {.address = {"b@example.com", 13}};
     const struct received m = {
         .octets = {octets, n},
         .mail.n = number,
@@ -34,8 +35,7 @@ static void show(const char *octets, size_t n, uint64_t number, bool as_text)
         .mail.protocol = "ESMTP",
         .mail.sender = {"a@example.com", 13},
         .mail.sender_params = {"SIZE=1234", 9},
-        .mail.recipients = "b@example.com",
-        .mail.recipient_params = "",
+        .mail.recipients = &recipient,
         .mail.n_recipients = 1,
     };
     text.n = 0;

@@ -214,7 +214,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     size_t front = n < sizeof w.text - 1 ? n : sizeof w.text - 1;
     if (front > 0)
         memcpy(w.text, data, front);
-    char recipients[2 * sizeof w.text + 2] = "";
     char *octets = copy(data, n);
     struct received m = {.octets = {octets, n}, .mail.n = n, .mail.time = (int64_t)n * 1000, .mail.size = n};
     m.mail.address = next_word(&w);
@@ -225,8 +224,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     m.mail.file = next_word(&w);
     m.mail.sender = next_span(&w);
     m.mail.sender_params = next_span(&w);
-    memcpy(recipients, w.text, sizeof w.text); /* which ends with NUL */
-    m.mail.recipients = m.mail.recipient_params = recipients;
+    struct mail_recipient recipients[2] = {{m.mail.sender, m.mail.helo}, {m.mail.user, m.mail.sender_params}};
+    m.mail.recipients = recipients;
     m.mail.n_recipients = n % 3;
     render_twice(&m);
     free(octets);

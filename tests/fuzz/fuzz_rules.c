@@ -95,6 +95,8 @@ static void check_match(const struct rule *parsed, const struct rules_occasion *
 static void check_occasions(const struct rule *r, char *line)
 {
     size_t n = strlen(line);
+    struct mail_recipient recipient = {.address = {line, n}};
+    const struct mail mail = {.recipients = &recipient, .n_recipients = 1};
     for (int i = SMTP_CONNECT; i <= SMTP_UNKNOWN; i++) {
         struct rules_occasion o = {.event = (enum smtp_event_type)i, .extended = n % 2, .argument = {line, n}};
         o.octets = n;
@@ -103,8 +105,7 @@ static void check_occasions(const struct rule *r, char *line)
         if (i == SMTP_AUTH)
             o.step = line;
         if (i == SMTP_DATA || i == SMTP_BDAT || i == SMTP_BODY || i == SMTP_EOM) {
-            o.recipients = line;
-            o.n_recipients = 1;
+            o.mail = &mail;
         }
         check_match(r, &o);
     }

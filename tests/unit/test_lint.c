@@ -305,11 +305,11 @@ static struct text made_of(const char *message, bool crlf)
 
 static struct mail base(enum how how)
 {
+    static struct mail_recipient recipient = {.address = {"b@x.test", 8}};
     return (struct mail){
         .address = "",
         .protocol = "ESMTP",
-        .recipients = "b@x.test",
-        .recipient_params = "",
+        .recipients = &recipient,
         .n_recipients = 1,
         .examined = (how & UNKNOWN) == 0,
         .utf8 = (how & UTF8) != 0,

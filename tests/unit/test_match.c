@@ -16,9 +16,11 @@
 
 enum { MAX = 8 };
 
+static struct mail_recipient usual_recipients[] = {{.address = {"b@x.test", 8}}, {.address = {"c@y.test", 8}}};
+
 static const struct mail usual = {
     .sender = {"a@x.test", 8},
-    .recipients = "b@x.test\0c@y.test",
+    .recipients = usual_recipients,
     .n_recipients = 2,
 };
 
@@ -475,13 +477,13 @@ static void test_listing(void **state)
 {
     (void)state;
     static const struct {
-        const char *sender, *recipients;
-        uint64_t n_recipients;
+        const char *sender, *recipient;
+        size_t n_recipients;
         const char *head, *failed, *had, *line;
     } rows[] = {
         {"a@x", "b@x", 1, "Subject: Hello\n\n", NULL, "", "from <a@x> to <b@x>, subject \"Hello\""},
-        {"", "b@x\0c@x", 2, "Subject: Hello\n\n", NULL, "", "from <> to <b@x> and 1 more, subject \"Hello\""},
-        {"a@x", "b@x\0c@x\0d@x", 3, "\n", NULL, "", "from <a@x> to <b@x> and 2 more, no subject"},
+        {"", "b@x", 2, "Subject: Hello\n\n", NULL, "", "from <> to <b@x> and 1 more, subject \"Hello\""},
+        {"a@x", "b@x", 3, "\n", NULL, "", "from <a@x> to <b@x> and 2 more, no subject"},
         {"a@x", "b@x", 1, "", NULL, "", "from <a@x> to <b@x>, no subject"},
         {"a@x", "b@x", 1, "To: x\n\nSubject: no\n", NULL, "", "from <a@x> to <b@x>, no subject"},
         {"a@x", "b@x", 1, "Subject:\n\n", NULL, "", "from <a@x> to <b@x>, subject \"\""},
@@ -502,9 +504,10 @@ static void test_listing(void **state)
     };
     struct listing l = {.n = 0};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct mail_recipient recipients[3] = {{.address = span_of(rows[i].recipient)}};
         struct mail mail = {
             .sender = {rows[i].sender, strlen(rows[i].sender)},
-            .recipients = rows[i].recipients,
+            .recipients = recipients,
             .n_recipients = rows[i].n_recipients,
             .failed = rows[i].failed,
             .had = {rows[i].had, rows[i].had != NULL ? strlen(rows[i].had) : 0},
@@ -528,7 +531,9 @@ static void test_listing_of_long_texts(void **state)
     memset(long_text, 'x', sizeof long_text - 1);
     long_text[sizeof long_text - 1] = '\0';
     snprintf(head, sizeof head, "Subject: %s\n\n", long_text);
-    struct mail mail = {.sender = {long_text, sizeof long_text - 1}, .recipients = long_text, .n_recipients = 1};
+    struct mail mail = {.sender = {long_text, sizeof long_text - 1}, .n_recipients = 1};
+    struct mail_recipient recipient = {.address = mail.sender};
+    mail.recipients = &recipient;
     mail.failed = "subject: y";
     mail.had = mail.sender;
     listing_add(&l, &mail, (struct span){head, strlen(head)});

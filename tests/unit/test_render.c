@@ -14,8 +14,11 @@
 #include "tests/unit/memory.h"
 #include "tests/unit/reading.h"
 
+static struct mail_recipient recipient;
+
 static struct received base(const char *octets, size_t n)
 {
+    recipient = (struct mail_recipient){.address = {"b@x.test", 8}, .params = {"", 0}};
     return (struct received){
         .octets = {octets, n},
         .mail.n = 7,
@@ -27,8 +30,7 @@ static struct received base(const char *octets, size_t n)
         .mail.protocol = "ESMTP",
         .mail.sender = {"a@x.test", 8},
         .mail.sender_params = {"", 0},
-        .mail.recipients = "b@x.test",
-        .mail.recipient_params = "",
+        .mail.recipients = &recipient,
         .mail.n_recipients = 1,
     };
 }
@@ -187,11 +189,12 @@ static void test_each_octet_of_the_envelope(void **state)
 {
     (void)state;
     for (int i = 0; i < 256; i++) {
-        char word[3] = {'<', (char)i, '>'}, part[64], recipient[4] = {'<', (char)i, '>', '\0'};
+        char word[3] = {'<', (char)i, '>'}, part[64], text[4] = {'<', (char)i, '>', '\0'};
         struct received m = base("\n", 1);
         m.mail.helo = m.mail.sender = m.mail.user = (struct span){word, 3};
         if (i > 0)
-            m.mail.recipients = m.mail.address = m.mail.tls = m.mail.file = recipient;
+            m.mail.address = m.mail.tls = m.mail.file = text;
+        recipient.address = (struct span){word, 3};
         const char *got = json_of(&m);
         for (int k = 0; k < 4; k++) {
             static const char *const keys[] = {"helo", "auth", "envelope\":{\"from", "file"};
@@ -336,7 +339,7 @@ static void test_params(void **state)
         char part[256], *exact = strdup(rows[i].params);
         struct received m = base("\n", 1);
         m.mail.sender_params = (struct span){exact, strlen(exact)};
-        m.mail.recipient_params = exact;
+        recipient.params = m.mail.sender_params;
         snprintf(part, sizeof part, "\"params\":%s,\"to_params\":[%s]}", rows[i].expected, rows[i].expected);
         const char *got = json_of(&m);
         free(exact);
@@ -353,15 +356,15 @@ static void test_senders_and_recipients(void **state)
     m.mail.n_recipients = 0;
     has_in(json_of(&m), "\"to\":[],\"params\":{},\"to_params\":[]}");
     enum { MANY = 5000 };
-    static char recipients[MANY * 12], params[MANY * 24];
-    size_t n = 0, k = 0;
+    struct mail mail = {.n = 0};
+    assert_true(mail_begin(&mail, (struct span){NULL, 0}, (struct span){NULL, 0}));
     for (int i = 0; i < MANY; i++) {
-        n += (size_t)sprintf(recipients + n, "u%d@x.test", i % 10) + 1;
-        k += (size_t)sprintf(params + k, "NOTIFY=%d", i) + 1;
+        char address[16], params[16];
+        size_t n = (size_t)sprintf(address, "u%d@x.test", i % 10), k = (size_t)sprintf(params, "NOTIFY=%d", i);
+        assert_true(mail_add_recipient(&mail, (struct span){address, n}, (struct span){params, k}));
     }
-    m.mail.recipients = recipients;
-    m.mail.recipient_params = params;
-    m.mail.n_recipients = MANY;
+    m.mail.recipients = mail.recipients;
+    m.mail.n_recipients = mail.n_recipients;
     const char *got = json_of(&m);
     has_in(got, "\"to\":[\"u0@x.test\",\"u1@x.test\",");
     has_in(got, ",\"u9@x.test\"],\"params\":{},\"to_params\":[{\"NOTIFY\":\"0\"},{\"NOTIFY\":\"1\"},");
@@ -369,6 +372,7 @@ static void test_senders_and_recipients(void **state)
     size_t length;
     const char *shown = made_of(&m, true, &length);
     has_in(shown, "\nEnvelope-To: <u0@x.test>, <u1@x.test>, ");
+    mail_close(&mail);
 }
 
 /* ---- header fields ---- */
@@ -663,8 +667,9 @@ static void test_text_of_envelope(void **state)
     struct received m = base("\n", 1);
     size_t n;
     m.mail.sender = (struct span){NULL, 0};
-    m.mail.recipients = "a\x1b@x\0\xe2\x80\xae@x\0c\n@x";
-    m.mail.recipient_params = "\0\0";
+    struct mail_recipient all[] = {
+        {.address = span_of("a\x1b@x")}, {.address = span_of("\xe2\x80\xae@x")}, {.address = span_of("c\n@x")}};
+    m.mail.recipients = all;
     m.mail.n_recipients = 3;
     assert_string_equal(made_of(&m, true, &n),
                         "Envelope-From: <>\nEnvelope-To: <a\\x1b@x>, <\\xe2\\x80\\xae@x>, <c\\x0a@x>\n\n\n");

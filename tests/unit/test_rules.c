@@ -440,19 +440,21 @@ static void test_recipients(void **state)
     (void)state;
     static const enum smtp_event_type types[] = {SMTP_DATA, SMTP_BDAT, SMTP_EOM, SMTP_BODY};
     static const char *const names[] = {"data", "bdat", "eom", "body"};
+    struct mail_recipient all[] = {{.address = {"a@x", 3}}, {.address = {"b@y", 3}}, {.address = {"c@z", 3}}};
     for (size_t i = 0; i < 4; i++) {
-        struct rules_occasion o = {.event = types[i], .recipients = "a@x\0b@y\0c@z", .n_recipients = 3, .octets = 1};
+        struct mail mail = {.recipients = all, .n_recipients = 3};
+        struct rules_occasion o = {.event = types[i], .mail = &mail, .octets = 1};
         static const char *const patterns[] = {"a@x", "?@y", "c*", "b@z", "*@x?b*", "d@z"};
         for (size_t k = 0; k < 6; k++) {
             char text[64];
             snprintf(text, sizeof text, "%s %s: drop", names[i], patterns[k]);
             assert_int_equal(applies(text, &o), k < 3);
         }
-        o.n_recipients = 2;
+        mail.n_recipients = 2;
         char text[64];
         snprintf(text, sizeof text, "%s c@z: drop", names[i]);
         assert_false(applies(text, &o));
-        o.n_recipients = 0;
+        mail.n_recipients = 0;
         snprintf(text, sizeof text, "%s *: drop", names[i]);
         assert_false(applies(text, &o));
         snprintf(text, sizeof text, "%s: drop", names[i]);

@@ -1,0 +1,308 @@
+/*
+ * event.c - what an event of the engine brings about: the reply, by a rule or by
+ * policy, and what follows from it.
+ *
+ * Storing is a verdict: a mail is stored before its 250, and counted when its
+ * 250 has been sent.
+ */
+#include "serve/inside.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+void event_drop_data(struct server_session *s)
+{
+    if (s->heard != NULL)
+        transaction_drop(&s->heard->transaction);
+}
+
+/* Whether it is a login that is taken: any, unless some are listed. */
+static bool is_known(const struct server *v, const struct server_session *s, const struct smtp_event *e)
+{
+    char challenge[SMTP_CHALLENGE_MAX];
+    struct span text = {challenge, smtp_challenge(&s->smtp, challenge)};
+    struct span user = e->arg.p != NULL ? e->arg : text_span(&s->heard->client.user);
+    bool known = v->o->n_logins == 0;
+    for (size_t i = 0; i < v->o->n_logins && !known; i++)
+        known = sasl_verify(e->mechanism, v->o->logins[i], user, e->secret, text);
+    return known;
+}
+
+static void judge_login(struct server *v, struct server_session *s, struct smtp_event *e)
+{
+    if (e->code != 235 || is_known(v, s, e))
+        return;
+    if (e->mechanism == SASL_XOAUTH2) /* {"status":"401","schemes":"bearer"}; RFC 7628 3.2.2 */
+        smtp_reply(&s->smtp, e, 334, NULL, "eyJzdGF0dXMiOiI0MDEiLCJzY2hlbWVzIjoiYmVhcmVyIn0=");
+    else
+        smtp_reply(&s->smtp, e, 535, "5.7.8", "Authentication failed");
+}
+
+/* Whether one more mail would be one too many.  Mail that does not count never is, as long as some that does is
+   awaited. */
+static bool is_full(const struct server *v)
+{
+    return v->o->max_messages > 0 && v->counted + v->pending >= v->o->max_messages;
+}
+
+/* Lowers the verdict of the engine where something of ours is against it. */
+static void apply_policy(struct server *v, struct server_session *s, struct smtp_event *e)
+{
+    if (e->type == SMTP_AUTH)
+        judge_login(v, s, e);
+    else if (e->type == SMTP_CONNECT && v->o->max_connections > 0 && v->talking > v->o->max_connections)
+        smtp_reply(&s->smtp, e, 421, "4.7.0", "Too many connections");
+    else if ((e->type == SMTP_MAIL || e->type == SMTP_DATA) && e->code < 400 && (is_full(v) || v->stopping))
+        smtp_reply(&s->smtp, e, 421, "4.3.2", "No more messages are taken");
+}
+
+/* A message that is under way comes to no end. */
+static void count_cut_off(struct server *v, const struct server_session *s)
+{
+    if (smtp_in_message(&s->smtp))
+        v->cut_off++;
+}
+
+/* Notes in the dialogue what a rule does beside its reply. */
+static void trace_action(struct server *v, const struct server_session *s, const struct rule *r)
+{
+    static const char *const words[] = {[RULES_DROP] = "(drop)", [RULES_RESET] = "(reset)", [RULES_STALL] = "(stall)"};
+    dialogue_rule(v->o->dialogue, s->number, r->delay, rules_break_off(r) ? words[r->action] : NULL);
+}
+
+/* Mail data, of which a rule may have had enough. */
+static const struct rule *take_data(struct server *v, struct server_session *s, const struct smtp_event *e)
+{
+    const struct rule *r = transaction_add_data(&s->heard->transaction, &v->setup, e->arg);
+    if (r != NULL)
+        trace_action(v, s, r);
+    if (r != NULL && r->action == RULES_REPLY && r->code == 421) {
+        smtp_close_raw(&s->smtp, (struct span){r->reply, r->reply_n});
+        dialogue_reply(v->o->dialogue, s->number, (struct span){r->reply, r->reply_n}, false);
+        v->cut_off++;
+        transaction_drop(&s->heard->transaction);
+    }
+    return r;
+}
+
+/* ---- rules ---- */
+
+/* The rule for a command, found by its argument. */
+static const struct rule *find_for_command(struct server *v, struct server_session *s, const struct smtp_event *e)
+{
+    struct rules_occasion o = {.event = e->type, .extended = e->extended, .argument = e->arg};
+    char step[RULES_STEP_MAX];
+    if (e->type == SMTP_CONNECT)
+        o.argument = span_of(s->peer.address);
+    if (e->type == SMTP_UNKNOWN)
+        o.argument = e->line;
+    if (e->type == SMTP_DATA)
+        o.mail = &s->heard->transaction.mail;
+    if (e->type == SMTP_AUTH) { /* "login/2" is a step of it; of LOGIN the name comes a step before the password */
+        (void)snprintf(step, sizeof step, "%s/%u", sasl_name(e->mechanism), s->heard->auth_step);
+        o.step = step;
+        if (e->arg.p == NULL && s->heard->auth_step > 1)
+            o.argument = text_span(&s->heard->client.user);
+    }
+    return rules_find(v->o->rules, v->o->n_rules, &o);
+}
+
+/*
+ * The rule for an event, NULL if there is none.  Rules are for commands that
+ * would be taken: one that the engine refuses by itself is none of theirs,
+ * except EXPN and what is unknown, which always are.
+ */
+static const struct rule *find_rule(struct server *v, struct server_session *s, const struct smtp_event *e)
+{
+    bool always = e->type == SMTP_EXPN || e->type == SMTP_UNKNOWN;
+    if (e->type == SMTP_AUTH)
+        s->heard->auth_step = e->line.p != NULL && span_starts(e->line, "AUTH") ? 1 : s->heard->auth_step + 1;
+    if ((e->code >= 400 && !always) || smtp_refuses_chunk(&s->smtp) || e->code == 421)
+        return NULL;
+    struct transaction *t = s->heard != NULL ? &s->heard->transaction : NULL;
+    if (e->type == SMTP_BDAT)
+        return transaction_begin_chunk(t, &v->setup, e);
+    if (e->type == SMTP_CHUNK)
+        return transaction_end_chunk(t);
+    if (e->type == SMTP_EOM)
+        return transaction_answer(t, &v->setup, e);
+    if (e->type == SMTP_DATA)
+        (void)transaction_end_chunk(t);
+    return find_for_command(v, s, e);
+}
+
+static bool is_challenge(const struct smtp_event *e) { return e->mechanism == SASL_CRAM_MD5 && e->code == 334; }
+
+/* What a rule does beside its reply. */
+static void apply_rule(struct server *v, struct server_session *s, const struct smtp_event *e, const struct rule *r)
+{
+    trace_action(v, s, r);
+    bool turned_away = rules_break_off(r) || !smtp_is_positive(e->type, e->code);
+    if (e->type == SMTP_CONNECT && turned_away)
+        session_hear(v, s); /* he has been served */
+}
+
+/* ---- the end of a mail ---- */
+
+/* The first failure is the one that the user is told of. */
+static void note_failure(struct server *v, const struct failure *f)
+{
+    v->reader_gone = v->reader_gone || f->error == EPIPE;
+    if (v->failed++ == 0) {
+        v->error = f->error;
+        (void)snprintf(v->culprit, sizeof v->culprit, "%s", f->what);
+    }
+}
+
+static void note_stored(struct server *v, struct server_session *s, const struct transaction *t)
+{
+    struct problems found = t->mail.problems;
+    problems_subtract(&found, &s->heard->problems);
+    session_note(v, s, &found);
+    listing_add(&v->came, &t->mail, text_span(&t->head));
+    v->stored++;
+    s->counts = t->mail.failed == NULL;
+    v->pending += s->counts;
+    s->pending = true;
+}
+
+/* The first reply that is due decides what becomes of the mail. */
+static void end_mail(struct server *v, struct server_session *s, const struct smtp_event *e, const struct rule *r)
+{
+    struct transaction *t = &s->heard->transaction;
+    t->mail.n = v->stored + 1;
+    t->mail.problems = s->heard->problems;
+    console_status(v->o->console, "");
+    enum outcome outcome = transaction_end(t, &v->setup, e, r, is_full(v));
+    v->now = clock_now(); /* that may have taken a while, */
+    v->news = true;       /* and save_options.wait may have learned of something */
+    if (outcome == OUTCOME_STORED)
+        note_stored(v, s, t);
+    if (outcome == OUTCOME_FAILED)
+        note_failure(v, &t->failure);
+    v->setup.listed = listing_has_room(&v->came);
+    v->refused += e->code != 0 && !s->pending;
+    s->heard->problems = (struct problems){{0, 0}}; /* what comes now is of the next one */
+    transaction_drop(t);
+}
+
+/* Lowers the reply where the mail was not stored, whoever asks: under LMTP that is one recipient after the other. */
+static void lower_reply(struct server_session *s, struct smtp_event *e)
+{
+    int error = s->heard->transaction.failure.error;
+    if (s->heard->transaction.outcome == OUTCOME_FULL)
+        smtp_reply(&s->smtp, e, 421, "4.3.2", "No more messages are taken");
+    else if (error == ENOSPC || error == EDQUOT || error == EFBIG)
+        smtp_reply(&s->smtp, e, 452, "4.3.1", "There is no room for the message");
+    else
+        smtp_reply(&s->smtp, e, 451, "4.3.0", "The message could not be written");
+}
+
+/* The reply to the mail data.  Returns the rule for it, NULL if there is none. */
+static const struct rule *reply_to_mail(struct server *v, struct server_session *s, struct smtp_event *e,
+                                        const struct rule *r)
+{
+    if (e->recipient <= 1)
+        end_mail(v, s, e, r);
+    if (e->code == 0)
+        return NULL;
+    enum outcome outcome = s->heard->transaction.outcome;
+    bool ruled = r != NULL && r->action == RULES_REPLY;
+    if ((outcome == OUTCOME_FULL || outcome == OUTCOME_FAILED) && !(ruled && !smtp_is_positive(SMTP_EOM, r->code)))
+        lower_reply(s, e);
+    else if (ruled)
+        smtp_reply_raw(&s->smtp, e, r->code, (struct span){r->reply, r->reply_n});
+    if (s->pending && e->recipient == s->heard->transaction.last_accepted)
+        s->heard->mark = smtp_written(&s->smtp) + smtp_prepared(&s->smtp).n;
+    return r;
+}
+
+/* ---- events ---- */
+
+/* The reply to the event, by a rule or by ourselves.  Returns the rule, NULL if there is none. */
+static const struct rule *choose_reply(struct server *v, struct server_session *s, struct smtp_event *e)
+{
+    const struct rule *r = v->o->n_rules > 0 ? find_rule(v, s, e) : NULL;
+    if (e->type == SMTP_EOM)
+        r = reply_to_mail(v, s, e, r);
+    else if (r != NULL && r->action == RULES_REPLY && e->code != 0)
+        smtp_reply_raw(&s->smtp, e, r->code, (struct span){r->reply, r->reply_n});
+    if (r == NULL || r->action == RULES_GO_ON)
+        apply_policy(v, s, e);
+    if (r != NULL)
+        apply_rule(v, s, e, r);
+    return r;
+}
+
+/* Takes what the client says of itself and of its mail.  False if there is no memory for it. */
+static bool take(struct server_session *s, const struct smtp_event *e)
+{
+    struct transaction *t = &s->heard->transaction;
+    if (e->type == SMTP_MAIL)
+        return transaction_begin(t, &s->heard->client, e);
+    return e->type == SMTP_RCPT ? mail_add_recipient(&t->mail, e->arg, e->params) : client_take(&s->heard->client, e);
+}
+
+/* What the event does, now that its reply is known. */
+static void take_effect(struct server *v, struct server_session *s, struct smtp_event *e)
+{
+    bool positive = smtp_is_positive(e->type, e->code);
+    if (e->code == 421 && e->type != SMTP_EOM)
+        count_cut_off(v, s);
+    /* before the client has said anything there is no envelope */
+    if (positive && e->type != SMTP_CONNECT && !take(s, e))
+        smtp_reply(&s->smtp, e, 451, "4.3.0", "Out of memory");
+    switch (e->type) {
+    case SMTP_HELO:
+    case SMTP_STARTTLS:
+    case SMTP_RSET: /* these end a transaction, and so a message of which some chunks are there */
+        if (positive)
+            event_drop_data(s);
+        break;
+    case SMTP_BDAT:
+        if (e->code == 552)
+            count_cut_off(v, s);
+        if (!positive)
+            event_drop_data(s);
+        break;
+    case SMTP_CHUNK:
+        if (!positive)
+            event_drop_data(s);
+        break;
+    case SMTP_CONNECT:
+        s->said_quit = !positive;
+        break;
+    case SMTP_QUIT:
+        if (positive)
+            count_cut_off(v, s);
+        s->quit = positive;
+        s->said_quit = true;
+        break;
+    case SMTP_NONE:
+    case SMTP_MAIL:
+    case SMTP_RCPT:
+    case SMTP_DATA:
+    case SMTP_BODY:
+    case SMTP_EOM:
+    case SMTP_AUTH:
+    case SMTP_NOOP:
+    case SMTP_VRFY:
+    case SMTP_EXPN:
+    case SMTP_HELP:
+    case SMTP_UNKNOWN:
+        break;
+    }
+    dialogue_reply(v->o->dialogue, s->number, smtp_prepared(&s->smtp), is_challenge(e));
+}
+
+const struct rule *event_handle(struct server *v, struct server_session *s, struct smtp_event *e)
+{
+    if (e->type == SMTP_BODY)
+        return take_data(v, s, e);
+    dialogue_client(v->o->dialogue, s->number, e);
+    session_note(v, s, &e->problems);
+    const struct rule *r = choose_reply(v, s, e);
+    if (!rules_break_off(r) && e->code != 0)
+        take_effect(v, s, e);
+    return r;
+}

@@ -1,0 +1,220 @@
+/*
+ * transaction.c - a mail transaction (RFC 5321 3.3): MAIL, RCPT, mail data, and
+ * their end.
+ *
+ * It takes the place where mail is stored and the rules of --on, and returns
+ * an outcome; of the server and the session it knows nothing.  A mail is
+ * stored before its 250.  LMTP asks for a reply once for each recipient (RFC
+ * 2033 4.2): the mail is stored at the first one, for those who accept it.
+ *
+ * Which rule a reply comes from:
+ *
+ *     BDAT                     its own, when the chunk has been read; at once if that breaks off
+ *     a piece of mail data     none; a reply waits for the end, except a 421
+ *     the end, SMTP            the one for the mail data, else for the last BDAT, else eom
+ *     the end, LMTP            eom for the recipient if that refuses, else as with SMTP
+ */
+#include "serve/inside.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+/* ---- the envelope ---- */
+
+bool transaction_begin(struct transaction *t, const struct client *c, const struct smtp_event *e)
+{
+    transaction_drop(t);
+    free(t->answers);
+    t->answers = NULL;
+    t->n_answers = t->last_accepted = 0;
+    t->chunk = t->body = NULL;
+    t->octets = 0;
+    if (!mail_begin(&t->mail, e->arg, e->params))
+        return false;
+    t->session = c->session;
+    t->mail.utf8 = e->utf8;
+    t->mail.binary = e->binary;
+    t->mail.address = c->peer.address;
+    t->mail.port = c->peer.port;
+    t->mail.helo = text_span(&c->helo);
+    t->mail.protocol = client_protocol(c, e->utf8);
+    t->mail.user = c->authenticated ? text_span(&c->user) : (struct span){NULL, 0};
+    t->mail.tls = c->tls;
+    return true;
+}
+
+/* ---- mail data ---- */
+
+/* Takes memory for them, and writes the header fields of -e in front.  False if there is no memory. */
+static bool begin_data(struct transaction *t, const struct transaction_setup *o)
+{
+    if (t->has_data)
+        return true;
+    if (t->data == NULL)
+        t->data = malloc(sizeof *t->data);
+    if (t->data == NULL)
+        return false;
+    save_begin(t->data, o->save, t->mail.binary);
+    if (o->headers)
+        envelope_add_headers(&t->mail, t->data, o->hostname, t->session);
+    t->data->ours = t->data->total;
+    t->has_data = true;
+    return true;
+}
+
+static struct rule *find_rule(const struct transaction *t, const struct transaction_setup *o,
+                              struct rules_occasion *occasion)
+{
+    occasion->mail = &t->mail;
+    return rules_find(o->rules, o->n_rules, occasion);
+}
+
+const struct rule *transaction_add_data(struct transaction *t, const struct transaction_setup *o, struct span octets)
+{
+    if (t->head.n < LISTING_HEAD_MAX && o->listed) {
+        size_t room = LISTING_HEAD_MAX - t->head.n;
+        text_add(&t->head, octets.p, octets.n < room ? octets.n : room);
+    }
+    t->no_memory = t->no_memory || !begin_data(t, o);
+    if (!t->no_memory)
+        save_add(t->data, octets.p, octets.n);
+    if (o->n_rules == 0)
+        return NULL;
+    struct rules_occasion body = {.event = SMTP_BODY, .before = t->octets, .octets = t->octets + octets.n};
+    t->octets = body.octets;
+    const struct rule *r = find_rule(t, o, &body);
+    if (r == NULL || r->action != RULES_REPLY || r->code == 421)
+        return r;
+    t->body = r;
+    return NULL;
+}
+
+/* ---- rules ---- */
+
+static bool accepts(const struct rule *r)
+{
+    return r == NULL || r->action == RULES_GO_ON || (r->action == RULES_REPLY && smtp_is_positive(SMTP_EOM, r->code));
+}
+
+const struct rule *transaction_begin_chunk(struct transaction *t, const struct transaction_setup *o,
+                                           const struct smtp_event *e)
+{
+    struct rules_occasion chunk = {.event = SMTP_BDAT, .argument = e->arg};
+    const struct rule *r = find_rule(t, o, &chunk);
+    t->chunk = rules_break_off(r) ? NULL : r;
+    return rules_break_off(r) ? r : NULL;
+}
+
+const struct rule *transaction_end_chunk(struct transaction *t)
+{
+    const struct rule *r = t->chunk;
+    t->chunk = NULL;
+    return r;
+}
+
+/* The rule that waited for the end of the mail data, NULL if none did. */
+static const struct rule *waiting(const struct transaction *t, const struct smtp_event *e)
+{
+    return t->body != NULL ? t->body : e->last ? t->chunk : NULL;
+}
+
+/* LMTP: chooses what each recipient is told, and leaves those in the envelope who accept.  False if there is no memory.
+ */
+static bool choose_answers(struct transaction *t, const struct transaction_setup *o)
+{
+    size_t n = t->mail.n_recipients;
+    bool over = false, *kept = malloc(n + 1);
+    t->answers = calloc(n + 1, sizeof(struct rule *));
+    if (kept == NULL || t->answers == NULL) {
+        free(kept);
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const struct rules_occasion end = {.event = SMTP_EOM, .argument = t->mail.recipients[i].address};
+        const struct rule *r = over ? NULL : rules_find(o->rules, o->n_rules, &end);
+        t->answers[i] = r;
+        over = over || rules_break_off(r) || (r != NULL && r->action == RULES_REPLY && r->code == 421);
+        kept[i] = !over && accepts(r);
+        if (kept[i])
+            t->last_accepted = i + 1;
+    }
+    t->n_answers = n;
+    mail_keep_recipients(&t->mail, kept);
+    free(kept);
+    return true;
+}
+
+const struct rule *transaction_answer(struct transaction *t, const struct transaction_setup *o,
+                                      const struct smtp_event *e)
+{
+    const struct rule *answer = NULL, *r = waiting(t, e);
+    if (e->recipient == 1 && !choose_answers(t, o))
+        t->no_memory = true;
+    if (e->recipient > 0 && e->recipient <= t->n_answers)
+        answer = t->answers[e->recipient - 1];
+    if (r != NULL && accepts(answer))
+        return r;
+    struct rules_occasion end = {.event = SMTP_EOM};
+    return e->recipient > 0 ? answer : find_rule(t, o, &end);
+}
+
+/* ---- the end ---- */
+
+/* Whether somebody accepts the mail: the rule r is for the first reply that is due. */
+static bool is_accepted(struct transaction *t, const struct smtp_event *e, const struct rule *r)
+{
+    if (e->recipient == 0)
+        return accepts(r);
+    if (t->answers == NULL)
+        t->last_accepted = t->mail.n_recipients;
+    return t->last_accepted > 0 && accepts(waiting(t, e));
+}
+
+static enum outcome store(struct transaction *t, const struct transaction_setup *o, const struct smtp_event *e)
+{
+    char line[ENVELOPE_MBOX_LINE_MAX]; /* long: not to be cleared for nothing */
+    struct timespec now;
+    line[0] = '\0';
+    t->failure = (struct failure){ENOMEM, "memory"};
+    if (t->no_memory || !begin_data(t, o))
+        return OUTCOME_FAILED;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    t->mail.time = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    t->mail.size = e->size;
+    t->mail.examined = o->examined;
+    t->mail.converted = !t->data->crlf;
+    if (o->save->o.format == SAVE_MBOX)
+        envelope_mbox_line(&t->mail, line);
+    if (save_finish(t->data, &(struct save_about){line, &t->mail}) == 0)
+        return OUTCOME_STORED;
+    t->failure = (struct failure){t->data->error, t->data->culprit};
+    return OUTCOME_FAILED;
+}
+
+enum outcome transaction_end(struct transaction *t, const struct transaction_setup *o, const struct smtp_event *e,
+                             const struct rule *r, bool full)
+{
+    if (!smtp_is_positive(SMTP_EOM, e->code) || !is_accepted(t, e, r))
+        t->outcome = OUTCOME_REFUSED;
+    else
+        t->outcome = full ? OUTCOME_FULL : store(t, o, e);
+    return t->outcome;
+}
+
+void transaction_drop(struct transaction *t)
+{
+    if (t->has_data)
+        save_drop(t->data);
+    free(t->head.p);
+    t->head = (struct text){NULL, 0, 0, false};
+    t->has_data = t->no_memory = false;
+}
+
+void transaction_close(struct transaction *t)
+{
+    transaction_drop(t);
+    free(t->data);
+    free(t->answers);
+    mail_close(&t->mail);
+}
