@@ -21,7 +21,6 @@ uint16_t address_port(const struct address *a)
     return ntohs(a->u.any.sa_family == AF_INET6 ? a->u.in6.sin6_port : a->u.in.sin_port);
 }
 
-/* Without its port. */
 void address_text(const struct address *a, char *text, size_t size)
 {
     const void *octets = &a->u.in.sin_addr;
@@ -54,7 +53,7 @@ static struct address ipv6(struct in6_addr host)
     return a;
 }
 
-/* A name is looked up; an address is not, which would load libraries. */
+/* An address is not looked up, as that would load libraries. */
 static size_t resolve(const char *host, struct address *addresses, const char **reason)
 {
     struct address *a = addresses;
@@ -83,17 +82,10 @@ static size_t resolve(const char *host, struct address *addresses, const char **
 
 size_t address_resolve(const struct endpoint *e, struct address *addresses, const char **reason)
 {
-    switch (e->kind) {
-    case ENDPOINT_HOST:
+    bool any = e->kind == ENDPOINT_ANY;
+    if (e->kind == ENDPOINT_HOST)
         return resolve(e->host, addresses, reason);
-    case ENDPOINT_LOOPBACK:
-    case ENDPOINT_ANY:
-    case ENDPOINT_UNIX:
-    case ENDPOINT_FD:
-    case ENDPOINT_STDIO:
-        break;
-    }
-    addresses[0] = ipv4(e->kind == ENDPOINT_ANY ? INADDR_ANY : INADDR_LOOPBACK);
-    addresses[1] = ipv6(e->kind == ENDPOINT_ANY ? in6addr_any : in6addr_loopback);
+    addresses[0] = ipv4(any ? INADDR_ANY : INADDR_LOOPBACK);
+    addresses[1] = ipv6(any ? in6addr_any : in6addr_loopback);
     return 2;
 }

@@ -1,9 +1,10 @@
 /*
  * connection.c - connected sockets, standard input and output.
  *
- * Standard input and output may be others' too, as a terminal is.  O_NONBLOCK
- * would be theirs as well, so what is no socket keeps its flags, and is polled
- * before each use; where that cannot be, flags are given back as they were.
+ * Standard input and output may be shared with other processes, as a terminal
+ * is.  They would share O_NONBLOCK too.  So a descriptor that is no socket keeps
+ * its flags, and is polled before each use.  Where that is not possible, as with
+ * TLS, the flags are restored at the end.
  */
 #include "net/inside.h"
 
@@ -16,7 +17,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A descriptor of its own for what fd is open on; in its place nothing is left but /dev/null. */
 int connection_take_descriptor(int fd)
 {
     int taken = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1), null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -30,7 +30,6 @@ int connection_take_descriptor(int fd)
     return good ? taken : -1;
 }
 
-/* The other end, as far as it has an address of the Internet. */
 static void set_peer(const struct address *a, struct peer *peer)
 {
     *peer = (struct peer){"", 0};
@@ -69,7 +68,7 @@ int connection_take_stdio(struct connection *c, struct peer *peer)
     set_peer(&a, peer);
     *c = (struct connection){.borrowed = true, .polled = !is_socket(STDIN_FILENO) || !is_socket(STDOUT_FILENO)};
     c->in_flags = fcntl(STDIN_FILENO, F_GETFL);
-    c->out_flags = fcntl(STDOUT_FILENO, F_GETFL); /* both may be of one description, which changes with the first */
+    c->out_flags = fcntl(STDOUT_FILENO, F_GETFL); /* before the first one changes: both may share one description */
     if (c->in_flags < 0 || c->out_flags < 0)
         return -1;
     c->in = connection_take_descriptor(STDIN_FILENO);
@@ -91,7 +90,7 @@ int connection_unblock(struct connection *c)
                : 0;
 }
 
-/* Whether it can be used now; if not, errno is EAGAIN. */
+/* Whether a use will not block; if it would, errno is EAGAIN. */
 static bool is_ready(int fd, short events)
 {
     struct pollfd one = {.fd = fd, .events = events};
@@ -117,7 +116,7 @@ static ssize_t write_borrowed(const struct connection *c, const void *octets, si
     ssize_t put;
     if (c->polled && !is_ready(c->out, POLLOUT))
         return -1;
-    if (c->polled && n > PIPE_BUF) /* what a pipe takes at once, when it takes anything */
+    if (c->polled && n > PIPE_BUF) /* a pipe that is ready takes this much */
         n = PIPE_BUF;
     do
         put = write(c->out, octets, n);
@@ -147,7 +146,7 @@ bool connection_has_octets(const struct connection *c)
     return got > 0 || (got < 0 && errno == ENOTSOCK);
 }
 
-/* Only closing it tells the reader of a pipe. */
+/* A pipe has to be closed, so that its reader sees the end. */
 void connection_end(struct connection *c)
 {
     if (c->transport != NULL)

@@ -8,21 +8,12 @@
 #include <string.h>
 #include <sys/un.h>
 
-/* A decimal number up to 65535, and nothing else; -1 if it is none. */
+#include "base/base.h"
+
 int endpoint_number(const char *text)
 {
-    int value = 0;
-    size_t i = 0;
-    for (; text[i] >= '0' && text[i] <= '9' && i < 6; i++)
-        value = value * 10 + (text[i] - '0');
-    return i == 0 || text[i] != '\0' || value > 65535 ? -1 : value;
-}
-
-static const char *parse_port(const char *text, uint16_t *port)
-{
-    int value = endpoint_number(text);
-    *port = (uint16_t)value;
-    return value < 0 ? "wants a port from 0 to 65535 behind the colon" : NULL;
+    uint64_t value;
+    return number_take(&text, &value) && *text == '\0' && value <= UINT16_MAX ? (int)value : -1;
 }
 
 static const char *parse_path(const char *text, struct endpoint *e)
@@ -64,13 +55,15 @@ static const char *parse_host(const char *text, struct endpoint *e)
     if (*text == '[' && memchr(start, ':', n) == NULL)
         return "wants an IPv6 address between the brackets";
     e->kind = n == 0 ? ENDPOINT_LOOPBACK : strcmp(e->host, "*") == 0 ? ENDPOINT_ANY : ENDPOINT_HOST;
-    return parse_port(colon + 1, &e->port);
+    int port = endpoint_number(colon + 1);
+    e->port = (uint16_t)port;
+    return port < 0 ? "wants a port from 0 to 65535 behind the colon" : NULL;
 }
 
 const char *const endpoint_schemes[] = {
     [SCHEME_SMTP] = "smtp://", [SCHEME_SMTPS] = "smtps://", [SCHEME_LMTP] = "lmtp://"};
 
-/* Whether text begins with start; *rest is then what follows. */
+/* Whether text begins with start; if so, *rest points after it. */
 static bool begins(const char *text, const char *start, const char **rest)
 {
     bool does = strncmp(text, start, strlen(start)) == 0;

@@ -1,5 +1,5 @@
 /*
- * inside.h - what the files of net/ share, and nobody else needs.
+ * inside.h - shared by the files of net/, and needed nowhere else.
  */
 #ifndef NET_INSIDE_H
 #define NET_INSIDE_H
@@ -42,7 +42,7 @@ struct address {
         struct sockaddr_in6 in6;
         struct sockaddr_un path;
     } u;
-    bool optional; /* may be missing on this machine */
+    bool optional; /* it is no failure if this machine does not have it */
 };
 
 /* The port of an address of IPv4 or IPv6. */
@@ -68,8 +68,9 @@ int socket_accept(int fd, struct sockaddr *address, socklen_t *length);
 ssize_t socket_discard(int fd, void *room, size_t n);
 
 /*
- * Keeps others who do the same out of the directory that holds path, until the
- * descriptor that it returns is closed.  -1 where that cannot be.
+ * Locks the directory that holds path against other processes that do the same.
+ * Returns a descriptor, which keeps the lock until it is closed; -1 where that
+ * is not possible.
  */
 int socket_lock_directory(const char *path);
 
@@ -84,7 +85,7 @@ static inline int socket_close_failed(int fd)
 
 /* ---- connection ---- */
 
-/* Returns a descriptor of its own for what fd is open on; in its place nothing is left but /dev/null. */
+/* Moves what fd is open on to a new descriptor, which is returned, and puts /dev/null in its place. */
 int connection_take_descriptor(int fd);
 
 #endif

@@ -2,12 +2,12 @@
  * listener.c - listening sockets.
  *
  * An endpoint becomes a list of addresses, which are bound in turn with one
- * port.  Where any free port will do, the first address finds it and the
- * others must get the same; if somebody has it there, another is tried.
+ * port.  If any free port will do, the system chooses it for the first address
+ * and the others must get the same; if one of them cannot, all try another.
  *
- * SO_REUSEADDR only lets a port be used again at once after an earlier run;
- * two that listen on one address stay impossible, and SO_REUSEPORT, which
- * would let them share the mail, is never set.
+ * SO_REUSEADDR lets a port be used again soon after an earlier run.  Two
+ * processes can still not listen on one address.  SO_REUSEPORT would let them
+ * share the mail, and is not set.
  */
 #include "net/inside.h"
 
@@ -40,7 +40,7 @@ static int open_socket(const struct address *a)
     return fd;
 }
 
-/* The port that the socket got. */
+/* The port that the system chose. */
 static int learn_port(int fd, uint16_t *port)
 {
     struct address a;
@@ -51,12 +51,6 @@ static int learn_port(int fd, uint16_t *port)
     return 0;
 }
 
-/* Whether this machine has no such address, or no IPv6 at all. */
-static bool is_missing(int error)
-{
-    return error == EAFNOSUPPORT || error == EADDRNOTAVAIL || error == EPROTONOSUPPORT;
-}
-
 static int listen_on_all(struct address *addresses, size_t n, uint16_t port, struct listener *l)
 {
     l->n = 0;
@@ -65,7 +59,8 @@ static int listen_on_all(struct address *addresses, size_t n, uint16_t port, str
         address_set_port(&addresses[i], l->port);
         address_with_port(&addresses[i], l->port, l->text, sizeof l->text);
         int fd = open_socket(&addresses[i]);
-        if (fd < 0 && addresses[i].optional && is_missing(errno))
+        bool missing = fd < 0 && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL || errno == EPROTONOSUPPORT);
+        if (missing && addresses[i].optional)
             continue;
         if (fd >= 0)
             l->fds[l->n++] = fd;
@@ -131,23 +126,12 @@ static int bind_path(int fd, const struct sockaddr_un *name, const char **reason
     return unlink(name->sun_path) < 0 ? -1 : bind(fd, address, sizeof *name);
 }
 
-/* What a client connects to: the absolute path, if that is not too long to be used. */
+/* A client is given the absolute path, unless that is too long for a Unix socket. */
 static void set_host(struct listener *l, const char *path, size_t size)
 {
     char *whole = *path != '@' ? realpath(path, NULL) : NULL;
     (void)snprintf(l->host, sizeof l->host, "%s", whole != NULL && strlen(whole) < size ? whole : path);
     free(whole);
-}
-
-/* The file to be removed at the end. */
-static void set_path(struct listener *l, const char *path)
-{
-    (void)snprintf(l->path, sizeof l->path, "%s", path);
-    struct stat st;
-    if (stat(path, &st) == 0) {
-        l->device = st.st_dev;
-        l->inode = st.st_ino;
-    }
 }
 
 static int bind_and_listen(const struct sockaddr_un *name, struct listener *l, const char **reason)
@@ -159,7 +143,12 @@ static int bind_and_listen(const struct sockaddr_un *name, struct listener *l, c
         return socket_close_failed(fd);
     l->fds[l->n++] = fd;
     set_host(l, name->sun_path, sizeof name->sun_path);
-    set_path(l, name->sun_path);
+    (void)snprintf(l->path, sizeof l->path, "%s", name->sun_path);
+    struct stat st;
+    if (stat(name->sun_path, &st) == 0) {
+        l->device = st.st_dev;
+        l->inode = st.st_ino;
+    }
     if (listen(fd, BACKLOG) == 0)
         return 0;
     int saved = errno;
@@ -168,7 +157,7 @@ static int bind_and_listen(const struct sockaddr_un *name, struct listener *l, c
     return -1;
 }
 
-/* Of several that start at once, one looks at what is there and takes its place before the next one looks. */
+/* Of several processes that start at once, each looks for a stale socket and replaces it before the next one looks. */
 static int listen_on_path(const struct endpoint *e, struct listener *l, const char **reason)
 {
     struct sockaddr_un name = {.sun_family = AF_UNIX};
@@ -189,7 +178,7 @@ static void path_text(const struct sockaddr_un *name, socklen_t length, char *te
     (void)snprintf(text, size, nowhere ? "@%.*s" : "%.*s", (int)n - nowhere, name->sun_path + nowhere);
 }
 
-/* A socket that whoever started us has open. */
+/* Listens on a socket that the parent process has opened. */
 static int listen_on_fd(const struct endpoint *e, struct listener *l, const char **reason)
 {
     struct address a;
@@ -228,7 +217,7 @@ static int listen_on_fd(const struct endpoint *e, struct listener *l, const char
     return 0;
 }
 
-/* What a client on this machine connects to. */
+/* A client on this machine cannot connect to the unspecified address. */
 static void set_url(struct listener *l)
 {
     if (strcmp(l->host, "0.0.0.0") == 0)
