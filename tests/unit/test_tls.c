@@ -143,6 +143,32 @@ static void finish(struct ends *e)
     tls_close(e->tls);
 }
 
+/* cmocka's set-up and teardown: a test finds the two ends in *state, open or connected. */
+static int set_up_open(void **state)
+{
+    static struct ends e;
+    begin(&e, NULL);
+    *state = &e;
+    return 0;
+}
+
+static int set_up_connected(void **state)
+{
+    static struct ends e;
+    begin_connected(&e);
+    *state = &e;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    finish(*state);
+    return 0;
+}
+
+#define OPEN(test) cmocka_unit_test_setup_teardown(test, set_up_open, tear_down)
+#define CONNECTED(test) cmocka_unit_test_setup_teardown(test, set_up_connected, tear_down)
+
 static ssize_t take(struct ends *e, char *to, size_t n) { return e->server.transport->read(&e->server, to, n); }
 static ssize_t give(struct ends *e, const char *p, size_t n) { return e->server.transport->write(&e->server, p, n); }
 
@@ -188,70 +214,55 @@ static bool is_readable(int fd)
 
 static void shakes_hands(void **state)
 {
-    (void)state;
-    struct ends e;
-    begin_connected(&e);
-    assert_string_equal(e.server.transport->version(&e.server), "TLSv1.3");
-    assert_false(e.server.wants_write);
-    assert_string_equal(e.why, "");
-    finish(&e);
+    struct ends *e = *state;
+    assert_string_equal(e->server.transport->version(&e->server), "TLSv1.3");
+    assert_false(e->server.wants_write);
+    assert_string_equal(e->why, "");
 }
 
 static void takes_tls12(void **state)
 {
-    (void)state;
-    struct ends e;
-    begin(&e, NULL);
-    SSL_CTX_set_max_proto_version(e.context, TLS1_2_VERSION);
-    add_client(&e);
-    assert_int_equal(shake_both(&e), 1);
-    assert_string_equal(e.server.transport->version(&e.server), "TLSv1.2");
-    assert_false(SSL_SESSION_has_ticket(SSL_get_session(e.client)));
-    finish(&e);
+    struct ends *e = *state;
+    SSL_CTX_set_max_proto_version(e->context, TLS1_2_VERSION);
+    add_client(e);
+    assert_int_equal(shake_both(e), 1);
+    assert_string_equal(e->server.transport->version(&e->server), "TLSv1.2");
+    assert_false(SSL_SESSION_has_ticket(SSL_get_session(e->client)));
 }
 
 static void refuses_tls11(void **state)
 {
-    (void)state;
-    struct ends e;
-    begin(&e, NULL);
-    SSL_CTX_set_min_proto_version(e.context, TLS1_VERSION);
-    SSL_CTX_set_max_proto_version(e.context, TLS1_1_VERSION);
-    assert_int_equal(SSL_CTX_set_cipher_list(e.context, "DEFAULT@SECLEVEL=0"), 1);
-    add_client(&e);
-    assert_int_equal(shake_both(&e), -1);
-    assert_string_equal(e.why, "the client knows no TLS 1.2 or later");
-    finish(&e);
+    struct ends *e = *state;
+    SSL_CTX_set_min_proto_version(e->context, TLS1_VERSION);
+    SSL_CTX_set_max_proto_version(e->context, TLS1_1_VERSION);
+    assert_int_equal(SSL_CTX_set_cipher_list(e->context, "DEFAULT@SECLEVEL=0"), 1);
+    add_client(e);
+    assert_int_equal(shake_both(e), -1);
+    assert_string_equal(e->why, "the client knows no TLS 1.2 or later");
 }
 
 static void refuses_renegotiation(void **state)
 {
-    (void)state;
-    struct ends e;
-    begin(&e, NULL);
-    SSL_CTX_set_max_proto_version(e.context, TLS1_2_VERSION);
-    add_client(&e);
-    assert_int_equal(shake_both(&e), 1);
-    assert_int_equal(SSL_renegotiate(e.client), 1);
-    (void)SSL_do_handshake(e.client);
-    expect_error(&e, EAGAIN);
-    assert_int_equal(SSL_do_handshake(e.client), -1);
+    struct ends *e = *state;
+    SSL_CTX_set_max_proto_version(e->context, TLS1_2_VERSION);
+    add_client(e);
+    assert_int_equal(shake_both(e), 1);
+    assert_int_equal(SSL_renegotiate(e->client), 1);
+    (void)SSL_do_handshake(e->client);
+    expect_error(e, EAGAIN);
+    assert_int_equal(SSL_do_handshake(e->client), -1);
     assert_int_equal(ERR_GET_REASON(ERR_peek_error()), SSL_R_NO_RENEGOTIATION);
     ERR_clear_error();
-    finish(&e);
 }
 
 static void tells_of_distrust(void **state)
 {
-    (void)state;
-    struct ends e;
-    begin(&e, NULL);
-    SSL_CTX_free(e.context);
-    e.context = make_client(NULL);
-    add_client(&e);
-    assert_int_equal(shake_both(&e), -1);
-    assert_string_equal(e.why, "the client says: unknown CA");
-    finish(&e);
+    struct ends *e = *state;
+    SSL_CTX_free(e->context);
+    e->context = make_client(NULL);
+    add_client(e);
+    assert_int_equal(shake_both(e), -1);
+    assert_string_equal(e->why, "the client says: unknown CA");
 }
 
 static void tells_of_plain_text(void **state)
@@ -294,25 +305,22 @@ static void tells_of_hanging_up(void **state)
 /* The server's first flight does not fit into the socket. */
 static void waits_to_write(void **state)
 {
-    (void)state;
-    struct ends e;
-    begin(&e, NULL);
-    add_client(&e);
+    struct ends *e = *state;
+    add_client(e);
     char block[4096] = {0};
     size_t filled = 0;
-    assert_int_equal(SSL_do_handshake(e.client), -1);
-    for (ssize_t n; (n = write(e.server.out, block, sizeof block)) > 0;)
+    assert_int_equal(SSL_do_handshake(e->client), -1);
+    for (ssize_t n; (n = write(e->server.out, block, sizeof block)) > 0;)
         filled += (size_t)n;
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(shake(&e), 0);
-        assert_true(e.server.wants_write);
+        assert_int_equal(shake(e), 0);
+        assert_true(e->server.wants_write);
     }
     for (ssize_t n; filled > 0; filled -= (size_t)n) {
-        n = read(e.fd, block, filled < sizeof block ? filled : sizeof block);
+        n = read(e->fd, block, filled < sizeof block ? filled : sizeof block);
         assert_true(n > 0);
     }
-    assert_int_equal(shake_both(&e), 1);
-    finish(&e);
+    assert_int_equal(shake_both(e), 1);
 }
 
 /* ---- data ---- */
@@ -322,32 +330,30 @@ static char pattern(size_t at) { return (char)(at * 31 + at / 251); }
 /* Both ends send MANY at once, through a socket that holds little. */
 static void exchanges(void **state)
 {
-    (void)state;
-    struct ends e;
-    begin_connected(&e);
+    struct ends *e = *state;
     int size = 4096;
-    assert_int_equal(setsockopt(e.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
-    assert_int_equal(setsockopt(e.server.out, SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
+    assert_int_equal(setsockopt(e->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
+    assert_int_equal(setsockopt(e->server.out, SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
     char *all = malloc(MANY), *moved[2] = {malloc(ROOM), malloc(ROOM)}, *room = malloc(ROOM);
     for (size_t i = 0; i < MANY; i++)
         all[i] = pattern(i);
     size_t given = 0, taken = 0, said = 0, heard = 0, waited = 0, parts = 0;
-    SSL_set_mode(e.client, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_set_mode(e->client, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     for (int i = 0; i < TURNS && (given < MANY || taken < MANY || said < MANY || heard < MANY); i++) {
         size_t part = MANY - given < ROOM ? MANY - given : ROOM;
         memcpy(moved[i % 2], all + given, part);
-        ssize_t n = give(&e, moved[i % 2], part);
+        ssize_t n = give(e, moved[i % 2], part);
         assert_true(n >= 0 || errno == EAGAIN);
-        assert_true(n >= 0 || e.server.wants_write);
+        assert_true(n >= 0 || e->server.wants_write);
         waited += n < 0;
         parts += n > 0 && (size_t)n < part;
         given += n > 0 ? (size_t)n : 0;
-        int m = said < MANY ? SSL_write(e.client, all + said, (int)(MANY - said)) : 0;
+        int m = said < MANY ? SSL_write(e->client, all + said, (int)(MANY - said)) : 0;
         said += m > 0 ? (size_t)m : 0;
-        m = i % 4 == 0 ? SSL_read(e.client, room, ROOM) : 0;
+        m = i % 4 == 0 ? SSL_read(e->client, room, ROOM) : 0;
         for (int k = 0; k < m; k++, heard++)
             assert_int_equal(room[k], pattern(heard));
-        n = take(&e, room, ROOM);
+        n = take(e, room, ROOM);
         assert_true(n > 0 || errno == EAGAIN);
         for (ssize_t k = 0; k < n; k++, taken++)
             assert_int_equal(room[k], pattern(taken));
@@ -357,7 +363,6 @@ static void exchanges(void **state)
     assert_int_equal(heard, MANY);
     assert_true(waited > 0 && parts > 0);
     free(all), free(moved[0]), free(moved[1]), free(room);
-    finish(&e);
 }
 
 /* When poll() has nothing to tell, there is nothing: here with the least room that a caller may give. */
@@ -388,115 +393,97 @@ static void leaves_nothing_behind(void **state)
 
 static void goes_over_pipes(void **state)
 {
-    (void)state;
-    struct ends e;
+    struct ends *e = *state;
     int in[2], out[2];
-    begin(&e, NULL);
-    e.server.transport->close(&e.server);
-    (void)close(e.server.in), (void)close(e.fd);
+    e->server.transport->close(&e->server);
+    (void)close(e->server.in), (void)close(e->fd);
     assert_int_equal(pipe(in) | pipe(out), 0);
     no_wait(in[0]), no_wait(in[1]), no_wait(out[0]), no_wait(out[1]);
-    e.server.in = in[0], e.server.out = out[1], e.fd = in[1];
-    assert_int_equal(tls_start(e.tls, &e.server), 0);
-    e.client = SSL_new(e.context);
-    assert_int_equal(SSL_set_rfd(e.client, out[0]) & SSL_set_wfd(e.client, in[1]), 1);
-    SSL_set_connect_state(e.client);
-    assert_int_equal(shake_both(&e), 1);
-    say(&e, "NOOP\r\n");
-    expect(&e, "NOOP\r\n");
-    assert_int_equal(give(&e, "250\r\n", 5), 5);
+    e->server.in = in[0], e->server.out = out[1], e->fd = in[1];
+    assert_int_equal(tls_start(e->tls, &e->server), 0);
+    e->client = SSL_new(e->context);
+    assert_int_equal(SSL_set_rfd(e->client, out[0]) & SSL_set_wfd(e->client, in[1]), 1);
+    SSL_set_connect_state(e->client);
+    assert_int_equal(shake_both(e), 1);
+    say(e, "NOOP\r\n");
+    expect(e, "NOOP\r\n");
+    assert_int_equal(give(e, "250\r\n", 5), 5);
     char room[10];
-    assert_int_equal(SSL_read(e.client, room, sizeof room), 5);
-    hang_up(&e);
-    expect_end(&e);
+    assert_int_equal(SSL_read(e->client, room, sizeof room), 5);
+    hang_up(e);
+    expect_end(e);
     (void)close(out[0]), (void)close(out[1]);
-    finish(&e);
 }
 
 /* ---- ends ---- */
 
 static void says_goodbye(void **state)
 {
-    (void)state;
-    struct ends e;
+    struct ends *e = *state;
     char room[10];
-    begin_connected(&e);
-    assert_int_equal(give(&e, "221\r\n", 5), 5);
-    e.server.transport->end(&e.server);
-    assert_int_equal(SSL_read(e.client, room, sizeof room), 5);
-    int status = SSL_read(e.client, room, sizeof room);
-    assert_int_equal(SSL_get_error(e.client, status), SSL_ERROR_ZERO_RETURN);
-    say(&e, "late"); /* what the client still sends can be read */
-    expect(&e, "late");
-    finish(&e);
+    assert_int_equal(give(e, "221\r\n", 5), 5);
+    e->server.transport->end(&e->server);
+    assert_int_equal(SSL_read(e->client, room, sizeof room), 5);
+    int status = SSL_read(e->client, room, sizeof room);
+    assert_int_equal(SSL_get_error(e->client, status), SSL_ERROR_ZERO_RETURN);
+    say(e, "late"); /* what the client still sends can be read */
+    expect(e, "late");
 }
 
 static void hears_goodbye(void **state)
 {
-    (void)state;
-    struct ends e;
+    struct ends *e = *state;
     char room[10];
-    begin_connected(&e);
-    say(&e, "QUIT\r\n");
-    assert_int_equal(SSL_shutdown(e.client), 0);
-    expect(&e, "QUIT\r\n");
-    expect_end(&e);
-    expect_end(&e);
-    assert_int_equal(give(&e, "221\r\n", 5), 5);
-    assert_int_equal(SSL_read(e.client, room, sizeof room), 5);
-    finish(&e);
+    say(e, "QUIT\r\n");
+    assert_int_equal(SSL_shutdown(e->client), 0);
+    expect(e, "QUIT\r\n");
+    expect_end(e);
+    expect_end(e);
+    assert_int_equal(give(e, "221\r\n", 5), 5);
+    assert_int_equal(SSL_read(e->client, room, sizeof room), 5);
 }
 
 /* An end without a goodbye is an end; the reply to what came before can still be given. */
 static void takes_half_an_end(void **state)
 {
-    (void)state;
-    struct ends e;
+    struct ends *e = *state;
     char room[10];
-    begin_connected(&e);
-    say(&e, "QUIT\r\n");
-    assert_int_equal(shutdown(e.fd, SHUT_WR), 0);
-    expect(&e, "QUIT\r\n");
-    expect_end(&e);
-    expect_end(&e);
-    assert_int_equal(give(&e, "221\r\n", 5), 5);
-    assert_int_equal(SSL_read(e.client, room, sizeof room), 5);
-    finish(&e);
+    say(e, "QUIT\r\n");
+    assert_int_equal(shutdown(e->fd, SHUT_WR), 0);
+    expect(e, "QUIT\r\n");
+    expect_end(e);
+    expect_end(e);
+    assert_int_equal(give(e, "221\r\n", 5), 5);
+    assert_int_equal(SSL_read(e->client, room, sizeof room), 5);
 }
 
 static void takes_hanging_up(void **state)
 {
-    (void)state;
-    struct ends e;
-    begin_connected(&e);
-    say(&e, "NOOP\r\n");
-    hang_up(&e);
-    expect(&e, "NOOP\r\n");
-    expect_end(&e);
+    struct ends *e = *state;
+    say(e, "NOOP\r\n");
+    hang_up(e);
+    expect(e, "NOOP\r\n");
+    expect_end(e);
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(give(&e, "250\r\n", 5), -1);
+        assert_int_equal(give(e, "250\r\n", 5), -1);
         assert_int_equal(errno, EPIPE);
     }
-    e.server.transport->end(&e.server);
-    finish(&e);
+    e->server.transport->end(&e->server);
 }
 
 static void reports_garbage(void **state)
 {
-    (void)state;
-    struct ends e;
+    struct ends *e = *state;
     char room[100];
-    begin_connected(&e);
-    say(&e, "NOOP\r\n");
-    say_raw(&e, "\x17\x03\x03\xff\xff");
-    expect(&e, "NOOP\r\n");
-    expect_error(&e, EPROTO);
-    expect_error(&e, EPROTO);
-    ssize_t before = read(e.fd, room, sizeof room); /* the alert */
+    say(e, "NOOP\r\n");
+    say_raw(e, "\x17\x03\x03\xff\xff");
+    expect(e, "NOOP\r\n");
+    expect_error(e, EPROTO);
+    expect_error(e, EPROTO);
+    ssize_t before = read(e->fd, room, sizeof room); /* the alert */
     assert_true(before > 0);
-    e.server.transport->end(&e.server);
-    assert_int_equal(read(e.fd, room, sizeof room), -1);
-    finish(&e);
+    e->server.transport->end(&e->server);
+    assert_int_equal(read(e->fd, room, sizeof room), -1);
 }
 
 /* ---- the certificate that is made ---- */
@@ -788,22 +775,22 @@ static void cuts_the_reason(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(shakes_hands),
-        cmocka_unit_test(takes_tls12),
-        cmocka_unit_test(refuses_tls11),
-        cmocka_unit_test(refuses_renegotiation),
-        cmocka_unit_test(tells_of_distrust),
+        CONNECTED(shakes_hands),
+        OPEN(takes_tls12),
+        OPEN(refuses_tls11),
+        OPEN(refuses_renegotiation),
+        OPEN(tells_of_distrust),
         cmocka_unit_test(tells_of_plain_text),
         cmocka_unit_test(tells_of_hanging_up),
-        cmocka_unit_test(waits_to_write),
-        cmocka_unit_test(exchanges),
+        OPEN(waits_to_write),
+        CONNECTED(exchanges),
         cmocka_unit_test(leaves_nothing_behind),
-        cmocka_unit_test(goes_over_pipes),
-        cmocka_unit_test(says_goodbye),
-        cmocka_unit_test(hears_goodbye),
-        cmocka_unit_test(takes_half_an_end),
-        cmocka_unit_test(takes_hanging_up),
-        cmocka_unit_test(reports_garbage),
+        OPEN(goes_over_pipes),
+        CONNECTED(says_goodbye),
+        CONNECTED(hears_goodbye),
+        CONNECTED(takes_half_an_end),
+        CONNECTED(takes_hanging_up),
+        CONNECTED(reports_garbage),
         cmocka_unit_test(verifies_for_its_names),
         cmocka_unit_test(leaves_names_out),
         cmocka_unit_test(makes_a_good_one),
