@@ -1,9 +1,9 @@
 /*
- * console.c - everything that is said to people.
+ * console.c - standard error.
  *
- * Each line leaves in one write(2), so that lines of several processes do not
- * mix.  The last lines of the dialogue are kept raw, and cut, as most runs end
- * well and nobody will read them; they are escaped when they are printed.
+ * Each line is one write(2), so that lines of several processes do not mix.
+ * The last lines of the dialogue are kept unescaped, and cut.  Most runs end
+ * well, and then nobody reads them; they are escaped when they are printed.
  */
 #include "report/report.h"
 
@@ -17,36 +17,36 @@
 
 #include "base/base.h"
 
-void console_open(struct console *s, bool quiet, bool dialogue)
+void console_open(struct console *c, bool quiet, bool dialogue)
 {
-    memset(s, 0, sizeof *s);
-    s->quiet = quiet;
-    s->dialogue = dialogue;
-    s->terminal = isatty(STDERR_FILENO) == 1;
+    memset(c, 0, sizeof *c);
+    c->quiet = quiet;
+    c->dialogue = dialogue;
+    c->terminal = isatty(STDERR_FILENO) == 1;
     const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
-    s->colour = s->terminal && (no_color == NULL || *no_color == '\0') && (term == NULL || strcmp(term, "dumb") != 0);
+    c->colour = c->terminal && (no_color == NULL || *no_color == '\0') && (term == NULL || strcmp(term, "dumb") != 0);
 }
 
 enum { PATIENCE = 500 /* milliseconds */ };
 
-/* A signal (the time limit brings one) ends a wait for a reader; then he has a moment, or what he does not take is
-   left out. */
-static void print(struct console *s, const char *text, size_t n)
+/* A reader that takes nothing must not keep a run from its end: after a signal (the time limit sends one) it is waited
+   for PATIENCE once, and then its text is dropped. */
+static void print(struct console *c, const char *text, size_t n)
 {
     struct pollfd fd = {.fd = STDERR_FILENO, .events = POLLOUT};
     while (n > 0) {
-        if (s->stuck) {
-            int ready = poll(&fd, 1, s->deaf ? 0 : PATIENCE);
-            s->deaf = ready <= 0;
+        if (c->stuck) {
+            int ready = poll(&fd, 1, c->deaf ? 0 : PATIENCE);
+            c->deaf = ready <= 0;
             if (ready <= 0)
                 return;
         }
         ssize_t put = write(STDERR_FILENO, text, n);
-        s->stuck = s->stuck || (put < 0 && (errno == EINTR || errno == EAGAIN));
+        c->stuck = c->stuck || (put < 0 && (errno == EINTR || errno == EAGAIN));
         if (put < 0 && errno == EINTR)
             continue;
         if (put <= 0)
-            return; /* nobody is left to be told */
+            return; /* no reader is left */
         text += put;
         n -= (size_t)put;
     }
@@ -54,7 +54,7 @@ static void print(struct console *s, const char *text, size_t n)
 
 /* ---- escapes ---- */
 
-/* What stands for the n octets at p; returns its length, at most 16. */
+/* Escapes the n octets at p, one character; returns the length, at most 16. */
 static size_t escape_one(char *out, const char *p, size_t n, bool visible)
 {
     static const char digits[] = "0123456789abcdef";
@@ -100,18 +100,18 @@ size_t console_escape(char *out, size_t size, struct span text)
 
 /* ---- lines ---- */
 
-void console_status(struct console *s, const char *text)
+void console_status(struct console *c, const char *text)
 {
-    if (!s->terminal || s->quiet || (*text == '\0' && !s->status))
+    if (!c->terminal || c->quiet || (*text == '\0' && !c->status))
         return;
     char line[128];
     int n = snprintf(line, sizeof line, "\r%s\x1b[K", text);
     if (n > 0 && (size_t)n < sizeof line)
-        print(s, line, (size_t)n);
-    s->status = *text != '\0';
+        print(c, line, (size_t)n);
+    c->status = *text != '\0';
 }
 
-void console_line(struct console *s, const char *format, ...)
+void console_line(struct console *c, const char *format, ...)
 {
     char line[CONSOLE_LINE_MAX];
     int n = snprintf(line, sizeof line, "fakesmtp: ");
@@ -123,8 +123,8 @@ void console_line(struct console *s, const char *format, ...)
         return;
     size_t length = strlen(line);
     line[length++] = '\n';
-    console_status(s, "");
-    print(s, line, length);
+    console_status(c, "");
+    print(c, line, length);
 }
 
 size_t console_format(char *out, size_t size, uint64_t session, char who, struct span text, bool colour)
@@ -136,21 +136,21 @@ size_t console_format(char *out, size_t size, uint64_t session, char who, struct
     return n < 0 ? 0 : (size_t)n < size ? (size_t)n : size - 1;
 }
 
-static void print_dialogue(struct console *s, uint64_t session, char who, struct span text)
+static void print_dialogue(struct console *c, uint64_t session, char who, struct span text)
 {
     char line[CONSOLE_LINE_MAX];
-    size_t n = console_format(line, sizeof line, session, who, text, s->colour);
-    console_status(s, "");
-    print(s, line, n);
+    size_t n = console_format(line, sizeof line, session, who, text, c->colour);
+    console_status(c, "");
+    print(c, line, n);
 }
 
-void console_dialogue(struct console *s, uint64_t session, char who, struct span text)
+void console_dialogue(struct console *c, uint64_t session, char who, struct span text)
 {
-    if (s->dialogue) {
-        print_dialogue(s, session, who, text);
+    if (c->dialogue) {
+        print_dialogue(c, session, who, text);
         return;
     }
-    struct console_kept *l = &s->tail[s->lines++ % CONSOLE_TAIL_LINES];
+    struct console_kept *l = &c->tail[c->lines++ % CONSOLE_TAIL_LINES];
     l->session = session;
     l->who = who;
     l->n = (unsigned char)(text.n < CONSOLE_TAIL_MAX ? text.n : CONSOLE_TAIL_MAX);
@@ -159,14 +159,14 @@ void console_dialogue(struct console *s, uint64_t session, char who, struct span
         memcpy(l->text + CONSOLE_TAIL_MAX - 3, "...", 3);
 }
 
-void console_tail(struct console *s)
+void console_tail(struct console *c)
 {
-    if (s->quiet || s->lines == 0)
+    if (c->quiet || c->lines == 0)
         return;
-    uint64_t first = s->lines > CONSOLE_TAIL_LINES ? s->lines - CONSOLE_TAIL_LINES : 0;
-    console_line(s, "the %s of the dialogue:", first > 0 ? "end" : "whole");
-    for (uint64_t i = first; i < s->lines; i++) {
-        const struct console_kept *l = &s->tail[i % CONSOLE_TAIL_LINES];
-        print_dialogue(s, l->session, l->who, (struct span){l->text, l->n});
+    uint64_t first = c->lines > CONSOLE_TAIL_LINES ? c->lines - CONSOLE_TAIL_LINES : 0;
+    console_line(c, "the %s of the dialogue:", first > 0 ? "end" : "whole");
+    for (uint64_t i = first; i < c->lines; i++) {
+        const struct console_kept *l = &c->tail[i % CONSOLE_TAIL_LINES];
+        print_dialogue(c, l->session, l->who, (struct span){l->text, l->n});
     }
 }

@@ -1,8 +1,8 @@
 /*
- * dialogue.c - what is said in a session, as lines of the dialogue.
+ * dialogue.c - commands and replies as lines of the dialogue.
  *
- * A transcript is to be compared with one of another run.  So sizes of mail are
- * left out of it: a Date or a Message-ID of another length would change them.
+ * A transcript can be compared with one of another run.  So it has no sizes of
+ * mail: a Date or a Message-ID of another length would change them.
  */
 #include "report/report.h"
 
@@ -12,51 +12,51 @@
 
 enum { LINE_MAX_OCTETS = 200, AUTH_SHOWN = 40 /* octets of a command whose rest is secret */ };
 
-static void write_transcript(struct dialogue *t, uint64_t session, char who, struct span text)
+static void write_transcript(struct dialogue *d, uint64_t session, char who, struct span text)
 {
     char line[CONSOLE_LINE_MAX];
-    if (t->transcript == NULL)
+    if (d->transcript == NULL)
         return;
     size_t n = console_format(line, sizeof line, session, who, text, false);
-    bool good = fwrite(line, 1, n, t->transcript) == n && fflush(t->transcript) == 0;
-    if (!good && t->error == 0)
-        t->error = errno;
+    bool good = fwrite(line, 1, n, d->transcript) == n && fflush(d->transcript) == 0;
+    if (!good && d->error == 0)
+        d->error = errno;
 }
 
-static void both(struct dialogue *t, uint64_t session, char who, struct span text)
+static void both(struct dialogue *d, uint64_t session, char who, struct span text)
 {
-    console_dialogue(t->console, session, who, text);
-    write_transcript(t, session, who, text);
+    console_dialogue(d->console, session, who, text);
+    write_transcript(d, session, who, text);
 }
 
-/* A line of ours about the client, with a number in it; the transcript has the other one.  No printf(): it is there for
-   each message, and mostly nobody reads it. */
-static void note(struct dialogue *t, uint64_t session, const char *before, uint64_t n, const char *behind,
+/* Adds a remark with a number; the transcript gets its own text.  No printf(), as each message has such a line, and
+   mostly nobody reads it. */
+static void note(struct dialogue *d, uint64_t session, const char *before, uint64_t n, const char *after,
                  const char *transcript)
 {
     char line[LINE_MAX_OCTETS];
     char digits[20], *end = digits + sizeof digits;
-    const struct span pieces[] = {span_of(before), span_between(ascii_put_number(end, n), end), span_of(behind)};
+    const struct span pieces[] = {span_of(before), span_between(ascii_put_number(end, n), end), span_of(after)};
     size_t length = 0;
     for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
         memcpy(line + length, pieces[i].p, pieces[i].n);
         length += pieces[i].n;
     }
-    console_dialogue(t->console, session, 'C', (struct span){line, length});
-    write_transcript(t, session, 'C', span_of(transcript));
+    console_dialogue(d->console, session, 'C', (struct span){line, length});
+    write_transcript(d, session, 'C', span_of(transcript));
 }
 
-/* What is secret is shown as its length. */
-static void trace_auth(struct dialogue *t, uint64_t session, const struct smtp_event *e)
+/* A secret is shown as its length. */
+static void add_secret(struct dialogue *d, uint64_t session, const struct smtp_event *e)
 {
     char text[LINE_MAX_OCTETS];
     int shown = e->line.n < AUTH_SHOWN ? (int)e->line.n : AUTH_SHOWN;
     int n = snprintf(text, sizeof text, "%.*s%s(%d octets)", shown, e->line.p, shown > 0 ? " " : "", e->hidden);
     if (n > 0)
-        both(t, session, 'C', (struct span){text, (size_t)n});
+        both(d, session, 'C', (struct span){text, (size_t)n});
 }
 
-/* Copies a command, with the number behind this word left out; returns its length. */
+/* Copies a command with # for the number after this word; returns the length. */
 static size_t leave_out(char *out, size_t size, struct span line, const char *word)
 {
     size_t n = 0;
@@ -75,36 +75,36 @@ static size_t leave_out(char *out, size_t size, struct span line, const char *wo
     return n;
 }
 
-static void trace_command(struct dialogue *t, uint64_t session, const struct smtp_event *e)
+static void add_command(struct dialogue *d, uint64_t session, const struct smtp_event *e)
 {
     char text[CONSOLE_LINE_MAX];
-    console_dialogue(t->console, session, 'C', e->line);
-    if (t->transcript == NULL)
+    console_dialogue(d->console, session, 'C', e->line);
+    if (d->transcript == NULL)
         return;
     bool sized = e->type == SMTP_MAIL || e->type == SMTP_BDAT;
     size_t n = sized ? leave_out(text, sizeof text, e->line, e->type == SMTP_MAIL ? " SIZE=" : "BDAT ") : 0;
-    write_transcript(t, session, 'C', sized ? (struct span){text, n} : e->line);
+    write_transcript(d, session, 'C', sized ? (struct span){text, n} : e->line);
 }
 
-void dialogue_client(struct dialogue *t, uint64_t session, const struct smtp_event *e)
+void dialogue_client(struct dialogue *d, uint64_t session, const struct smtp_event *e)
 {
-    if (t->unseen)
+    if (d->unseen)
         return;
     if (e->type == SMTP_EOM && e->recipient <= 1 && !e->last) {
-        note(t, session, "(", e->size, " octets of mail data)", "(mail data)");
-        both(t, session, 'C', span_of("."));
+        note(d, session, "(", e->size, " octets of mail data)", "(mail data)");
+        both(d, session, 'C', span_of("."));
     } else if (e->hidden > 0 && e->line.p != NULL) {
-        trace_auth(t, session, e);
+        add_secret(d, session, e);
     } else if (e->line.p != NULL) {
-        trace_command(t, session, e);
+        add_command(d, session, e);
     } else if (e->type == SMTP_UNKNOWN || e->type == SMTP_AUTH) {
-        note(t, session, "(a line of ", e->size, " octets)", "(a line that is too long)");
+        note(d, session, "(a line of ", e->size, " octets)", "(a line that is too long)");
     }
     if (e->type == SMTP_STARTTLS && e->code < 400 && e->size > 0)
-        note(t, session, "(", e->size, " octets behind it, dropped)", "(octets behind it, dropped)");
+        note(d, session, "(", e->size, " octets behind it, dropped)", "(octets behind it, dropped)");
 }
 
-/* How long the first line is, without its end. */
+/* The length of the first line, without its end. */
 static size_t line_length(struct span t)
 {
     const char *end = t.p + t.n, *cr = t.p;
@@ -113,40 +113,40 @@ static size_t line_length(struct span t)
     return cr != NULL ? (size_t)(cr - t.p) : t.n;
 }
 
-void dialogue_reply(struct dialogue *t, uint64_t session, struct span reply, bool masked)
+void dialogue_reply(struct dialogue *d, uint64_t session, struct span reply, bool masked)
 {
-    if (t->unseen)
+    if (d->unseen)
         return;
     while (reply.n > 0) {
         size_t n = line_length(reply);
-        console_dialogue(t->console, session, 'S', (struct span){reply.p, n});
-        write_transcript(t, session, 'S', masked ? span_of("334 (challenge)") : (struct span){reply.p, n});
+        console_dialogue(d->console, session, 'S', (struct span){reply.p, n});
+        write_transcript(d, session, 'S', masked ? span_of("334 (challenge)") : (struct span){reply.p, n});
         span_skip(&reply, n + 2 <= reply.n ? n + 2 : reply.n);
     }
 }
 
-void dialogue_rule(struct dialogue *t, uint64_t session, int64_t delay, const char *action)
+void dialogue_rule(struct dialogue *d, uint64_t session, int64_t delay, const char *action)
 {
     char text[LINE_MAX_OCTETS];
     if (delay > 0) {
         (void)snprintf(text, sizeof text, "(delay of %jd ms)", (intmax_t)delay);
-        both(t, session, 'S', span_of(text));
+        both(d, session, 'S', span_of(text));
     }
     if (action != NULL)
-        both(t, session, 'S', span_of(action));
+        both(d, session, 'S', span_of(action));
 }
 
-void dialogue_problem(struct dialogue *t, uint64_t session, enum problem problem)
+void dialogue_problem(struct dialogue *d, uint64_t session, enum problem problem)
 {
     char text[PROBLEM_TEXT_MAX];
-    if (!t->console->dialogue)
+    if (!d->console->dialogue)
         return;
-    console_dialogue(t->console, session, '!', (struct span){text, problem_text(problem, text)});
+    console_dialogue(d->console, session, '!', (struct span){text, problem_text(problem, text)});
 }
 
-void dialogue_tls(struct dialogue *t, uint64_t session, bool good, const char *what)
+void dialogue_tls(struct dialogue *d, uint64_t session, bool good, const char *what)
 {
     char text[LINE_MAX_OCTETS];
     (void)snprintf(text, sizeof text, good ? "(%s)" : "(no TLS: %s)", what);
-    both(t, session, 'S', span_of(text));
+    both(d, session, 'S', span_of(text));
 }

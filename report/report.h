@@ -1,5 +1,5 @@
 /*
- * report.h - what is said to people.
+ * report.h - console, dialogue and verdict: the words for people.
  */
 #ifndef REPORT_REPORT_H
 #define REPORT_REPORT_H
@@ -16,8 +16,8 @@
 /* ---- console ---- */
 
 /*
- * everything that is said to people, on standard error: messages, the
- * dialogue, the status line.  Text from a client is escaped here.
+ * Standard error: messages, the dialogue, the status line.  Text from a client
+ * is escaped here.
  */
 
 enum {
@@ -28,39 +28,39 @@ enum {
 
 struct console {
     bool quiet;    /* errors only */
-    bool dialogue; /* as it happens */
+    bool dialogue; /* print it as it happens */
     bool terminal; /* standard error is one */
     bool colour;
-    bool status; /* a status line is there */
-    bool stuck;  /* standard error made us wait until a signal came: it is waited for a second more, */
-    bool deaf;   /* and when that was in vain, no longer, until it takes something */
+    bool status; /* a status line is shown */
+    bool stuck;  /* a signal has interrupted a write: further writes wait for a moment only */
+    bool deaf;   /* that wait was in vain: no further one until standard error takes something */
     struct console_kept {
         uint64_t session;
         char who;
         unsigned char n;
         char text[CONSOLE_TAIL_MAX];
-    } tail[CONSOLE_TAIL_LINES]; /* the last lines of the dialogue: a ring, */
-    uint64_t lines;             /* of so many so far */
+    } tail[CONSOLE_TAIL_LINES]; /* a ring of the last lines of the dialogue */
+    uint64_t lines;             /* put into it so far */
 };
 
-/* The end of a noun in the plural, or not. */
+/* The ending of a noun after the number n: "" or "s". */
 static inline const char *console_plural(uint64_t n) { return n == 1 ? "" : "s"; }
 
-void console_open(struct console *s, bool quiet, bool dialogue);
+void console_open(struct console *c, bool quiet, bool dialogue);
 
 /*
  * Writes text for a person to read into out, which holds size octets, at least
- * 8, and ends it with NUL: printable ASCII and visible UTF-8 as they are, all
- * else, and the backslash, as \xHH or \\.  What does not fit ends in "...".
+ * 8, with the NUL.  Printable ASCII and visible UTF-8 stay as they are; all else
+ * becomes \xHH, and a backslash \\.  Text that does not fit ends in "...".
  * Returns the length.
  */
 size_t console_escape(char *out, size_t size, struct span text);
 
-/* Prints a line of ours: "fakesmtp: " and what printf makes of the rest. */
+/* Prints a line: "fakesmtp: " and the rest as printf(3) formats it. */
 #if defined(__GNUC__)
 __attribute__((format(printf, 2, 3)))
 #endif
-void console_line(struct console *s, const char *format, ...);
+void console_line(struct console *c, const char *format, ...);
 
 /*
  * Writes a line of the dialogue into out, which holds size octets, with its
@@ -68,57 +68,54 @@ void console_line(struct console *s, const char *format, ...);
  */
 size_t console_format(char *out, size_t size, uint64_t session, char who, struct span text, bool colour);
 
-/* A line of the dialogue in a session; who is 'C' for the client, 'S' for the server, '!' for what was odd. */
-void console_dialogue(struct console *s, uint64_t session, char who, struct span text);
+/* Prints or keeps a line of the dialogue.  who is 'C' for the client, 'S' for the server, '!' for a problem. */
+void console_dialogue(struct console *c, uint64_t session, char who, struct span text);
 
-/* Prints what is kept of the end of the dialogue, unless it has been printed. */
-void console_tail(struct console *s);
+/* Prints the lines of the dialogue that are kept. */
+void console_tail(struct console *c);
 
-/* Shows text, plain ASCII, as the status line, where there is a terminal; "" takes it away. */
-void console_status(struct console *s, const char *text);
+/* Shows text, plain ASCII, as the status line on a terminal; "" removes the line. */
+void console_status(struct console *c, const char *text);
 
 /* ---- dialogue ---- */
 
 /*
- * what is said in a session, as lines of the dialogue: no secrets, no
- * mail data.  They go to standard error, or to the lines kept for a run that
- * fails, and to a transcript.
+ * Commands and replies as lines of the dialogue, without secrets and mail data.
+ * They go to the console and to a transcript.
  */
 
 /* The caller allocates it. */
 struct dialogue {
     struct console *console;
-    bool unseen;      /* nobody will see any of what is said: it need not be put together */
+    bool unseen;      /* nobody will see the dialogue: no line needs to be composed */
     FILE *transcript; /* NULL: none.  It has no times, no ports, no sizes of mail, and nothing random */
-    int error;        /* errno of the first write to it that failed, 0 if none did */
+    int error;        /* errno of the first write to it that failed; 0 if none did */
 };
 
-/* What the client said, before the event is judged. */
-void dialogue_client(struct dialogue *t, uint64_t session, const struct smtp_event *e);
+/* Adds the command, or the end of mail data, of an event. */
+void dialogue_client(struct dialogue *d, uint64_t session, const struct smtp_event *e);
 
-/* A reply, of one line or several, with its line ends.  masked: it is a challenge of CRAM-MD5, another one each time.
- */
-void dialogue_reply(struct dialogue *t, uint64_t session, struct span reply, bool masked);
+/* Adds a reply of one line or several, with line ends.  masked: it is a challenge of CRAM-MD5, which is random. */
+void dialogue_reply(struct dialogue *d, uint64_t session, struct span reply, bool masked);
 
-/* What a rule has done beside a reply: a delay of so many milliseconds, 0 for none; an action in a word, NULL for none.
- */
-void dialogue_rule(struct dialogue *t, uint64_t session, int64_t delay, const char *action);
+/* Adds the effect of a rule other than a reply: a delay in milliseconds, or 0; an action in a word, or NULL. */
+void dialogue_rule(struct dialogue *d, uint64_t session, int64_t delay, const char *action);
 
-/* What the client got wrong; not in the transcript, as it can depend on how its octets arrive. */
-void dialogue_problem(struct dialogue *t, uint64_t session, enum problem problem);
+/* Adds a problem, but not to the transcript, as it can depend on how octets arrive. */
+void dialogue_problem(struct dialogue *d, uint64_t session, enum problem problem);
 
-/* What came of a handshake: the version of TLS, or why there is none. */
-void dialogue_tls(struct dialogue *t, uint64_t session, bool good, const char *what);
+/* Adds the result of a handshake: the version of TLS, or the reason of a failure. */
+void dialogue_tls(struct dialogue *d, uint64_t session, bool good, const char *what);
 
 /* ---- listing ---- */
 
 /*
- * the messages that came, a line for each, for a run that did not
- * get what it expected.
+ * The messages that came, a line for each, for a run that did not get what it
+ * expected.
  */
 
 enum {
-    LISTING_MAX = 50,        /* messages that are told of one by one */
+    LISTING_MAX = 50,        /* messages that have a line */
     LISTING_TEXT_MAX = 120,  /* octets of a text of the client, with a NUL */
     LISTING_HEAD_MAX = 8192, /* octets of a message in which its subject is looked for */
 };
@@ -130,10 +127,10 @@ struct listing {
     uint64_t more; /* messages beyond these */
 };
 
-/* Whether a message that comes now will be told of. */
+/* Whether one more message will have a line. */
 bool listing_has_room(const struct listing *l);
 
-/* Adds a message; head is how it begins.  Text of the client is escaped. */
+/* Adds a message, which begins with head.  Text of the client is escaped. */
 void listing_add(struct listing *l, const struct mail *mail, struct span head);
 
 void listing_close(struct listing *l);
