@@ -38,7 +38,6 @@
 enum {
     DEFAULT_PORT = 1025,
     KILL_AFTER = 1000, /* milliseconds from SIGTERM to SIGKILL for a command at its limit */
-    MOMENT = 20,       /* milliseconds between looks whether a lock is free */
     CLAIM_MAX = 3000,  /* milliseconds that the file of -o is waited for: a run ends within two graces, and a little */
     FIFO_RETRY = 10,   /* milliseconds between looks for a reader of the port file */
     STATUS_AFTER = 1000, /* milliseconds of waiting before a status line, and between two */
@@ -54,8 +53,7 @@ struct app {
     struct dialogue dialogue;
     struct smtp_config smtp, lmtp;
     struct tls *tls;
-    struct output output;
-    struct save save;
+    struct store store;
     struct server_options server_options;
     struct server server;
     struct listener listeners[LISTENERS_MAX];
@@ -138,8 +136,7 @@ static int set_defaults(struct app *a)
             (struct endpoint){.kind = ENDPOINT_LOOPBACK, .port = a->told ? 0 : DEFAULT_PORT, .fd = -1};
     a->passed = (size_t)passed;
     a->limit = a->kill_at = a->linger_until = a->status_at = a->give_up_at = INT64_MAX;
-    a->stream = a->server.poll.fd = a->save.temporary = a->save.final = -1;
-    a->output.place.temporary = a->output.place.final = -1; /* nothing to be closed yet */
+    a->stream = a->server.poll.fd = -1; /* nothing to be closed yet */
     a->start = clock_now();
     if (o->time >= 0) {
         a->limit = a->give_up_at = a->start + o->time;
@@ -176,7 +173,7 @@ static int claim_stream(struct app *a)
     while (lock_stream(a, F_WRLCK) < 0) {
         if (clock_now() >= until || signals_read(&a->signals))
             return cannot_start(a, "write to", a->o.output, "another process does");
-        (void)poll(NULL, 0, MOMENT);
+        (void)poll(NULL, 0, STORE_LOCK_RETRY);
     }
     return AS_EXPECTED;
 }
@@ -217,7 +214,7 @@ static int open_transcript(struct app *a)
 
 static int make_temporary(struct app *a)
 {
-    const char *top = save_temporary();
+    const char *top = place_temporary();
     char path[PATH_MAX];
     int n = snprintf(path, sizeof path, "%s/fakesmtp-XXXXXX", top);
     if (n < 0 || (size_t)n >= sizeof path || mkdtemp(path) == NULL)
@@ -233,7 +230,7 @@ static int make_temporary(struct app *a)
 /* Waits until a stream takes octets; gives up when the run must end. */
 static bool wait_for_reader(void *context, int fd);
 
-static int open_save(struct app *a)
+static int open_store(struct app *a)
 {
     const struct options *o = &a->o;
     int status = open_stream(a);
@@ -244,38 +241,25 @@ static int open_save(struct app *a)
     if (status != 0)
         return status;
     const char *directory = o->directory != NULL ? o->directory : o->maildir != NULL ? o->maildir : a->temporary;
-    bool json = a->stream >= 0 && o->format == OPTIONS_JSON, text = a->stream >= 0 && o->format == OPTIONS_TEXT;
-    const struct output_options output = {
-        .format = json   ? OUTPUT_JSON
-                  : text ? OUTPUT_TEXT
-                         : OUTPUT_NONE,
-        .directory = o->attachments,
-        .fsync = o->fsync,
-        .matches = o->matches,
-        .n_matches = o->n_matches,
-        .lint = o->strict || o->verbose,
-    };
-    if (output_open(&a->output, &output) < 0)
-        return cannot_start(a, "use directory", o->attachments, strerror(errno));
-    struct save_options save = {
-        .format = json || text                ? SAVE_RENDERED
-                  : o->format == OPTIONS_MBOX ? SAVE_MBOX
-                                              : SAVE_EML,
-        .render = output_is_needed(&a->output) ? output_render : NULL,
-        .undo = output_undo,
-        .render_context = &a->output,
+    const struct store_options store = {
         .directory = directory,
         .maildir = o->maildir != NULL,
         .stream = a->stream,
         .stream_name = o->output != NULL ? o->output : "standard output",
+        .format = o->format == OPTIONS_JSON   ? STORE_JSON
+                  : o->format == OPTIONS_TEXT ? STORE_TEXT
+                  : o->format == OPTIONS_MBOX ? STORE_MBOX
+                                              : STORE_EML,
         .crlf = o->crlf,
         .fsync = o->fsync,
-        .wait = wait_for_reader,
-        .context = a,
+        .attachments = o->attachments,
+        .matches = o->matches,
+        .n_matches = o->n_matches,
+        .lint = o->strict || o->verbose,
     };
-    const char *culprit;
-    if (save_open(&a->save, &save, &culprit) < 0)
-        return cannot_start(a, "use directory", culprit, strerror(errno));
+    struct failure why;
+    if (store_open(&a->store, &store, &why) < 0)
+        return cannot_start(a, "use directory", why.what, strerror(why.error));
     a->directory = a->temporary;
     if (a->temporary == NULL && directory != NULL && (a->directory = realpath(directory, NULL)) == NULL)
         return cannot_start(a, "use directory", directory, strerror(errno));
@@ -340,7 +324,9 @@ static int open_server(struct app *a)
         .tls = a->tls,
         .logins = o->logins,
         .n_logins = o->n_logins,
-        .save = &a->save,
+        .store = &a->store,
+        .wait = wait_for_reader,
+        .wait_context = a,
         .console = &a->console,
         .dialogue = &a->dialogue,
         .rules = a->o.rules,
@@ -390,7 +376,7 @@ static int write_port_file(struct app *a)
 /* A name in the directory for temporary files, for others to find the certificate there. */
 static int name_ca_file(struct app *a)
 {
-    const char *top = save_temporary();
+    const char *top = place_temporary();
     char path[PATH_MAX];
     int n = snprintf(path, sizeof path, "%s/fakesmtp-ca-XXXXXX", top), fd = -1;
     if (n > 0 && (size_t)n < sizeof path)
@@ -588,7 +574,7 @@ static int start(struct app *a)
     if (status == AS_EXPECTED)
         status = open_server(a);
     if (status == AS_EXPECTED)
-        status = open_save(a);
+        status = open_store(a);
     if (status == AS_EXPECTED)
         status = start_serving(a);
     if (a->console.terminal && !a->told && !a->stdio && !a->o.verbose && !a->o.quiet)
@@ -708,7 +694,7 @@ static bool wait_for_reader(void *context, int fd)
             next = least(next, a->limit);
         int64_t wait = next > now ? next - now : 0;
         if (fd < 0)
-            wait = least(wait, MOMENT);
+            wait = least(wait, STORE_LOCK_RETRY);
         if (poll(fds, 2, wait > INT_MAX ? INT_MAX : (int)wait) < 0 && errno != EINTR)
             return false;
         if (fds[0].revents & (POLLOUT | POLLERR | POLLHUP | POLLNVAL))
@@ -861,8 +847,7 @@ static void close_all(struct app *a)
     server_close(&a->server);
     close_listeners(a);
     tls_close(a->tls);
-    save_close(&a->save);
-    output_close(&a->output);
+    store_close(&a->store);
     clean_up(a);
     if (a->directory != a->temporary)
         free(a->directory);

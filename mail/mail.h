@@ -228,6 +228,7 @@ struct message {
         ptrdiff_t root;    /* the part that the others belong to, MESSAGE_NONE if it has no part; */
         struct text start; /* the Content-ID of that part, where it is named, */
         bool root_named;   /* and was found */
+        const char *saved; /* the file that it was written to, as an attachment; NULL: none; borrowed */
     } * p;                 /* in the order of the message; the first is the message itself */
     size_t n, size;
     ptrdiff_t text, html; /* places of these, MESSAGE_NONE if there are none */
@@ -306,24 +307,12 @@ const struct match *match_failed(const struct match *matches, size_t n, struct m
  * a message as JSON, for jq, and as text, for people, grep and diff.
  */
 
-/* Where attachments are written to; all functions get context. */
-struct render_attach {
-    /* name is decoded, and may hold anything; n 0: there is none.  Spans live for this call. */
-    void (*open)(void *context, uint64_t message, struct span name, struct span type, struct span subtype);
-    void (*put)(void *context, const char *octets, size_t n);
-    const char *(*close)(void *context); /* the path, valid until the next open; NULL if it could not be written */
-    void *context;
-};
-
 /*
  * Adds the message to text, as an object of JSON on one line (RFC 8259), valid
- * UTF-8 whatever the octets are; attach may be NULL.  What is odd about it is
- * added to mail->problems first.  False if an attachment could not be written.
+ * UTF-8 whatever the octets are.  What is odd about it is added to
+ * mail->problems first.
  */
-bool render_json(struct text *text, struct mail *mail, struct message *m, const struct render_attach *attach);
-
-/* The same for the attachments alone.  *failed if memory ran out. */
-bool render_attachments(const struct mail *mail, struct message *m, const struct render_attach *attach, bool *failed);
+void render_json(struct text *text, struct mail *mail, struct message *m);
 
 /*
  * Adds it as a person reads it: who and what, the decoded text, a line for each

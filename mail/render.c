@@ -264,27 +264,19 @@ static void add_type(struct text *t, const struct mime_part *p, void (*put)(void
     }
 }
 
-/* What an attachment is measured by, and perhaps written to. */
-struct measure {
-    struct sha256 digest;
-    const struct render_attach *attach; /* NULL: nowhere */
-};
+/* Feeds a digest. */
+static void put_digest(void *context, const char *p, size_t n) { sha256_add(context, p, n); }
 
-static void put_measured(void *context, const char *p, size_t n)
+static void add_digest(struct message *m, struct text *t, const struct mime_part *p)
 {
-    struct measure *m = context;
-    sha256_add(&m->digest, p, n);
-    if (m->attach != NULL)
-        m->attach->put(m->attach->context, p, n);
-}
-
-static void add_digest(struct text *t, struct measure *m)
-{
+    struct sha256 sha;
     unsigned char digest[SHA256_SIZE];
     char hex[SHA256_SIZE * 2 + 1];
+    sha256_begin(&sha);
+    mime_octets(&m->mime, p, (struct mime_sink){put_digest, &sha});
     add_key(t, "size");
-    text_add_number(t, m->digest.n);
-    sha256_end(&m->digest, digest);
+    text_add_number(t, sha.n);
+    sha256_end(&sha, digest);
     for (size_t i = 0; i < SHA256_SIZE; i++)
         (void)snprintf(hex + 2 * i, 3, "%02x", digest[i]);
     add_key(t, "sha256");
@@ -306,8 +298,7 @@ static void add_disposition(struct text *t, const struct mime_part *p)
     text_add_string(t, "\"");
 }
 
-static bool add_attachment(struct message *m, struct text *t, size_t i, uint64_t message,
-                           const struct render_attach *attach)
+static void add_attachment(struct message *m, struct text *t, size_t i)
 {
     const struct mime_part *p = &m->p[i].p;
     struct text name = {NULL, 0, 0, false};
@@ -328,36 +319,25 @@ static bool add_attachment(struct message *m, struct text *t, size_t i, uint64_t
         mime_text(&m->mime, p->id, into_json(t));
         text_add_string(t, "\"");
     }
-    struct measure measure = {.attach = attach};
-    sha256_begin(&measure.digest);
-    bool good = true;
-    if (attach != NULL)
-        attach->open(attach->context, message, (struct span){name.p, name.n}, p->type, p->subtype);
-    mime_octets(&m->mime, p, (struct mime_sink){put_measured, &measure});
-    add_digest(t, &measure);
-    if (measure.attach != NULL) {
-        const char *path = attach->close(attach->context);
-        good = path != NULL;
+    add_digest(m, t, p);
+    if (m->p[i].saved != NULL) {
         add_key(t, "path");
-        add_json(t, span_of(path));
+        add_json(t, span_of(m->p[i].saved));
     }
     text_add_string(t, "}");
     t->failed = t->failed || name.failed;
     free(name.p);
-    return good;
 }
 
-static bool add_attachments(struct message *m, struct text *t, uint64_t message, const struct render_attach *attach)
+static void add_attachments(struct message *m, struct text *t)
 {
-    bool good = true;
     add_key(t, "attachments");
     text_add_string(t, "[");
-    for (size_t i = 0; i < m->n && good; i++) {
+    for (size_t i = 0; i < m->n; i++) {
         if (message_is_attachment(m, i))
-            good = add_attachment(m, t, i, message, attach);
+            add_attachment(m, t, i);
     }
     text_add_string(t, "]");
-    return good;
 }
 
 static void add_problems(struct text *t, const struct mail *mail)
@@ -483,7 +463,7 @@ static void add_envelope(struct text *t, const struct mail *mail)
     text_add_string(t, "]}");
 }
 
-static bool add_message(struct message *m, struct text *t, struct mail *mail, const struct render_attach *attach)
+static void add_message(struct message *m, struct text *t, struct mail *mail)
 {
     add_text_field(m, t, "subject", "subject");
     add_addresses(m, t, "from", "from");
@@ -496,13 +476,12 @@ static bool add_message(struct message *m, struct text *t, struct mail *mail, co
     add_headers(m, t);
     add_body(m, t, "text", m->text);
     add_body(m, t, "html", m->html);
-    bool good = add_attachments(m, t, mail->n, attach);
+    add_attachments(m, t);
     lint(m, mail);
     add_problems(t, mail);
-    return good;
 }
 
-bool render_json(struct text *t, struct mail *mail, struct message *m, const struct render_attach *attach)
+void render_json(struct text *t, struct mail *mail, struct message *m)
 {
     text_add_string(t, "{");
     add_key(t, "n");
@@ -516,25 +495,8 @@ bool render_json(struct text *t, struct mail *mail, struct message *m, const str
     text_add_string(t, mail->failed != NULL ? "false" : "true");
     add_client(t, mail);
     add_envelope(t, mail);
-    bool good = add_message(m, t, mail, attach);
+    add_message(m, t, mail);
     text_add_string(t, "}\n");
-    return good;
-}
-
-/* ---- attachments alone ---- */
-
-bool render_attachments(const struct mail *mail, struct message *m, const struct render_attach *attach, bool *failed)
-{
-    bool good = true;
-    *failed = false;
-    for (size_t i = 0; !*failed && good && i < m->n; i++) {
-        struct text none = {NULL, 0, 0, false};
-        if (message_is_attachment(m, i))
-            good = add_attachment(m, &none, i, mail->n, attach);
-        *failed = none.failed;
-        free(none.p);
-    }
-    return good;
 }
 
 /* ---- text ---- */

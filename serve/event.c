@@ -175,7 +175,7 @@ static void end_mail(struct server *v, struct server_session *s, const struct sm
     console_status(v->o->console, "");
     enum outcome outcome = transaction_end(t, &v->setup, e, r, is_full(v));
     v->now = clock_now(); /* that may have taken a while, */
-    v->news = true;       /* and save_options.wait may have learned of something */
+    v->news = true;       /* and server_options.wait may have learned of something */
     if (outcome == OUTCOME_STORED)
         note_stored(v, s, t);
     if (outcome == OUTCOME_FAILED)

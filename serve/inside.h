@@ -41,11 +41,11 @@ enum outcome {
 /* A mail transaction.  Zeroed at first; its memory serves one mail after the other. */
 struct transaction {
     struct mail mail;
-    struct save_message *data; /* memory for the mail data; NULL before the first ones */
-    bool has_data;             /* some have come, or are not needed */
-    bool no_memory;            /* there was none for all of them */
-    struct text head;          /* how they begin */
-    uint64_t octets;           /* of them so far */
+    struct spool *data; /* memory for the mail data; NULL before the first ones */
+    bool has_data;      /* some have come, or are not needed */
+    bool no_memory;     /* there was none for all of them */
+    struct text head;   /* how they begin */
+    uint64_t octets;    /* of them so far */
     uint64_t session;
     const struct rule *chunk, *body; /* whose replies wait for the end of a chunk, of the mail data */
     const struct rule **answers;     /* LMTP: what each recipient is told at the end, NULL for nothing */

@@ -186,7 +186,9 @@ int server_open(struct server *v, const struct server_options *o)
         .listening = true,
         .setup =
             {
-                .save = o->save,
+                .store = o->store,
+                .wait = o->wait,
+                .wait_context = o->wait_context,
                 .rules = o->rules,
                 .n_rules = o->n_rules,
                 .hostname = o->smtp->hostname,

@@ -30,7 +30,10 @@ struct server_options {
     struct tls *tls;           /* for STARTTLS and smtps://, NULL if there is neither */
     const char *const *logins; /* USER:PASSWORD, */
     size_t n_logins;           /* 0: any login is taken */
-    struct save *save;
+    struct store *store;
+    bool (*wait)(void *context, int fd); /* waits until a stream takes octets; fd -1: for STORE_LOCK_RETRY; false: no
+                                            longer */
+    void *wait_context;
     struct console *console;
     struct dialogue *dialogue; /* where the dialogue goes */
     struct rule *rules;        /* of --on, */
@@ -60,7 +63,9 @@ struct server_sessions {
 
 /* What is the same for all transactions.  Borrowed. */
 struct transaction_setup {
-    struct save *save;
+    struct store *store;
+    bool (*wait)(void *context, int fd); /* as in struct server_options */
+    void *wait_context;
     struct rule *rules;
     size_t n_rules;
     const char *hostname;
@@ -88,7 +93,7 @@ struct server {
     bool listening;    /* once false, the listening sockets are to be closed */
     bool paused, stopping, watched;
     /* Since the last step one of these has changed: watched, listening, open, spoken, counted, failed, reader_gone; or
-       save_options.wait may have been called.  Who decides by anything else sees to it that this is set. */
+       server_options.wait may have been called.  Who decides by anything else sees to it that this is set. */
     bool news;
 
     /* for whoever decides */

@@ -55,10 +55,9 @@ static bool begin_data(struct transaction *t, const struct transaction_setup *o)
         t->data = malloc(sizeof *t->data);
     if (t->data == NULL)
         return false;
-    save_begin(t->data, o->save, t->mail.binary);
+    spool_begin(t->data, o->store, t->mail.binary);
     if (o->headers)
         envelope_add_headers(&t->mail, t->data, o->hostname, t->session);
-    t->data->ours = t->data->total;
     t->has_data = true;
     return true;
 }
@@ -78,7 +77,7 @@ const struct rule *transaction_add_data(struct transaction *t, const struct tran
     }
     t->no_memory = t->no_memory || !begin_data(t, o);
     if (!t->no_memory)
-        save_add(t->data, octets.p, octets.n);
+        spool_add(t->data, octets.p, octets.n);
     if (o->n_rules == 0)
         return NULL;
     struct rules_occasion body = {.event = SMTP_BODY, .before = t->octets, .octets = t->octets + octets.n};
@@ -173,9 +172,7 @@ static bool is_accepted(struct transaction *t, const struct smtp_event *e, const
 
 static enum outcome store(struct transaction *t, const struct transaction_setup *o, const struct smtp_event *e)
 {
-    char line[ENVELOPE_MBOX_LINE_MAX]; /* long: not to be cleared for nothing */
     struct timespec now;
-    line[0] = '\0';
     t->failure = (struct failure){ENOMEM, "memory"};
     if (t->no_memory || !begin_data(t, o))
         return OUTCOME_FAILED;
@@ -183,13 +180,16 @@ static enum outcome store(struct transaction *t, const struct transaction_setup 
     t->mail.time = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
     t->mail.size = e->size;
     t->mail.examined = o->examined;
-    t->mail.converted = !t->data->crlf;
-    if (o->save->o.format == SAVE_MBOX)
-        envelope_mbox_line(&t->mail, line);
-    if (save_finish(t->data, &(struct save_about){line, &t->mail}) == 0)
-        return OUTCOME_STORED;
-    t->failure = (struct failure){t->data->error, t->data->culprit};
-    return OUTCOME_FAILED;
+    enum store_outcome outcome = store_finish(o->store, t->data, &t->mail, &t->failure);
+    while (outcome == STORE_WAITS) {
+        if (o->wait(o->wait_context, store_waits_for(o->store))) {
+            outcome = store_go_on(o->store, t->data, &t->failure);
+        } else {
+            store_give_up(o->store, t->data, &t->failure);
+            outcome = STORE_FAILED;
+        }
+    }
+    return outcome == STORE_DONE ? OUTCOME_STORED : OUTCOME_FAILED;
 }
 
 enum outcome transaction_end(struct transaction *t, const struct transaction_setup *o, const struct smtp_event *e,
@@ -205,7 +205,7 @@ enum outcome transaction_end(struct transaction *t, const struct transaction_set
 void transaction_drop(struct transaction *t)
 {
     if (t->has_data)
-        save_drop(t->data);
+        spool_drop(t->data);
     free(t->head.p);
     t->head = (struct text){NULL, 0, 0, false};
     t->has_data = t->no_memory = false;

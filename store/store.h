@@ -4,7 +4,6 @@
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
-#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,192 +12,161 @@
 #include "base/base.h"
 #include "mail/mail.h"
 
-/* ---- save ---- */
+/* ---- store ---- */
 
 /*
- * where messages go: files in a directory, a Maildir, a stream, or
- * nowhere.  Each is there whole or not at all, and nothing is overwritten.
+ * A mail goes into a file of a directory or a Maildir, its attachments into
+ * files of another directory, and it goes down a stream.  It gets there whole
+ * or not at all, and nothing is overwritten.
  *
- * A message is begun, given its octets, and then finished or dropped.  Any
- * number may be under way at once.  Failures are kept until the message is
- * finished, so that nothing needs to be looked at before.
+ *     spool_begin()    for each mail; any number may be under way at once
+ *     spool_add()      its octets; a failure is kept until the end
+ *     store_finish()   the mail is complete
+ *     store_go_on()    as long as the answer is STORE_WAITS
+ *     spool_drop()     always: frees the memory
  */
 
-enum { SAVE_NAME_MAX = 128 }; /* octets of a file's name, with the NUL */
+enum store_format { STORE_EML, STORE_MBOX, STORE_JSON, STORE_TEXT, STORE_NONE };
 
-/* What a stream is made of. */
-enum save_format {
-    SAVE_EML,      /* messages as they are */
-    SAVE_MBOX,     /* an mbox: mboxrd, with the lines of RFC 4155; a file is appended to, under a lock */
-    SAVE_RENDERED, /* what render() makes of them */
+enum store_outcome {
+    STORE_DONE,
+    STORE_FAILED, /* no trace is left of the mail, except for what is in a pipe already */
+    STORE_WAITS,  /* all is done except for the stream, which takes nothing now */
 };
 
-/* What only the caller knows of a message; borrowed by save_finish(). */
-struct save_about {
-    const char *mbox_line; /* "From ...", without its line end */
-    void *message;         /* for render() */
-};
+enum { STORE_LOCK_RETRY = 20 /* milliseconds between two tries to lock an mbox */ };
 
-struct save_options {
-    const char *directory; /* NULL: no files */
+/* Borrowed as long as the store is open. */
+struct store_options {
+    const char *directory; /* for mail, NULL: no files */
     bool maildir;          /* it is a Maildir */
     int stream;            /* a descriptor, -1: no stream */
     const char *stream_name;
-    enum save_format format;
-    bool crlf;  /* lines keep their CRLF; else it becomes LF */
-    bool fsync; /* files are on the disk before save_finish() returns */
-
-    /*
-     * Waits until a stream that is no file takes octets; with fd -1, for a
-     * moment.  False if that shall not be waited for any longer.
-     */
-    bool (*wait)(void *context, int fd);
-    /*
-     * Looks at a whole message when its file has its name, and before the stream; NULL: nobody does.  file is where
-     * it is, NULL if in no file; a failure takes it back.  For SAVE_RENDERED, *text becomes octets for the stream,
-     * *size of them, to be freed.  -1 with errno on failure, and *culprit names what failed.
-     */
-    int (*render)(void *context, void *message, const char *file, struct span octets, char **text, size_t *size,
-                  const char **culprit);
-    void (*undo)(void *context); /* takes back what render() did: the message is not kept after all */
-    void *render_context;
-    void *context; /* of wait() */
+    enum store_format format;    /* of the stream; an mbox is mboxrd with the lines of RFC 4155 */
+    bool crlf;                   /* lines keep their CRLF; else it becomes LF */
+    bool fsync;                  /* files are on the disk before they count as stored */
+    const char *attachments;     /* the directory for them, NULL: none are written */
+    const struct match *matches; /* what a mail must be like to count */
+    size_t n_matches;
+    bool lint; /* look for all that is odd about a mail */
 };
 
-/* The place.  The caller allocates it. */
-struct save {
-    struct save_options o;
-    int temporary, final; /* directories: where files are made, and where they appear; -1: none */
+enum { PLACE_NAME_MAX = 128 /* octets of a file's name, with the NUL */ };
+
+/* A directory or Maildir; only place.c looks into it. */
+struct place {
+    const char *path; /* NULL: none; files are made in the directory for temporary ones */
+    bool maildir, fsync;
+    int temporary, final; /* directories: where files are made, and where they appear */
     uint64_t next;        /* number of the next file */
     uint64_t made;        /* names made so far, for those that carry no number */
-    bool by_path;         /* of link_name_unnamed() */
+    bool by_path;         /* for link_name_unnamed() */
     char host[65];        /* Maildir: the name of this machine, as file names have it */
 };
 
-/* A message under way.  The caller allocates it and touches nothing in it but what is said. */
-struct save_message {
-    struct save *to;
-    char *buffer;
-    size_t n, size;
-    int fd;    /* the file, once the buffer has overflowed */
-    bool crlf; /* its line ends stay as they are */
-
-    bool cr;             /* a CR is held back, to see whether LF follows */
-    bool published;      /* it has its final name */
-    uint64_t total;      /* octets of it so far */
-    uint64_t ours;       /* for the caller: of them, how many at the front are not the client's */
-    uint64_t streamed;   /* octets of it that the stream took */
-    int error;           /* errno of the first failure, 0 if none */
-    const char *culprit; /* what failed: the name of a file, directory or stream */
-    /* these last: of them, save_begin() clears the first octet only */
-    char temporary[SAVE_NAME_MAX]; /* name of the file until it is finished, "" if it has none */
-    char asked[SAVE_NAME_MAX];     /* the name that the caller asks for, "" for the next number; it gets a number if
-                              it is taken */
-    char name[SAVE_NAME_MAX];      /* its final name below the directory, once finished */
+/* A file on its way into a place. */
+struct place_file {
+    int fd; /* -1: there is none */
+    bool published;
+    char temporary[PLACE_NAME_MAX]; /* its name until then, "" if it has none */
+    char name[PLACE_NAME_MAX];      /* its final name below the directory */
 };
 
+/* Only stream.c looks into it. */
+struct stream {
+    int fd; /* -1: none */
+    const char *name;
+    enum store_format format;
+    bool is_file;
+    const struct spool *owner; /* the mail that is half in the stream, NULL: none is; of that: */
+    off_t start;               /* where it begins in a file */
+    uint64_t written;          /* octets that the stream has */
+    uint64_t read;             /* octets taken from the mail */
+    bool begun, ended;         /* its front, its end has been taken */
+    struct span rest;          /* to be written next */
+    bool at_start;             /* mbox: of a line; word octets of "From " have been held back then */
+    size_t word;
+    char last; /* mbox: octet of the mail so far, '\n' if there is none */
+    size_t n;  /* octets in block */
+    char block[24 * 1024];
+};
+
+/* The caller allocates it, zeroed.  store_close() may be called before store_open(). */
+struct store {
+    struct store_options o;
+    struct place place, attachments;
+    struct stream stream;
+    bool looks; /* mail is looked at */
+    bool wants; /* its octets go anywhere, or are looked at */
+};
+
+/* The mail data of a mail under way.  The caller allocates it and looks at nothing in it. */
+struct spool {
+    struct store *store; /* NULL: it is an attachment */
+    struct place *place;
+    bool wanted; /* octets are kept */
+    bool crlf;   /* line ends stay as they are */
+    bool cr;     /* a CR is held back, to see whether LF follows */
+    char *buffer;
+    size_t n, size;
+    uint64_t total;         /* octets so far */
+    uint64_t ours;          /* of them, at the front, those that the client has not sent */
+    struct failure failure; /* the first one */
+    struct span octets;     /* of a complete mail: all, or p NULL if they are in the file alone */
+    size_t mapped;          /* so many of them are mapped memory */
+    struct text path;       /* of the published file */
+    struct text attached;   /* paths of its attachments, each followed by NUL */
+    struct text had;        /* what it has instead of a --match */
+    struct text front;      /* for the stream: JSON or text in place of the octets, or the line in front of them */
+    struct place_file file; /* last, as its names are not cleared */
+};
+
+/* Opens the directories, and makes them where they are missing.  -1 on failure, which *why tells of. */
+int store_open(struct store *s, const struct store_options *o, struct failure *why);
+void store_close(struct store *s);
+
+/* Whether octets go anywhere, or are looked at. */
+bool store_wants(const struct store *s);
+
 /*
- * Opens the place; makes the directory, and those above it, where they are
- * missing.  -1 with errno on failure, and *culprit names what failed.  The
- * strings of the options are borrowed.
+ * Stores a complete mail: publishes its file, looks at it once, writes its
+ * attachments, and at last the stream, which nothing can take back.  It fills
+ * in what it finds out: mail->converted, file, failed, had, has_none and
+ * problems; file and had live until the spool is dropped.  On STORE_FAILED the
+ * spool has been dropped, and *why tells why.  On STORE_WAITS it stays as it
+ * is, until store_go_on(), store_give_up() or spool_drop().
  */
-int save_open(struct save *to, const struct save_options *options, const char **culprit);
-void save_close(struct save *to);
+enum store_outcome store_finish(struct store *s, struct spool *p, struct mail *mail, struct failure *why);
+
+/* Goes on with one that waits. */
+enum store_outcome store_go_on(struct store *s, struct spool *p, struct failure *why);
+
+/* The descriptor to be watched for writing before store_go_on(); -1 if it is a lock that is waited for: then try again
+   in STORE_LOCK_RETRY milliseconds. */
+int store_waits_for(const struct store *s);
+
+/* The mail is not to wait any longer: drops it, and *why tells why as if storing had failed. */
+void store_give_up(struct store *s, struct spool *p, struct failure *why);
 
 /* The directory for temporary files: TMPDIR, else /tmp. */
-const char *save_temporary(void);
+const char *place_temporary(void);
 
-/* With exact it is not changed at all, whatever the options say of line ends. */
-void save_begin(struct save_message *m, struct save *to, bool exact);
+/* ---- spool ---- */
 
-/* Whether its octets go anywhere. */
-bool save_wants(const struct save_message *m);
-
-/*
- * A descriptor that n further octets may be written to without save_add(), as
- * they are to be stored as they are, and are too many to be collected; what has
- * been collected is written first.  It stays the message's, and is good until
- * the next call.  -1 if there is none such, or that failed, which is kept as ever.
- * save_added() tells that it was done, and with what error (an errno, 0 if none).
- */
-int save_open_direct(struct save_message *m, uint64_t n);
-void save_added(struct save_message *m, size_t n, int error);
+/* Begins a mail.  With exact it is not changed at all, whatever the options say of line ends. */
+void spool_begin(struct spool *p, struct store *s, bool exact);
 
 /* Adds octets as they came over the wire. */
-void save_add(struct save_message *m, const char *octets, size_t n);
+void spool_add(struct spool *p, const char *octets, size_t n);
 
-/*
- * Finishes the message: it is in its place, under its final name, when this
- * returns 0.  On failure -1; error and culprit tell of it, and no trace of the
- * message is left (but in a pipe, what went down it).  about may be NULL where the place
- * has neither an mbox nor render().
- */
-int save_finish(struct save_message *m, const struct save_about *about);
-
-/* Drops the message without a trace. */
-void save_drop(struct save_message *m);
+/* Drops a mail, and frees its memory.  One that is not stored goes without a trace: a published file and attachments
+   are taken back, and a stream is free for others.  It may be called more than once. */
+void spool_drop(struct spool *p);
 
 /* ---- envelope ---- */
 
-/*
- * what a client says of itself and of a message: the names, the
- * reverse-path and forward-paths (RFC 5321 2.3.1), the user, and the header
- * fields that can be made of it.
- */
-
-/* Puts Return-Path, a Delivered-To for each recipient, and Received in front of a message; id is its number. */
-void envelope_add_headers(const struct mail *mail, struct save_message *m, const char *hostname, uint64_t id);
-
-enum { ENVELOPE_MBOX_LINE_MAX = 4096 };
-
-/* The line in front of a message in an mbox, without its end: "From ", the sender in one word, the time in UTC (RFC
-   4155). */
-void envelope_mbox_line(const struct mail *mail, char line[ENVELOPE_MBOX_LINE_MAX]);
-
-/* ---- output ---- */
-
-/*
- * what is made of a message when it is stored: JSON or text for the
- * stream, files of its attachments, whether it counts, what is odd about it.
- */
-
-enum output_format { OUTPUT_NONE, OUTPUT_JSON, OUTPUT_TEXT };
-
-/* Borrowed. */
-struct output_options {
-    enum output_format format;
-    const char *directory; /* for attachments, NULL: none */
-    bool fsync;
-    const struct match *matches; /* what a message must be like to count */
-    size_t n_matches;
-    bool lint; /* look for all that is odd about a message */
-};
-
-/* The caller allocates it. */
-struct output {
-    struct output_options o;
-    struct save place;
-    struct save_message file; /* the attachment under way */
-    const char *culprit;      /* what could not be written */
-    int error;
-    char path[PATH_MAX];
-    char (*made)[SAVE_NAME_MAX]; /* names of the attachments of the message at hand */
-    size_t n_made, size_made;
-    struct text had; /* what the message at hand has where it fails a match */
-};
-
-/* Makes the directory where it is missing; -1 with errno on failure. */
-int output_open(struct output *o, const struct output_options *options);
-void output_close(struct output *o);
-
-/* Whether messages have to be looked at at all. */
-bool output_is_needed(const struct output *o);
-
-/* For struct save_options; context is a struct output, message a struct mail. */
-int output_render(void *context, void *message, const char *file, struct span octets, char **text, size_t *size,
-                  const char **culprit);
-
-/* Removes the attachments of the message that was rendered last: it is not kept. */
-void output_undo(void *context);
+/* Puts Return-Path, a Delivered-To for each recipient, and Received in front of the mail data; id is the session's
+   number. */
+void envelope_add_headers(const struct mail *mail, struct spool *p, const char *hostname, uint64_t id);
 
 #endif

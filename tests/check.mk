@@ -25,7 +25,7 @@ VALGRIND_GROUPS = run storage
 COVERED = check
 VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full
 
-TESTS = tests/unit/test_dialogue tests/unit/test_smtp tests/unit/test_path tests/unit/test_console tests/unit/test_save \
+TESTS = tests/unit/test_dialogue tests/unit/test_smtp tests/unit/test_path tests/unit/test_console tests/unit/test_store \
     tests/unit/test_sasl tests/unit/test_mime tests/unit/test_render tests/unit/test_rules tests/unit/test_match \
     tests/unit/test_lint
 TESTS_openssl = tests/unit/test_tls

@@ -42,7 +42,7 @@ static void show(const char *octets, size_t n, uint64_t number, bool as_text)
     if (as_text)
         make_text(&text, &m);
     else
-        (void)make_json(&text, &m, NULL);
+        make_json(&text, &m);
     if (text.failed || fwrite(text.p, 1, text.n, stdout) != text.n || fflush(stdout) != 0)
         die("render_json");
 }

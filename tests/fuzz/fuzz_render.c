@@ -193,7 +193,7 @@ static void render_twice(const struct received *m)
             if (as_text)
                 make_text(&made[i], m);
             else
-                must(make_json(&made[i], m, NULL));
+                make_json(&made[i], m);
             must(!made[i].failed && made[i].n > 0);
         }
         must(made[0].n == made[1].n && memcmp(made[0].p, made[1].p, made[0].n) == 0);

@@ -11,17 +11,15 @@ struct received {
     struct span octets;
 };
 
-static inline bool make_json(struct text *t, const struct received *r, const struct render_attach *attach)
+static inline void make_json(struct text *t, const struct received *r)
 {
     struct mail mail = r->mail;
     struct message m;
-    bool good = true;
     if (message_open(&m, r->octets))
-        good = render_json(t, &mail, &m, attach);
+        render_json(t, &mail, &m);
     else
         t->failed = true;
     message_close(&m);
-    return good;
 }
 
 static inline void make_text(struct text *t, const struct received *r)

@@ -1,0 +1,349 @@
+/*
+ * place.c - a directory or a Maildir, and how files appear in it.
+ *
+ * A file is made without a name where the system can (Linux), else under a
+ * hidden one, and published by link(2), which never replaces.  Where the file
+ * system has no hard links it is renamed.  If several processes number files in
+ * one directory at once, each takes the next free number.  Without a directory,
+ * a file is made in TMPDIR and never has a name.
+ */
+#include "store/inside.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    FEW = 8,        /* names tried with the next number */
+    TAKEN_MAX = 16, /* numbers found taken in a row before the directory is read again */
+    MODE = 0600,
+};
+
+/* ---- the directory ---- */
+
+static int open_directory(int at, const char *path) { return openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC); }
+
+/* Makes a directory and those above it. */
+static int make_directories(const char *path)
+{
+    char *copy = strdup(path);
+    if (copy == NULL)
+        return -1;
+    int status = 0;
+    for (char *p = copy + 1; status == 0 && *copy != '\0'; p++) {
+        char c = *p;
+        if (c != '/' && c != '\0')
+            continue;
+        *p = '\0';
+        if (mkdir(copy, 0777) < 0 && errno != EEXIST && errno != EISDIR)
+            status = -1;
+        *p = c;
+        if (c == '\0')
+            break;
+    }
+    int saved = errno;
+    free(copy);
+    errno = saved;
+    return status;
+}
+
+/* The number of a file that we would name so, 0 of any other. */
+static uint64_t number_of(const char *name)
+{
+    uint64_t number = 0;
+    size_t digits = 0;
+    for (; name[digits] >= '0' && name[digits] <= '9'; digits++) {
+        if (digits == 18)
+            return 0;
+        number = number * 10 + (uint64_t)(name[digits] - '0');
+    }
+    return strcmp(name + digits, ".eml") == 0 ? number : 0;
+}
+
+/* Goes on after the highest number in the directory. */
+static int find_next(struct place *to)
+{
+    int fd = open_directory(to->final, ".");
+    DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+    if (d == NULL) {
+        if (fd >= 0)
+            (void)close(fd);
+        return -1;
+    }
+    struct dirent *entry;
+    while (errno = 0, (entry = readdir(d)) != NULL) {
+        uint64_t number = number_of(entry->d_name);
+        if (number >= to->next)
+            to->next = number + 1;
+    }
+    int saved = errno;
+    (void)closedir(d);
+    errno = saved;
+    return saved == 0 ? 0 : -1;
+}
+
+static int open_numbered(struct place *to)
+{
+    to->final = open_directory(AT_FDCWD, to->path);
+    if (to->final < 0 &&
+        (errno != ENOENT || make_directories(to->path) < 0 || (to->final = open_directory(AT_FDCWD, to->path)) < 0))
+        return -1;
+    to->temporary = to->final;
+    to->next = 1;
+    return faccessat(to->final, ".", W_OK | X_OK, AT_EACCESS) < 0 ? -1 : find_next(to);
+}
+
+/* The name of this machine, with what may not be in a file name as maildir(5) has it. */
+static void learn_host(struct place *to)
+{
+    char name[256] = "";
+    (void)gethostname(name, sizeof name - 1);
+    size_t n = 0;
+    for (const char *p = *name != '\0' ? name : "localhost"; *p != '\0' && n + 5 < sizeof to->host; p++) {
+        if (*p == '/' || *p == ':')
+            n += (size_t)snprintf(to->host + n, sizeof to->host - n, "\\%03o", (unsigned)(unsigned char)*p);
+        else
+            to->host[n++] = *p;
+    }
+    to->host[n] = '\0';
+}
+
+static int open_maildir(struct place *to)
+{
+    static const char *const parts[] = {"tmp", "new", "cur"};
+    if (make_directories(to->path) < 0)
+        return -1;
+    int top = open_directory(AT_FDCWD, to->path);
+    if (top < 0)
+        return -1;
+    int status = 0;
+    for (size_t i = 0; i < 3 && status == 0; i++)
+        status = mkdirat(top, parts[i], 0700) < 0 && errno != EEXIST ? -1 : 0;
+    if (status == 0) {
+        to->temporary = open_directory(top, "tmp");
+        to->final = open_directory(top, "new");
+        status = to->temporary < 0 || to->final < 0 ? -1 : 0;
+    }
+    if (status == 0 && faccessat(to->final, ".", W_OK | X_OK, AT_EACCESS) < 0)
+        status = -1;
+    if (status == 0 && faccessat(to->temporary, ".", W_OK | X_OK, AT_EACCESS) < 0)
+        status = -1;
+    int saved = errno;
+    (void)close(top);
+    errno = saved;
+    learn_host(to);
+    return status;
+}
+
+int place_open(struct place *to, const char *path, bool maildir, bool fsync)
+{
+    *to = (struct place){.path = path, .maildir = maildir, .fsync = fsync, .temporary = -1, .final = -1};
+    if (path == NULL || (maildir ? open_maildir(to) : open_numbered(to)) == 0)
+        return 0;
+    int saved = errno;
+    place_close(to);
+    errno = saved;
+    return -1;
+}
+
+void place_close(struct place *to)
+{
+    if (to->path == NULL)
+        return;
+    if (to->temporary >= 0 && to->temporary != to->final)
+        (void)close(to->temporary);
+    if (to->final >= 0)
+        (void)close(to->final);
+    to->path = NULL;
+}
+
+const char *place_name(const struct place *to) { return to->path != NULL ? to->path : "TMPDIR"; }
+
+const char *place_temporary(void)
+{
+    const char *top = getenv("TMPDIR");
+    return top != NULL && *top != '\0' ? top : "/tmp";
+}
+
+/* ---- making a file ---- */
+
+/* A name of its own: seconds, microseconds, process and count, as maildir(5) has it. */
+static void unique_name(struct place *to, char *name, const char *prefix, const char *suffix)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    (void)snprintf(name, PLACE_NAME_MAX, "%s%jd.M%ldP%ldQ%ju%s%s", prefix, (intmax_t)now.tv_sec, now.tv_nsec / 1000,
+                   (long)getpid(), (uintmax_t)++to->made, *suffix != '\0' ? "." : "", suffix);
+}
+
+int place_write(int fd, const char *p, size_t n)
+{
+    while (n > 0) {
+        ssize_t put = write(fd, p, n);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0)
+            return -1;
+        p += put;
+        n -= (size_t)put;
+    }
+    return 0;
+}
+
+/* A file that nobody else sees. */
+static int create_hidden(void)
+{
+    char path[PATH_MAX];
+    if (snprintf(path, sizeof path, "%s/.fakesmtp-XXXXXX", place_temporary()) >= (int)sizeof path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    int fd = mkstemp(path);
+    if (fd >= 0) {
+        (void)unlink(path);
+        (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+    }
+    return fd;
+}
+
+static int create_named(struct place *to, struct place_file *f)
+{
+    if (to->maildir)
+        unique_name(to, f->temporary, "", to->host);
+    else
+        unique_name(to, f->temporary, ".fakesmtp-", "");
+    f->fd = openat(to->temporary, f->temporary, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_CLOEXEC, MODE);
+    if (f->fd < 0)
+        f->temporary[0] = '\0';
+    return f->fd < 0 ? -1 : 0;
+}
+
+int place_create(struct place *to, struct place_file *f)
+{
+    f->fd = to->path == NULL ? create_hidden() : link_create_unnamed(to->temporary, MODE);
+    return f->fd >= 0 || (to->path != NULL && errno == ENOTSUP && create_named(to, f) == 0) ? 0 : -1;
+}
+
+/* ---- publishing it ---- */
+
+/* "report.pdf", "report-2.pdf", ... */
+static void number_name(struct place *to, char name[PLACE_NAME_MAX], const char *asked, int taken)
+{
+    const char *dot = strrchr(asked, '.');
+    size_t n = dot != NULL ? (size_t)(dot - asked) : strlen(asked);
+    /* where many are taken, a number that goes up for all names finds a free one sooner */
+    uint64_t number = taken < FEW ? (uint64_t)taken + 1 : FEW + ++to->made;
+    if (taken == 0)
+        (void)snprintf(name, PLACE_NAME_MAX, "%s", asked);
+    else
+        (void)snprintf(name, PLACE_NAME_MAX, "%.*s-%ju%.16s", (int)(n < 90 ? n : 90), asked, (uintmax_t)number,
+                       asked + n);
+}
+
+/* "0001.eml": a number of four digits or more. */
+static void write_number(char name[PLACE_NAME_MAX], uint64_t number)
+{
+    char digits[24], *end = digits + sizeof digits, *first = ascii_put_number(end, number);
+    while (end - first < 4)
+        *--first = '0';
+    size_t n = (size_t)(end - first);
+    memcpy(name, first, n);
+    memcpy(name + n, ".eml", sizeof ".eml");
+}
+
+/* The number goes up by one where another process was first; after many, the directory is read again. */
+static int next_name(struct place *to, char name[PLACE_NAME_MAX], const char *asked, int taken)
+{
+    if (to->maildir) {
+        unique_name(to, name, "", to->host);
+    } else if (*asked != '\0') {
+        number_name(to, name, asked, taken);
+    } else {
+        if (taken > 0 && taken % TAKEN_MAX == 0 && find_next(to) < 0)
+            return -1;
+        write_number(name, to->next++);
+    }
+    return 0;
+}
+
+/* Whether the file system has no hard links, or the system no way to name an unnamed file. */
+static bool has_no_links(int error)
+{
+    return error == EPERM || error == ENOTSUP || error == EOPNOTSUPP || error == ENOSYS || error == EMLINK ||
+           error == ENOENT || error == EACCES;
+}
+
+/* Goes on with a file that has a name. */
+static int copy_to_named(struct place *to, struct place_file *f)
+{
+    int from = f->fd, status = create_named(to, f);
+    char block[16 * 1024];
+    ssize_t got = 0;
+    for (off_t at = 0; status == 0 && (got = pread(from, block, sizeof block, at)) > 0; at += got)
+        status = place_write(f->fd, block, (size_t)got);
+    if (status == 0 && (got < 0 || (to->fsync && fsync(f->fd) < 0)))
+        status = -1;
+    int saved = errno;
+    (void)close(from);
+    errno = saved;
+    return status;
+}
+
+static int name_file(struct place *to, struct place_file *f)
+{
+    if (f->temporary[0] == '\0') {
+        if (link_name_unnamed(f->fd, to->final, f->name, &to->by_path) == 0)
+            return 0;
+        if (!has_no_links(errno) || copy_to_named(to, f) < 0)
+            return -1;
+    }
+    if (linkat(to->temporary, f->temporary, to->final, f->name, 0) == 0)
+        (void)unlinkat(to->temporary, f->temporary, 0);
+    else if (!has_no_links(errno) || link_rename_new(to->temporary, f->temporary, to->final, f->name) < 0)
+        return -1;
+    f->temporary[0] = '\0';
+    return 0;
+}
+
+int place_publish(struct place *to, struct place_file *f, const char *asked)
+{
+    /* some file systems report a failed write only at close; a file without a name cannot be closed yet */
+    if (f->temporary[0] != '\0') {
+        int fd = f->fd;
+        f->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0); /* to be read for the stream */
+        int saved = errno;
+        if (close(fd) < 0)
+            return -1;
+        errno = saved;
+        if (f->fd < 0)
+            return -1;
+    }
+    for (int taken = 0; !f->published; taken++) {
+        if (next_name(to, f->name, asked, taken) < 0)
+            return -1;
+        f->published = name_file(to, f) == 0;
+        if (!f->published && errno != EEXIST)
+            return -1;
+    }
+    return to->fsync ? fsync(to->final) : 0;
+}
+
+void place_drop(struct place *to, struct place_file *f)
+{
+    if (f->fd >= 0)
+        (void)close(f->fd);
+    if (f->temporary[0] != '\0')
+        (void)unlinkat(to->temporary, f->temporary, 0);
+    if (f->published)
+        (void)unlinkat(to->final, f->name, 0);
+    f->fd = -1;
+    f->temporary[0] = '\0';
+    f->published = false;
+}

@@ -1,0 +1,188 @@
+/*
+ * spool.c - the mail data of a mail under way.
+ *
+ * They collect in memory until they end or BUFFER octets are there, so that a
+ * small mail costs one write to each place.  A large one goes on in a file.
+ * With a directory, that is the file that will be published; else it is one in
+ * TMPDIR, as a stream must not be begun before the mail is whole.  So memory
+ * does not grow with the size of a mail.  A long run of octets is written from
+ * where it lies.
+ */
+#include "store/inside.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/scan.h"
+
+enum {
+    FIRST = 4096,       /* octets of the buffer at first; it doubles */
+    BUFFER = 64 * 1024, /* and at most */
+    STEP = 16 * 1024,   /* octets taken at once */
+};
+
+/* ---- the beginning ---- */
+
+void spool_begin_file(struct spool *p, struct place *to)
+{
+    memset(p, 0, offsetof(struct spool, file));
+    p->place = to;
+    p->wanted = p->crlf = true;
+    p->file.fd = -1;
+    p->file.published = false;
+    p->file.temporary[0] = p->file.name[0] = '\0';
+}
+
+void spool_begin(struct spool *p, struct store *s, bool exact)
+{
+    spool_begin_file(p, &s->place);
+    p->store = s;
+    p->wanted = s->wants;
+    p->crlf = exact || s->o.crlf;
+}
+
+/* ---- octets ---- */
+
+static int write_file(struct spool *p, const char *octets, size_t n)
+{
+    if (p->file.fd < 0 && place_create(p->place, &p->file) < 0)
+        return spool_fail(p, errno, place_name(p->place));
+    return place_write(p->file.fd, octets, n) < 0 ? spool_fail(p, errno, place_name(p->place)) : 0;
+}
+
+static int flush(struct spool *p)
+{
+    size_t n = p->n;
+    p->n = 0;
+    return write_file(p, p->buffer, n);
+}
+
+/* Makes room for n octets, not many more than STEP, in the buffer. */
+static int reserve(struct spool *p, size_t n)
+{
+    size_t size = p->size > 0 ? p->size : FIRST;
+    while (size < BUFFER && size - p->n < n)
+        size *= 2;
+    if (size > p->size) {
+        char *buffer = realloc(p->buffer, size);
+        if (buffer == NULL)
+            return spool_fail(p, ENOMEM, "memory");
+        p->buffer = buffer;
+        p->size = size;
+    }
+    return size - p->n < n ? flush(p) : 0;
+}
+
+static void add_as_is(struct spool *p, const char *octets, size_t n)
+{
+    p->total += n;
+    while (n > 0 && p->failure.error == 0) {
+        if (n >= BUFFER) { /* too many to be collected */
+            if (flush(p) == 0)
+                (void)write_file(p, octets, n);
+            return;
+        }
+        size_t part = n < STEP ? n : STEP;
+        if (reserve(p, part) < 0)
+            return;
+        memcpy(p->buffer + p->n, octets, part);
+        p->n += part;
+        octets += part;
+        n -= part;
+    }
+}
+
+/* Each CRLF becomes LF; there is room.  A CR alone stays, so one at the end has to wait. */
+static void add_with_lf(struct spool *p, const char *octets, size_t n)
+{
+    char *start = p->buffer + p->n, *out = start;
+    const char *end = octets + n;
+    bool cr = p->cr;
+    while (octets < end) {
+        if (cr && *octets != '\n')
+            *out++ = '\r';
+        size_t k = scan_copy_to_cr(out, octets, end);
+        out += k;
+        octets += k;
+        cr = octets < end;
+        octets += cr;
+    }
+    p->cr = cr;
+    p->n += (size_t)(out - start);
+    p->total += (uint64_t)(out - start);
+}
+
+void spool_add(struct spool *p, const char *octets, size_t n)
+{
+    if (!p->wanted)
+        return;
+    if (p->crlf) {
+        add_as_is(p, octets, n);
+        return;
+    }
+    while (n > 0 && p->failure.error == 0) {
+        size_t part = n < STEP ? n : STEP;
+        if (reserve(p, part + 1 + SCAN_BEHIND) < 0)
+            return;
+        add_with_lf(p, octets, part);
+        octets += part;
+        n -= part;
+    }
+}
+
+/* ---- the end ---- */
+
+int spool_complete(struct spool *p, bool look)
+{
+    if (p->cr)
+        add_as_is(p, "\r", 1);
+    p->cr = false;
+    if (p->failure.error != 0)
+        return -1;
+    bool small = p->file.fd < 0;
+    if (small)
+        p->octets = (struct span){p->buffer != NULL ? p->buffer : "", p->n};
+    if ((!small || p->place->path != NULL) && flush(p) < 0)
+        return -1;
+    if (p->file.fd >= 0 && p->place->fsync && fsync(p->file.fd) < 0)
+        return spool_fail(p, errno, place_name(p->place));
+    if (small || !look)
+        return 0;
+    void *all = mmap(NULL, (size_t)p->total, PROT_READ, MAP_PRIVATE, p->file.fd, 0);
+    if (all == MAP_FAILED)
+        return spool_fail(p, errno, "memory");
+    p->mapped = (size_t)p->total;
+    p->octets = (struct span){all, p->mapped};
+    return 0;
+}
+
+int spool_publish(struct spool *p, const char *asked)
+{
+    return place_publish(p->place, &p->file, asked) < 0 ? spool_fail(p, errno, place_name(p->place)) : 0;
+}
+
+static void remove_attachments(const struct spool *p)
+{
+    for (size_t at = 0; at < p->attached.n; at += strlen(p->attached.p + at) + 1)
+        (void)unlinkat(p->store->attachments.final, strrchr(p->attached.p + at, '/') + 1, 0);
+}
+
+void spool_drop(struct spool *p)
+{
+    if (p->store != NULL) {
+        stream_leave(&p->store->stream, p);
+        remove_attachments(p);
+    }
+    place_drop(p->place, &p->file);
+    if (p->mapped > 0)
+        (void)munmap((void *)(uintptr_t)p->octets.p, p->mapped);
+    free(p->buffer);
+    free(p->path.p);
+    free(p->attached.p);
+    free(p->had.p);
+    free(p->front.p);
+    spool_begin_file(p, p->place);
+}

@@ -1,0 +1,127 @@
+/*
+ * store.c - storing a mail: the order of the calls is the order of the events.
+ *
+ * A file can be taken back, octets in a stream cannot.  So the file is complete
+ * and published first, as the JSON names it; then the mail is looked at, and
+ * its attachments are written; the stream comes last.  spool_drop() takes all
+ * of it back in reverse.
+ */
+#include "store/inside.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+int store_open(struct store *s, const struct store_options *o, struct failure *why)
+{
+    s->o = *o;
+    if (o->stream < 0)
+        s->o.format = STORE_NONE;
+    s->looks =
+        s->o.format == STORE_JSON || s->o.format == STORE_TEXT || o->attachments != NULL || o->n_matches > 0 || o->lint;
+    s->wants = s->looks || o->directory != NULL || o->stream >= 0;
+    stream_open(&s->stream, o->stream, o->stream_name, s->o.format);
+    if (place_open(&s->attachments, o->attachments, false, o->fsync) < 0)
+        *why = (struct failure){errno, o->attachments};
+    else if (place_open(&s->place, o->directory, o->maildir, o->fsync) < 0)
+        *why = (struct failure){errno, o->directory};
+    else
+        return 0;
+    store_close(s);
+    return -1;
+}
+
+void store_close(struct store *s)
+{
+    place_close(&s->place);
+    place_close(&s->attachments);
+}
+
+bool store_wants(const struct store *s) { return s->wants; }
+
+/* ---- looking at a mail ---- */
+
+static int examine_message(struct store *s, struct spool *p, struct mail *mail, struct message *m)
+{
+    const struct match *failed = match_failed(s->o.matches, s->o.n_matches, m, mail, &p->had, &mail->has_none);
+    mail->failed = failed != NULL ? failed->text : NULL;
+    mail->had = text_span(&p->had);
+    if (p->had.failed)
+        return spool_fail(p, ENOMEM, "memory");
+    if (s->o.attachments != NULL && attachments_save(s, p, mail->n, m) < 0)
+        return -1;
+    if (s->o.format == STORE_JSON)
+        render_json(&p->front, mail, m);
+    if (s->o.format == STORE_TEXT)
+        render_text(&p->front, mail, m);
+    if (s->o.format != STORE_JSON && s->o.lint) {
+        lint_decode(m);
+        lint(m, mail);
+    }
+    return p->front.failed ? spool_fail(p, ENOMEM, "memory") : 0;
+}
+
+static int note_path(struct spool *p, struct mail *mail)
+{
+    text_add_string(&p->path, p->place->path);
+    text_add_string(&p->path, p->place->maildir ? "/new/" : "/");
+    text_add_ended(&p->path, span_of(p->file.name));
+    mail->file = p->path.p;
+    return p->path.failed ? spool_fail(p, ENOMEM, "memory") : 0;
+}
+
+static int examine(struct store *s, struct spool *p, struct mail *mail)
+{
+    struct message m;
+    struct span octets = p->octets;
+    span_skip(&octets, (size_t)p->ours);
+    if (s->o.directory != NULL && note_path(p, mail) < 0)
+        return -1;
+    int status = message_open(&m, octets) ? examine_message(s, p, mail, &m) : spool_fail(p, ENOMEM, "memory");
+    message_close(&m);
+    return status;
+}
+
+/* ---- storing ---- */
+
+static enum store_outcome fail(struct spool *p, struct failure *why)
+{
+    *why = p->failure;
+    spool_drop(p);
+    return STORE_FAILED;
+}
+
+enum store_outcome store_finish(struct store *s, struct spool *p, struct mail *mail, struct failure *why)
+{
+    mail->converted = !p->crlf;
+    if (spool_complete(p, s->looks) < 0)
+        return fail(p, why);
+    if (s->o.directory != NULL && spool_publish(p, "") < 0)
+        return fail(p, why);
+    if (s->looks && examine(s, p, mail) < 0)
+        return fail(p, why);
+    if (s->o.format == STORE_MBOX)
+        envelope_mbox_line(mail, &p->front);
+    if (p->front.failed)
+        return spool_fail(p, ENOMEM, "memory"), fail(p, why);
+    return store_go_on(s, p, why);
+}
+
+enum store_outcome store_go_on(struct store *s, struct spool *p, struct failure *why)
+{
+    enum store_outcome outcome = s->o.stream >= 0 ? stream_put(&s->stream, p) : STORE_DONE;
+    if (outcome == STORE_FAILED)
+        return fail(p, why);
+    if (outcome == STORE_DONE) { /* now spool_drop() takes nothing back */
+        p->file.published = false;
+        p->attached.n = 0;
+    }
+    return outcome;
+}
+
+int store_waits_for(const struct store *s) { return s->stream.is_file ? -1 : s->stream.fd; }
+
+void store_give_up(struct store *s, struct spool *p, struct failure *why)
+{
+    (void)spool_fail(p, s->stream.is_file ? ENOLCK : ETIMEDOUT, s->o.stream_name);
+    (void)fail(p, why);
+}

@@ -1,0 +1,236 @@
+/*
+ * stream.c - one stream that mail goes down: messages as they are, an mbox, JSON or text.
+ *
+ * A mail goes down whole before the next one.  A regular file takes all at
+ * once; if it does not, it is cut back to where the mail began.  Anything else
+ * may block, and its description may be shared, so that it cannot be made
+ * non-blocking.  It is given pieces that poll(2) says fit.  Between two pieces
+ * the mail is the owner of the stream; others wait.
+ *
+ * An mbox that is a file is locked for each mail, as others may append to it.
+ */
+#include "store/inside.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PIECE = 16 * 1024 /* octets taken from a mail at once */ };
+
+void stream_open(struct stream *s, int fd, const char *name, enum store_format format)
+{
+    struct stat st;
+    s->fd = fd;
+    s->name = name;
+    s->format = format;
+    s->owner = NULL;
+    s->is_file = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+/* Where the next octet goes in a file. */
+static off_t find_end(const struct stream *s)
+{
+    int flags = fcntl(s->fd, F_GETFL);
+    return lseek(s->fd, 0, flags >= 0 && flags & O_APPEND ? SEEK_END : SEEK_CUR);
+}
+
+static int lock(const struct stream *s, short type)
+{
+    struct flock whole = {.l_type = type, .l_whence = SEEK_SET};
+    int status;
+    do
+        status = fcntl(s->fd, F_SETLK, &whole);
+    while (status < 0 && errno == EINTR);
+    return status;
+}
+
+/* ---- mbox: RFC 4155, with lines that begin with "From " quoted as mboxrd has it ---- */
+
+static const char from[] = "From ";
+
+static void put(struct stream *s, const char *octets, size_t n)
+{
+    memcpy(s->block + s->n, octets, n);
+    s->n += n;
+}
+
+/* Quotes up to PIECE octets.  A block has room for them: a mark is added to each "From " at most. */
+static void quote(struct stream *s, struct span o)
+{
+    while (o.n > 0) {
+        if (s->at_start && s->word == 0 && *o.p == '>') {
+            put(s, ">", 1);
+            span_skip(&o, 1);
+        } else if (s->at_start && *o.p == from[s->word]) {
+            span_skip(&o, 1);
+            if (++s->word < sizeof from - 1)
+                continue;
+            put(s, ">From ", 6);
+            s->word = 0;
+            s->at_start = false;
+        } else {
+            const char *lf = memchr(o.p, '\n', o.n);
+            size_t n = lf != NULL ? (size_t)(lf + 1 - o.p) : o.n;
+            put(s, from, s->word);
+            put(s, o.p, n);
+            span_skip(&o, n);
+            s->word = 0;
+            s->at_start = lf != NULL;
+        }
+    }
+}
+
+/* A file may end in the middle of a line, or without an empty one. */
+static void put_gap(struct stream *s)
+{
+    struct stat st;
+    char last[2] = "\n\n";
+    if (!s->is_file || fstat(s->fd, &st) < 0 || st.st_size == 0)
+        return;
+    if (st.st_size == 1 ? pread(s->fd, last + 1, 1, 0) != 1 : pread(s->fd, last, 2, st.st_size - 2) != 2)
+        return; /* it may only be written: its end is the user's business */
+    if (last[1] != '\n')
+        put(s, "\n\n", 2);
+    else if (last[0] != '\n')
+        put(s, "\n", 1);
+}
+
+/* ---- what is written next ---- */
+
+/* The next octets of the mail, up to PIECE of them; n 0 at its end, or on failure. */
+static struct span read_mail(struct stream *s, struct spool *p, char room[PIECE])
+{
+    struct span piece = p->octets;
+    if (piece.p != NULL) {
+        span_skip(&piece, (size_t)s->read);
+        piece.n = piece.n < PIECE ? piece.n : PIECE;
+    } else {
+        ssize_t got = pread(p->file.fd, room, PIECE, (off_t)s->read);
+        if (got < 0)
+            (void)spool_fail(p, errno, place_name(p->place));
+        piece = (struct span){room, got > 0 ? (size_t)got : 0};
+    }
+    s->read += piece.n;
+    return piece;
+}
+
+/* A mail ends with an empty line, and so its last line has an end. */
+static void fill_mbox(struct stream *s, struct spool *p)
+{
+    char room[PIECE];
+    s->n = 0;
+    if (!s->begun) {
+        put_gap(s);
+        put(s, p->front.p, p->front.n);
+        put(s, "\n", 1);
+    }
+    struct span piece = read_mail(s, p, room);
+    quote(s, piece);
+    if (piece.n > 0)
+        s->last = piece.p[piece.n - 1];
+    s->ended = piece.n < PIECE;
+    if (s->ended) {
+        put(s, from, s->word);
+        put(s, "\n\n", s->last != '\n' ? 2 : 1);
+    }
+    s->rest = (struct span){s->block, s->n};
+}
+
+/* False at the end of the mail, or on failure. */
+static bool take_next(struct stream *s, struct spool *p)
+{
+    if (s->ended)
+        return false;
+    if (s->format == STORE_MBOX) {
+        fill_mbox(s, p);
+    } else if (s->format != STORE_EML || p->octets.p != NULL) {
+        s->rest = s->format != STORE_EML ? text_span(&p->front) : p->octets;
+        s->ended = true;
+    } else {
+        s->rest = read_mail(s, p, s->block);
+        s->ended = s->rest.n == 0;
+    }
+    s->begun = true;
+    return p->failure.error == 0;
+}
+
+/* ---- writing ---- */
+
+static enum store_outcome begin(struct stream *s, struct spool *p)
+{
+    if (s->is_file && s->format == STORE_MBOX && lock(s, F_WRLCK) < 0) {
+        if (errno == EAGAIN || errno == EACCES)
+            return STORE_WAITS;
+        (void)spool_fail(p, errno, s->name);
+        return STORE_FAILED;
+    }
+    s->owner = p;
+    s->start = s->is_file ? find_end(s) : 0;
+    s->written = s->read = 0;
+    s->begun = s->ended = false;
+    s->rest = (struct span){NULL, 0};
+    s->at_start = true;
+    s->word = 0;
+    s->last = '\n';
+    return STORE_DONE;
+}
+
+static enum store_outcome write_rest(struct stream *s, struct spool *p)
+{
+    while (s->rest.n > 0) {
+        size_t n = s->is_file || s->rest.n < PIPE_BUF ? s->rest.n : PIPE_BUF;
+        struct pollfd ready = {.fd = s->fd, .events = POLLOUT};
+        if (!s->is_file && poll(&ready, 1, 0) <= 0)
+            return STORE_WAITS;
+        ssize_t written = write(s->fd, s->rest.p, n);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0 && !s->is_file && (errno == EAGAIN || errno == EWOULDBLOCK))
+            return STORE_WAITS;
+        if (written < 0) {
+            (void)spool_fail(p, errno, s->name);
+            return STORE_FAILED;
+        }
+        span_skip(&s->rest, (size_t)written);
+        s->written += (uint64_t)written;
+    }
+    return STORE_DONE;
+}
+
+static void release(struct stream *s)
+{
+    if (s->is_file && s->format == STORE_MBOX)
+        (void)lock(s, F_UNLCK);
+    s->owner = NULL;
+}
+
+enum store_outcome stream_put(struct stream *s, struct spool *p)
+{
+    if (s->owner != NULL && s->owner != p)
+        return STORE_WAITS;
+    enum store_outcome outcome = s->owner == p ? STORE_DONE : begin(s, p);
+    while (outcome == STORE_DONE && (s->rest.n > 0 || take_next(s, p)))
+        outcome = write_rest(s, p);
+    if (outcome == STORE_WAITS)
+        return STORE_WAITS;
+    if (outcome == STORE_FAILED || p->failure.error != 0)
+        return STORE_FAILED;
+    release(s);
+    return STORE_DONE;
+}
+
+/* A file is cut back unless somebody else has written after the mail. */
+void stream_leave(struct stream *s, const struct spool *p)
+{
+    struct stat st;
+    if (s->owner != p)
+        return;
+    if (s->is_file && fstat(s->fd, &st) == 0 && st.st_size == s->start + (off_t)s->written &&
+        ftruncate(s->fd, s->start) == 0)
+        (void)lseek(s->fd, s->start, SEEK_SET);
+    release(s);
+}

@@ -1,0 +1,570 @@
+/*
+ * test_store.c - files are whole under their names, nothing is overwritten, and
+ * a stream that takes nothing is waited for.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "store/store.h"
+
+static char top[64];
+
+static const char *path(const char *name)
+{
+    static char text[4][256];
+    static int turn;
+    char *p = text[turn++ % 4];
+    snprintf(p, 256, "%s/%s", top, name);
+    return p;
+}
+
+static int make_top(void **state)
+{
+    (void)state;
+    snprintf(top, sizeof top, "/tmp/test_store-XXXXXX");
+    return mkdtemp(top) == NULL;
+}
+
+static int remove_entry(const char *name, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st, (void)type, (void)ftw;
+    return remove(name);
+}
+
+static int remove_top(void **state)
+{
+    (void)state;
+    return nftw(top, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static void open_store(struct store *to, struct store_options o)
+{
+    struct failure why;
+    *to = (struct store){.o = {.stream = -1}};
+    assert_int_equal(store_open(to, &o, &why), 0);
+}
+
+static const struct mail envelope = {.n = 7, .address = "", .sender = {"a@b", 3}};
+
+/* Begins a mail, adds its octets in steps, and finishes it. */
+static enum store_outcome finish(struct store *to, struct spool *p, const char *text, size_t n, size_t step,
+                                 struct failure *why)
+{
+    struct mail mail = envelope;
+    spool_begin(p, to, false);
+    for (size_t i = 0; i < n; i += step)
+        spool_add(p, text + i, n - i < step ? n - i : step);
+    return store_finish(to, p, &mail, why);
+}
+
+static int put(struct store *to, const char *text, size_t n, size_t step)
+{
+    struct spool p;
+    struct failure why;
+    enum store_outcome outcome = finish(to, &p, text, n, step, &why);
+    spool_drop(&p);
+    return outcome == STORE_DONE ? 0 : -1;
+}
+
+static void check_file(const char *name, const char *expected, size_t n)
+{
+    FILE *f = fopen(name, "r");
+    assert_non_null(f);
+    char *text = malloc(n + 2);
+    assert_non_null(text);
+    size_t got = fread(text, 1, n + 2, f);
+    assert_int_equal(got, n);
+    assert_memory_equal(text, expected, n);
+    free(text);
+    fclose(f);
+}
+
+static size_t count_entries(const char *name)
+{
+    DIR *d = opendir(name);
+    assert_non_null(d);
+    size_t n = 0;
+    struct dirent *e;
+    while ((e = readdir(d)) != NULL)
+        n += strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
+    closedir(d);
+    return n;
+}
+
+static void test_line_ends(void **state)
+{
+    (void)state;
+    static const char raw[] = "a\r\nb\rc\nd\r\r\n\r\n\re\0f\r\n\r", lf[] = "a\nb\rc\nd\r\n\n\re\0f\n\r";
+    for (size_t step = 1; step < sizeof raw; step++) {
+        struct store to;
+        char name[32];
+        snprintf(name, sizeof name, "lf%zu", step);
+        open_store(&to, (struct store_options){.directory = path(name), .stream = -1});
+        assert_int_equal(put(&to, raw, sizeof raw - 1, step), 0);
+        store_close(&to);
+        snprintf(name, sizeof name, "lf%zu/0001.eml", step);
+        check_file(path(name), lf, sizeof lf - 1);
+        snprintf(name, sizeof name, "crlf%zu", step);
+        open_store(&to, (struct store_options){.directory = path(name), .stream = -1, .crlf = true});
+        assert_int_equal(put(&to, raw, sizeof raw - 1, step), 0);
+        store_close(&to);
+        snprintf(name, sizeof name, "crlf%zu/0001.eml", step);
+        check_file(path(name), raw, sizeof raw - 1);
+    }
+}
+
+static void test_large_and_empty(void **state)
+{
+    (void)state;
+    enum { SIZE = 1000003 };
+    char *text = malloc(SIZE);
+    assert_non_null(text);
+    for (size_t i = 0; i < SIZE; i++)
+        text[i] = (char)('a' + i % 23);
+    struct store to;
+    int stream = open(path("stream"), O_RDWR | O_CREAT | O_EXCL, 0600);
+    open_store(&to, (struct store_options){.directory = path("large"), .stream = stream, .stream_name = "stream"});
+    assert_int_equal(put(&to, text, SIZE, 4099), 0);
+    assert_int_equal(put(&to, "", 0, 1), 0);
+    store_close(&to);
+    close(stream);
+    check_file(path("large/0001.eml"), text, SIZE);
+    check_file(path("large/0002.eml"), "", 0);
+    check_file(path("stream"), text, SIZE);
+    struct stat st;
+    assert_int_equal(stat(path("large/0001.eml"), &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    assert_int_equal(count_entries(path("large")), 2);
+    free(text);
+}
+
+static void test_dropped_leaves_nothing(void **state)
+{
+    (void)state;
+    struct store to;
+    open_store(&to, (struct store_options){.directory = path("dropped"), .stream = -1});
+    struct spool m;
+    static char block[100000];
+    spool_begin(&m, &to, false);
+    spool_add(&m, block, sizeof block);
+    spool_drop(&m);
+    assert_int_equal(count_entries(path("dropped")), 0);
+    store_close(&to);
+}
+
+static void make_file(const char *name)
+{
+    int fd = open(path(name), O_WRONLY | O_CREAT | O_EXCL, 0600);
+    assert_true(fd >= 0);
+    close(fd);
+}
+
+static void test_numbers_go_on(void **state)
+{
+    (void)state;
+    assert_int_equal(mkdir(path("on"), 0700), 0);
+    make_file("on/0007.eml");
+    make_file("on/12.eml");
+    make_file("on/0099.txt");
+    make_file("on/x0099.eml");
+    make_file("on/99999999999999999999.eml");
+    struct store to;
+    open_store(&to, (struct store_options){.directory = path("on"), .stream = -1});
+    assert_int_equal(put(&to, "a", 1, 1), 0);
+    check_file(path("on/0013.eml"), "a", 1);
+    make_file("on/0014.eml"); /* as another process would */
+    assert_int_equal(put(&to, "b", 1, 1), 0);
+    check_file(path("on/0014.eml"), "", 0);
+    check_file(path("on/0015.eml"), "b", 1);
+    for (int i = 16; i < 60; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "on/%04d.eml", i);
+        make_file(name);
+    }
+    assert_int_equal(put(&to, "c", 1, 1), 0);
+    check_file(path("on/0060.eml"), "c", 1);
+    to.place.next = 9999;
+    assert_int_equal(put(&to, "d", 1, 1), 0);
+    assert_int_equal(put(&to, "e", 1, 1), 0);
+    check_file(path("on/10000.eml"), "e", 1);
+    store_close(&to);
+}
+
+static void test_names_that_are_no_files(void **state)
+{
+    (void)state;
+    struct store to;
+    open_store(&to, (struct store_options){.directory = path("odd"), .stream = -1});
+    assert_int_equal(symlink("/nonexistent/target", path("odd/0001.eml")), 0);
+    assert_int_equal(mkdir(path("odd/0002.eml"), 0700), 0);
+    assert_int_equal(mkfifo(path("odd/0003.eml"), 0600), 0);
+    assert_int_equal(put(&to, "a", 1, 1), 0);
+    check_file(path("odd/0004.eml"), "a", 1);
+    store_close(&to);
+}
+
+/* Several processes, one directory: each file once, none lost. */
+static void test_many_processes(void **state)
+{
+    (void)state;
+    enum { PROCESSES = 8, EACH = 100 };
+    for (int i = 0; i < PROCESSES; i++) {
+        pid_t pid = fork();
+        assert_true(pid >= 0);
+        if (pid == 0) {
+            struct store to = {.o = {.stream = -1}};
+            struct failure why;
+            struct store_options o = {.directory = path("many"), .stream = -1};
+            int status = store_open(&to, &o, &why);
+            for (int k = 0; k < EACH && status == 0; k++) {
+                char text[32];
+                status = put(&to, text, (size_t)snprintf(text, sizeof text, "%d.%d\n", i, k), 64);
+            }
+            _exit(status != 0);
+        }
+    }
+    for (int i = 0; i < PROCESSES; i++) {
+        int status;
+        assert_true(wait(&status) > 0);
+        assert_int_equal(status, 0);
+    }
+    assert_int_equal(count_entries(path("many")), PROCESSES * EACH);
+    static bool seen[PROCESSES][EACH];
+    for (int i = 1; i <= PROCESSES * EACH; i++) {
+        char name[32];
+        int p, k;
+        snprintf(name, sizeof name, "many/%04d.eml", i);
+        FILE *f = fopen(path(name), "r");
+        assert_non_null(f);
+        assert_int_equal(fscanf(f, "%d.%d", &p, &k), 2);
+        fclose(f);
+        assert_false(seen[p][k]);
+        seen[p][k] = true;
+    }
+}
+
+static void test_maildir(void **state)
+{
+    (void)state;
+    struct store to;
+    open_store(&to, (struct store_options){.directory = path("deep/er/maildir"), .maildir = true, .stream = -1});
+    assert_int_equal(put(&to, "a\r\n", 3, 3), 0);
+    assert_int_equal(put(&to, "b\r\n", 3, 3), 0);
+    assert_int_equal(count_entries(path("deep/er/maildir/new")), 2);
+    assert_int_equal(count_entries(path("deep/er/maildir/tmp")), 0);
+    assert_int_equal(count_entries(path("deep/er/maildir/cur")), 0);
+    store_close(&to);
+    open_store(&to, (struct store_options){.directory = path("deep/er/maildir"), .maildir = true, .stream = -1});
+    store_close(&to);
+}
+
+static void test_stream_failure_is_cut_off(void **state)
+{
+    (void)state;
+    struct store to;
+    int stream = open(path("cut"), O_RDWR | O_CREAT | O_EXCL, 0600);
+    open_store(&to, (struct store_options){.directory = path("cutdir"), .stream = stream, .stream_name = "cut"});
+    assert_int_equal(put(&to, "good\r\n", 6, 6), 0);
+    /* the directory goes away: the file cannot be named, after the stream was written */
+    assert_int_equal(unlink(path("cutdir/0001.eml")), 0);
+    assert_int_equal(rmdir(path("cutdir")), 0);
+    assert_int_equal(put(&to, "bad\r\n", 5, 5), -1);
+    check_file(path("cut"), "good\n", 5);
+    store_close(&to);
+    close(stream);
+}
+
+static void test_failures_say_what_failed(void **state)
+{
+    (void)state;
+    struct store to = {.o = {.stream = -1}};
+    struct failure why = {0, NULL};
+    make_file("plain");
+    struct store_options o = {.directory = path("plain"), .stream = -1};
+    assert_int_equal(store_open(&to, &o, &why), -1);
+    assert_int_equal(why.error, ENOTDIR);
+    assert_string_equal(why.what, o.directory);
+    o.directory = path("plain/below");
+    assert_int_equal(store_open(&to, &o, &why), -1);
+    assert_int_equal(why.error, ENOTDIR);
+
+    int full = open("/dev/full", O_WRONLY);
+    if (full < 0)
+        return; /* only Linux and some BSDs have it */
+    open_store(&to, (struct store_options){.stream = full, .stream_name = "full"});
+    struct spool m;
+    assert_int_equal(finish(&to, &m, "a", 1, 1, &why), STORE_FAILED);
+    assert_int_equal(why.error, ENOSPC);
+    assert_string_equal(why.what, "full");
+    store_close(&to);
+    close(full);
+}
+
+/* ---- attachments ---- */
+
+static const char with_attachments[] = "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nbody\r\n"
+                                       "--b\r\nContent-Type: a/b; name=n\r\n\r\none\r\n"
+                                       "--b\r\nContent-Type: c/d\r\nContent-Transfer-Encoding: base64\r\n\r\ndHdv\r\n"
+                                       "--b--\r\n";
+
+static void test_attachments(void **state)
+{
+    (void)state;
+    struct store to;
+    open_store(&to, (struct store_options){.stream = -1, .attachments = path("attached")});
+    assert_int_equal(put(&to, with_attachments, sizeof with_attachments - 1, 7), 0);
+    check_file(path("attached/0007-n"), "one", 3);
+    check_file(path("attached/0007-part.d"), "two", 3);
+    assert_int_equal(put(&to, with_attachments, sizeof with_attachments - 1, 7), 0);
+    check_file(path("attached/0007-n-2"), "one", 3);
+    assert_int_equal(count_entries(path("attached")), 4);
+    store_close(&to);
+}
+
+static void test_failed_stream_takes_attachments_back(void **state)
+{
+    (void)state;
+    int full = open("/dev/full", O_WRONLY);
+    if (full < 0)
+        skip();
+    struct store to;
+    open_store(&to, (struct store_options){.directory = path("back"),
+                                           .attachments = path("backed"),
+                                           .stream = full,
+                                           .stream_name = "full",
+                                           .format = STORE_JSON});
+    assert_int_equal(put(&to, with_attachments, sizeof with_attachments - 1, 7), -1);
+    assert_int_equal(count_entries(path("back")), 0);
+    assert_int_equal(count_entries(path("backed")), 0);
+    store_close(&to);
+    close(full);
+}
+
+/* ---- a stream that takes nothing ---- */
+
+enum { LARGE = 200000 /* octets: more than a pipe holds */ };
+
+static char *make_large(char c)
+{
+    char *text = malloc(LARGE);
+    assert_non_null(text);
+    memset(text, c, LARGE);
+    memcpy(text + LARGE - 2, "\r\n", 2);
+    return text;
+}
+
+/* Reads from a pipe that does not block, at the end of got; the number of octets. */
+static size_t drain(int fd, struct text *got)
+{
+    char block[65536];
+    size_t n = 0;
+    for (ssize_t k; (k = read(fd, block, sizeof block)) > 0; n += (size_t)k)
+        text_add(got, block, (size_t)k);
+    return n;
+}
+
+static void open_pipe(int fds[2])
+{
+    assert_int_equal(pipe(fds), 0);
+    assert_int_equal(fcntl(fds[0], F_SETFL, O_NONBLOCK), 0); /* the writing end stays as it is */
+}
+
+static void test_full_pipe(void **state)
+{
+    (void)state;
+    int fds[2];
+    open_pipe(fds);
+    struct store to;
+    open_store(&to, (struct store_options){.directory = path("piped"), .stream = fds[1], .stream_name = "pipe"});
+    struct spool first, second;
+    struct failure why;
+    struct text got = {NULL, 0, 0, false};
+    char *large = make_large('1');
+    assert_int_equal(finish(&to, &first, large, LARGE, LARGE, &why), STORE_WAITS);
+    assert_int_equal(finish(&to, &second, "2\r\n", 3, 3, &why), STORE_WAITS);
+    assert_int_equal(count_entries(path("piped")), 2);
+    assert_int_equal(store_waits_for(&to), fds[1]);
+    enum store_outcome one = STORE_WAITS;
+    while (one == STORE_WAITS) {
+        assert_true(drain(fds[0], &got) > 0);
+        assert_int_equal(store_go_on(&to, &second, &why), STORE_WAITS); /* it is not its turn */
+        one = store_go_on(&to, &first, &why);
+    }
+    assert_int_equal(one, STORE_DONE);
+    drain(fds[0], &got);
+    assert_int_equal(store_go_on(&to, &second, &why), STORE_DONE);
+    drain(fds[0], &got);
+    spool_drop(&first);
+    spool_drop(&second);
+    assert_int_equal(got.n, LARGE - 1 + 2);
+    large[LARGE - 2] = '\n';
+    assert_memory_equal(got.p, large, LARGE - 1);
+    assert_memory_equal(got.p + LARGE - 1, "2\n", 2);
+    assert_int_equal(count_entries(path("piped")), 2);
+    free(got.p);
+    free(large);
+    store_close(&to);
+    close(fds[0]);
+    close(fds[1]);
+}
+
+static void test_parked_mail_is_dropped(void **state)
+{
+    (void)state;
+    int fds[2];
+    open_pipe(fds);
+    struct store to;
+    open_store(&to, (struct store_options){.directory = path("parked"),
+                                           .attachments = path("parked_attached"),
+                                           .stream = fds[1],
+                                           .stream_name = "pipe"});
+    struct spool first, second, third;
+    struct failure why;
+    struct text got = {NULL, 0, 0, false};
+    char *large = make_large('1');
+    size_t n = sizeof with_attachments - 1;
+    assert_int_equal(finish(&to, &first, large, LARGE, LARGE, &why), STORE_WAITS);
+    assert_int_equal(finish(&to, &second, with_attachments, n, n, &why), STORE_WAITS);
+    assert_int_equal(finish(&to, &third, "3\r\n", 3, 3, &why), STORE_WAITS);
+    assert_int_equal(count_entries(path("parked_attached")), 2);
+    spool_drop(&second); /* one that has nothing in the stream */
+    assert_int_equal(count_entries(path("parked_attached")), 0);
+    assert_int_equal(count_entries(path("parked")), 2);
+    store_give_up(&to, &first, &why); /* one that is half in it */
+    assert_int_equal(why.error, ETIMEDOUT);
+    assert_string_equal(why.what, "pipe");
+    assert_int_equal(count_entries(path("parked")), 1);
+    size_t half = drain(fds[0], &got);
+    assert_true(half > 0 && half < LARGE);
+    assert_int_equal(store_go_on(&to, &third, &why), STORE_DONE); /* the stream is free */
+    assert_int_equal(drain(fds[0], &got), 2);
+    assert_memory_equal(got.p + half, "3\n", 2);
+    spool_drop(&third);
+    spool_drop(&first);
+    check_file(path("parked/0003.eml"), "3\n", 2);
+    assert_int_equal(count_entries(path("parked")), 1);
+    free(got.p);
+    free(large);
+    store_close(&to);
+    close(fds[0]);
+    close(fds[1]);
+}
+
+/* A child that holds a lock on the file until the pipe is closed. */
+static pid_t hold_lock(const char *name, int release[2])
+{
+    int ready[2];
+    char c;
+    assert_int_equal(pipe(release), 0);
+    assert_int_equal(pipe(ready), 0);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+        int fd = open(name, O_RDWR | O_CREAT, 0600);
+        close(release[1]);
+        if (fd < 0 || fcntl(fd, F_SETLK, &whole) < 0 || write(ready[1], "", 1) != 1)
+            _exit(1);
+        _exit(read(release[0], &c, 1) != 0);
+    }
+    close(ready[1]);
+    assert_int_equal(read(ready[0], &c, 1), 1);
+    close(ready[0]);
+    close(release[0]);
+    return pid;
+}
+
+static void test_locked_mbox(void **state)
+{
+    (void)state;
+    int release[2], status;
+    pid_t pid = hold_lock(path("mbox"), release);
+    int fd = open(path("mbox"), O_RDWR | O_APPEND);
+    assert_true(fd >= 0);
+    struct store to;
+    open_store(&to, (struct store_options){
+                        .directory = path("boxed"), .stream = fd, .stream_name = "mbox", .format = STORE_MBOX});
+    struct spool first, second, third;
+    struct failure why;
+    static const char from[] = "From \r\n>From x\r\n>Fromage\r\nFrom";
+    assert_int_equal(finish(&to, &first, from, sizeof from - 1, 1, &why), STORE_WAITS);
+    assert_int_equal(finish(&to, &second, "2\r\n", 3, 3, &why), STORE_WAITS);
+    assert_int_equal(finish(&to, &third, "3\r\n", 3, 3, &why), STORE_WAITS);
+    assert_int_equal(store_waits_for(&to), -1);
+    store_give_up(&to, &second, &why);
+    assert_int_equal(why.error, ENOLCK);
+    assert_string_equal(why.what, "mbox");
+    assert_int_equal(count_entries(path("boxed")), 2);
+    assert_int_equal(store_go_on(&to, &first, &why), STORE_WAITS);
+    check_file(path("mbox"), "", 0);
+    close(release[1]);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_int_equal(store_go_on(&to, &third, &why), STORE_DONE);
+    assert_int_equal(store_go_on(&to, &first, &why), STORE_DONE);
+    spool_drop(&first);
+    spool_drop(&second);
+    spool_drop(&third);
+#define LINE "From a@b Thu Jan  1 00:00:00 1970\n"
+    static const char expected[] = LINE "3\n\n" LINE ">From \n>>From x\n>Fromage\nFrom\n\n";
+    check_file(path("mbox"), expected, sizeof expected - 1);
+    assert_int_equal(count_entries(path("boxed")), 2);
+    store_close(&to);
+    close(fd);
+}
+
+/* "From " wherever a piece may end. */
+static void test_mbox_in_pieces(void **state)
+{
+    (void)state;
+    enum { SIZE = 16384 };
+    static char text[SIZE + 8], expected[SIZE + 128];
+    for (int before = -7; before <= 1; before++) {
+        memset(text, 'x', sizeof text);
+        memcpy(text + SIZE + before - 1, "\nFrom \n", 7);
+        size_t n = (size_t)(SIZE + before + 6);
+        int fd = open(path("pieces"), O_RDWR | O_CREAT | O_TRUNC, 0600);
+        struct store to;
+        open_store(&to, (struct store_options){.stream = fd, .stream_name = "pieces", .format = STORE_MBOX});
+        assert_int_equal(put(&to, text, n, SIZE), 0);
+        int k = snprintf(expected, sizeof expected, LINE "%.*s\n>From \n\n", SIZE + before - 1, text);
+        check_file(path("pieces"), expected, (size_t)k);
+        store_close(&to);
+        close(fd);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_line_ends),
+        cmocka_unit_test(test_large_and_empty),
+        cmocka_unit_test(test_dropped_leaves_nothing),
+        cmocka_unit_test(test_numbers_go_on),
+        cmocka_unit_test(test_names_that_are_no_files),
+        cmocka_unit_test(test_many_processes),
+        cmocka_unit_test(test_maildir),
+        cmocka_unit_test(test_stream_failure_is_cut_off),
+        cmocka_unit_test(test_failures_say_what_failed),
+        cmocka_unit_test(test_attachments),
+        cmocka_unit_test(test_failed_stream_takes_attachments_back),
+        cmocka_unit_test(test_full_pipe),
+        cmocka_unit_test(test_parked_mail_is_dropped),
+        cmocka_unit_test(test_locked_mbox),
+        cmocka_unit_test(test_mbox_in_pieces),
+    };
+    return cmocka_run_group_tests_name("storage", tests, make_top, remove_top) != 0;
+}
