@@ -1,20 +1,19 @@
 /*
  * tls_openssl.c - TLS through OpenSSL, 1.1.1 or 3.
  *
- * Nothing of OpenSSL is linked: tls_open() loads libssl, which brings libcrypto
- * along, and looks up each function that is used here, so that a run without
- * TLS neither pays for it nor needs it.  The headers give the types and the
- * constants, and FUNCTIONS the names; much that looks like a function there is
- * a macro, and has to be spelt out.
+ * OpenSSL is not linked.  tls_open() loads libssl, which loads libcrypto, and
+ * looks up each function of FUNCTIONS, so that a run without TLS neither pays for
+ * it nor needs it.  The headers give types and constants.  Many functions of the
+ * manual are macros there; this file uses the functions underneath.
  *
- * A certificate that is made here lives in memory alone, and is its own issuer.
- * It is no CA, as there are clients, those on webpki (Rust), that refuse one from
- * a server.  It has no keyUsage: one without keyCertSign would forbid it to be
- * its own issuer, and keyCertSign is for CAs alone (RFC 5280 4.2.1.3).
+ * A certificate that is made here stays in memory, and is its own issuer.  It is
+ * no CA: clients with webpki (Rust) refuse a CA as a server's certificate.  It
+ * has no keyUsage: without keyCertSign it could not be its own issuer, and
+ * keyCertSign is for CAs alone (RFC 5280 4.2.1.3).
  *
- * What is hard: OpenSSL hands out a record at a time, and poll() knows only of
- * the socket.  A read therefore goes on while a whole record fits in, so that
- * none of it stays behind unseen.  An error or end found after some octets is
+ * OpenSSL gives out a record at a time, and poll() sees only the socket.  So a
+ * read goes on while a whole record fits in, and no octets are left in OpenSSL
+ * that poll() would not report.  An error or the end, found after some octets, is
  * kept for the next call.
  */
 #include "net/net.h"
@@ -58,19 +57,19 @@ const char tls_kind[] = "TLS by OpenSSL";
 #define LIBRARY "libssl.so." RELEASE
 #endif
 
-/* where it was when this was built, should the system not look there */
+/* its directory at build time, in case the system does not look there */
 #ifndef TLS_LIBDIR
 #define TLS_LIBDIR "/usr/lib"
 #endif
 
-/* the last is for systems that number it in their own way */
+/* the last one is for systems with other numbers */
 static const char *const libraries[] = {LIBRARY, TLS_LIBDIR "/" LIBRARY, "libssl.so"};
 
 enum {
     RECORD = 16 * 1024, /* octets of a record at most; RFC 8446 5.1 */
     DAY = 24 * 60 * 60,
     VALID_DAYS = 820, /* clients refuse more than 825 */
-    SKEW_DAYS = 1,    /* of which are past, for clients whose clock is behind */
+    SKEW_DAYS = 1,    /* of these in the past, for clients whose clock is slow */
     SERIAL = 16,      /* octets; RFC 5280 4.1.2.2 allows 20 */
     DNS_MAX = 253,
 };
@@ -150,7 +149,7 @@ enum {
     F(GENERAL_NAMES_free) \
     F(OPENSSL_sk_push)
 
-/* A pointer to each, by its own name and of the type that its header declares. */
+/* A pointer to each, with its name and its type. */
 struct functions {
 #define DECLARE(name) __typeof__(&(name)) name;
     FUNCTIONS(DECLARE)
@@ -170,13 +169,13 @@ struct tls {
     BIO *ca; /* in memory: the certificate in PEM; NULL: not made here */
 };
 
-/* Of a connection. */
+/* The state of a connection. */
 struct session {
     const struct functions *f;
     SSL *ssl;
     bool ended;                  /* nothing more will be read */
-    bool broken;                 /* not even a goodbye can be said */
-    int read_error, write_error; /* 0, or what every further call gives in errno */
+    bool broken;                 /* not even a close_notify can be sent */
+    int read_error, write_error; /* 0, or errno of all further calls */
 };
 
 static int load(struct tls *t, char *why, size_t size)
@@ -202,7 +201,7 @@ static int load(struct tls *t, char *why, size_t size)
     return found == built ? 0 : -1;
 }
 
-/* The first error is the cause, later ones tell through whom it came. */
+/* The first error is the cause; later ones are from its callers. */
 static const char *reason(const struct functions *f)
 {
     const char *text = f->ERR_reason_error_string(f->ERR_peek_error());
@@ -242,7 +241,7 @@ static bool lacks_pem(const struct functions *f)
     return ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
 }
 
-/* Has the form of OpenSSL's pem_password_cb.  Its own would ask at the terminal. */
+/* A pem_password_cb.  The default one would ask at the terminal. */
 static int refuse_passphrase(char *passphrase, int size, int writing, void *asked)
 {
     (void)passphrase, (void)size, (void)writing;
@@ -338,7 +337,7 @@ static int add_name(const struct functions *f, GENERAL_NAMES *to, int type, cons
 
 static const unsigned char loopback4[4] = {127, 0, 0, 1}, loopback6[16] = {[15] = 1};
 
-/* An address, which may be a literal as in RFC 5321 4.1.3.  Returns its octets, 0 if it is none. */
+/* Reads an address, or an address literal (RFC 5321 4.1.3).  Returns the number of octets; 0 if it is neither. */
 static size_t read_address(const char *text, unsigned char octets[16])
 {
     char inner[INET6_ADDRSTRLEN];
@@ -355,7 +354,7 @@ static size_t read_address(const char *text, unsigned char octets[16])
     return inet_pton(AF_INET, inner, octets) == 1 ? 4 : inet_pton(AF_INET6, inner, octets) == 1 ? 16 : 0;
 }
 
-/* The length of a name that a certificate can have, without a dot at its end; 0 of anything else. */
+/* The length of a name that a certificate can have, without a dot at its end; else 0. */
 static size_t measure_name(const char *name)
 {
     size_t n = 0;
@@ -368,7 +367,7 @@ static size_t measure_name(const char *name)
     return n <= DNS_MAX ? n : 0;
 }
 
-/* What cannot be in a certificate is left out, and what is there already. */
+/* Leaves out a name that a certificate cannot have, or that it has already. */
 static int add_host(const struct functions *f, GENERAL_NAMES *to, const char *host)
 {
     unsigned char octets[16];
@@ -403,7 +402,7 @@ static int add_extensions(const struct functions *f, X509 *x)
         {NID_basic_constraints, "critical,CA:FALSE"},
         {NID_ext_key_usage, "serverAuth"},
         {NID_subject_key_identifier, "hash"},
-        {NID_authority_key_identifier, "keyid:always"}, /* after the one that it is taken from */
+        {NID_authority_key_identifier, "keyid:always"}, /* after the subject key identifier, its source */
     };
     X509V3_CTX context;
     f->X509V3_set_ctx(&context, x, x, NULL, NULL, 0);

@@ -1,5 +1,5 @@
 /*
- * announce.c - tells others that we listen, and where.
+ * announce.c - tells others where the program listens.
  */
 #include "run/run.h"
 
@@ -17,18 +17,18 @@
 
 /* ---- files ---- */
 
-/* Writes to whoever has the FIFO open for reading; ENXIO if nobody has. */
+/* ENXIO if nobody has the FIFO open for reading. */
 static int write_fifo(const struct announce_file *f)
 {
     int fd = open(f->path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)
         return -1;
-    (void)!write(fd, f->text, f->n); /* to a reader who is gone again, or else it fits */
+    (void)!write(fd, f->text, f->n); /* it fits, unless the reader is gone again */
     (void)close(fd);
     return 0;
 }
 
-/* Under another name first, so that nobody reads half of it. */
+/* Writes to another name first, so that nobody reads half of the text. */
 static int write_whole(const struct announce_file *f)
 {
     char path[PATH_MAX];
@@ -52,7 +52,7 @@ static int write_whole(const struct announce_file *f)
     return good ? 0 : -1;
 }
 
-/* Whether it is our standard output or error: /dev/stdout may lead to a file that others write to. */
+/* Whether it is standard output or error: others may write to the file of /dev/stdout too. */
 static bool is_ours(const struct stat *file)
 {
     struct stat st;
@@ -63,7 +63,7 @@ static bool is_ours(const struct stat *file)
     return false;
 }
 
-/* What a link leads to, or a device, is written to, and stays. */
+/* The target of a link, or a device, is written to, and not replaced. */
 static int write_through(const struct announce_file *f, const struct stat *target)
 {
     int fd = open(f->path, O_WRONLY | O_CLOEXEC | (is_ours(target) ? 0 : O_TRUNC));
@@ -105,7 +105,7 @@ void announce_go_on(struct announce_file *f)
         f->waits = write_fifo(f) < 0 && errno == ENXIO;
 }
 
-/* Another run may have put its own there. */
+/* Another run may have replaced the file. */
 void announce_remove(struct announce_file *f)
 {
     struct stat st;
@@ -140,7 +140,7 @@ int announce_ready(void)
     int saved = errno;
     (void)close(fd);
     errno = saved;
-    (void)unsetenv("NOTIFY_SOCKET"); /* the command's readiness is not ours */
+    (void)unsetenv("NOTIFY_SOCKET"); /* the command must not announce itself with it */
     return good ? 0 : -1;
 }
 

@@ -93,54 +93,51 @@ int options_help(void);
 /* ---- announce ---- */
 
 /*
- * tells others that we listen, and where: files that are there
- * from the start of a run to its end, the service manager, a shell.
+ * Tells others where the program listens: files that exist from the start of a
+ * run to its end, the service manager, a shell.
  *
  * Functions that return int give -1 with errno on failure.
  */
 
-/* A file that tells something.  The caller allocates it, zeroed. */
+/* A file with a text in it.  The caller allocates it, zeroed. */
 struct announce_file {
     const char *path;
     const char *text;
     size_t n;
-    bool waits; /* it is a FIFO that nobody reads yet */
-    bool made;  /* it is to be removed, if it is still the same: */
-    dev_t device;
+    bool waits;   /* it is a FIFO that nobody has read yet */
+    bool made;    /* it is removed at the end */
+    dev_t device; /* if it is still this file */
     ino_t inode;
 };
 
 /*
  * Writes n octets of text to the file of this path, whole or not at all, and
- * replaces what is there; but what a link leads to, a device or a FIFO is
- * written to; while nobody reads a FIFO, f->waits, and announce_go_on() is to be
- * called from time to time.  Both strings are borrowed until announce_remove().
+ * replaces an old file.  The target of a link, a device or a FIFO is written to
+ * instead.  If nobody reads a FIFO, f->waits is set: call announce_go_on() from
+ * time to time.  Both strings are borrowed until announce_remove().
  */
 int announce_file(struct announce_file *f, const char *path, const char *text, size_t n);
 
-/* Looks again whether a FIFO is read by now. */
+/* Tries again to write to a FIFO. */
 void announce_go_on(struct announce_file *f);
 
 void announce_remove(struct announce_file *f);
 
-/* Tells a service manager, if NOTIFY_SOCKET names one, that we are ready (sd_notify(3)), without waiting; the
-   variable is then unset. */
+/* Tells the service manager of NOTIFY_SOCKET, if it is set, that the program is ready (sd_notify(3)), without waiting;
+   unsets the variable. */
 int announce_ready(void);
 
-/* Prints "NAME='value'; " for a shell, in quotes where they are needed; ferror(stdout) tells whether it could. */
+/* Prints "NAME=VALUE; " for a shell, in quotes if they are needed; see ferror(stdout) for a failure. */
 void announce_assignment(const char *name, const char *value);
 
 /* ---- wrap ---- */
 
-/*
- * the wrapped command: its environment, its start, its signals, its
- * status.
- */
+/* The wrapped command: environment, start, signals, status. */
 
-/* What the command is told; text, borrowed. */
+/* For its environment; text, borrowed. */
 struct wrap_place {
     const char *host, *port, *url, *directory;
-    const char *ca_file; /* NULL: there is none */
+    const char *ca_file; /* NULL: none */
 };
 
 /* A command.  The caller allocates it. */
@@ -148,66 +145,62 @@ struct wrap {
     pid_t pid;
     bool group; /* it leads a process group of its own */
     bool ended;
-    int status; /* once it has ended, as wait(2) gives it */
+    int status; /* of wait(2), once it has ended */
 };
 
 /*
  * Starts argv[0], looked up in PATH, with SMTP_HOST, SMTP_PORT, SMTP_URL,
- * FAKESMTP_DIR, and perhaps SMTP_CA_FILE in its environment, and n templates NAME=TEXT filled in (%h %p
- * %u %d %%).  -1 with errno if it cannot be run; nothing is left of it then.
+ * FAKESMTP_DIR, SMTP_CA_FILE if there is a ca_file, and n templates NAME=TEXT in
+ * its environment; in these %h %p %u %d %% are replaced.  -1 with errno if it
+ * cannot be run; no process is left then.
  */
 int wrap_start(struct wrap *w, char **argv, const struct wrap_place *place, const char *const *templates, size_t n);
 
-/* Takes notice of its end, if it has ended. */
+/* Sets w->ended if it has ended, without waiting. */
 void wrap_reap(struct wrap *w);
 
-/*
- * Passes a signal on: to all of its process group, or to the command alone
- * where it shares ours with a terminal.  Who is stopped is woken for it.
- */
+/* Sends a signal to its process group, or to the command alone if it has no group of its own; then continues what is
+   stopped. */
 void wrap_signal(const struct wrap *w, int signal);
 
-/* Its exit status as a shell has it: 128 and the number of the signal that ended it. */
+/* Its exit status as in a shell: 128 and the number of the signal if one ended it. */
 int wrap_exit_status(const struct wrap *w);
 
 /* ---- signals ---- */
 
-/*
- * signals as something to be read: SIGTERM, SIGHUP and SIGINT, that
- * ask for the end, and SIGCHLD.
- */
+/* Signals that can be polled: SIGTERM, SIGHUP and SIGINT, which ask for the end, and SIGCHLD. */
 
 /* The caller allocates it, zeroed; only one can be open in a process. */
 struct signals {
-    int pipe[2];            /* the handlers write, we read: pipe[0] is to be polled */
-    unsigned char came[64]; /* what was read there, and is not taken yet: */
+    int pipe[2];            /* pipe[0] is to be polled; handlers write to pipe[1] */
+    unsigned char came[64]; /* read from the pipe, but not taken yet */
     size_t n;
     bool open;
 };
 
 struct signals_one {
     int number;
-    bool from_terminal; /* which sends it to all who share it */
+    bool from_terminal; /* sent by it to the whole process group */
 };
 
 /*
- * Begins to catch them; one that is ignored, as nohup(1) has it, stays ignored.
- * From the first one on, and after SIGALRM, whatever waits is interrupted each
- * second: no write, to whomever, may wait for ever.  A write to a peer that is
- * gone, or beyond the limit of a file's size, is an error and no signal.  -1
- * with errno on failure.
+ * Begins to catch them; an ignored one stays ignored, as nohup(1) wants it.
+ * From the first signal on, and after SIGALRM, system calls that block are
+ * interrupted each second, so that no write waits for ever.  A write to a closed
+ * connection, or beyond the limit of a file's size, is an error and no signal.
+ * -1 with errno on failure.
  */
 int signals_open(struct signals *s);
 
-/* Reads which ones came.  Whether one of those not taken yet asks for the end. */
+/* Reads the signals that came.  Whether one that is not taken yet asks for the end. */
 bool signals_read(struct signals *s);
 
-/* Takes the first of them; false if there is none. */
+/* Takes the first one; false if there is none. */
 bool signals_take(struct signals *s, struct signals_one *one);
 
 const char *signals_name(int number);
 
-/* Dies of the signal, so that a shell sees it. */
+/* Ends the process by this signal, so that a shell sees it. */
 void signals_die(int number);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * signals.c - signals as something to be read: a handler writes the signal's
- * number into a pipe, which is polled with everything else.
+ * signals.c - signals that can be polled: a handler writes the number of the
+ * signal into a pipe.
  */
 #include "run/run.h"
 
@@ -11,11 +11,11 @@
 #include <unistd.h>
 
 enum {
-    NUDGE = 1,           /* seconds between two interruptions of what still waits after the end */
-    FROM_TERMINAL = 128, /* added to a signal's number that the terminal has sent to all of us */
+    NUDGE = 1,           /* seconds between two interruptions of system calls that block */
+    FROM_TERMINAL = 128, /* added to the number of a signal that the terminal sent to the process group */
 };
 
-static int signal_pipe = -1; /* the handler has nothing else to go by */
+static int signal_pipe = -1; /* a handler has no other argument */
 
 static void on_signal(int number, siginfo_t *info, void *context)
 {
@@ -73,7 +73,7 @@ int signals_open(struct signals *s)
             return -1;
         (void)sigaddset(&ours, numbers[i]);
     }
-    (void)sigprocmask(SIG_UNBLOCK, &ours, NULL); /* whoever started us may have blocked them */
+    (void)sigprocmask(SIG_UNBLOCK, &ours, NULL); /* the parent process may have blocked them */
     (void)signal(SIGPIPE, SIG_IGN);
 #ifdef SIGXFSZ
     (void)signal(SIGXFSZ, SIG_IGN);

@@ -2,11 +2,11 @@
  * wrap.c - the wrapped command.
  *
  * Without a terminal the command leads a process group of its own, so that a
- * signal, and the end at a time limit, reaches all that it started.  With one
- * it stays in ours: it may want to read from the terminal, which also sends
- * its signals to us both.
+ * signal, and the end at a time limit, reaches all processes that it started.
+ * With a terminal it stays in this group: it may read from the terminal, which
+ * also sends its signals to the whole group.
  *
- * Whether exec worked is told through a pipe that exec closes.
+ * The child reports a failure of exec through a pipe that exec closes.
  */
 #include "run/run.h"
 
@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* What stands for "%" and letter. */
+/* The text for "%" and this letter. */
 static const char *field(const struct wrap_place *place, char letter)
 {
     switch (letter) {
@@ -69,7 +69,7 @@ static int set_environment(const struct wrap_place *place, const char *const *te
         return -1;
     if (place->ca_file != NULL ? setenv("SMTP_CA_FILE", place->ca_file, 1) : unsetenv("SMTP_CA_FILE"))
         return -1;
-    if (unsetenv("FAKESMTP_PID") < 0) /* of another run, which this is not */
+    if (unsetenv("FAKESMTP_PID") < 0) /* it is that of another run */
         return -1;
     for (size_t i = 0; i < n; i++) {
         if (set_template(templates[i], place) < 0)
@@ -78,7 +78,8 @@ static int set_environment(const struct wrap_place *place, const char *const *te
     return 0;
 }
 
-/* POSIX has execvp() do this for a file that is no program and names no interpreter; musl leaves it to us. */
+/* For a file that is no program and names no interpreter.  execvp() should do this (POSIX), but that of musl does not.
+ */
 static void run_as_script(char **argv)
 {
     size_t n = 0;
@@ -94,7 +95,7 @@ static void run_as_script(char **argv)
     free(words);
 }
 
-/* A handler of ours must not run in the child, which exec has not yet freed of them. */
+/* No handler may run in the child before exec resets them. */
 static void forget_handlers(void)
 {
     static const int numbers[] = {SIGTERM, SIGHUP, SIGINT, SIGCHLD, SIGALRM};
@@ -105,7 +106,7 @@ static void forget_handlers(void)
     }
 }
 
-/* In the child; what we ignore or handle is none of the command's concern. */
+/* Runs in the child.  The command gets the default action of each signal that the parent ignores or handles. */
 static void run(char **argv, bool group, const sigset_t *mask, const struct wrap_place *place,
                 const char *const *templates, size_t n)
 {
