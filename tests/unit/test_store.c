@@ -14,6 +14,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -271,18 +273,45 @@ static void test_maildir(void **state)
     store_close(&to);
 }
 
-static void test_stream_failure_is_cut_off(void **state)
+/* A file that takes only a part of a mail. */
+static void test_stream_is_cut_back(void **state)
+{
+    (void)state;
+    static const char text[60000] = "bad";
+    struct rlimit old, limit;
+    int stream = open(path("cut"), O_RDWR | O_CREAT | O_EXCL, 0600);
+    struct store to;
+    open_store(&to, (struct store_options){.stream = stream, .stream_name = "cut"});
+    assert_int_equal(put(&to, "good\r\n", 6, 6), 0);
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    limit = old;
+    limit.rlim_cur = 30000;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    int status = put(&to, text, sizeof text, sizeof text);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+    signal(SIGXFSZ, handler);
+    assert_int_equal(status, -1);
+    check_file(path("cut"), "good\n", 5);
+    assert_int_equal(put(&to, "more\r\n", 6, 6), 0);
+    check_file(path("cut"), "good\nmore\n", 10);
+    store_close(&to);
+    close(stream);
+}
+
+/* The stream comes last. */
+static void test_failed_file_leaves_stream_alone(void **state)
 {
     (void)state;
     struct store to;
-    int stream = open(path("cut"), O_RDWR | O_CREAT | O_EXCL, 0600);
-    open_store(&to, (struct store_options){.directory = path("cutdir"), .stream = stream, .stream_name = "cut"});
+    int stream = open(path("alone"), O_RDWR | O_CREAT | O_EXCL, 0600);
+    open_store(&to, (struct store_options){.directory = path("alonedir"), .stream = stream, .stream_name = "alone"});
     assert_int_equal(put(&to, "good\r\n", 6, 6), 0);
-    /* the directory goes away: the file cannot be named, after the stream was written */
-    assert_int_equal(unlink(path("cutdir/0001.eml")), 0);
-    assert_int_equal(rmdir(path("cutdir")), 0);
+    /* the directory goes away: the file cannot be named */
+    assert_int_equal(unlink(path("alonedir/0001.eml")), 0);
+    assert_int_equal(rmdir(path("alonedir")), 0);
     assert_int_equal(put(&to, "bad\r\n", 5, 5), -1);
-    check_file(path("cut"), "good\n", 5);
+    check_file(path("alone"), "good\n", 5);
     store_close(&to);
     close(stream);
 }
@@ -557,7 +586,8 @@ int main(void)
         cmocka_unit_test(test_names_that_are_no_files),
         cmocka_unit_test(test_many_processes),
         cmocka_unit_test(test_maildir),
-        cmocka_unit_test(test_stream_failure_is_cut_off),
+        cmocka_unit_test(test_stream_is_cut_back),
+        cmocka_unit_test(test_failed_file_leaves_stream_alone),
         cmocka_unit_test(test_failures_say_what_failed),
         cmocka_unit_test(test_attachments),
         cmocka_unit_test(test_failed_stream_takes_attachments_back),
