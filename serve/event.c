@@ -10,14 +10,14 @@
 #include <errno.h>
 #include <stdio.h>
 
-void event_drop_data(struct server_session *s)
+void event_drop_data(struct session *s)
 {
     if (s->heard != NULL)
         transaction_drop(&s->heard->transaction);
 }
 
 /* Whether it is a login that is taken: any, unless some are listed. */
-static bool is_known(const struct server *v, const struct server_session *s, const struct smtp_event *e)
+static bool is_known(const struct server *v, const struct session *s, const struct smtp_event *e)
 {
     char challenge[SMTP_CHALLENGE_MAX];
     struct span text = {challenge, smtp_challenge(&s->smtp, challenge)};
@@ -28,7 +28,7 @@ static bool is_known(const struct server *v, const struct server_session *s, con
     return known;
 }
 
-static void judge_login(struct server *v, struct server_session *s, struct smtp_event *e)
+static void judge_login(struct server *v, struct session *s, struct smtp_event *e)
 {
     if (e->code != 235 || is_known(v, s, e))
         return;
@@ -46,7 +46,7 @@ static bool is_full(const struct server *v)
 }
 
 /* Lowers the verdict of the engine where something of ours is against it. */
-static void apply_policy(struct server *v, struct server_session *s, struct smtp_event *e)
+static void apply_policy(struct server *v, struct session *s, struct smtp_event *e)
 {
     if (e->type == SMTP_AUTH)
         judge_login(v, s, e);
@@ -57,21 +57,21 @@ static void apply_policy(struct server *v, struct server_session *s, struct smtp
 }
 
 /* A message that is under way comes to no end. */
-static void count_cut_off(struct server *v, const struct server_session *s)
+static void count_cut_off(struct server *v, const struct session *s)
 {
     if (smtp_in_message(&s->smtp))
         v->cut_off++;
 }
 
 /* Notes in the dialogue what a rule does beside its reply. */
-static void trace_action(struct server *v, const struct server_session *s, const struct rule *r)
+static void trace_action(struct server *v, const struct session *s, const struct rule *r)
 {
     static const char *const words[] = {[RULES_DROP] = "(drop)", [RULES_RESET] = "(reset)", [RULES_STALL] = "(stall)"};
     dialogue_rule(v->o->dialogue, s->number, r->delay, rules_break_off(r) ? words[r->action] : NULL);
 }
 
 /* Mail data, of which a rule may have had enough. */
-static const struct rule *take_data(struct server *v, struct server_session *s, const struct smtp_event *e)
+static const struct rule *take_data(struct server *v, struct session *s, const struct smtp_event *e)
 {
     const struct rule *r = transaction_add_data(&s->heard->transaction, &v->setup, e->arg);
     if (r != NULL)
@@ -88,7 +88,7 @@ static const struct rule *take_data(struct server *v, struct server_session *s, 
 /* ---- rules ---- */
 
 /* The rule for a command, found by its argument. */
-static const struct rule *find_for_command(struct server *v, struct server_session *s, const struct smtp_event *e)
+static const struct rule *find_for_command(struct server *v, struct session *s, const struct smtp_event *e)
 {
     struct rules_occasion o = {.event = e->type, .extended = e->extended, .argument = e->arg};
     char step[RULES_STEP_MAX];
@@ -112,7 +112,7 @@ static const struct rule *find_for_command(struct server *v, struct server_sessi
  * would be taken: one that the engine refuses by itself is none of theirs,
  * except EXPN and what is unknown, which always are.
  */
-static const struct rule *find_rule(struct server *v, struct server_session *s, const struct smtp_event *e)
+static const struct rule *find_rule(struct server *v, struct session *s, const struct smtp_event *e)
 {
     bool always = e->type == SMTP_EXPN || e->type == SMTP_UNKNOWN;
     if (e->type == SMTP_AUTH)
@@ -134,7 +134,7 @@ static const struct rule *find_rule(struct server *v, struct server_session *s, 
 static bool is_challenge(const struct smtp_event *e) { return e->mechanism == SASL_CRAM_MD5 && e->code == 334; }
 
 /* What a rule does beside its reply. */
-static void apply_rule(struct server *v, struct server_session *s, const struct smtp_event *e, const struct rule *r)
+static void apply_rule(struct server *v, struct session *s, const struct smtp_event *e, const struct rule *r)
 {
     trace_action(v, s, r);
     bool turned_away = rules_break_off(r) || !smtp_is_positive(e->type, e->code);
@@ -154,7 +154,7 @@ static void note_failure(struct server *v, const struct failure *f)
     }
 }
 
-static void note_stored(struct server *v, struct server_session *s, const struct transaction *t)
+static void note_stored(struct server *v, struct session *s, const struct transaction *t)
 {
     struct problems found = t->mail.problems;
     problems_subtract(&found, &s->heard->problems);
@@ -167,7 +167,7 @@ static void note_stored(struct server *v, struct server_session *s, const struct
 }
 
 /* The first reply that is due decides what becomes of the mail. */
-static void end_mail(struct server *v, struct server_session *s, const struct smtp_event *e, const struct rule *r)
+static void end_mail(struct server *v, struct session *s, const struct smtp_event *e, const struct rule *r)
 {
     struct transaction *t = &s->heard->transaction;
     t->mail.n = v->stored + 1;
@@ -187,7 +187,7 @@ static void end_mail(struct server *v, struct server_session *s, const struct sm
 }
 
 /* Lowers the reply where the mail was not stored, whoever asks: under LMTP that is one recipient after the other. */
-static void lower_reply(struct server_session *s, struct smtp_event *e)
+static void lower_reply(struct session *s, struct smtp_event *e)
 {
     int error = s->heard->transaction.failure.error;
     if (s->heard->transaction.outcome == OUTCOME_FULL)
@@ -199,8 +199,7 @@ static void lower_reply(struct server_session *s, struct smtp_event *e)
 }
 
 /* The reply to the mail data.  Returns the rule for it, NULL if there is none. */
-static const struct rule *reply_to_mail(struct server *v, struct server_session *s, struct smtp_event *e,
-                                        const struct rule *r)
+static const struct rule *reply_to_mail(struct server *v, struct session *s, struct smtp_event *e, const struct rule *r)
 {
     if (e->recipient <= 1)
         end_mail(v, s, e, r);
@@ -220,7 +219,7 @@ static const struct rule *reply_to_mail(struct server *v, struct server_session 
 /* ---- events ---- */
 
 /* The reply to the event, by a rule or by ourselves.  Returns the rule, NULL if there is none. */
-static const struct rule *choose_reply(struct server *v, struct server_session *s, struct smtp_event *e)
+static const struct rule *choose_reply(struct server *v, struct session *s, struct smtp_event *e)
 {
     const struct rule *r = v->o->n_rules > 0 ? find_rule(v, s, e) : NULL;
     if (e->type == SMTP_EOM)
@@ -235,7 +234,7 @@ static const struct rule *choose_reply(struct server *v, struct server_session *
 }
 
 /* Takes what the client says of itself and of its mail.  False if there is no memory for it. */
-static bool take(struct server_session *s, const struct smtp_event *e)
+static bool take(struct session *s, const struct smtp_event *e)
 {
     struct transaction *t = &s->heard->transaction;
     if (e->type == SMTP_MAIL)
@@ -244,7 +243,7 @@ static bool take(struct server_session *s, const struct smtp_event *e)
 }
 
 /* What the event does, now that its reply is known. */
-static void take_effect(struct server *v, struct server_session *s, struct smtp_event *e)
+static void take_effect(struct server *v, struct session *s, struct smtp_event *e)
 {
     bool positive = smtp_is_positive(e->type, e->code);
     if (e->code == 421 && e->type != SMTP_EOM)
@@ -295,7 +294,7 @@ static void take_effect(struct server *v, struct server_session *s, struct smtp_
     dialogue_reply(v->o->dialogue, s->number, smtp_prepared(&s->smtp), is_challenge(e));
 }
 
-const struct rule *event_handle(struct server *v, struct server_session *s, struct smtp_event *e)
+const struct rule *event_handle(struct server *v, struct session *s, struct smtp_event *e)
 {
     if (e->type == SMTP_BODY)
         return take_data(v, s, e);

@@ -114,71 +114,110 @@ struct unsent {
     char octets[];
 };
 
-struct server_session {
+/* What a session is in; the table in session.c tells of each. */
+enum phase {
+    PHASE_TALKING,
+    PHASE_HANDSHAKING, /* TLS is being negotiated */
+    PHASE_DELAYED,     /* by a rule */
+    PHASE_STALLED,     /* by a rule: it is never answered again */
+    PHASE_CLOSING,     /* nothing more is read; the last replies are being sent */
+    PHASE_ENDING,      /* they have been; it waits for the client to close */
+    PHASE_GONE,        /* closed; poll may still name it until the next wait */
+};
+
+struct session {
     struct server_source source; /* first, as it is what poll's tag points to */
-    struct server_session *before, *after;
-    struct server_sessions *list; /* it is in */
+    struct session *before, *after;
     uint64_t number;
-    int64_t deadline; /* as clock_now() */
-    int64_t due;      /* when it goes on that a rule makes wait, or is closed if it is stalled; 0: it does not wait */
+    enum phase phase;
+    int64_t wake_at;   /* as clock_now(); what happens then is its phase's */
+    int64_t queued_at; /* the time, not after that, by which it is ordered in the heap of wake.c, */
+    size_t place;      /* at this place */
     struct connection conn;
     struct peer peer;
     struct smtp smtp;
-    struct heard *heard; /* NULL only until its client has said something, shakes hands, or is made wait by a rule */
-
+    struct heard *heard;   /* NULL only until its client has said something, shakes hands, or is delayed */
     struct unsent *unsent; /* NULL: the client has taken all */
-    bool pending, counts;  /* a message is stored whose (last) reply has not been sent; it is one of those awaited */
-    union {
-        struct {
-            bool handshaking; /* TLS is being negotiated */
-            bool stalled;     /* it is never answered again */
-            bool dropping;    /* it is closed once the client has taken what was said before */
-            bool unwatched;   /* not even polled, while it is delayed */
-            bool hung_up, wants_write, ending, gone;
-        };
-        uint64_t apart; /* not 0: one of these sets it apart from most */
-    };
-    bool faulted;   /* a rule has broken it off */
-    bool said_quit; /* whatever the reply was; or it was not greeted, and need not */
+    bool pending, counts;  /* a mail is stored whose (last) reply has not been sent; it is one of those awaited */
+    bool watches_read, watches_write; /* its descriptors are watched for this */
+    bool hung_up;                     /* the client sends nothing more */
+    bool broken_off;                  /* by a rule */
+    bool said_quit;                   /* whatever the reply was; or it was not greeted, and need not */
     bool spoken, quit, unread;
-    bool in_polled, out_polled; /* where these are two: what is watched of them */
 };
-
-_Static_assert(offsetof(struct server_session, faulted) - offsetof(struct server_session, apart) == sizeof(uint64_t),
-               "apart covers its flags, neither more nor less");
 
 /* Begins a session with a client; takes over the connection, which is closed if this is false. */
 bool session_start(struct server *v, struct connection *c, const struct peer *peer, enum scheme scheme);
 
 /* Does what can be done, now that its descriptor is ready. */
-void session_serve(struct server *v, struct server_session *s);
+void session_serve(struct server *v, struct session *s);
 
 /* Ends it with a 421.  It may be gone afterwards. */
-void session_dismiss(struct server *v, struct server_session *s, const char *enhanced, const char *text);
+void session_dismiss(struct server *v, struct session *s, const char *enhanced, const char *text);
 
 /* Ends it without a word.  It is freed later, as poll may still name it. */
-void session_drop(struct server *v, struct server_session *s);
+void session_drop(struct server *v, struct session *s);
 void session_free_gone(struct server *v);
 
 /* Goes on with one that was held until now.  It may be gone afterwards. */
-void session_wake(struct server *v, struct server_session *s);
+void session_wake(struct server *v, struct session *s);
 
 /* Notes what its client got wrong. */
-void session_note(struct server *v, struct server_session *s, const struct problems *p);
+void session_note(struct server *v, struct session *s, const struct problems *p);
 
 /* Notes that its client has said something. */
-void session_hear(struct server *v, struct server_session *s);
+void session_hear(struct server *v, struct session *s);
 
 /* Whether no further session is to be served. */
 bool session_was_last(const struct server *v);
+
+/* ---- wire ---- */
+
+/* Sends n octets after those that the client has not taken, and keeps what it does not take.  Returns how many went;
+   -1 with errno on failure. */
+ssize_t wire_send(struct session *s, const char *p, size_t n);
+
+/* Goes on with what was kept, of which there is some.  Returns as wire_send(). */
+ssize_t wire_flush(struct session *s);
+
+/* Keeps n octets of input that are left after a turn, and wipes them where they are.  False if there is no memory. */
+bool wire_keep_rest(struct session *s, char *p, size_t n);
+
+/* Copies the input that was left to where the next will come; returns how many octets it is. */
+size_t wire_bring_rest(const struct session *s, char *in);
+
+/* Watches its descriptors for this from now on.  False on failure. */
+bool wire_watch(struct poll *p, struct session *s, bool read, bool write);
+
+/* Watches them no longer, and closes the connection. */
+void wire_close(struct poll *p, struct session *s);
+
+/* ---- wake ---- */
+
+/* Makes room for one more session.  False if there is no memory. */
+bool wake_have_room(struct server *v);
+
+/* Has a session wake at this time; there is room. */
+void wake_begin(struct server *v, struct session *s, int64_t at);
+void wake_at_time(struct server *v, struct session *s, int64_t at);
+void wake_never(struct server *v, struct session *s);
+
+/* When to look for sessions whose time has come; INT64_MAX: never. */
+int64_t wake_next(const struct server *v);
+
+/*
+ * Wakes them.  A client is not idle while its octets have not been looked at: if
+ * all_heard, what it had sent by the time `asked` has been.
+ */
+void wake_due(struct server *v, int64_t asked, bool all_heard);
 
 /* ---- event ---- */
 
 /* What the event brings about: its reply, and what follows from that.  Returns the rule for it, NULL if there is none.
  */
-const struct rule *event_handle(struct server *v, struct server_session *s, struct smtp_event *e);
+const struct rule *event_handle(struct server *v, struct session *s, struct smtp_event *e);
 
 /* Drops what there is of the mail data without a trace. */
-void event_drop_data(struct server_session *s);
+void event_drop_data(struct session *s);
 
 #endif

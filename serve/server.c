@@ -86,66 +86,17 @@ static void stop_at_max_sessions(struct server *v)
     if (!session_was_last(v) || !v->listening)
         return;
     stop_listening(v);
-    for (struct server_session *s = v->active.first, *after; s != NULL; s = after) {
+    for (struct session *s = v->sessions.first, *after; s != NULL; s = after) {
         after = s->after;
-        if (!s->spoken)
+        if (!s->spoken && s->phase <= PHASE_HANDSHAKING)
             session_dismiss(v, s, "4.3.2", "No more connections are served");
-    }
-}
-
-/* ---- time ---- */
-
-/*
- * When stopping, time is up for all; and for who does not take even the 421, a
- * little later.  Nobody is silent whose octets have not been looked at yet: who
- * had sent any by `asked` has been heard, if all_heard.
- */
-static void dismiss_late(struct server *v, int64_t asked, bool all_heard)
-{
-    bool over = v->stopping && v->now >= v->grace, gone = v->stopping && v->now >= v->grace + SERVER_GRACE;
-    for (struct server_session *s = v->active.first, *after; s != NULL; s = after) {
-        after = s->after;
-        if (!over && (asked < s->deadline || !all_heard))
-            break;
-        if (gone || (!over && s->unsent != NULL))
-            session_drop(v, s);
-        else if (over)
-            session_dismiss(v, s, "4.3.2", "Closing down");
-        else
-            session_dismiss(v, s, "4.4.2", "You have been silent for too long");
-    }
-    for (struct server_session *s = v->held.first, *after; s != NULL && over; s = after) {
-        after = s->after;
-        session_dismiss(v, s, "4.3.2", "Closing down");
-    }
-    while (v->ending.first != NULL && v->now >= v->ending.first->deadline)
-        session_drop(v, v->ending.first);
-}
-
-/* Those whose time has come.  Who is held anew waits for the next step. */
-static void wake(struct server *v)
-{
-    struct server_session *last = v->held.last;
-    for (bool more = last != NULL; more && v->held.first != NULL && v->now >= v->held.first->due;) {
-        more = v->held.first != last;
-        session_wake(v, v->held.first);
     }
 }
 
 static int64_t next_deadline(const struct server *v)
 {
-    int64_t next = INT64_MAX;
-    if (v->active.first != NULL)
-        next = !v->stopping ? v->active.first->deadline : v->now < v->grace ? v->grace : v->grace + SERVER_GRACE;
-    if (v->held.first != NULL && v->held.first->due < next)
-        next = v->held.first->due;
-    if (v->held.first != NULL && v->stopping && v->grace < next)
-        next = v->grace;
-    if (v->ending.first != NULL && v->ending.first->deadline < next)
-        next = v->ending.first->deadline;
-    if (v->paused && v->open < v->room && v->resume_at < next)
-        next = v->resume_at;
-    return next;
+    int64_t next = wake_next(v);
+    return v->paused && v->open < v->room && v->resume_at < next ? v->resume_at : next;
 }
 
 /* ---- the server ---- */
@@ -210,17 +161,15 @@ int server_open(struct server *v, const struct server_options *o)
 
 void server_close(struct server *v)
 {
-    while (v->active.first != NULL)
-        session_drop(v, v->active.first);
-    while (v->held.first != NULL)
-        session_drop(v, v->held.first);
-    while (v->ending.first != NULL)
-        session_drop(v, v->ending.first);
+    while (v->sessions.first != NULL)
+        session_drop(v, v->sessions.first);
     session_free_gone(v);
     listing_close(&v->came);
     poll_close(&v->poll);
+    free(v->wakes);
     free(v->in);
     free(v->out);
+    v->wakes = NULL;
     v->in = v->out = NULL;
 }
 
@@ -267,8 +216,8 @@ static void serve_source(struct server *v, struct server_source *source)
         v->watched = v->news = true;
         break;
     case SERVER_SESSION: {
-        struct server_session *s = (struct server_session *)(void *)source;
-        if (!s->gone)
+        struct session *s = (struct session *)(void *)source;
+        if (s->phase != PHASE_GONE)
             session_serve(v, s);
         break;
     }
@@ -287,8 +236,7 @@ static int wait_and_serve(struct server *v, int64_t until)
     for (int i = 0; i < n; i++)
         serve_source(v, ready[i]);
     if (v->now >= next) { /* no earlier has anybody's time come */
-        wake(v);
-        dismiss_late(v, asked, n < READY_MAX);
+        wake_due(v, asked, n < READY_MAX);
         resume_accepting(v);
     }
     if (v->news)
@@ -333,21 +281,12 @@ void server_stop_accepting(struct server *v)
 }
 
 /* Whether a client may stay for a while: it has had a message taken, or is sending one that may end. */
-static bool may_stay(const struct server *v, const struct server_session *s, bool finish)
+static bool may_stay(const struct server *v, const struct session *s, bool finish)
 {
     bool in_message = smtp_in_message(&s->smtp);
     int64_t taken_at = s->heard != NULL ? s->heard->taken_at : 0;
     bool heard = taken_at > 0 && v->now < taken_at + SERVER_GRACE && !in_message;
-    return !s->faulted && (s->pending || heard || (finish && in_message));
-}
-
-static void dismiss_others(struct server *v, struct server_sessions *l, bool finish)
-{
-    for (struct server_session *s = l->first, *after; s != NULL; s = after) {
-        after = s->after;
-        if (!may_stay(v, s, finish))
-            session_dismiss(v, s, "4.3.2", "Closing down");
-    }
+    return !s->broken_off && (s->pending || heard || (finish && in_message));
 }
 
 void server_stop(struct server *v, bool finish)
@@ -355,7 +294,12 @@ void server_stop(struct server *v, bool finish)
     v->now = clock_now();
     v->stopping = true;
     v->grace = v->now + SERVER_GRACE;
-    dismiss_others(v, &v->active, finish);
-    dismiss_others(v, &v->held, finish);
+    for (struct session *s = v->sessions.first, *after; s != NULL; s = after) {
+        after = s->after;
+        if (!may_stay(v, s, finish))
+            session_dismiss(v, s, "4.3.2", "Closing down");
+        else if (s->phase < PHASE_ENDING && s->wake_at > v->grace)
+            wake_at_time(v, s, v->grace);
+    }
     session_free_gone(v);
 }

@@ -55,10 +55,10 @@ struct server_source {
     enum scheme scheme; /* of a listener, or that a session came by */
 };
 
-struct server_session;
+struct session;
 
-struct server_sessions {
-    struct server_session *first, *last;
+struct sessions {
+    struct session *first, *last;
 };
 
 /* What is the same for all transactions.  Borrowed. */
@@ -80,10 +80,10 @@ struct server {
     struct poll poll;
     struct server_source sources[SERVER_SOURCES_MAX];
     size_t n_sources;
-    struct server_sessions active; /* in the order of their deadlines */
-    struct server_sessions held;   /* whom a rule makes wait, in the order of their times */
-    struct server_sessions ending; /* the last reply given, waiting for the client to close; likewise */
-    struct server_sessions gone;   /* closed since the last wait, which may have named them: freed before the next */
+    struct sessions sessions;
+    struct sessions gone;   /* closed since the last wait, which may have named them: freed before the next */
+    struct session **wakes; /* the sessions by the time at which they wake, see wake.c */
+    size_t n_wakes, wakes_size;
     char *in, *out;    /* SERVER_IN_SIZE and SERVER_OUT_SIZE octets, lent to the engine of the session that is served */
     int64_t now;       /* since the last wait, as clock_now() */
     int64_t grace;     /* when stopping: when those who are left are told 421 */

@@ -1,0 +1,103 @@
+/*
+ * wake.c - when each session wakes: a heap of the sessions, the earliest first.
+ *
+ * A session's time mostly moves to later, with each word of its client.  It is
+ * then only noted; the session is moved in the heap when it comes to the top.
+ */
+#include "serve/inside.h"
+
+#include <stdlib.h>
+
+static void put(struct server *v, size_t place, struct session *s)
+{
+    v->wakes[place] = s;
+    s->place = place;
+}
+
+/* Moves a session towards the top, as far as its time asks for. */
+static void move_up(struct server *v, struct session *s)
+{
+    size_t i = s->place;
+    while (i > 0 && v->wakes[(i - 1) / 2]->queued_at > s->queued_at) {
+        put(v, i, v->wakes[(i - 1) / 2]);
+        i = (i - 1) / 2;
+    }
+    put(v, i, s);
+}
+
+/* The same, away from the top. */
+static void move_down(struct server *v, struct session *s)
+{
+    size_t i = s->place;
+    for (size_t child; (child = 2 * i + 1) < v->n_wakes; i = child) {
+        if (child + 1 < v->n_wakes && v->wakes[child + 1]->queued_at < v->wakes[child]->queued_at)
+            child++;
+        if (v->wakes[child]->queued_at >= s->queued_at)
+            break;
+        put(v, i, v->wakes[child]);
+    }
+    put(v, i, s);
+}
+
+bool wake_have_room(struct server *v)
+{
+    if (v->n_wakes < v->wakes_size)
+        return true;
+    size_t size = v->wakes_size > 0 ? 2 * v->wakes_size : 16;
+    struct session **grown = realloc(v->wakes, size * sizeof(struct session *));
+    if (grown == NULL)
+        return false;
+    v->wakes = grown;
+    v->wakes_size = size;
+    return true;
+}
+
+void wake_begin(struct server *v, struct session *s, int64_t at)
+{
+    s->wake_at = s->queued_at = at;
+    s->place = v->n_wakes++;
+    move_up(v, s);
+}
+
+void wake_at_time(struct server *v, struct session *s, int64_t at)
+{
+    s->wake_at = at;
+    if (at >= s->queued_at)
+        return;
+    s->queued_at = at;
+    move_up(v, s);
+}
+
+void wake_never(struct server *v, struct session *s)
+{
+    struct session *last = v->wakes[--v->n_wakes];
+    if (last == s)
+        return;
+    put(v, s->place, last);
+    move_up(v, last);
+    move_down(v, last);
+}
+
+int64_t wake_next(const struct server *v) { return v->n_wakes > 0 ? v->wakes[0]->queued_at : INT64_MAX; }
+
+/* Looks at the first one again at this later time. */
+static void requeue(struct server *v, int64_t at)
+{
+    v->wakes[0]->queued_at = at;
+    move_down(v, v->wakes[0]);
+}
+
+void wake_due(struct server *v, int64_t asked, bool all_heard)
+{
+    while (wake_next(v) <= v->now) {
+        struct session *s = v->wakes[0];
+        bool stopped = v->stopping && v->now >= v->grace;
+        bool may_have_spoken = s->phase <= PHASE_HANDSHAKING && !stopped && (s->wake_at > asked || !all_heard);
+        if (s->wake_at > v->now)
+            requeue(v, s->wake_at);
+        else if (may_have_spoken)
+            requeue(v, v->now + 1);
+        else
+            session_wake(v, s);
+    }
+}

@@ -1,0 +1,134 @@
+/*
+ * wire.c - the octets of a session: replies that its client has not taken yet,
+ * input that is left over after a turn, and what its descriptors are watched
+ * for.
+ */
+#include "serve/inside.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- out ---- */
+
+/* Keeps n octets after those that the client has not taken.  False if there is no memory. */
+static bool keep_unsent(struct session *s, const char *p, size_t n)
+{
+    struct unsent *before = s->unsent;
+    size_t left = before != NULL ? before->n - before->at : 0;
+    struct unsent *all = malloc(sizeof *all + left + n);
+    if (all == NULL)
+        return false;
+    if (left > 0)
+        memcpy(all->octets, before->octets + before->at, left);
+    memcpy(all->octets + left, p, n);
+    all->n = left + n;
+    all->at = 0;
+    free(before);
+    s->unsent = all;
+    return true;
+}
+
+/* As send(2), but 0 where that would block. */
+static ssize_t put(struct session *s, const char *p, size_t n)
+{
+    ssize_t sent = connection_write(&s->conn, p, n);
+    return sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) ? 0 : sent;
+}
+
+ssize_t wire_flush(struct session *s)
+{
+    struct unsent *u = s->unsent;
+    ssize_t sent = put(s, u->octets + u->at, u->n - u->at);
+    if (sent < 0)
+        return -1;
+    u->at += (size_t)sent;
+    if (u->at == u->n) {
+        free(u);
+        s->unsent = NULL;
+    }
+    return sent;
+}
+
+ssize_t wire_send(struct session *s, const char *p, size_t n)
+{
+    bool blocked = s->unsent != NULL;
+    ssize_t sent = blocked ? 0 : put(s, p, n);
+    if (sent < 0)
+        return -1;
+    if ((size_t)sent < n && !keep_unsent(s, p + sent, n - (size_t)sent)) {
+        errno = ENOMEM;
+        return -1;
+    }
+    return blocked ? wire_flush(s) : sent;
+}
+
+/* ---- in ---- */
+
+bool wire_keep_rest(struct session *s, char *p, size_t n)
+{
+    struct heard *h = s->heard;
+    if (n == 0 && (h == NULL || h->rest_n == 0))
+        return true;
+    char *rest = n > 0 ? malloc(n) : NULL;
+    if (n > 0 && rest == NULL)
+        return false;
+    if (n > 0)
+        memcpy(rest, p, n);
+    span_wipe(p, n);
+    span_wipe(h->rest, h->rest_n);
+    free(h->rest);
+    h->rest = rest;
+    h->rest_n = n;
+    return true;
+}
+
+size_t wire_bring_rest(const struct session *s, char *in)
+{
+    size_t n = s->heard != NULL ? s->heard->rest_n : 0;
+    if (n > 0)
+        memcpy(in, s->heard->rest, n);
+    return n;
+}
+
+/* ---- readiness ---- */
+
+/* Begins to watch one of two descriptors, or ends it. */
+static bool watch_one(struct poll *p, struct session *s, int fd, bool before, bool now, bool write)
+{
+    if (now == before)
+        return true;
+    if (!now) {
+        poll_remove(p, fd, s);
+        return true;
+    }
+    return poll_add(p, fd, s) == 0 && (!write || poll_set(p, fd, s, false, true) == 0);
+}
+
+bool wire_watch(struct poll *p, struct session *s, bool read, bool write)
+{
+    bool was_read = s->watches_read, was_write = s->watches_write, was = was_read || was_write;
+    if (read == was_read && write == was_write)
+        return true;
+    s->watches_read = read;
+    s->watches_write = write;
+    if (s->conn.borrowed)
+        return watch_one(p, s, s->conn.in, was_read, read, false) &&
+               watch_one(p, s, s->conn.out, was_write, write, true);
+    if (!read && !write) {
+        poll_remove(p, s->conn.in, s);
+        return true;
+    }
+    if (!was && poll_add(p, s->conn.in, s) < 0)
+        return false;
+    return (!was && !write) || poll_set(p, s->conn.in, s, read, write) == 0;
+}
+
+void wire_close(struct poll *p, struct session *s)
+{
+    if (s->conn.borrowed)
+        (void)wire_watch(p, s, false, false);
+    else if (s->watches_read || s->watches_write)
+        poll_closing(p, s->conn.in);
+    connection_close(&s->conn);
+}
