@@ -19,7 +19,8 @@ enum { NAME_SHOWN = 80 /* octets of a client's name for a file */ };
 
 static bool is_harmless(char c) { return ascii_is_letter(c) || ascii_is_digit(c) || c == '.' || c == '-' || c == '_'; }
 
-/* Directories are dropped, and what is in front where a name is too long, as its end tells the type. */
+/* Writes a client's name without directories and odd characters.  A name that is too long loses its front, as its end
+   tells the type. */
 static size_t clean(char *out, struct span name)
 {
     size_t n = 0;
@@ -39,7 +40,7 @@ static size_t clean(char *out, struct span name)
     return n;
 }
 
-/* Of what has no name: "part" and what its type is for. */
+/* Writes "part." and a suffix for the type, for an attachment without a name. */
 static size_t make_name(char *out, struct span type, struct span subtype)
 {
     size_t n = 5;

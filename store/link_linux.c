@@ -22,13 +22,13 @@ int link_create_unnamed(int directory, mode_t mode)
     return fd;
 }
 
-/* By its descriptor, which only some may (ENOENT: we may not). */
+/* Names it by its descriptor; ENOENT if the process may not. */
 static int by_descriptor(int fd, int directory, const char *name)
 {
     return linkat(fd, "", directory, name, AT_EMPTY_PATH);
 }
 
-/* By its name in /proc, which all may where that is. */
+/* Names it by its path in /proc, where that is mounted. */
 static int by_proc(int fd, int directory, const char *name)
 {
     char path[32];

@@ -54,7 +54,7 @@ static int make_directories(const char *path)
     return status;
 }
 
-/* The number of a file that we would name so, 0 of any other. */
+/* The number in the name of a file, 0 if it is not one of our names. */
 static uint64_t number_of(const char *name)
 {
     uint64_t number = 0;
@@ -67,7 +67,7 @@ static uint64_t number_of(const char *name)
     return strcmp(name + digits, ".eml") == 0 ? number : 0;
 }
 
-/* Goes on after the highest number in the directory. */
+/* Has the next number follow the highest one in the directory. */
 static int find_next(struct place *to)
 {
     int fd = open_directory(to->final, ".");
@@ -100,7 +100,7 @@ static int open_numbered(struct place *to)
     return faccessat(to->final, ".", W_OK | X_OK, AT_EACCESS) < 0 ? -1 : find_next(to);
 }
 
-/* The name of this machine, with what may not be in a file name as maildir(5) has it. */
+/* Takes the name of this machine; characters that a file name cannot have are escaped as in maildir(5). */
 static void learn_host(struct place *to)
 {
     char name[256] = "";
@@ -280,7 +280,7 @@ static bool has_no_links(int error)
            error == ENOENT || error == EACCES;
 }
 
-/* Goes on with a file that has a name. */
+/* Copies a file without a name to one that has a temporary name. */
 static int copy_to_named(struct place *to, struct place_file *f)
 {
     int from = f->fd, status = create_named(to, f);
