@@ -35,7 +35,7 @@ static inline bool ascii_is_hex(char c)
     return ascii_is_digit(c) || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'f');
 }
 
-/* Whether they are the same but for case; mostly they are the same altogether. */
+/* Whether they are the same, ignoring case; most are the same in case too. */
 static inline bool ascii_same(char a, char b) { return a == b || ascii_lower(a) == ascii_lower(b); }
 
 /* The value of a hexadecimal digit, which it is. */
@@ -153,7 +153,7 @@ struct text {
 };
 
 void text_add(struct text *t, const char *p, size_t n);
-void text_add_ended(struct text *t, struct span s); /* and NUL behind it */
+void text_add_ended(struct text *t, struct span s); /* and a NUL after it */
 void text_add_string(struct text *t, const char *s);
 void text_add_number(struct text *t, uint64_t n);
 
@@ -209,7 +209,7 @@ static inline bool utf8_is_valid(struct span t)
  * numbers as people write them: the one place where they are read.
  */
 
-/* Decimal digits at *text, which moves behind them.  False if there are none, or too many for 64 bits. */
+/* Decimal digits at *text, which moves past them.  False if there are none, or too many for 64 bits. */
 bool number_take(const char **text, uint64_t *value);
 
 /*

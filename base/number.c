@@ -22,7 +22,7 @@ bool number_take(const char **text, uint64_t *value)
     return found;
 }
 
-/* What is behind the point, in parts of *scale. */
+/* The digits after the point, in parts of *scale. */
 static uint64_t take_fraction(const char **text, uint64_t *scale)
 {
     uint64_t fraction = 0;

@@ -122,7 +122,7 @@ struct problem_about {
     bool noted_only;      /* it breaks no rule, or only one of ours */
 };
 
-/* All of it lasts. */
+/* All strings are static. */
 const struct problem_about *problem_about(enum problem p);
 
 enum { PROBLEM_TEXT_MAX = 160 };

@@ -50,7 +50,7 @@ static inline const char *scan_lf_dot_words(const char *p, const char *end)
 }
 
 #if defined(__SSE2__)
-/* Which of the 16 octets from p on are LF with a dot behind. */
+/* Which of the 16 octets from p on are LF before a dot. */
 static inline __m128i scan_pairs(const char *p)
 {
     __m128i here = _mm_loadu_si128((const __m128i *)(const void *)p);

@@ -235,12 +235,6 @@ static int check_file(const char *path, char *why, size_t size)
     return error != 0 ? -1 : 0;
 }
 
-static bool lacks_pem(const struct functions *f)
-{
-    unsigned long error = f->ERR_peek_error();
-    return ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
-}
-
 /* A pem_password_cb.  The default one would ask at the terminal. */
 static int refuse_passphrase(char *passphrase, int size, int writing, void *asked)
 {
@@ -258,7 +252,8 @@ static int use_certificate(struct tls *t, const char *path, char *why, size_t si
     f->SSL_CTX_set_default_passwd_cb(t->context, refuse_passphrase);
     if (f->SSL_CTX_use_certificate_chain_file(t->context, path) == 1)
         return 0;
-    if (lacks_pem(f))
+    unsigned long error = f->ERR_peek_error();
+    if (ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE)
         (void)snprintf(why, size, "%s holds no certificate in PEM, with a line -----BEGIN CERTIFICATE-----", path);
     else
         (void)snprintf(why, size, "the certificate in %s cannot be used: %s", path, reason(f));
@@ -513,10 +508,7 @@ const char *tls_ca(const struct tls *t, size_t *n)
 
 /* ---- a connection ---- */
 
-/*
- * Why an operation did not succeed: EAGAIN if it has to be waited for, 0 if the
- * client has ended, else an error, after which no operation will.
- */
+/* Why an operation failed: EAGAIN if it has to wait, 0 if the client has ended, else an error that is final. */
 static int explain(struct connection *c, int status)
 {
     struct session *s = c->state;
@@ -530,14 +522,14 @@ static int explain(struct connection *c, int status)
         return 0;
     case SSL_ERROR_SYSCALL:
         s->broken = true;
-        return error; /* 0: EOF_OPTION tells */
+        return error; /* 0 at the end, without EOF_OPTION */
     default:
         s->broken = true;
         return EPROTO;
     }
 }
 
-/* What SSL_get_error() looks at has to be of the operation that comes next. */
+/* SSL_get_error() must not see the errors of an earlier operation. */
 static void forget_errors(const struct session *s)
 {
     s->f->ERR_clear_error();
@@ -607,9 +599,10 @@ static ssize_t read_octets(struct connection *c, void *octets, size_t n)
 }
 
 /*
- * A record at a time, as OpenSSL does not tell how far it got with several.  One
- * that could be written in part it keeps, and wants to be given again: whoever
- * gave n octets in vain must not give fewer, or others, the next time.
+ * Writes a record at a time, as OpenSSL does not say how many of several it has
+ * written.  It keeps a record that was written in part, and must be given the
+ * same octets again.  So after EAGAIN the caller must give the same n octets, or
+ * more.
  */
 static ssize_t write_octets(struct connection *c, const void *octets, size_t n)
 {
