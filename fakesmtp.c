@@ -73,7 +73,6 @@ struct app {
     struct signals signals;
     int64_t start;
     int64_t limit, kill_at, linger_until, status_at; /* INT64_MAX: never */
-    int64_t give_up_at;                              /* when the reader of a stream is waited for no longer */
     bool limit_hit, settled; /* settled: all that came before the command's end has been served */
     enum cause cause;
     int signal;        /* that ended the run, 0 if none did */
@@ -135,13 +134,11 @@ static int set_defaults(struct app *a)
         o->endpoints[o->n_endpoints++] =
             (struct endpoint){.kind = ENDPOINT_LOOPBACK, .port = a->told ? 0 : DEFAULT_PORT, .fd = -1};
     a->passed = (size_t)passed;
-    a->limit = a->kill_at = a->linger_until = a->status_at = a->give_up_at = INT64_MAX;
+    a->limit = a->kill_at = a->linger_until = a->status_at = INT64_MAX;
     a->stream = a->server.poll.fd = -1; /* nothing to be closed yet */
     a->start = clock_now();
-    if (o->time >= 0) {
-        a->limit = a->give_up_at = a->start + o->time;
-        a->give_up_at += SERVER_GRACE;
-    }
+    if (o->time >= 0)
+        a->limit = a->start + o->time;
     set_alarm(a);
     return AS_EXPECTED;
 }
@@ -226,9 +223,6 @@ static int make_temporary(struct app *a)
     }
     return 0;
 }
-
-/* Waits until a stream takes octets; gives up when the run must end. */
-static bool wait_for_reader(void *context, int fd);
 
 static int open_store(struct app *a)
 {
@@ -325,8 +319,6 @@ static int open_server(struct app *a)
         .logins = o->logins,
         .n_logins = o->n_logins,
         .store = &a->store,
-        .wait = wait_for_reader,
-        .wait_context = a,
         .console = &a->console,
         .dialogue = &a->dialogue,
         .rules = a->o.rules,
@@ -628,13 +620,11 @@ static void take_signal(struct app *a, int number, bool from_terminal)
         stop(a, SIGNALLED);
 }
 
-/* serving: while a session is served, the run cannot be stopped, so what comes behind the end of the command is left.
- */
-static void take_signals(struct app *a, bool serving)
+static void take_signals(struct app *a)
 {
     struct signals_one one;
     (void)signals_read(&a->signals);
-    while (!(serving && a->wrap.ended) && signals_take(&a->signals, &one)) {
+    while (signals_take(&a->signals, &one)) {
         if (one.number != SIGCHLD)
             take_signal(a, one.number, one.from_terminal);
         else if (a->wrapped)
@@ -659,54 +649,6 @@ static void end_command(struct app *a, int64_t now)
 }
 
 static int64_t least(int64_t x, int64_t y) { return x < y ? x : y; }
-
-/*
- * Signals that come while a reader is waited for.  The command is told at once;
- * the run itself is stopped later, when no session is being served.
- */
-static void look_at_signals_waiting(struct app *a, int64_t now)
-{
-    bool asked = signals_read(&a->signals);
-    if (a->wrapped && !a->wrap.ended)
-        take_signals(a, true);
-    if (a->wrapped && a->wrap.ended)
-        a->give_up_at = least(a->give_up_at, now + a->o.linger + SERVER_GRACE);
-    if (asked && (!a->wrapped || a->wrap.ended))
-        a->give_up_at = least(a->give_up_at, now + SERVER_GRACE);
-}
-
-/*
- * The server waits meanwhile: a reader who is slow slows the clients down, and
- * no memory fills.  Once the run is to end, by its limit or a signal, he has
- * as long as a client has.
- */
-static bool wait_for_reader(void *context, int fd)
-{
-    struct app *a = context;
-    struct pollfd fds[2] = {{.fd = fd, .events = POLLOUT}, {.fd = a->signals.pipe[0], .events = POLLIN}};
-    if (a->server.stopping)
-        a->give_up_at = least(a->give_up_at, a->server.grace);
-    for (;;) {
-        int64_t now = clock_now();
-        end_command(a, now);
-        int64_t next = least(a->give_up_at, a->kill_at);
-        if (a->wrapped && !a->wrap.ended && !a->limit_hit)
-            next = least(next, a->limit);
-        int64_t wait = next > now ? next - now : 0;
-        if (fd < 0)
-            wait = least(wait, STORE_LOCK_RETRY);
-        if (poll(fds, 2, wait > INT_MAX ? INT_MAX : (int)wait) < 0 && errno != EINTR)
-            return false;
-        if (fds[0].revents & (POLLOUT | POLLERR | POLLHUP | POLLNVAL))
-            return true;
-        if (fds[1].revents != 0)
-            look_at_signals_waiting(a, now);
-        if (now >= a->give_up_at)
-            return false;
-        if (fd < 0)
-            return true;
-    }
-}
 
 /* With -n 0 the time after the command is for watching that nothing comes. */
 static bool is_missing(const struct app *a)
@@ -799,7 +741,7 @@ static int watch(struct app *a)
         if (!a->server.listening)
             close_listeners(a);
         if (a->server.watched || a->signals.n > 0)
-            take_signals(a, false);
+            take_signals(a);
         announce_go_on(&a->port_file);
         announce_go_on(&a->ca_file);
         look_at_time(a);

@@ -170,15 +170,27 @@ static void note_stored(struct server *v, struct session *s, const struct transa
 static void end_mail(struct server *v, struct session *s, const struct smtp_event *e, const struct rule *r)
 {
     struct transaction *t = &s->heard->transaction;
-    t->mail.n = v->stored + 1;
+    t->mail.n = ++v->numbers;
     t->mail.problems = s->heard->problems;
     console_status(v->o->console, "");
     enum outcome outcome = transaction_end(t, &v->setup, e, r, is_full(v));
-    v->now = clock_now(); /* that may have taken a while, */
-    v->news = true;       /* and server_options.wait may have learned of something */
-    if (outcome == OUTCOME_STORED)
+    v->now = clock_now(); /* that may have taken a while */
+    if (outcome != OUTCOME_WAITS)
+        return;
+    s->counts = t->mail.failed == NULL; /* one that may yet be taken is one of those awaited */
+    v->pending += s->counts;
+}
+
+/* What has become of the mail is known. */
+static void note_outcome(struct server *v, struct session *s, const struct smtp_event *e)
+{
+    struct transaction *t = &s->heard->transaction;
+    v->news = true;
+    if (t->outcome == OUTCOME_STORED)
         note_stored(v, s, t);
-    if (outcome == OUTCOME_FAILED)
+    else if (t->mail.n == v->numbers)
+        v->numbers--;
+    if (t->outcome == OUTCOME_FAILED)
         note_failure(v, &t->failure);
     v->setup.listed = listing_has_room(&v->came);
     v->refused += e->code != 0 && !s->pending;
@@ -199,10 +211,8 @@ static void lower_reply(struct session *s, struct smtp_event *e)
 }
 
 /* The reply to the mail data.  Returns the rule for it, NULL if there is none. */
-static const struct rule *reply_to_mail(struct server *v, struct session *s, struct smtp_event *e, const struct rule *r)
+static const struct rule *reply_to_mail(struct session *s, struct smtp_event *e, const struct rule *r)
 {
-    if (e->recipient <= 1)
-        end_mail(v, s, e, r);
     if (e->code == 0)
         return NULL;
     enum outcome outcome = s->heard->transaction.outcome;
@@ -217,21 +227,6 @@ static const struct rule *reply_to_mail(struct server *v, struct session *s, str
 }
 
 /* ---- events ---- */
-
-/* The reply to the event, by a rule or by ourselves.  Returns the rule, NULL if there is none. */
-static const struct rule *choose_reply(struct server *v, struct session *s, struct smtp_event *e)
-{
-    const struct rule *r = v->o->n_rules > 0 ? find_rule(v, s, e) : NULL;
-    if (e->type == SMTP_EOM)
-        r = reply_to_mail(v, s, e, r);
-    else if (r != NULL && r->action == RULES_REPLY && e->code != 0)
-        smtp_reply_raw(&s->smtp, e, r->code, (struct span){r->reply, r->reply_n});
-    if (r == NULL || r->action == RULES_GO_ON)
-        apply_policy(v, s, e);
-    if (r != NULL)
-        apply_rule(v, s, e, r);
-    return r;
-}
 
 /* Takes what the client says of itself and of its mail.  False if there is no memory for it. */
 static bool take(struct session *s, const struct smtp_event *e)
@@ -294,14 +289,45 @@ static void take_effect(struct server *v, struct session *s, struct smtp_event *
     dialogue_reply(v->o->dialogue, s->number, smtp_prepared(&s->smtp), is_challenge(e));
 }
 
+/* The reply to the event, by a rule or by ourselves, and what follows.  Returns the rule, NULL if there is none. */
+static const struct rule *answer(struct server *v, struct session *s, struct smtp_event *e, const struct rule *r)
+{
+    if (e->type == SMTP_EOM)
+        r = reply_to_mail(s, e, r);
+    else if (r != NULL && r->action == RULES_REPLY && e->code != 0)
+        smtp_reply_raw(&s->smtp, e, r->code, (struct span){r->reply, r->reply_n});
+    if (r == NULL || r->action == RULES_GO_ON)
+        apply_policy(v, s, e);
+    if (r != NULL)
+        apply_rule(v, s, e, r);
+    if (!rules_break_off(r) && e->code != 0)
+        take_effect(v, s, e);
+    return r;
+}
+
 const struct rule *event_handle(struct server *v, struct session *s, struct smtp_event *e)
 {
     if (e->type == SMTP_BODY)
         return take_data(v, s, e);
     dialogue_client(v->o->dialogue, s->number, e);
     session_note(v, s, &e->problems);
-    const struct rule *r = choose_reply(v, s, e);
-    if (!rules_break_off(r) && e->code != 0)
-        take_effect(v, s, e);
-    return r;
+    const struct rule *r = v->o->n_rules > 0 ? find_rule(v, s, e) : NULL;
+    if (e->type == SMTP_EOM && e->recipient <= 1) {
+        end_mail(v, s, e, r);
+        if (event_waits(s, e))
+            return r;
+        note_outcome(v, s, e);
+    }
+    return answer(v, s, e, r);
+}
+
+bool event_waits(const struct session *s, const struct smtp_event *e)
+{
+    return e->type == SMTP_EOM && s->heard->transaction.outcome == OUTCOME_WAITS;
+}
+
+const struct rule *event_go_on(struct server *v, struct session *s, struct smtp_event *e, const struct rule *r)
+{
+    note_outcome(v, s, e);
+    return answer(v, s, e, r);
 }

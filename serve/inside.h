@@ -36,6 +36,7 @@ enum outcome {
     OUTCOME_REFUSED, /* by the engine, or by a rule */
     OUTCOME_FULL,    /* no more are taken */
     OUTCOME_FAILED,  /* it could not be stored */
+    OUTCOME_WAITS,   /* all is done except for the stream, which takes nothing now */
 };
 
 /* A mail transaction.  Zeroed at first; its memory serves one mail after the other. */
@@ -81,6 +82,12 @@ const struct rule *transaction_answer(struct transaction *t, const struct transa
 enum outcome transaction_end(struct transaction *t, const struct transaction_setup *o, const struct smtp_event *e,
                              const struct rule *r, bool full);
 
+/* Goes on with one that waits. */
+enum outcome transaction_go_on(struct transaction *t, const struct transaction_setup *o);
+
+/* The same when the stream is not to be waited for any longer: the mail has failed. */
+void transaction_give_up(struct transaction *t, const struct transaction_setup *o);
+
 /* Drops the mail data without a trace. */
 void transaction_drop(struct transaction *t);
 
@@ -95,6 +102,14 @@ struct delay {
     enum rules_action then;
 };
 
+/* The end of a mail that waits for the stream. */
+struct parked {
+    struct smtp_event event;
+    const struct rule *rule; /* for its reply, NULL: none */
+    size_t n;                /* octets of the reply that the engine has prepared: */
+    char reply[];
+};
+
 /* The part of a session that is allocated once its client has spoken, so that silent connections stay small. */
 struct heard {
     struct client client;
@@ -103,9 +118,10 @@ struct heard {
     char *rest; /* input that is not consumed yet */
     size_t rest_n;
     struct delay delay;
-    size_t mark;        /* where in the output the (last) reply to a stored mail ends; 0: it is not there yet */
-    int64_t taken_at;   /* when its last mail was acknowledged; 0: none yet */
-    unsigned auth_step; /* of the AUTH under way, from 1 */
+    struct parked *parked; /* NULL: its mail does not wait */
+    size_t mark;           /* where in the output the (last) reply to a stored mail ends; 0: it is not there yet */
+    int64_t taken_at;      /* when its last mail was acknowledged; 0: none yet */
+    unsigned auth_step;    /* of the AUTH under way, from 1 */
 };
 
 /* Replies that a client has not taken yet: those of n octets that begin at `at`. */
@@ -119,6 +135,7 @@ enum phase {
     PHASE_TALKING,
     PHASE_HANDSHAKING, /* TLS is being negotiated */
     PHASE_DELAYED,     /* by a rule */
+    PHASE_PARKED,      /* its mail waits for the stream */
     PHASE_STALLED,     /* by a rule: it is never answered again */
     PHASE_CLOSING,     /* nothing more is read; the last replies are being sent */
     PHASE_ENDING,      /* they have been; it waits for the client to close */
@@ -128,6 +145,7 @@ enum phase {
 struct session {
     struct server_source source; /* first, as it is what poll's tag points to */
     struct session *before, *after;
+    struct session *parked_after; /* which waits for the stream next */
     uint64_t number;
     enum phase phase;
     int64_t wake_at;   /* as clock_now(); what happens then is its phase's */
@@ -161,6 +179,9 @@ void session_free_gone(struct server *v);
 
 /* Goes on with one that was held until now.  It may be gone afterwards. */
 void session_wake(struct server *v, struct session *s);
+
+/* Goes on with the first one that is parked, whose mail waits no longer. */
+void session_unpark(struct server *v, struct session *s);
 
 /* Notes what its client got wrong. */
 void session_note(struct server *v, struct session *s, const struct problems *p);
@@ -216,6 +237,12 @@ void wake_due(struct server *v, int64_t asked, bool all_heard);
 /* What the event brings about: its reply, and what follows from that.  Returns the rule for it, NULL if there is none.
  */
 const struct rule *event_handle(struct server *v, struct session *s, struct smtp_event *e);
+
+/* Goes on with the end of a mail that has waited for the stream; r is the rule that event_handle() returned. */
+const struct rule *event_go_on(struct server *v, struct session *s, struct smtp_event *e, const struct rule *r);
+
+/* Whether the end of the mail waits for the stream, so that the event has no reply yet. */
+bool event_waits(const struct session *s, const struct smtp_event *e);
 
 /* Drops what there is of the mail data without a trace. */
 void event_drop_data(struct session *s);

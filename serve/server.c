@@ -96,6 +96,8 @@ static void stop_at_max_sessions(struct server *v)
 static int64_t next_deadline(const struct server *v)
 {
     int64_t next = wake_next(v);
+    if (v->retry_at < next)
+        next = v->retry_at;
     return v->paused && v->open < v->room && v->resume_at < next ? v->resume_at : next;
 }
 
@@ -135,11 +137,11 @@ int server_open(struct server *v, const struct server_options *o)
     *v = (struct server){
         .o = o,
         .listening = true,
+        .stream = {SERVER_STREAM, -1, SCHEME_SMTP},
+        .retry_at = INT64_MAX,
         .setup =
             {
                 .store = o->store,
-                .wait = o->wait,
-                .wait_context = o->wait_context,
                 .rules = o->rules,
                 .n_rules = o->n_rules,
                 .hostname = o->smtp->hostname,
@@ -215,6 +217,9 @@ static void serve_source(struct server *v, struct server_source *source)
     case SERVER_WATCHED:
         v->watched = v->news = true;
         break;
+    case SERVER_STREAM:
+        v->stream_ready = true;
+        break;
     case SERVER_SESSION: {
         struct session *s = (struct session *)(void *)source;
         if (s->phase != PHASE_GONE)
@@ -222,6 +227,33 @@ static void serve_source(struct server *v, struct server_source *source)
         break;
     }
     }
+}
+
+/* Watches the stream, or tries it again after a while, as long as mail waits for it. */
+static void wait_for_stream(struct server *v)
+{
+    int fd = v->parked != NULL ? store_waits_for(v->o->store) : -1;
+    if (fd < 0 && v->stream.fd >= 0) {
+        poll_remove(&v->poll, v->stream.fd, &v->stream);
+        v->stream.fd = -1;
+    } else if (fd >= 0 && v->stream.fd < 0 && poll_add(&v->poll, fd, &v->stream) == 0) {
+        v->stream.fd = fd;
+        (void)poll_set(&v->poll, fd, &v->stream, false, true);
+    }
+    if (v->parked == NULL || v->stream.fd >= 0)
+        v->retry_at = INT64_MAX;
+    else if (v->retry_at == INT64_MAX || v->retry_at <= v->now)
+        v->retry_at = v->now + STORE_LOCK_RETRY;
+}
+
+/* Goes on with mail that waits for the stream, in the order in which it came. */
+static void go_on_storing(struct server *v)
+{
+    bool tried = v->stream_ready || v->stream_free || v->now >= v->retry_at;
+    v->stream_ready = v->stream_free = false;
+    while (tried && v->parked != NULL && transaction_go_on(&v->parked->heard->transaction, &v->setup) != OUTCOME_WAITS)
+        session_unpark(v, v->parked);
+    wait_for_stream(v);
 }
 
 /* Waits until the time `until` at the latest, and does what there is to be done.  As server_step(). */
@@ -239,6 +271,8 @@ static int wait_and_serve(struct server *v, int64_t until)
         wake_due(v, asked, n < READY_MAX);
         resume_accepting(v);
     }
+    if (v->parked != NULL || v->stream.fd >= 0)
+        go_on_storing(v);
     if (v->news)
         stop_at_max_sessions(v);
     if (v->gone.first != NULL)
@@ -286,7 +320,7 @@ static bool may_stay(const struct server *v, const struct session *s, bool finis
     bool in_message = smtp_in_message(&s->smtp);
     int64_t taken_at = s->heard != NULL ? s->heard->taken_at : 0;
     bool heard = taken_at > 0 && v->now < taken_at + SERVER_GRACE && !in_message;
-    return !s->broken_off && (s->pending || heard || (finish && in_message));
+    return !s->broken_off && (s->phase == PHASE_PARKED || s->pending || heard || (finish && in_message));
 }
 
 void server_stop(struct server *v, bool finish)

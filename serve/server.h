@@ -31,9 +31,6 @@ struct server_options {
     const char *const *logins; /* USER:PASSWORD, */
     size_t n_logins;           /* 0: any login is taken */
     struct store *store;
-    bool (*wait)(void *context, int fd); /* waits until a stream takes octets; fd -1: for STORE_LOCK_RETRY; false: no
-                                            longer */
-    void *wait_context;
     struct console *console;
     struct dialogue *dialogue; /* where the dialogue goes */
     struct rule *rules;        /* of --on, */
@@ -47,7 +44,7 @@ struct server_options {
 
 enum { SERVER_SOURCES_MAX = 32 * LISTENER_SOCKETS_MAX + 8 }; /* sockets listened on, and what is watched */
 
-enum server_source_kind { SERVER_LISTENER, SERVER_WATCHED, SERVER_SESSION };
+enum server_source_kind { SERVER_LISTENER, SERVER_WATCHED, SERVER_STREAM, SERVER_SESSION };
 
 struct server_source {
     enum server_source_kind kind;
@@ -64,8 +61,6 @@ struct sessions {
 /* What is the same for all transactions.  Borrowed. */
 struct transaction_setup {
     struct store *store;
-    bool (*wait)(void *context, int fd); /* as in struct server_options */
-    void *wait_context;
     struct rule *rules;
     size_t n_rules;
     const char *hostname;
@@ -81,19 +76,24 @@ struct server {
     struct server_source sources[SERVER_SOURCES_MAX];
     size_t n_sources;
     struct sessions sessions;
-    struct sessions gone;   /* closed since the last wait, which may have named them: freed before the next */
-    struct session **wakes; /* the sessions by the time at which they wake, see wake.c */
+    struct sessions gone;           /* closed since the last wait, which may have named them: freed before the next */
+    struct session *parked;         /* the first one whose mail waits for the stream; in order */
+    struct server_source stream;    /* while that is watched; fd -1: it is not, and tried again at retry_at */
+    int64_t retry_at;               /* INT64_MAX: it is not waited for */
+    bool stream_ready, stream_free; /* it may take octets; the mail that had it was dropped */
+    struct session **wakes;         /* the sessions by the time at which they wake, see wake.c */
     size_t n_wakes, wakes_size;
     char *in, *out;    /* SERVER_IN_SIZE and SERVER_OUT_SIZE octets, lent to the engine of the session that is served */
     int64_t now;       /* since the last wait, as clock_now() */
     int64_t grace;     /* when stopping: when those who are left are told 421 */
     int64_t resume_at; /* when paused: not before this is accepting tried again */
+    uint64_t numbers;  /* of mails, given so far */
     uint64_t nonce;    /* of the newest session */
     uint64_t room;     /* sessions that the descriptors suffice for */
     bool listening;    /* once false, the listening sockets are to be closed */
     bool paused, stopping, watched;
-    /* Since the last step one of these has changed: watched, listening, open, spoken, counted, failed, reader_gone; or
-       server_options.wait may have been called.  Who decides by anything else sees to it that this is set. */
+    /* Since the last step one of these has changed: watched, listening, open, spoken, counted, failed, reader_gone. Who
+     * decides by anything else sees to it that this is set. */
     bool news;
 
     /* for whoever decides */

@@ -13,6 +13,7 @@
  *     TALKING       reading        its client has been idle   settle()
  *     HANDSHAKING   what TLS wants its client has been idle   shake_hands()
  *     DELAYED       nothing        the delay of a rule ends   end_delay(), session_dismiss()
+ *     PARKED        nothing        the run has ended          session_unpark(), session_dismiss()
  *     STALLED       reading        its client has been idle   session_wake()
  *     CLOSING       nothing        its client has been idle   settle()
  *     ENDING        reading        its client had a second    read_away()
@@ -80,6 +81,7 @@ static void enter(struct server *v, struct session *s, enum phase phase, int64_t
 static void assert_session(const struct session *s)
 {
     assert(s->heard != NULL || (s->phase != PHASE_HANDSHAKING && s->phase != PHASE_DELAYED));
+    assert((s->phase == PHASE_PARKED) == (s->heard != NULL && s->heard->parked != NULL && s->phase != PHASE_GONE));
     assert(s->phase != PHASE_STALLED || s->broken_off);
     assert(s->phase != PHASE_CLOSING || s->broken_off || smtp_closed(&s->smtp));
     assert(s->phase != PHASE_ENDING || s->unsent == NULL);
@@ -87,12 +89,15 @@ static void assert_session(const struct session *s)
     (void)s;
 }
 
-/* When the client will have been idle for too long; when stopping, for a second at most. */
-static int64_t idle_end(const struct server *v)
+/* The time after so many milliseconds; when stopping, the end of the grace if that is sooner. */
+static int64_t time_after(const struct server *v, int64_t milliseconds)
 {
-    int64_t end = v->now + v->o->idle;
+    int64_t end = v->now + milliseconds;
     return v->stopping && v->grace < end ? v->grace : end;
 }
+
+/* When the client will have been idle for too long. */
+static int64_t idle_end(const struct server *v) { return time_after(v, v->o->idle); }
 
 static void restart_idle_timer(struct server *v, struct session *s)
 {
@@ -128,6 +133,19 @@ static bool have_heard(struct session *s)
 
 bool session_was_last(const struct server *v) { return v->o->max_sessions > 0 && v->spoken >= v->o->max_sessions; }
 
+/* ---- parked sessions ---- */
+
+/* Takes a session out of those whose mails wait for the stream. */
+static void leave_parked(struct server *v, struct session *s)
+{
+    struct session **at = &v->parked;
+    while (*at != s)
+        at = &(*at)->parked_after;
+    *at = s->parked_after;
+    v->pending -= s->counts;
+    v->stream_free = true; /* it may have been the one that had it */
+}
+
 /* ---- the end of a session ---- */
 
 void session_drop(struct server *v, struct session *s)
@@ -140,6 +158,8 @@ void session_drop(struct server *v, struct session *s)
     }
     if (smtp_in_message(&s->smtp))
         v->cut_off++;
+    if (s->phase == PHASE_PARKED)
+        leave_parked(v, s);
     event_drop_data(s);
     enter(v, s, PHASE_GONE, 0);
     wire_close(&v->poll, s);
@@ -157,6 +177,7 @@ void session_free_gone(struct server *v)
             span_wipe(s->heard->rest, s->heard->rest_n);
             free(s->heard->rest);
             free(s->heard->delay.reply);
+            free(s->heard->parked);
             transaction_close(&s->heard->transaction);
             client_close(&s->heard->client);
             free(s->heard);
@@ -263,7 +284,7 @@ static void begin_handshake(struct server *v, struct session *s);
 /* Watches for what the session waits for: room for replies, or more input, or nothing. */
 static void watch(struct server *v, struct session *s)
 {
-    bool waits = s->phase == PHASE_DELAYED;
+    bool waits = s->phase == PHASE_DELAYED || s->phase == PHASE_PARKED;
     bool write = s->unsent != NULL || (!waits && s->conn.wants_write);
     if (!wire_watch(&v->poll, s, !write && !waits, write))
         session_drop(v, s);
@@ -297,7 +318,7 @@ static void break_off(struct server *v, struct session *s, enum rules_action act
         connection_reset(&s->conn);
         session_drop(v, s);
     } else if (action == RULES_STALL) {
-        enter(v, s, PHASE_STALLED, v->now + v->o->idle);
+        enter(v, s, PHASE_STALLED, idle_end(v));
     } else {
         enter(v, s, PHASE_CLOSING, idle_end(v));
     }
@@ -317,7 +338,7 @@ static void postpone(struct server *v, struct session *s, size_t said, const str
         memcpy(reply, v->out + said, n);
     s->heard->delay = (struct delay){reply, n, r->action};
     /* v->now is cut to milliseconds: it may be almost one later by now */
-    enter(v, s, PHASE_DELAYED, v->now + r->delay + 1);
+    enter(v, s, PHASE_DELAYED, time_after(v, r->delay + 1));
     send_replies(v, s, v->out, said);
 }
 
@@ -337,7 +358,44 @@ static void carry_out(struct server *v, struct session *s, size_t said, const st
 
 /* ---- turns ---- */
 
-/* Pulls what the input means, and answers, until a rule comes between.  Whether there were mail data in it. */
+/* Keeps the end of a mail, its rule and its reply until the stream has taken it. */
+static void park(struct server *v, struct session *s, size_t said, const struct smtp_event *e, const struct rule *r)
+{
+    struct span reply = smtp_prepared(&s->smtp);
+    struct parked *p = malloc(sizeof *p + reply.n);
+    if (p == NULL) {
+        v->pending -= s->counts;
+        session_drop(v, s);
+        return;
+    }
+    *p = (struct parked){.event = *e, .rule = r, .n = reply.n};
+    if (reply.n > 0)
+        memcpy(p->reply, reply.p, reply.n);
+    s->heard->parked = p;
+    struct session **last = &v->parked;
+    while (*last != NULL)
+        last = &(*last)->parked_after;
+    s->parked_after = NULL;
+    *last = s;
+    enter(v, s, PHASE_PARKED, v->stopping ? v->grace : INT64_MAX);
+    send_replies(v, s, v->out, said);
+}
+
+/* Goes on with the end of a mail: gives the prepared reply again, for it to be replaced. */
+static const struct rule *take_up(struct server *v, struct session *s, struct smtp_event *e)
+{
+    struct parked *p = s->heard->parked;
+    const struct rule *r = p->rule;
+    s->heard->parked = NULL;
+    *e = p->event;
+    if (e->code != 0)
+        smtp_reply_raw(&s->smtp, e, e->code, (struct span){p->reply, p->n});
+    free(p);
+    return event_go_on(v, s, e, r);
+}
+
+/* Pulls what the input means, and answers, until a rule or the stream comes between.  Whether there were mail data in
+   it. */
 static bool converse(struct server *v, struct session *s)
 {
     bool mail = false, more;
@@ -345,10 +403,14 @@ static bool converse(struct server *v, struct session *s)
         struct smtp_event e;
         more = false;
         smtp_output(&s->smtp, v->out, OUT_SIZE);
-        while (smtp_next(&s->smtp, &e)) {
+        for (bool parked; (parked = s->heard != NULL && s->heard->parked != NULL) || smtp_next(&s->smtp, &e);) {
             size_t said = smtp_written(&s->smtp);
-            const struct rule *r = event_handle(v, s, &e);
+            const struct rule *r = parked ? take_up(v, s, &e) : event_handle(v, s, &e);
             mail = mail || e.type == SMTP_BODY;
+            if (event_waits(s, &e)) {
+                park(v, s, said, &e, r);
+                return mail;
+            }
             if (r != NULL && (r->delay > 0 || rules_break_off(r))) {
                 carry_out(v, s, said, r);
                 return mail;
@@ -375,7 +437,6 @@ static bool just_talks(const struct session *s)
    not committed; but not where there is mail, which is long: then it has wiped what is secret. */
 static void turn(struct server *v, struct session *s, size_t n)
 {
-    assert_session(s);
     smtp_input(&s->smtp, v->in, n);
     bool mail = converse(v, s);
     size_t left = smtp_left(&s->smtp);
@@ -417,6 +478,13 @@ static void end_delay(struct server *v, struct session *s)
         settle(v, s);
 }
 
+void session_unpark(struct server *v, struct session *s)
+{
+    leave_parked(v, s);
+    enter(v, s, PHASE_TALKING, idle_end(v));
+    turn_again(v, s);
+}
+
 void session_wake(struct server *v, struct session *s)
 {
     bool stopped = v->stopping && v->now >= v->grace;
@@ -435,6 +503,10 @@ void session_wake(struct server *v, struct session *s)
             session_dismiss(v, s, "4.3.2", "Closing down");
         else
             end_delay(v, s);
+        break;
+    case PHASE_PARKED:
+        transaction_give_up(&s->heard->transaction, &v->setup);
+        session_unpark(v, s);
         break;
     case PHASE_STALLED:
     case PHASE_CLOSING:
@@ -544,6 +616,7 @@ static bool serve_unusual(struct server *v, struct session *s)
 
 void session_serve(struct server *v, struct session *s)
 {
+    assert_session(s);
     if (!just_talks(s) && !serve_unusual(v, s))
         return;
     if (!s->spoken && session_was_last(v)) {

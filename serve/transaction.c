@@ -170,6 +170,11 @@ static bool is_accepted(struct transaction *t, const struct smtp_event *e, const
     return t->last_accepted > 0 && accepts(waiting(t, e));
 }
 
+static enum outcome outcome_of(enum store_outcome outcome)
+{
+    return outcome == STORE_WAITS ? OUTCOME_WAITS : outcome == STORE_DONE ? OUTCOME_STORED : OUTCOME_FAILED;
+}
+
 static enum outcome store(struct transaction *t, const struct transaction_setup *o, const struct smtp_event *e)
 {
     struct timespec now;
@@ -180,16 +185,7 @@ static enum outcome store(struct transaction *t, const struct transaction_setup 
     t->mail.time = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
     t->mail.size = e->size;
     t->mail.examined = o->examined;
-    enum store_outcome outcome = store_finish(o->store, t->data, &t->mail, &t->failure);
-    while (outcome == STORE_WAITS) {
-        if (o->wait(o->wait_context, store_waits_for(o->store))) {
-            outcome = store_go_on(o->store, t->data, &t->failure);
-        } else {
-            store_give_up(o->store, t->data, &t->failure);
-            outcome = STORE_FAILED;
-        }
-    }
-    return outcome == STORE_DONE ? OUTCOME_STORED : OUTCOME_FAILED;
+    return outcome_of(store_finish(o->store, t->data, &t->mail, &t->failure));
 }
 
 enum outcome transaction_end(struct transaction *t, const struct transaction_setup *o, const struct smtp_event *e,
@@ -200,6 +196,17 @@ enum outcome transaction_end(struct transaction *t, const struct transaction_set
     else
         t->outcome = full ? OUTCOME_FULL : store(t, o, e);
     return t->outcome;
+}
+
+enum outcome transaction_go_on(struct transaction *t, const struct transaction_setup *o)
+{
+    return t->outcome = outcome_of(store_go_on(o->store, t->data, &t->failure));
+}
+
+void transaction_give_up(struct transaction *t, const struct transaction_setup *o)
+{
+    store_give_up(o->store, t->data, &t->failure);
+    t->outcome = OUTCOME_FAILED;
 }
 
 void transaction_drop(struct transaction *t)

@@ -78,7 +78,8 @@ struct stream {
     const char *name;
     enum store_format format;
     bool is_file;
-    const struct spool *owner; /* the mail that is half in the stream, NULL: none is; of that: */
+    const struct spool *owner; /* the mail that has the stream, NULL: none has; of that: */
+    bool locked;               /* an mbox is locked for it; else it waits for the lock */
     off_t start;               /* where it begins in a file */
     uint64_t written;          /* octets that the stream has */
     uint64_t read;             /* octets taken from the mail */

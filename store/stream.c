@@ -160,15 +160,18 @@ static bool take_next(struct stream *s, struct spool *p)
 
 /* ---- writing ---- */
 
+/* Has the mail begin.  One that waits for the lock has the stream already, so that the order is kept. */
 static enum store_outcome begin(struct stream *s, struct spool *p)
 {
+    s->owner = p;
+    s->locked = false;
     if (s->is_file && s->format == STORE_MBOX && lock(s, F_WRLCK) < 0) {
         if (errno == EAGAIN || errno == EACCES)
             return STORE_WAITS;
         (void)spool_fail(p, errno, s->name);
         return STORE_FAILED;
     }
-    s->owner = p;
+    s->locked = true;
     s->start = s->is_file ? find_end(s) : 0;
     s->written = s->read = 0;
     s->begun = s->ended = false;
@@ -203,7 +206,7 @@ static enum store_outcome write_rest(struct stream *s, struct spool *p)
 
 static void release(struct stream *s)
 {
-    if (s->is_file && s->format == STORE_MBOX)
+    if (s->locked && s->is_file && s->format == STORE_MBOX)
         (void)lock(s, F_UNLCK);
     s->owner = NULL;
 }
@@ -212,7 +215,7 @@ enum store_outcome stream_put(struct stream *s, struct spool *p)
 {
     if (s->owner != NULL && s->owner != p)
         return STORE_WAITS;
-    enum store_outcome outcome = s->owner == p ? STORE_DONE : begin(s, p);
+    enum store_outcome outcome = s->owner == p && s->locked ? STORE_DONE : begin(s, p);
     while (outcome == STORE_DONE && (s->rest.n > 0 || take_next(s, p)))
         outcome = write_rest(s, p);
     if (outcome == STORE_WAITS)
@@ -229,7 +232,7 @@ void stream_leave(struct stream *s, const struct spool *p)
     struct stat st;
     if (s->owner != p)
         return;
-    if (s->is_file && fstat(s->fd, &st) == 0 && st.st_size == s->start + (off_t)s->written &&
+    if (s->locked && s->is_file && fstat(s->fd, &st) == 0 && st.st_size == s->start + (off_t)s->written &&
         ftruncate(s->fd, s->start) == 0)
         (void)lseek(s->fd, s->start, SEEK_SET);
     release(s);

@@ -455,3 +455,97 @@ t_many_in_one_directory() {
     [ "$(files mail)" -eq 100 ]
     [ -f mail/0100.eml ]
 }
+
+# Whoever cannot store yet waits alone: 20 others are answered meanwhile; nothing is lost or doubled, and the order is kept.
+t_blocked_stream_delays_its_own_mail_only() {
+    python3 - "$FAKESMTP" <<'PY'
+import fcntl, os, re, signal, socket, subprocess, sys, time
+
+def connect(port):
+    s = socket.create_connection(("127.0.0.1", port), timeout=60)
+    f = s.makefile("rb")
+    assert f.readline().startswith(b"220")
+    return s, f
+
+def say(c, text, code):
+    c[0].sendall(text + b"\r\n")
+    line = c[1].readline()
+    while line[3:4] == b"-":
+        line = c[1].readline()
+    assert line.startswith(code), line
+
+def send(c, subject, octets, done):
+    """Has a mail on its way until it has its file: it is stored except for the stream."""
+    say(c, b"HELO t", b"250")
+    say(c, b"MAIL FROM:<a@x.test>", b"250")
+    say(c, b"RCPT TO:<b@x.test>", b"250")
+    say(c, b"DATA", b"354")
+    c[0].sendall(b"Subject: " + subject + b"\r\n\r\n" + octets + b"\r\n.\r\n")
+    end = time.monotonic() + 60
+    while not os.path.exists(done):
+        assert time.monotonic() < end, done
+
+for kind in "eml", "mbox":
+    for drain in True, False:
+        os.mkdir(kind) if not os.path.exists(kind) else None
+        name = "%s/stream-%s" % (kind, drain)
+        mail = "%s/mail-%s" % (kind, drain)
+        os.mkfifo(kind + "/port")
+        if kind == "eml":
+            os.mkfifo(name)
+        p = subprocess.Popen([sys.argv[1], "-q", "-k", "-p", "0", "--port-file", kind + "/port", "-f", kind, "-o", name, "-d", mail],
+                             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        if kind == "eml":
+            reader = os.open(name, os.O_RDONLY)
+        port = int(open(kind + "/port").read())
+        os.unlink(kind + "/port")
+        if kind == "mbox":
+            box = open(name, "r+b")
+            fcntl.lockf(box, fcntl.LOCK_EX)
+        waiting = [connect(port) for _ in range(3)]
+        for i, c in enumerate(waiting):
+            send(c, b"mail %d" % i, b"x" * (300000 if i == 0 else 10), "%s/%04d.eml" % (mail, i + 1))
+        others = [connect(port) for _ in range(20)]
+        for c in others:
+            say(c, b"EHLO t", b"250")
+        for c in others:
+            say(c, b"MAIL FROM:<a@x.test>", b"250")
+            say(c, b"NOOP", b"250")
+        for c in waiting: # none of them has its reply
+            c[0].setblocking(False)
+            try:
+                assert not c[0].recv(1), "a reply to mail that is not stored"
+            except BlockingIOError:
+                pass
+            c[0].setblocking(True)
+        if drain and kind == "eml":
+            got = b""
+            while got.count(b"Subject: ") < 3:
+                got += os.read(reader, 65536)
+        if drain and kind == "mbox":
+            fcntl.lockf(box, fcntl.LOCK_UN)
+        if drain:
+            for c in waiting:
+                assert c[1].readline().startswith(b"250")
+                say(c, b"QUIT", b"221")
+        p.send_signal(signal.SIGTERM)
+        if not drain:
+            for c in waiting:
+                assert c[1].readline().startswith(b"451")
+        status = p.wait(60)
+        said = p.stderr.read().decode()
+        if drain:
+            assert status == 0, (status, said)
+            if kind == "mbox":
+                got = open(name, "rb").read()
+            assert re.findall(rb"Subject: mail (\d)", got) == [b"0", b"1", b"2"], got[:200]
+        else:
+            assert status == 4, (status, said)
+            assert ("its reader takes nothing" if kind == "eml" else "another process has it locked") in said, said
+            assert os.listdir(mail) == [], os.listdir(mail)
+            if kind == "mbox":
+                assert os.path.getsize(name) == 0
+        if kind == "eml":
+            os.close(reader)
+PY
+}

@@ -542,13 +542,14 @@ static void test_locked_mbox(void **state)
     close(release[1]);
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
-    assert_int_equal(store_go_on(&to, &third, &why), STORE_DONE);
+    assert_int_equal(store_go_on(&to, &third, &why), STORE_WAITS); /* the lock is free, and the first one's */
     assert_int_equal(store_go_on(&to, &first, &why), STORE_DONE);
+    assert_int_equal(store_go_on(&to, &third, &why), STORE_DONE);
     spool_drop(&first);
     spool_drop(&second);
     spool_drop(&third);
 #define LINE "From a@b Thu Jan  1 00:00:00 1970\n"
-    static const char expected[] = LINE "3\n\n" LINE ">From \n>>From x\n>Fromage\nFrom\n\n";
+    static const char expected[] = LINE ">From \n>>From x\n>Fromage\nFrom\n\n" LINE "3\n\n";
     check_file(path("mbox"), expected, sizeof expected - 1);
     assert_int_equal(count_entries(path("boxed")), 2);
     store_close(&to);
