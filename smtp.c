@@ -31,70 +31,6 @@
 #include "base/scan.h"
 #include "smtp/inside.h"
 
-/* ---- replies ---- */
-
-static inline void put(struct smtp *s, const char *text, size_t n)
-{
-    assert(s->reply_n + n <= SMTP_REPLY_MAX && s->out_n + s->reply_n + n <= s->out_size);
-    memcpy(s->out + s->out_n + s->reply_n, text, n);
-    s->reply_n += n;
-}
-
-/* One line of a reply (RFC 5321 4.2); each repeats the enhanced code (RFC 2034 4). */
-static void put_line(struct smtp *s, int code, char separator, const char *enhanced, const char *text, size_t n)
-{
-    const char start[4] = {(char)('0' + code / 100), (char)('0' + code / 10 % 10), (char)('0' + code % 10), separator};
-    put(s, start, sizeof start);
-    if (enhanced != NULL) {
-        put(s, enhanced, strlen(enhanced));
-        put(s, " ", 1);
-    }
-    put(s, text, n);
-    put(s, "\r\n", 2);
-}
-
-static void prepare(struct smtp *s, int code, const char *enhanced, const char *text)
-{
-    if (!(s->config->extensions & SMTP_EXT_ENHANCEDSTATUSCODES))
-        enhanced = NULL;
-    s->code = (int16_t)code;
-    s->reply_n = 0;
-    const char *lf;
-    for (; (lf = strchr(text, '\n')) != NULL; text = lf + 1)
-        put_line(s, code, '-', enhanced, text, (size_t)(lf - text));
-    put_line(s, code, ' ', enhanced, text, strlen(text));
-}
-
-void smtp_reply(struct smtp *s, struct smtp_event *e, int code, const char *enhanced, const char *text)
-{
-    assert(s->event != SMTP_NONE && code >= 200 && code <= 599);
-    prepare(s, code, enhanced, text);
-    e->code = s->code;
-}
-
-void command_reply(struct smtp *s, struct smtp_event *e, const struct smtp_canned *reply)
-{
-    enum { START = sizeof "250 " - 1 };
-    assert(s->event != SMTP_NONE);
-    e->code = s->code = reply->code;
-    s->reply_n = 0;
-    if (s->config->extensions & SMTP_EXT_ENHANCEDSTATUSCODES || reply->enhanced == 0) {
-        put(s, reply->wire, reply->n);
-    } else {
-        size_t from = START + reply->enhanced;
-        put(s, reply->wire, START);
-        put(s, reply->wire + from, reply->n - from);
-    }
-}
-
-void smtp_reply_raw(struct smtp *s, struct smtp_event *e, int code, struct span wire)
-{
-    assert(s->event != SMTP_NONE && code >= 100 && code <= 999);
-    e->code = s->code = (int16_t)code;
-    s->reply_n = 0;
-    put(s, wire.p, wire.n);
-}
-
 /* The most octets of a line that begins with these n; of fewer than SMTP_LINE_MAX it does not matter which it is. */
 static size_t line_max(const struct smtp *s, size_t n)
 {
@@ -309,7 +245,7 @@ static bool end_of_message(struct smtp *s, struct smtp_event *e)
     else if (s->config->strict && has_bare(s))
         smtp_reply(s, e, 550, "5.6.0", "There is a CR or LF alone in the mail data"); /* RFC 5321 2.3.8 */
     else
-        command_reply(s, e, &accepted);
+        reply_canned(s, e, &accepted);
     return true;
 }
 
@@ -393,7 +329,7 @@ static bool end_of_chunk(struct smtp *s, struct smtp_event *e)
     else if (is_too_large(s))
         smtp_reply(s, e, 552, "5.3.4", "Message is larger than SIZE allows");
     else
-        command_reply(s, e, &taken);
+        reply_canned(s, e, &taken);
     return give_up(s, e);
 }
 
@@ -626,7 +562,7 @@ void smtp_close(struct smtp *s, const char *enhanced, const char *text)
 {
     if (s->state == STATE_CLOSED)
         return;
-    prepare(s, 421, enhanced, text);
+    reply_compose(s, 421, enhanced, text);
     close_with_prepared(s);
 }
 
@@ -634,8 +570,7 @@ void smtp_close_raw(struct smtp *s, struct span wire)
 {
     if (s->state == STATE_CLOSED)
         return;
-    s->reply_n = 0;
-    put(s, wire.p, wire.n);
+    reply_copy(s, wire);
     close_with_prepared(s);
 }
 

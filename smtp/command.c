@@ -62,7 +62,7 @@ bool command_refuse(struct smtp *s, struct smtp_event *e, int code, const char *
 void command_refuse_with(struct smtp *s, struct smtp_event *e, const struct smtp_canned *reply)
 {
     s->legal = false;
-    command_reply(s, e, reply);
+    reply_canned(s, e, reply);
 }
 
 static bool refuse(struct smtp *s, struct smtp_event *e, int code, const char *enhanced, const char *text)
@@ -877,7 +877,7 @@ void command_interpret(struct smtp *s, struct smtp_event *e)
     look_at_command(s, e, v, whole.n, good);
     const struct smtp_canned *objection = object(s, e, v);
     s->event = (uint8_t)(e->type = v->event);
-    command_reply(s, e, &v->reply);
+    reply_canned(s, e, &v->reply);
     s->legal = v->reply.code < 400;
     if (v->event == SMTP_BDAT && (objection == NULL || objection->code != 502)) {
         s->chunk_refused = objection;

@@ -83,6 +83,8 @@ struct smtp {
     bool authenticated;  /* RFC 4954 */
 };
 
+/* ---- reply ---- */
+
 /*
  * A reply that is always the same, as it goes over the wire, so that to prepare
  * it is to copy it.  Where enhanced status codes are not offered, the octets of
@@ -102,7 +104,15 @@ struct smtp_canned {
     }
 
 /* As smtp_reply(). */
-void command_reply(struct smtp *s, struct smtp_event *e, const struct smtp_canned *reply);
+void reply_canned(struct smtp *s, struct smtp_event *e, const struct smtp_canned *reply);
+
+/* Prepares a reply, as smtp_reply() does, whatever the event. */
+void reply_compose(struct smtp *s, int code, const char *enhanced, const char *text);
+
+/* Prepares these octets as the reply. */
+void reply_copy(struct smtp *s, struct span wire);
+
+/* ---- command ---- */
 
 /* The engine's own verdict against a command; returns false for the parsers' sake. */
 bool command_refuse(struct smtp *s, struct smtp_event *e, int code, const char *enhanced, const char *text);
