@@ -653,7 +653,7 @@ static int64_t least(int64_t x, int64_t y) { return x < y ? x : y; }
 /* With -n 0 the time after the command is for watching that nothing comes. */
 static bool is_missing(const struct app *a)
 {
-    return a->o.max == 0 ? a->server.counted == 0 : a->server.counted < a->o.min;
+    return a->o.max == 0 ? a->server.tally.counted == 0 : a->server.tally.counted < a->o.min;
 }
 
 static void look_at_command(struct app *a, bool idle)
@@ -685,13 +685,13 @@ static void look_at_counts(struct app *a)
     const struct server *v = &a->server;
     if (a->wrapped)
         return;
-    if (ends_by_count(a) && v->counted >= a->server_options.max_messages)
+    if (ends_by_count(a) && v->tally.counted >= a->server_options.max_messages)
         stop(a, ENOUGH);
-    else if (a->o.connections > 0 && !a->o.keep && v->spoken >= a->o.connections && v->open == 0)
+    else if (a->o.connections > 0 && !a->o.keep && v->tally.spoken >= a->o.connections && v->open == 0)
         stop(a, CONNECTIONS);
     else if (a->alone && v->open == 0)
         stop(a, SESSION_ENDED);
-    else if (v->failed > 0 && (!a->o.keep || v->reader_gone))
+    else if (v->tally.failed > 0 && (!a->o.keep || v->tally.reader_gone))
         stop(a, OUTPUT_FAILED);
 }
 
@@ -707,13 +707,13 @@ static void look_at_status_line(struct app *a)
     if (a->limit != INT64_MAX)
         (void)snprintf(left, sizeof left, ", %jd s left", (intmax_t)((a->limit - now + 999) / 1000));
     if (o->connections > 0)
-        (void)snprintf(text, sizeof text, "waiting: %ju of %ju connection%s%s", (uintmax_t)a->server.spoken,
+        (void)snprintf(text, sizeof text, "waiting: %ju of %ju connection%s%s", (uintmax_t)a->server.tally.spoken,
                        (uintmax_t)o->connections, console_plural(o->connections), left);
     else if (o->max == UINT64_MAX || o->max == 0)
-        (void)snprintf(text, sizeof text, "waiting: %ju message%s so far%s", (uintmax_t)a->server.counted,
-                       console_plural(a->server.counted), left);
+        (void)snprintf(text, sizeof text, "waiting: %ju message%s so far%s", (uintmax_t)a->server.tally.counted,
+                       console_plural(a->server.tally.counted), left);
     else
-        (void)snprintf(text, sizeof text, "waiting: %ju of %ju message%s%s", (uintmax_t)a->server.counted,
+        (void)snprintf(text, sizeof text, "waiting: %ju of %ju message%s%s", (uintmax_t)a->server.tally.counted,
                        (uintmax_t)o->max, console_plural(o->max), left);
     console_status(&a->console, text);
 }

@@ -28,15 +28,15 @@ static const char *time_text(int64_t milliseconds, char text[32])
 static const char *failures_text(const struct server *v, char text[512])
 {
     text[0] = '\0';
-    if (v->failed > 0 && v->error == ENOMEM)
-        (void)snprintf(text, 512, "%ju message%s could not be taken%s for lack of memory", (uintmax_t)v->failed,
-                       console_plural(v->failed), v->failed > 1 ? ", the first one" : "");
-    else if (v->failed > 0)
-        (void)snprintf(text, 512, "%ju message%s could not be written%s to %s: %s", (uintmax_t)v->failed,
-                       console_plural(v->failed), v->failed > 1 ? ", the first one" : "", v->culprit,
-                       v->error == ETIMEDOUT ? "its reader takes nothing"
-                       : v->error == ENOLCK  ? "another process has it locked"
-                                             : strerror(v->error));
+    if (v->tally.failed > 0 && v->tally.error == ENOMEM)
+        (void)snprintf(text, 512, "%ju message%s could not be taken%s for lack of memory", (uintmax_t)v->tally.failed,
+                       console_plural(v->tally.failed), v->tally.failed > 1 ? ", the first one" : "");
+    else if (v->tally.failed > 0)
+        (void)snprintf(text, 512, "%ju message%s could not be written%s to %s: %s", (uintmax_t)v->tally.failed,
+                       console_plural(v->tally.failed), v->tally.failed > 1 ? ", the first one" : "", v->tally.culprit,
+                       v->tally.error == ETIMEDOUT ? "its reader takes nothing"
+                       : v->tally.error == ENOLCK  ? "another process has it locked"
+                                                   : strerror(v->tally.error));
     return text;
 }
 
@@ -91,9 +91,10 @@ static void expected_text(const struct options *o, char *text, size_t size)
 static void got_text(const struct judge *j, char *text, size_t size)
 {
     const struct server *v = j->server;
-    int n = v->counted > 0 ? snprintf(text, size, "%ju", (uintmax_t)v->counted) : snprintf(text, size, "none");
-    if (j->options->n_matches > 0 && v->taken > 0 && n > 0 && (size_t)n < size)
-        (void)snprintf(text + n, size - (size_t)n, " of the %ju that came", (uintmax_t)v->taken);
+    int n =
+        v->tally.counted > 0 ? snprintf(text, size, "%ju", (uintmax_t)v->tally.counted) : snprintf(text, size, "none");
+    if (j->options->n_matches > 0 && v->tally.taken > 0 && n > 0 && (size_t)n < size)
+        (void)snprintf(text + n, size - (size_t)n, " of the %ju that came", (uintmax_t)v->tally.taken);
 }
 
 /* What else has come to nothing. */
@@ -103,10 +104,10 @@ static void more_text(const struct server *v, char *text, size_t size)
         uint64_t n;
         const char *text;
     } found[] = {
-        {v->cut_off, "%ju more cut off before the end"},
-        {v->refused - v->failed, "%ju more refused"},
-        {v->unheard, "%ju more stored, but the client left before the reply"},
-        {v->tls_failed, v->tls_failed == 1 ? "%ju TLS handshake failed" : "%ju TLS handshakes failed"},
+        {v->tally.cut_off, "%ju more cut off before the end"},
+        {v->tally.refused - v->tally.failed, "%ju more refused"},
+        {v->tally.unheard, "%ju more stored, but the client left before the reply"},
+        {v->tally.tls_failed, v->tally.tls_failed == 1 ? "%ju TLS handshake failed" : "%ju TLS handshakes failed"},
     };
     size_t n = 0;
     *text = '\0';
@@ -120,7 +121,7 @@ static void more_text(const struct server *v, char *text, size_t size)
 
 static bool counts_hold(const struct judge *j)
 {
-    return j->server->counted >= j->options->min && j->server->counted <= j->options->max;
+    return j->server->tally.counted >= j->options->min && j->server->tally.counted <= j->options->max;
 }
 
 /* "expected 1 message, got none" */
@@ -131,7 +132,7 @@ static void counts_text(const struct judge *j, const char *cause, char *text, si
     got_text(j, got, sizeof got);
     more_text(j->server, more, sizeof more);
     (void)snprintf(text, size, "expected %s, got %s%s%s", expected, got,
-                   j->server->counted > j->options->max ? "" : cause, more);
+                   j->server->tally.counted > j->options->max ? "" : cause, more);
 }
 
 static int judge_counts(const struct judge *j, struct console *console)
@@ -140,9 +141,10 @@ static int judge_counts(const struct judge *j, struct console *console)
     const struct options *o = j->options;
     char cause[96], text[512];
     cause_text(j, cause, sizeof cause);
-    if (o->connections > 0 && v->spoken != o->connections) {
+    if (o->connections > 0 && v->tally.spoken != o->connections) {
         console_line(console, "expected %ju connection%s, got %ju%s", (uintmax_t)o->connections,
-                     console_plural(o->connections), (uintmax_t)v->spoken, v->spoken > o->connections ? "" : cause);
+                     console_plural(o->connections), (uintmax_t)v->tally.spoken,
+                     v->tally.spoken > o->connections ? "" : cause);
         return NOT_AS_EXPECTED;
     }
     if (counts_hold(j))
@@ -177,7 +179,7 @@ static int judge_command(const struct judge *j, struct console *console)
 
 static bool departs(const struct server *v, int problem)
 {
-    return v->tally[problem].n > 0 && !problem_about((enum problem)problem)->noted_only;
+    return v->tally.problems[problem].n > 0 && !problem_about((enum problem)problem)->noted_only;
 }
 
 static int judge_protocol(const struct judge *j, struct console *console)
@@ -207,7 +209,7 @@ static int judge_rules(const struct judge *j, struct console *console)
 
 static void list_messages(const struct judge *j, struct console *console)
 {
-    const struct listing *l = &j->server->came;
+    const struct listing *l = &j->server->tally.came;
     for (size_t i = 0; i < l->n; i++)
         console_line(console, "message %zu: %s", i + 1, l->lines[i]);
     if (l->more > 0)
@@ -217,7 +219,7 @@ static void list_messages(const struct judge *j, struct console *console)
 static void list_problems(const struct judge *j, struct console *console)
 {
     for (int i = 0; i < PROBLEMS; i++) {
-        const struct server_tally *t = &j->server->tally[i];
+        const struct tally_problem *t = &j->server->tally.problems[i];
         char text[PROBLEM_TEXT_MAX];
         if (!departs(j->server, i))
             continue;

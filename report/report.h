@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "base/base.h"
+#include "base/problem.h"
 #include "mail/mail.h"
 #include "smtp.h"
 
@@ -134,5 +135,29 @@ bool listing_has_room(const struct listing *l);
 void listing_add(struct listing *l, const struct mail *mail, struct span head);
 
 void listing_close(struct listing *l);
+
+/* ---- tally ---- */
+
+/* What came in a run, counted for its verdict.  Zeroed at first. */
+struct tally {
+    uint64_t spoken;     /* sessions whose client has said something */
+    uint64_t stored;     /* mails stored, whatever became of the reply */
+    uint64_t taken;      /* mails stored, and their 250 sent; */
+    uint64_t counted;    /* those among them that match, */
+    uint64_t pending;    /* and of those their 250 is on its way, or they may yet be stored */
+    uint64_t refused;    /* mails that were complete, and were not taken */
+    uint64_t unheard;    /* mails stored, but the client was gone before its 250 could be sent */
+    uint64_t cut_off;    /* mails that did not come to their end */
+    uint64_t tls_failed; /* connections that came to no TLS */
+    uint64_t failed;     /* mails that could not be stored; of the first of them: */
+    int error;           /* errno, and */
+    char culprit[256];   /* what failed */
+    bool reader_gone;    /* the reader of a stream has closed it */
+    struct listing came; /* what was stored */
+    struct tally_problem {
+        uint64_t n;       /* how often, */
+        uint64_t session; /* and in which session first */
+    } problems[PROBLEMS]; /* what clients got wrong */
+};
 
 #endif

@@ -42,7 +42,7 @@ static void judge_login(struct server *v, struct session *s, struct smtp_event *
    awaited. */
 static bool is_full(const struct server *v)
 {
-    return v->o->max_messages > 0 && v->counted + v->pending >= v->o->max_messages;
+    return v->o->max_messages > 0 && v->tally.counted + v->tally.pending >= v->o->max_messages;
 }
 
 /* Lowers the verdict of the engine where something of ours is against it. */
@@ -60,7 +60,7 @@ static void apply_policy(struct server *v, struct session *s, struct smtp_event 
 static void count_cut_off(struct server *v, const struct session *s)
 {
     if (smtp_in_message(&s->smtp))
-        v->cut_off++;
+        v->tally.cut_off++;
 }
 
 /* Notes in the dialogue what a rule does beside its reply. */
@@ -79,7 +79,7 @@ static const struct rule *take_data(struct server *v, struct session *s, const s
     if (r != NULL && r->action == RULES_REPLY && r->code == 421) {
         smtp_close_raw(&s->smtp, (struct span){r->reply, r->reply_n});
         dialogue_reply(v->o->dialogue, s->number, (struct span){r->reply, r->reply_n}, false);
-        v->cut_off++;
+        v->tally.cut_off++;
         transaction_drop(&s->heard->transaction);
     }
     return r;
@@ -147,10 +147,10 @@ static void apply_rule(struct server *v, struct session *s, const struct smtp_ev
 /* The first failure is the one that the user is told of. */
 static void note_failure(struct server *v, const struct failure *f)
 {
-    v->reader_gone = v->reader_gone || f->error == EPIPE;
-    if (v->failed++ == 0) {
-        v->error = f->error;
-        (void)snprintf(v->culprit, sizeof v->culprit, "%s", f->what);
+    v->tally.reader_gone = v->tally.reader_gone || f->error == EPIPE;
+    if (v->tally.failed++ == 0) {
+        v->tally.error = f->error;
+        (void)snprintf(v->tally.culprit, sizeof v->tally.culprit, "%s", f->what);
     }
 }
 
@@ -159,10 +159,10 @@ static void note_stored(struct server *v, struct session *s, const struct transa
     struct problems found = t->mail.problems;
     problems_subtract(&found, &s->heard->problems);
     session_note(v, s, &found);
-    listing_add(&v->came, &t->mail, text_span(&t->head));
-    v->stored++;
+    listing_add(&v->tally.came, &t->mail, text_span(&t->head));
+    v->tally.stored++;
     s->counts = t->mail.failed == NULL;
-    v->pending += s->counts;
+    v->tally.pending += s->counts;
     s->pending = true;
 }
 
@@ -178,7 +178,7 @@ static void end_mail(struct server *v, struct session *s, const struct smtp_even
     if (outcome != OUTCOME_WAITS)
         return;
     s->counts = t->mail.failed == NULL; /* one that may yet be taken is one of those awaited */
-    v->pending += s->counts;
+    v->tally.pending += s->counts;
 }
 
 /* What has become of the mail is known. */
@@ -192,8 +192,8 @@ static void note_outcome(struct server *v, struct session *s, const struct smtp_
         v->numbers--;
     if (t->outcome == OUTCOME_FAILED)
         note_failure(v, &t->failure);
-    v->setup.listed = listing_has_room(&v->came);
-    v->refused += e->code != 0 && !s->pending;
+    v->setup.listed = listing_has_room(&v->tally.came);
+    v->tally.refused += e->code != 0 && !s->pending;
     s->heard->problems = (struct problems){{0, 0}}; /* what comes now is of the next one */
     transaction_drop(t);
 }

@@ -166,7 +166,7 @@ void server_close(struct server *v)
     while (v->sessions.first != NULL)
         session_drop(v, v->sessions.first);
     session_free_gone(v);
-    listing_close(&v->came);
+    listing_close(&v->tally.came);
     poll_close(&v->poll);
     free(v->wakes);
     free(v->in);

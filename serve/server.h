@@ -97,27 +97,10 @@ struct server {
     bool news;
 
     /* for whoever decides */
-    uint64_t open;       /* sessions now, */
-    uint64_t talking;    /* and those among them that have not had their last reply */
-    uint64_t started;    /* sessions in all */
-    uint64_t spoken;     /* sessions whose client has said something */
-    uint64_t stored;     /* messages stored, whatever became of the reply */
-    uint64_t taken;      /* messages stored, and their 250 sent; */
-    uint64_t counted;    /* those among them that match, */
-    uint64_t pending;    /* and of those their 250 is on its way */
-    uint64_t refused;    /* messages that came to their end, and were not taken */
-    uint64_t unheard;    /* messages stored, but the client was gone before its 250 could be sent */
-    uint64_t cut_off;    /* messages that did not come to their end */
-    uint64_t tls_failed; /* connections that came to no TLS */
-    uint64_t failed;     /* messages that could not be stored; of the first of them: */
-    int error;           /* errno, and */
-    char culprit[256];   /* what failed */
-    bool reader_gone;    /* the reader of a stream has closed it */
-    struct listing came; /* what was stored */
-    struct server_tally {
-        uint64_t n;       /* how often, */
-        uint64_t session; /* and in which one first */
-    } tally[PROBLEMS];    /* what clients got wrong */
+    uint64_t open;    /* sessions now, */
+    uint64_t talking; /* and those among them that have not had their last reply */
+    uint64_t started; /* sessions in all */
+    struct tally tally;
 };
 
 /* -1 with errno on failure. */

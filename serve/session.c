@@ -112,7 +112,7 @@ void session_hear(struct server *v, struct session *s)
     restart_idle_timer(v, s);
     if (!s->spoken) {
         s->spoken = true;
-        v->spoken++;
+        v->tally.spoken++;
         v->news = true;
     }
 }
@@ -131,7 +131,10 @@ static bool have_heard(struct session *s)
     return true;
 }
 
-bool session_was_last(const struct server *v) { return v->o->max_sessions > 0 && v->spoken >= v->o->max_sessions; }
+bool session_was_last(const struct server *v)
+{
+    return v->o->max_sessions > 0 && v->tally.spoken >= v->o->max_sessions;
+}
 
 /* ---- parked sessions ---- */
 
@@ -142,7 +145,7 @@ static void leave_parked(struct server *v, struct session *s)
     while (*at != s)
         at = &(*at)->parked_after;
     *at = s->parked_after;
-    v->pending -= s->counts;
+    v->tally.pending -= s->counts;
     v->stream_free = true; /* it may have been the one that had it */
 }
 
@@ -153,11 +156,11 @@ void session_drop(struct server *v, struct session *s)
     if (s->phase == PHASE_GONE)
         return;
     if (s->pending) {
-        v->pending -= s->counts;
-        v->unheard++;
+        v->tally.pending -= s->counts;
+        v->tally.unheard++;
     }
     if (smtp_in_message(&s->smtp))
-        v->cut_off++;
+        v->tally.cut_off++;
     if (s->phase == PHASE_PARKED)
         leave_parked(v, s);
     event_drop_data(s);
@@ -195,8 +198,8 @@ void session_note(struct server *v, struct session *s, const struct problems *p)
     for (int i = 0; i < PROBLEMS; i++) {
         if (!problems_have(p, (enum problem)i))
             continue;
-        if (v->tally[i].n++ == 0)
-            v->tally[i].session = s->number;
+        if (v->tally.problems[i].n++ == 0)
+            v->tally.problems[i].session = s->number;
         dialogue_problem(v->o->dialogue, s->number, (enum problem)i);
     }
 }
@@ -250,9 +253,9 @@ static void acknowledge(struct server *v, struct session *s, size_t n)
     s->heard->mark = 0;
     s->pending = false;
     s->heard->taken_at = v->now;
-    v->pending -= s->counts;
-    v->counted += s->counts;
-    v->taken++;
+    v->tally.pending -= s->counts;
+    v->tally.counted += s->counts;
+    v->tally.taken++;
     v->news = true;
 }
 
@@ -364,7 +367,7 @@ static void park(struct server *v, struct session *s, size_t said, const struct 
     struct span reply = smtp_prepared(&s->smtp);
     struct parked *p = malloc(sizeof *p + reply.n);
     if (p == NULL) {
-        v->pending -= s->counts;
+        v->tally.pending -= s->counts;
         session_drop(v, s);
         return;
     }
@@ -535,7 +538,7 @@ static void shake_hands(struct server *v, struct session *s)
     int done = s->conn.transport->handshake(&s->conn, why, sizeof why);
     if (done < 0) {
         dialogue_tls(v->o->dialogue, s->number, false, why);
-        v->tls_failed += s->spoken;
+        v->tally.tls_failed += s->spoken;
         session_drop(v, s);
     } else if (done == 0) {
         watch(v, s);
@@ -666,7 +669,7 @@ void session_dismiss(struct server *v, struct session *s, const char *enhanced, 
     if (!smtp_closed(&s->smtp)) {
         char room[SMTP_REPLY_MAX];
         if (smtp_in_message(&s->smtp))
-            v->cut_off++;
+            v->tally.cut_off++;
         smtp_output(&s->smtp, room, sizeof room);
         smtp_close(&s->smtp, enhanced, text);
         struct span reply = {room, smtp_written(&s->smtp)};
