@@ -5,7 +5,7 @@
  *     watch   step the server; after each step look at what has come about:
  *             a signal, the command's end, a limit, enough messages
  *     stop    once one of these ends the run, let the clients go
- *     judge   compare what came with what was expected (judge.c)
+ *     judge   compare what came with what was expected (verdict.c)
  *
  * Only these two decide what is said, and with which status the process ends.
  */
@@ -24,7 +24,6 @@
 #include <unistd.h>
 
 #include "net/net.h"
-#include "report/judge.h"
 #include "report/report.h"
 #include "run/run.h"
 #include "serve/server.h"
@@ -105,8 +104,8 @@ static void fill_standard_descriptors(void)
 /* The time limit, also for what may block. */
 static void set_alarm(const struct app *a)
 {
-    if (a->o.time >= 0)
-        (void)alarm(a->o.time / 1000 < INT_MAX ? (unsigned)(a->o.time / 1000) + 1 : 0);
+    if (a->o.expected.time >= 0)
+        (void)alarm(a->o.expected.time / 1000 < INT_MAX ? (unsigned)(a->o.expected.time / 1000) + 1 : 0);
 }
 
 /* What is expected, and where to listen, where the user did not say. */
@@ -122,13 +121,14 @@ static int set_defaults(struct app *a)
     if (passed > LISTENERS_MAX - OPTIONS_ENDPOINTS_MAX)
         return cannot_start(a, "take", "the sockets of LISTEN_FDS", "there are too many, 16 are taken");
     a->alone = a->stdio && o->n_endpoints == 1 && passed == 0;
-    if (!o->counted && o->n_matches > 0 && (a->wrapped || o->keep || o->connections > 0)) {
-        o->min = 1; /* a message that matches is expected: why else ask */
-        o->max = UINT64_MAX;
+    if (!o->counted && o->n_matches > 0 && (a->wrapped || o->keep || o->expected.connections > 0)) {
+        o->expected.min = 1; /* a message that matches is expected: why else ask */
+        o->expected.max = UINT64_MAX;
     } else if (!o->counted) {
-        bool open_ended = o->time >= 0 || a->alone, other = a->wrapped || o->keep || o->connections > 0;
-        o->min = other ? 0 : 1;
-        o->max = other || open_ended ? UINT64_MAX : 1;
+        bool open_ended = o->expected.time >= 0 || a->alone,
+             other = a->wrapped || o->keep || o->expected.connections > 0;
+        o->expected.min = other ? 0 : 1;
+        o->expected.max = other || open_ended ? UINT64_MAX : 1;
     }
     if (o->n_endpoints == 0 && passed == 0)
         o->endpoints[o->n_endpoints++] =
@@ -137,8 +137,8 @@ static int set_defaults(struct app *a)
     a->limit = a->kill_at = a->linger_until = a->status_at = INT64_MAX;
     a->stream = a->server.poll.fd = -1; /* nothing to be closed yet */
     a->start = clock_now();
-    if (o->time >= 0)
-        a->limit = a->start + o->time;
+    if (o->expected.time >= 0)
+        a->limit = a->start + o->expected.time;
     set_alarm(a);
     return AS_EXPECTED;
 }
@@ -146,7 +146,7 @@ static int set_defaults(struct app *a)
 /* Whether the run ends by itself when enough messages have come. */
 static bool ends_by_count(const struct app *a)
 {
-    return !a->wrapped && !a->o.keep && a->o.connections == 0 && a->o.max != UINT64_MAX;
+    return !a->wrapped && !a->o.keep && a->o.expected.connections == 0 && a->o.expected.max != UINT64_MAX;
 }
 
 /* Whether the stream is that of -o, and not an mbox: if it is a file, it is emptied first. */
@@ -249,7 +249,7 @@ static int open_store(struct app *a)
         .attachments = o->attachments,
         .matches = o->matches,
         .n_matches = o->n_matches,
-        .lint = o->strict || o->verbose,
+        .lint = o->expected.strict || o->verbose,
     };
     struct failure why;
     if (store_open(&a->store, &store, &why) < 0)
@@ -307,8 +307,8 @@ static int open_server(struct app *a)
         .extensions = SMTP_EXT_ALL & ~o->hidden & ~(o->tls ? 0u : (unsigned)SMTP_EXT_STARTTLS),
         .require_auth = o->require_auth,
         .require_tls = o->require_tls,
-        .strict = o->strict,
-        .examine = o->strict || o->verbose || o->format == OPTIONS_JSON,
+        .strict = o->expected.strict,
+        .examine = o->expected.strict || o->verbose || o->format == OPTIONS_JSON,
     };
     a->lmtp = a->smtp;
     a->lmtp.lmtp = true;
@@ -325,10 +325,10 @@ static int open_server(struct app *a)
         .n_rules = o->n_rules,
         .idle = o->idle,
         .max_connections = o->max_connections,
-        .max_sessions = a->wrapped || o->keep ? 0 : o->connections,
-        .max_messages = !ends_by_count(a) ? 0
-                        : o->max > 0      ? o->max
-                                          : 1,
+        .max_sessions = a->wrapped || o->keep ? 0 : o->expected.connections,
+        .max_messages = !ends_by_count(a)     ? 0
+                        : o->expected.max > 0 ? o->expected.max
+                                              : 1,
         .headers = o->headers,
     };
     if (server_open(&a->server, &a->server_options) < 0 || server_watch(&a->server, a->signals.pipe[0]) < 0)
@@ -653,7 +653,7 @@ static int64_t least(int64_t x, int64_t y) { return x < y ? x : y; }
 /* With -n 0 the time after the command is for watching that nothing comes. */
 static bool is_missing(const struct app *a)
 {
-    return a->o.max == 0 ? a->server.tally.counted == 0 : a->server.tally.counted < a->o.min;
+    return a->o.expected.max == 0 ? a->server.tally.counted == 0 : a->server.tally.counted < a->o.expected.min;
 }
 
 static void look_at_command(struct app *a, bool idle)
@@ -662,7 +662,7 @@ static void look_at_command(struct app *a, bool idle)
         return;
     a->settled = a->settled || idle;
     if (a->linger_until == INT64_MAX)
-        a->linger_until = a->server.now + a->o.linger;
+        a->linger_until = a->server.now + a->o.expected.linger;
     bool waiting = is_missing(a) && !a->limit_hit && a->signal == 0 && a->server.now < a->linger_until;
     bool settling = !a->settled && a->server.now < a->linger_until + SERVER_GRACE;
     if (!waiting && !settling)
@@ -687,7 +687,8 @@ static void look_at_counts(struct app *a)
         return;
     if (ends_by_count(a) && v->tally.counted >= a->server_options.max_messages)
         stop(a, ENOUGH);
-    else if (a->o.connections > 0 && !a->o.keep && v->tally.spoken >= a->o.connections && v->open == 0)
+    else if (a->o.expected.connections > 0 && !a->o.keep && v->tally.spoken >= a->o.expected.connections &&
+             v->open == 0)
         stop(a, CONNECTIONS);
     else if (a->alone && v->open == 0)
         stop(a, SESSION_ENDED);
@@ -706,15 +707,15 @@ static void look_at_status_line(struct app *a)
     char text[96], left[48] = "";
     if (a->limit != INT64_MAX)
         (void)snprintf(left, sizeof left, ", %jd s left", (intmax_t)((a->limit - now + 999) / 1000));
-    if (o->connections > 0)
+    if (o->expected.connections > 0)
         (void)snprintf(text, sizeof text, "waiting: %ju of %ju connection%s%s", (uintmax_t)a->server.tally.spoken,
-                       (uintmax_t)o->connections, console_plural(o->connections), left);
-    else if (o->max == UINT64_MAX || o->max == 0)
+                       (uintmax_t)o->expected.connections, console_plural(o->expected.connections), left);
+    else if (o->expected.max == UINT64_MAX || o->expected.max == 0)
         (void)snprintf(text, sizeof text, "waiting: %ju message%s so far%s", (uintmax_t)a->server.tally.counted,
                        console_plural(a->server.tally.counted), left);
     else
         (void)snprintf(text, sizeof text, "waiting: %ju of %ju message%s%s", (uintmax_t)a->server.tally.counted,
-                       (uintmax_t)o->max, console_plural(o->max), left);
+                       (uintmax_t)o->expected.max, console_plural(o->expected.max), left);
     console_status(&a->console, text);
 }
 
@@ -754,18 +755,26 @@ static int watch(struct app *a)
 
 /* ---- the end ---- */
 
-static int judge_run(struct app *a)
+static int judge(struct app *a)
 {
-    const struct judge j = {
-        .options = &a->o,
-        .server = &a->server,
-        .wrap = a->wrapped ? &a->wrap : NULL,
+    const char *unfired[RULES_MAX];
+    struct verdict v = {
+        .expected = &a->o.expected,
+        .tally = &a->server.tally,
+        .unfired = unfired,
         .cause = a->cause,
-        .signal = a->signal,
+        .signal = signals_name(a->signal),
+        .command = a->wrapped ? a->o.command[0] : NULL,
+        .command_status = a->wrap.status,
+        .exit_status = wrap_exit_status(&a->wrap),
         .limit_hit = a->limit_hit,
         .interrupted = a->interrupted,
     };
-    return judge(&j, &a->console);
+    for (size_t i = 0; i < a->o.n_rules; i++) {
+        if (a->o.rules[i].fired == 0)
+            unfired[v.n_unfired++] = a->o.rules[i].text;
+    }
+    return verdict_tell(&v, &a->console);
 }
 
 static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -852,7 +861,7 @@ int main(int argc, char **argv)
     if (status == AS_EXPECTED) {
         status = watch(&a);
         if (status == AS_EXPECTED)
-            status = close_transcript(&a, close_stream(&a, judge_run(&a)));
+            status = close_transcript(&a, close_stream(&a, judge(&a)));
         if (status != AS_EXPECTED && a.signal != SIGINT && a.o.transcript == NULL)
             console_tail(&a.console);
     }

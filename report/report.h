@@ -160,4 +160,40 @@ struct tally {
     } problems[PROBLEMS]; /* what clients got wrong */
 };
 
+/* ---- verdict ---- */
+
+/* The status that the process ends with, beside the command's own. */
+enum { AS_EXPECTED, NOT_AS_EXPECTED, USAGE, NOT_STARTED, NOT_WRITTEN, TIMED_OUT = 124, NOT_RUN = 126, NOT_FOUND };
+
+/* What ended a run. */
+enum cause { NOTHING, ENOUGH, CONNECTIONS, SESSION_ENDED, LIMIT, SIGNALLED, COMMAND_ENDED, OUTPUT_FAILED };
+
+/* What was expected of a run. */
+struct expectation {
+    uint64_t min, max;    /* mails; max UINT64_MAX: any number */
+    uint64_t connections; /* 0: any number */
+    int64_t time, linger; /* milliseconds; time -1: no limit */
+    bool matching;        /* only mails that match count */
+    bool strict;          /* clients keep to the protocol, and each rule fires */
+};
+
+/* A run that is over.  Borrowed. */
+struct verdict {
+    const struct expectation *expected;
+    const struct tally *tally;
+    const char *const *unfired; /* the rules that never fired, as they were given; */
+    size_t n_unfired;           /* so many */
+    enum cause cause;
+    const char *signal;  /* the name of the one that ended the run */
+    const char *command; /* NULL: there was none; */
+    int command_status;  /* its status as wait(2) has it, */
+    int exit_status;     /* and as a shell has it */
+    bool limit_hit;      /* by the command */
+    bool interrupted;    /* by SIGINT, and it was ours to take, not the command's */
+};
+
+/* Says on one line why the run was not as expected, if it was not, and on further lines what came, what clients got
+   wrong, and what rules never fired.  Returns the status. */
+int verdict_tell(const struct verdict *j, struct console *console);
+
 #endif

@@ -1,14 +1,12 @@
 /*
- * judge.c - the verdict on a run: what came, held against what was expected.
+ * verdict.c - the verdict on a run: what came, held against what was expected.
  */
-#include "report/judge.h"
+#include "report/report.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
-
-#include "run/run.h"
 
 /* "10 s", "200 ms", "5 min" */
 static const char *time_text(int64_t milliseconds, char text[32])
@@ -25,37 +23,37 @@ static const char *time_text(int64_t milliseconds, char text[32])
 }
 
 /* What could not be written, "" if all could. */
-static const char *failures_text(const struct server *v, char text[512])
+static const char *failures_text(const struct tally *v, char text[512])
 {
     text[0] = '\0';
-    if (v->tally.failed > 0 && v->tally.error == ENOMEM)
-        (void)snprintf(text, 512, "%ju message%s could not be taken%s for lack of memory", (uintmax_t)v->tally.failed,
-                       console_plural(v->tally.failed), v->tally.failed > 1 ? ", the first one" : "");
-    else if (v->tally.failed > 0)
-        (void)snprintf(text, 512, "%ju message%s could not be written%s to %s: %s", (uintmax_t)v->tally.failed,
-                       console_plural(v->tally.failed), v->tally.failed > 1 ? ", the first one" : "", v->tally.culprit,
-                       v->tally.error == ETIMEDOUT ? "its reader takes nothing"
-                       : v->tally.error == ENOLCK  ? "another process has it locked"
-                                                   : strerror(v->tally.error));
+    if (v->failed > 0 && v->error == ENOMEM)
+        (void)snprintf(text, 512, "%ju message%s could not be taken%s for lack of memory", (uintmax_t)v->failed,
+                       console_plural(v->failed), v->failed > 1 ? ", the first one" : "");
+    else if (v->failed > 0)
+        (void)snprintf(text, 512, "%ju message%s could not be written%s to %s: %s", (uintmax_t)v->failed,
+                       console_plural(v->failed), v->failed > 1 ? ", the first one" : "", v->culprit,
+                       v->error == ETIMEDOUT ? "its reader takes nothing"
+                       : v->error == ENOLCK  ? "another process has it locked"
+                                             : strerror(v->error));
     return text;
 }
 
 /* Behind what was got: what brought the end. */
-static void cause_text(const struct judge *j, char *text, size_t size)
+static void cause_text(const struct verdict *j, char *text, size_t size)
 {
     char time[32];
     *text = '\0';
     switch (j->cause) {
     case LIMIT:
-        (void)snprintf(text, size, " before the %s limit", time_text(j->options->time, time));
+        (void)snprintf(text, size, " before the %s limit", time_text(j->expected->time, time));
         break;
     case SIGNALLED:
-        (void)snprintf(text, size, " before %s", signals_name(j->signal));
+        (void)snprintf(text, size, " before %s", j->signal);
         break;
     case COMMAND_ENDED:
-        if (j->options->linger > 0)
+        if (j->expected->linger > 0)
             (void)snprintf(text, size, " before the command ended and %s after it",
-                           time_text(j->options->linger, time));
+                           time_text(j->expected->linger, time));
         else
             (void)snprintf(text, size, " before the command ended");
         break;
@@ -63,8 +61,8 @@ static void cause_text(const struct judge *j, char *text, size_t size)
         (void)snprintf(text, size, " before the session ended");
         break;
     case CONNECTIONS:
-        (void)snprintf(text, size, " in %ju connection%s", (uintmax_t)j->options->connections,
-                       console_plural(j->options->connections));
+        (void)snprintf(text, size, " in %ju connection%s", (uintmax_t)j->expected->connections,
+                       console_plural(j->expected->connections));
         break;
     case NOTHING:
     case ENOUGH:
@@ -73,41 +71,40 @@ static void cause_text(const struct judge *j, char *text, size_t size)
     }
 }
 
-static void expected_text(const struct options *o, char *text, size_t size)
+static void expected_text(const struct expectation *o, char *text, size_t size)
 {
     uintmax_t min = o->min, max = o->max;
-    const char *like = o->n_matches == 0 ? "" : o->min == o->max && o->min == 1 ? " that matches" : " that match";
+    const char *like = !o->matching ? "" : o->min == o->max && o->min == 1 ? " that matches" : " that match";
     if (o->max == 0)
-        (void)snprintf(text, size, "no message%s", o->n_matches > 0 ? " that matches" : "");
+        (void)snprintf(text, size, "no message%s", o->matching ? " that matches" : "");
     else if (o->max == UINT64_MAX)
         (void)snprintf(text, size, "at least %ju message%s%s", min, console_plural(o->min),
-                       o->n_matches > 0 && min == 1 ? " that matches" : like);
+                       o->matching && min == 1 ? " that matches" : like);
     else if (o->min == o->max)
         (void)snprintf(text, size, "%ju message%s%s", min, console_plural(o->min), like);
     else
         (void)snprintf(text, size, "%ju to %ju messages%s", min, max, like);
 }
 
-static void got_text(const struct judge *j, char *text, size_t size)
+static void got_text(const struct verdict *j, char *text, size_t size)
 {
-    const struct server *v = j->server;
-    int n =
-        v->tally.counted > 0 ? snprintf(text, size, "%ju", (uintmax_t)v->tally.counted) : snprintf(text, size, "none");
-    if (j->options->n_matches > 0 && v->tally.taken > 0 && n > 0 && (size_t)n < size)
-        (void)snprintf(text + n, size - (size_t)n, " of the %ju that came", (uintmax_t)v->tally.taken);
+    const struct tally *v = j->tally;
+    int n = v->counted > 0 ? snprintf(text, size, "%ju", (uintmax_t)v->counted) : snprintf(text, size, "none");
+    if (j->expected->matching && v->taken > 0 && n > 0 && (size_t)n < size)
+        (void)snprintf(text + n, size - (size_t)n, " of the %ju that came", (uintmax_t)v->taken);
 }
 
 /* What else has come to nothing. */
-static void more_text(const struct server *v, char *text, size_t size)
+static void more_text(const struct tally *v, char *text, size_t size)
 {
     const struct {
         uint64_t n;
         const char *text;
     } found[] = {
-        {v->tally.cut_off, "%ju more cut off before the end"},
-        {v->tally.refused - v->tally.failed, "%ju more refused"},
-        {v->tally.unheard, "%ju more stored, but the client left before the reply"},
-        {v->tally.tls_failed, v->tally.tls_failed == 1 ? "%ju TLS handshake failed" : "%ju TLS handshakes failed"},
+        {v->cut_off, "%ju more cut off before the end"},
+        {v->refused - v->failed, "%ju more refused"},
+        {v->unheard, "%ju more stored, but the client left before the reply"},
+        {v->tls_failed, v->tls_failed == 1 ? "%ju TLS handshake failed" : "%ju TLS handshakes failed"},
     };
     size_t n = 0;
     *text = '\0';
@@ -119,32 +116,31 @@ static void more_text(const struct server *v, char *text, size_t size)
     }
 }
 
-static bool counts_hold(const struct judge *j)
+static bool counts_hold(const struct verdict *j)
 {
-    return j->server->tally.counted >= j->options->min && j->server->tally.counted <= j->options->max;
+    return j->tally->counted >= j->expected->min && j->tally->counted <= j->expected->max;
 }
 
 /* "expected 1 message, got none" */
-static void counts_text(const struct judge *j, const char *cause, char *text, size_t size)
+static void counts_text(const struct verdict *j, const char *cause, char *text, size_t size)
 {
     char expected[80], got[64], more[256];
-    expected_text(j->options, expected, sizeof expected);
+    expected_text(j->expected, expected, sizeof expected);
     got_text(j, got, sizeof got);
-    more_text(j->server, more, sizeof more);
+    more_text(j->tally, more, sizeof more);
     (void)snprintf(text, size, "expected %s, got %s%s%s", expected, got,
-                   j->server->tally.counted > j->options->max ? "" : cause, more);
+                   j->tally->counted > j->expected->max ? "" : cause, more);
 }
 
-static int judge_counts(const struct judge *j, struct console *console)
+static int judge_counts(const struct verdict *j, struct console *console)
 {
-    const struct server *v = j->server;
-    const struct options *o = j->options;
+    const struct tally *v = j->tally;
+    const struct expectation *o = j->expected;
     char cause[96], text[512];
     cause_text(j, cause, sizeof cause);
-    if (o->connections > 0 && v->tally.spoken != o->connections) {
+    if (o->connections > 0 && v->spoken != o->connections) {
         console_line(console, "expected %ju connection%s, got %ju%s", (uintmax_t)o->connections,
-                     console_plural(o->connections), (uintmax_t)v->tally.spoken,
-                     v->tally.spoken > o->connections ? "" : cause);
+                     console_plural(o->connections), (uintmax_t)v->spoken, v->spoken > o->connections ? "" : cause);
         return NOT_AS_EXPECTED;
     }
     if (counts_hold(j))
@@ -155,38 +151,38 @@ static int judge_counts(const struct judge *j, struct console *console)
 }
 
 /* What of the command's end makes the status, if anything does. */
-static int judge_command(const struct judge *j, struct console *console)
+static int judge_command(const struct verdict *j, struct console *console)
 {
     char time[32], failures[512], counts[512] = "", why[64];
-    int number = WTERMSIG(j->wrap->status), status = wrap_exit_status(j->wrap);
+    int number = WTERMSIG(j->command_status), status = j->exit_status;
     if (j->limit_hit)
-        (void)snprintf(why, sizeof why, "still running at the %s limit", time_text(j->options->time, time));
-    else if (WIFSIGNALED(j->wrap->status))
+        (void)snprintf(why, sizeof why, "still running at the %s limit", time_text(j->expected->time, time));
+    else if (WIFSIGNALED(j->command_status))
         (void)snprintf(why, sizeof why, "ended by signal %d (%s)", number, strsignal(number));
     else
         (void)snprintf(why, sizeof why, "exit status %d", status);
     status = j->limit_hit ? TIMED_OUT : status;
-    (void)failures_text(j->server, failures);
+    (void)failures_text(j->tally, failures);
     if (!counts_hold(j))
         counts_text(j, "", counts, sizeof counts);
     if (status != 0)
-        console_line(console, "%s: %s%s%s%s%s", j->options->command[0], why, *failures != '\0' ? "; " : "", failures,
+        console_line(console, "%s: %s%s%s%s%s", j->command, why, *failures != '\0' ? "; " : "", failures,
                      *counts != '\0' ? "; " : "", counts);
     return status;
 }
 
 /* ---- --strict ---- */
 
-static bool departs(const struct server *v, int problem)
+static bool departs(const struct tally *v, int problem)
 {
-    return v->tally.problems[problem].n > 0 && !problem_about((enum problem)problem)->noted_only;
+    return v->problems[problem].n > 0 && !problem_about((enum problem)problem)->noted_only;
 }
 
-static int judge_protocol(const struct judge *j, struct console *console)
+static int judge_protocol(const struct verdict *j, struct console *console)
 {
     int ways = 0;
     for (int i = 0; i < PROBLEMS; i++)
-        ways += departs(j->server, i);
+        ways += departs(j->tally, i);
     if (ways == 0)
         return AS_EXPECTED;
     console_line(console, "clients departed from the protocol in %d way%s (--strict)", ways,
@@ -194,34 +190,31 @@ static int judge_protocol(const struct judge *j, struct console *console)
     return NOT_AS_EXPECTED;
 }
 
-static int judge_rules(const struct judge *j, struct console *console)
+static int judge_rules(const struct verdict *j, struct console *console)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < j->options->n_rules; i++)
-        n += j->options->rules[i].fired == 0;
-    if (n == 0)
+    if (j->n_unfired == 0)
         return AS_EXPECTED;
-    console_line(console, "%zu rule%s of --on never fired (--strict)", n, console_plural(n));
+    console_line(console, "%zu rule%s of --on never fired (--strict)", j->n_unfired, console_plural(j->n_unfired));
     return NOT_AS_EXPECTED;
 }
 
 /* ---- what there is to say beside the verdict ---- */
 
-static void list_messages(const struct judge *j, struct console *console)
+static void list_messages(const struct verdict *j, struct console *console)
 {
-    const struct listing *l = &j->server->tally.came;
+    const struct listing *l = &j->tally->came;
     for (size_t i = 0; i < l->n; i++)
         console_line(console, "message %zu: %s", i + 1, l->lines[i]);
     if (l->more > 0)
         console_line(console, "and %ju more message%s", (uintmax_t)l->more, console_plural(l->more));
 }
 
-static void list_problems(const struct judge *j, struct console *console)
+static void list_problems(const struct verdict *j, struct console *console)
 {
     for (int i = 0; i < PROBLEMS; i++) {
-        const struct tally_problem *t = &j->server->tally.problems[i];
+        const struct tally_problem *t = &j->tally->problems[i];
         char text[PROBLEM_TEXT_MAX];
-        if (!departs(j->server, i))
+        if (!departs(j->tally, i))
             continue;
         (void)problem_text((enum problem)i, text);
         if (t->n == 1)
@@ -232,46 +225,43 @@ static void list_problems(const struct judge *j, struct console *console)
     }
 }
 
-static void list_rules(const struct judge *j, struct console *console)
+static void list_rules(const struct verdict *j, struct console *console)
 {
-    const struct options *o = j->options;
-    for (size_t i = 0; i < o->n_rules; i++) {
-        if (o->rules[i].fired == 0)
-            console_line(console, "--on '%s' never fired", o->rules[i].text);
-    }
+    for (size_t i = 0; i < j->n_unfired; i++)
+        console_line(console, "--on '%s' never fired", j->unfired[i]);
 }
 
 /* ---- the verdict ---- */
 
 /* Exactly one line says why a status is not 0. */
-static int verdict(const struct judge *j, struct console *console)
+static int judge_run(const struct verdict *j, struct console *console)
 {
     char failures[512];
-    int status = j->wrap != NULL ? judge_command(j, console) : AS_EXPECTED;
+    int status = j->command != NULL ? judge_command(j, console) : AS_EXPECTED;
     if (status != AS_EXPECTED)
         return status;
-    if (*failures_text(j->server, failures) != '\0') {
+    if (*failures_text(j->tally, failures) != '\0') {
         console_line(console, "%s", failures);
         return NOT_WRITTEN;
     }
     status = judge_counts(j, console);
-    if (status == AS_EXPECTED && j->options->strict)
+    if (status == AS_EXPECTED && j->expected->strict)
         status = judge_protocol(j, console);
-    if (status == AS_EXPECTED && j->options->strict)
+    if (status == AS_EXPECTED && j->expected->strict)
         status = judge_rules(j, console);
     if (status == AS_EXPECTED && j->interrupted)
         console_line(console, "interrupted");
     return status;
 }
 
-int judge(const struct judge *j, struct console *console)
+int verdict_tell(const struct verdict *j, struct console *console)
 {
-    int status = verdict(j, console);
+    int status = judge_run(j, console);
     if (!counts_hold(j))
         list_messages(j, console);
-    if (j->options->strict)
+    if (j->expected->strict)
         list_problems(j, console);
-    if (j->options->strict || !j->options->quiet)
+    if (j->expected->strict || !console->quiet)
         list_rules(j, console);
     return status;
 }

@@ -102,20 +102,20 @@ static int take_messages(struct parse *p, const char *text)
 {
     struct options *o = p->o;
     const char *end = text;
-    if (!number_take(&end, &o->min))
+    if (!number_take(&end, &o->expected.min))
         return expected_at(p, text, end,
                            ascii_is_digit(*end) ? "a smaller number" : "a count of messages: N, MIN-MAX or MIN-");
-    o->max = o->min;
+    o->expected.max = o->expected.min;
     const char *max = end;
     if (*end == '-') {
         max = ++end;
-        o->max = UINT64_MAX;
-        if (*end != '\0' && !number_take(&end, &o->max))
+        o->expected.max = UINT64_MAX;
+        if (*end != '\0' && !number_take(&end, &o->expected.max))
             return expected_at(p, text, end, "the most messages, or nothing: N, MIN-MAX or MIN-");
     }
     if (*end != '\0')
         return expected_at(p, text, end, max == end ? "- or nothing more: N, MIN-MAX or MIN-" : "nothing more");
-    if (o->max < o->min)
+    if (o->expected.max < o->expected.min)
         return expected_at(p, text, max, "a number that is not below the one in front of it: MIN-MAX");
     o->counted = true;
     return 0;
@@ -139,6 +139,7 @@ static int take_match(struct parse *p, const char *text)
     if (match_parse(&o->matches[o->n_matches], text, &at, what) < 0)
         return expected_at(p, text, at, what);
     o->n_matches++;
+    o->expected.matching = true;
     return 0;
 }
 
@@ -165,9 +166,12 @@ static int take_seed(struct parse *p, const char *text)
 
 static int take_transcript(struct parse *p, const char *text) { return take_file_name(p, text, &p->o->transcript); }
 
-static int take_connections(struct parse *p, const char *text) { return parse_count(p, text, &p->o->connections); }
+static int take_connections(struct parse *p, const char *text)
+{
+    return parse_count(p, text, &p->o->expected.connections);
+}
 
-static int take_limit(struct parse *p, const char *text) { return parse_time(p, text, &p->o->time); }
+static int take_limit(struct parse *p, const char *text) { return parse_time(p, text, &p->o->expected.time); }
 
 static int take_endpoint(struct parse *p, const char *text)
 {
@@ -355,7 +359,7 @@ static int take_env(struct parse *p, const char *text)
     return 0;
 }
 
-static int take_linger(struct parse *p, const char *text) { return parse_time(p, text, &p->o->linger); }
+static int take_linger(struct parse *p, const char *text) { return parse_time(p, text, &p->o->expected.linger); }
 
 /* An option takes its argument, or sets a flag. */
 #define TAKE(function) function, 0
@@ -379,7 +383,7 @@ static const struct option_entry {
     {0, "match", "'FIELD: REGEX'", AWAITED, TAKE(take_match),
      "only messages like this count; FIELD is a header\nfield, mail-from, rcpt-to, body or attachment; may\nbe "
      "repeated, all must hold"},
-    {0, "strict", NULL, AWAITED, FLAG(strict),
+    {0, "strict", NULL, AWAITED, FLAG(expected.strict),
      "hold clients to the RFCs: refuse what breaks them,\nname each departure, and exit 1"},
 
     {'p', NULL, "PORT", LISTENING, TAKE(take_port), "port on 127.0.0.1 and ::1; 0 for a free one"},
@@ -539,7 +543,7 @@ static const char *check_run(const struct options *o)
     bool command = o->command[0] != NULL;
     if (!command && o->n_env > 0)
         return "--env is for a command, and there is none";
-    if (!command && o->linger > 0)
+    if (!command && o->expected.linger > 0)
         return "--linger is for a command, and there is none";
     if (command && o->keep)
         return "-k is for a run without a command: with one, the run ends when that does";
@@ -612,8 +616,8 @@ static int check(const struct options *o, char *why)
 
 int options_parse(struct options *o, int argc, char **argv, char why[OPTIONS_WHY_MAX])
 {
-    o->max = UINT64_MAX;
-    o->time = -1;
+    o->expected.max = UINT64_MAX;
+    o->expected.time = -1;
     o->hostname = "localhost";
     o->max_recipients = 1000;
     o->idle = 5 * 60 * 1000;

@@ -11,6 +11,7 @@
 
 #include "mail/mail.h"
 #include "net/net.h"
+#include "report/report.h"
 #include "serve/rules.h"
 
 /* ---- options ---- */
@@ -31,14 +32,11 @@ enum options_format { OPTIONS_EML, OPTIONS_MBOX, OPTIONS_JSON, OPTIONS_TEXT, OPT
 
 struct options {
     /* what is awaited */
-    bool counted;         /* -n was given */
-    uint64_t min, max;    /* messages; max UINT64_MAX: any number */
-    uint64_t connections; /* 0: not awaited */
-    int64_t time, linger; /* milliseconds; time -1: no limit */
+    bool counted; /* -n was given */
+    struct expectation expected;
     bool keep;
     struct match matches[MATCH_MAX];
     size_t n_matches;
-    bool strict;
     /* where it listens */
     bool port_given;
     struct endpoint endpoints[OPTIONS_ENDPOINTS_MAX];
