@@ -16,8 +16,6 @@
 #include "base/base.h"
 #include "smtp.h"
 
-enum { BUSY_POLL_MAX = 100000 /* microseconds */ };
-
 enum group { AWAITED, LISTENING, STORING, PROTOCOL, SECURITY, WRAPPING, SHOWING };
 
 static const char *const groups[] = {
@@ -277,14 +275,6 @@ static int take_idle(struct parse *p, const char *text)
     return p->o->idle > 0 ? 0 : wrong(p, "'%s' is no time at all: give 1ms or more", text);
 }
 
-static int take_busy_poll(struct parse *p, const char *text)
-{
-    const char *end = text;
-    if (!number_take(&end, &p->o->busy_poll) || *end != '\0' || p->o->busy_poll == 0 || p->o->busy_poll > BUSY_POLL_MAX)
-        return wrong(p, "'%s' is not a number of microseconds from 1 to %d", text, BUSY_POLL_MAX);
-    return 0;
-}
-
 /* What stands in front of the next comma; *rest is then behind it, NULL at the end. */
 static struct span take_item(const char **rest)
 {
@@ -410,7 +400,6 @@ static const struct option_entry {
     {0, "max-recipients", "N", PROTOCOL, TAKE(take_max_recipients), "recipients of a message (1000)"},
     {0, "max-connections", "N", PROTOCOL, TAKE(take_max_connections), "connections at once (no limit)"},
     {0, "idle", "TIME", PROTOCOL, TAKE(take_idle), "give up on a client that is silent for TIME (5m)"},
-    {0, "busy-poll", "N", PROTOCOL, TAKE(take_busy_poll), "wait busily for N microseconds before sleeping"},
 
     {0, "hide", "EXT,...", PROTOCOL, TAKE(take_hidden), "take extensions away: SIZE,CHUNKING"},
 

@@ -52,7 +52,6 @@ struct options {
     /* the protocol */
     const char *hostname;
     uint64_t max_size, max_recipients, max_connections;
-    uint64_t busy_poll; /* microseconds, 0: not at all */
     int64_t idle;
     struct rule rules[RULES_MAX];
     size_t n_rules;

@@ -234,15 +234,7 @@ def round_of_processor_time(number):
         note("lf", "limit", measure(crlf, E, PLACE, size=GIB)[0])
     if wanted("bdat"):
         note("bdat", "ours", measure(ours, DB)[0])
-        note("bdat", "sink", measure(sink, D)[0])
         note("bdat", "limit", measure(ours, D)[0])
-    if wanted("bdat-file"):
-        note("bdat-file", "ours", measure(crlf, DB, PLACE, size=300 * MIB)[0])
-        note("bdat-file", "limit", measure(crlf, D, PLACE, size=300 * MIB)[0])
-    if wanted("busy-poll"):
-        busily = lambda port, files: ours(port, None, ("-f", "none", "--busy-poll", "50"))
-        for name, server in in_turn({"ours": busily, "sink": sink}, number):
-            note("busy-poll", name, measure(server, B)[1])
     if wanted("json"):
         mail = multipart()
         words = "-c 20 -n 2000 -f " + mail
@@ -364,10 +356,8 @@ TARGETS = {
     "fe": ("1 GiB to a file on tmpfs, --crlf", 6, 1.2),
     "ge": ("1 GiB to a file on disk, --crlf", 8, 1.2),
     "lf": ("fe with LF, against --crlf", None, 1.3),
-    "bdat": ("100 MiB by BDAT, against DATA", 17, 0.6),
-    "bdat-file": ("the same, to a file", None, 0.8),
+    "bdat": ("100 MiB by BDAT, against DATA", None, 1.1),
     "json": ("10 KB multipart as JSON: seconds; smtp-sink: files", 1, None),
-    "busy-poll": ("1 KB, one at once, --busy-poll 50: seconds", 2.5, None),
 }
 NUMBERS = {
     "idle": ("MB of memory, idle", 2),

@@ -19,17 +19,6 @@ t_idle_is_counted_from_the_last_word() {
     finish
 }
 
-# It waits busily only while somebody is there, and not for ever.
-t_busy_poll() {
-    start -k --idle 400ms --busy-poll 100000 -d mail
-    talk '<220' pause:0.2 '>NOOP' '<250' '<421' '<EOF'
-    send hello
-    kill "$pid"
-    finish
-    status_is 0
-    grep -qx hello mail/0001.eml
-}
-
 t_max_connections() {
     start -k --max-connections 2
     talk '<220' + '<220' + '<421' '<EOF' @1 '>QUIT' '<221' '<EOF' + '<220' '>QUIT' '<221' '<EOF' @2 '>QUIT' '<221'

@@ -388,9 +388,6 @@ t_usage() {
     usage "-n: '99999999999999999999': at .*, column 1: expected a smaller number" -n 99999999999999999999
     usage "-n: '3-2': at '2', column 3: expected a number that is not below the one in front of it: MIN-MAX" -n 3-2
         usage "-c: '0' is not a number from 1 up" -c 0
-    usage "--busy-poll: '0' is not a number of microseconds from 1 to 100000" --busy-poll 0
-    usage "--busy-poll: '1ms' is not a number of microseconds from 1 to 100000" --busy-poll 1ms
-    usage "--busy-poll: '100001' is not a number of microseconds from 1 to 100000" --busy-poll 100001
     usage "-t: '5x' is not a time: give a number, or one with ms, s, m or h behind it" -t 5x
     usage "-t: '' is not a time: .*" -t ''
     usage "-t: '\.' is not a time: .*" -t .
