@@ -13,10 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    REGEX_MAX = 4096, /* octets of a regular expression: regcomp() takes its stack from them */
-    SEARCHED = 500,   /* octets of a malformed one in which the place is looked for */
-};
+enum { REGEX_MAX = 4096 /* octets of a regular expression: regcomp() takes its stack from them */ };
 
 /* ---- parsing ---- */
 
@@ -27,29 +24,6 @@ static enum match_kind kind_of(struct span field)
            : span_is(field, "body")       ? MATCH_BODY
            : span_is(field, "attachment") ? MATCH_ATTACHMENT
                                           : MATCH_HEADER;
-}
-
-/*
- * How much of a regular expression that is malformed in this way is not so: what
- * is wrong begins behind it.  Of a long one nobody wants to know.
- */
-static size_t good_length(const char *text, int error)
-{
-    size_t n = strlen(text);
-    char *copy = n <= SEARCHED ? strdup(text) : NULL;
-    regex_t regex;
-    if (copy == NULL)
-        return 0;
-    while (n > 0) {
-        copy[--n] = '\0';
-        int other = regcomp(&regex, copy, REG_EXTENDED | REG_NOSUB);
-        if (other == 0)
-            regfree(&regex);
-        if (other == 0 || (error == REG_EBRACK && other == REG_EPAREN)) /* it stands in a group */
-            break;
-    }
-    free(copy);
-    return n;
 }
 
 static int complain(char why[MATCH_WHY_MAX], const char **at, const char *where, const char *what)
@@ -83,7 +57,7 @@ int match_parse(struct match *m, const char *text, const char **at, char why[MAT
     char reason[MATCH_WHY_MAX / 2];
     (void)regerror(error, &m->regex, reason, sizeof reason);
     (void)snprintf(why, MATCH_WHY_MAX, "a POSIX extended regular expression (%s)", reason);
-    *at = p + good_length(p, error);
+    *at = p;
     return -1;
 }
 

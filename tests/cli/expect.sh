@@ -614,12 +614,12 @@ t_malformed_match() {
     wrong 12 'a regular expression' --match 'subject:   '
     regex='POSIX extended regular expression'
     wrong 10 "$regex" --match 'subject: (a'
-    wrong 12 "$regex" --match 'subject: ab[c'
-    wrong 12 "$regex" --match 'subject: ab\'
-    wrong 11 "$regex" --match 'subject: a{2,1}'
+    wrong 10 "$regex" --match 'subject: ab[c'
+    wrong 10 "$regex" --match 'subject: ab\'
+    wrong 10 "$regex" --match 'subject: a{2,1}'
     wrong 10 "$regex" --match 'subject: [[:none:]]'
     # columns are characters; and each --match is looked at
-    wrong 6 "$regex" --match 'to: ü('
+    wrong 5 "$regex" --match 'to: ü('
     wrong 4 "$regex" --match 'to: good' --match 'x: ('
 }
 

@@ -370,12 +370,12 @@ static void test_malformed(void **state)
         {"subject:", 8, regex},
         {"subject:   ", 11, regex},
         {"subject: (", 9, posix},
-        {"subject: a(b", 10, posix},
-        {"subject: (a)(b", 12, posix},
-        {"subject:ab[c", 10, posix},
-        {"body: a\\", 7, posix},
-        {"body: ok[[:nothing:]]", 8, posix},
-        {"body: x{2,1}", 7, posix},
+        {"subject: a(b", 9, posix},
+        {"subject: (a)(b", 9, posix},
+        {"subject:ab[c", 8, posix},
+        {"body: a\\", 6, posix},
+        {"body: ok[[:nothing:]]", 6, posix},
+        {"body: x{2,1}", 6, posix},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct match m;
