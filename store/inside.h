@@ -47,9 +47,10 @@ int place_create(struct place *to, struct place_file *f);
 /*
  * Gives a complete file its final name, which stands in f->name.  asked is the
  * wanted name, "" for the next number; a number is added to a name that is
- * taken.  -1 with errno on failure.
+ * taken.  With read_on the file can still be read through f->fd.  -1 with errno
+ * on failure.
  */
-int place_publish(struct place *to, struct place_file *f, const char *asked);
+int place_publish(struct place *to, struct place_file *f, const char *asked, bool read_on);
 
 /* Writes n octets.  -1 with errno on failure. */
 int place_write(int fd, const char *octets, size_t n);

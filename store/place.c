@@ -312,17 +312,17 @@ static int name_file(struct place *to, struct place_file *f)
     return 0;
 }
 
-int place_publish(struct place *to, struct place_file *f, const char *asked)
+int place_publish(struct place *to, struct place_file *f, const char *asked, bool read_on)
 {
     /* some file systems report a failed write only at close; a file without a name cannot be closed yet */
     if (f->temporary[0] != '\0') {
         int fd = f->fd;
-        f->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0); /* to be read for the stream */
+        f->fd = read_on ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
         int saved = errno;
         if (close(fd) < 0)
             return -1;
         errno = saved;
-        if (f->fd < 0)
+        if (read_on && f->fd < 0)
             return -1;
     }
     for (int taken = 0; !f->published; taken++) {

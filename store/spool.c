@@ -161,7 +161,8 @@ int spool_complete(struct spool *p, bool look)
 
 int spool_publish(struct spool *p, const char *asked)
 {
-    return place_publish(p->place, &p->file, asked) < 0 ? spool_fail(p, errno, place_name(p->place)) : 0;
+    bool read_on = p->store != NULL && p->store->stream.fd >= 0;
+    return place_publish(p->place, &p->file, asked, read_on) < 0 ? spool_fail(p, errno, place_name(p->place)) : 0;
 }
 
 static void remove_attachments(const struct spool *p)
