@@ -158,14 +158,6 @@ static bool next_command(struct smtp *s, struct smtp_event *e)
 
 enum { TEXT_LINE_MAX = 998 /* octets without CRLF; RFC 5321 4.5.3.1.6 */ };
 
-/* None have come yet. */
-void command_begin_data(struct smtp *s)
-{
-    s->size = s->line_size = 0;
-    s->cr = false;
-    s->data_problems = (struct problems){{0, 0}};
-}
-
 /* A run of mail data: to the end of a line before one that begins with a dot, or all there is. */
 static struct span take_run(struct smtp *s)
 {

@@ -48,3 +48,16 @@ void client_close(struct client *c)
     free(c->helo.p);
     free(c->user.p);
 }
+
+bool client_begin(struct session *s)
+{
+    if (s->heard != NULL)
+        return true;
+    s->heard = calloc(1, sizeof *s->heard);
+    if (s->heard == NULL)
+        return false;
+    s->heard->client.lmtp = s->source.scheme == SCHEME_LMTP;
+    s->heard->client.session = s->number;
+    s->heard->client.peer = s->peer;
+    return true;
+}

@@ -10,6 +10,21 @@
 #include <errno.h>
 #include <stdio.h>
 
+void event_note(struct server *v, struct session *s, const struct problems *p)
+{
+    if (!problems_any(p))
+        return;
+    if (client_begin(s))
+        problems_merge(&s->heard->problems, p);
+    for (int i = 0; i < PROBLEMS; i++) {
+        if (!problems_have(p, (enum problem)i))
+            continue;
+        if (v->tally.problems[i].n++ == 0)
+            v->tally.problems[i].session = s->number;
+        dialogue_problem(v->o->dialogue, s->number, (enum problem)i);
+    }
+}
+
 void event_drop_data(struct session *s)
 {
     if (s->heard != NULL)
@@ -133,15 +148,6 @@ static const struct rule *find_rule(struct server *v, struct session *s, const s
 
 static bool is_challenge(const struct smtp_event *e) { return e->mechanism == SASL_CRAM_MD5 && e->code == 334; }
 
-/* What a rule does beside its reply. */
-static void apply_rule(struct server *v, struct session *s, const struct smtp_event *e, const struct rule *r)
-{
-    trace_action(v, s, r);
-    bool turned_away = rules_break_off(r) || !smtp_is_positive(e->type, e->code);
-    if (e->type == SMTP_CONNECT && turned_away)
-        session_hear(v, s); /* he has been served */
-}
-
 /* ---- the end of a mail ---- */
 
 /* The first failure is the one that the user is told of. */
@@ -158,7 +164,7 @@ static void note_stored(struct server *v, struct session *s, const struct transa
 {
     struct problems found = t->mail.problems;
     problems_subtract(&found, &s->heard->problems);
-    session_note(v, s, &found);
+    event_note(v, s, &found);
     listing_add(&v->tally.came, &t->mail, text_span(&t->head));
     v->tally.stored++;
     s->counts = t->mail.failed == NULL;
@@ -299,7 +305,7 @@ static const struct rule *answer(struct server *v, struct session *s, struct smt
     if (r == NULL || r->action == RULES_GO_ON)
         apply_policy(v, s, e);
     if (r != NULL)
-        apply_rule(v, s, e, r);
+        trace_action(v, s, r);
     if (!rules_break_off(r) && e->code != 0)
         take_effect(v, s, e);
     return r;
@@ -310,7 +316,7 @@ const struct rule *event_handle(struct server *v, struct session *s, struct smtp
     if (e->type == SMTP_BODY)
         return take_data(v, s, e);
     dialogue_client(v->o->dialogue, s->number, e);
-    session_note(v, s, &e->problems);
+    event_note(v, s, &e->problems);
     const struct rule *r = v->o->n_rules > 0 ? find_rule(v, s, e) : NULL;
     if (e->type == SMTP_EOM && e->recipient <= 1) {
         end_mail(v, s, e, r);

@@ -8,6 +8,8 @@
 #include "serve/rules.h"
 #include "serve/server.h"
 
+struct session;
+
 /* What a client has said of itself. */
 struct client {
     struct peer peer;
@@ -27,6 +29,9 @@ bool client_take(struct client *c, const struct smtp_event *e);
 const char *client_protocol(const struct client *c, bool utf8);
 
 void client_close(struct client *c);
+
+/* Makes room for what is heard from the client of a session.  False if there is no memory. */
+bool client_begin(struct session *s);
 
 /* ---- transaction ---- */
 
@@ -183,12 +188,6 @@ void session_wake(struct server *v, struct session *s);
 /* Goes on with the first one that is parked, whose mail waits no longer. */
 void session_unpark(struct server *v, struct session *s);
 
-/* Notes what its client got wrong. */
-void session_note(struct server *v, struct session *s, const struct problems *p);
-
-/* Notes that its client has said something. */
-void session_hear(struct server *v, struct session *s);
-
 /* Whether no further session is to be served. */
 bool session_was_last(const struct server *v);
 
@@ -227,12 +226,16 @@ void wake_never(struct server *v, struct session *s);
 int64_t wake_next(const struct server *v);
 
 /*
- * Wakes them.  A client is not idle while its octets have not been looked at: if
- * all_heard, what it had sent by the time `asked` has been.
+ * A session whose time has come, to be woken; NULL if there is none.  A client
+ * is not idle while its octets have not been looked at: if all_heard, what it
+ * had sent by the time `asked` has been.
  */
-void wake_due(struct server *v, int64_t asked, bool all_heard);
+struct session *wake_next_due(struct server *v, int64_t asked, bool all_heard);
 
 /* ---- event ---- */
+
+/* Notes what the client got wrong. */
+void event_note(struct server *v, struct session *s, const struct problems *p);
 
 /* What the event brings about: its reply, and what follows from that.  Returns the rule for it, NULL if there is none.
  */

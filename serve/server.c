@@ -268,7 +268,8 @@ static int wait_and_serve(struct server *v, int64_t until)
     for (int i = 0; i < n; i++)
         serve_source(v, ready[i]);
     if (v->now >= next) { /* no earlier has anybody's time come */
-        wake_due(v, asked, n < READY_MAX);
+        for (struct session *s; (s = wake_next_due(v, asked, n < READY_MAX)) != NULL;)
+            session_wake(v, s);
         resume_accepting(v);
     }
     if (v->parked != NULL || v->stream.fd >= 0)

@@ -107,7 +107,7 @@ static void restart_idle_timer(struct server *v, struct session *s)
         wake_at_time(v, s, end);
 }
 
-void session_hear(struct server *v, struct session *s)
+static void hear(struct server *v, struct session *s)
 {
     restart_idle_timer(v, s);
     if (!s->spoken) {
@@ -115,20 +115,6 @@ void session_hear(struct server *v, struct session *s)
         v->tally.spoken++;
         v->news = true;
     }
-}
-
-/* Makes room for what is heard from the client.  False if there is no memory. */
-static bool have_heard(struct session *s)
-{
-    if (s->heard != NULL)
-        return true;
-    s->heard = calloc(1, sizeof *s->heard);
-    if (s->heard == NULL)
-        return false;
-    s->heard->client.lmtp = s->source.scheme == SCHEME_LMTP;
-    s->heard->client.session = s->number;
-    s->heard->client.peer = s->peer;
-    return true;
 }
 
 bool session_was_last(const struct server *v)
@@ -189,21 +175,6 @@ void session_free_gone(struct server *v)
     }
 }
 
-void session_note(struct server *v, struct session *s, const struct problems *p)
-{
-    if (!problems_any(p))
-        return;
-    if (have_heard(s))
-        problems_merge(&s->heard->problems, p);
-    for (int i = 0; i < PROBLEMS; i++) {
-        if (!problems_have(p, (enum problem)i))
-            continue;
-        if (v->tally.problems[i].n++ == 0)
-            v->tally.problems[i].session = s->number;
-        dialogue_problem(v->o->dialogue, s->number, (enum problem)i);
-    }
-}
-
 /* The client has gone, which it should not have done without a QUIT. */
 static void lose(struct server *v, struct session *s)
 {
@@ -211,7 +182,7 @@ static void lose(struct server *v, struct session *s)
     struct problems p = {{0, 0}};
     if (talks && !s->said_quit && !smtp_closed(&s->smtp))
         problems_add(&p, smtp_in_message(&s->smtp) ? PROBLEM_CUT_OFF : PROBLEM_NO_QUIT);
-    session_note(v, s, &p);
+    event_note(v, s, &p);
     session_drop(v, s);
 }
 
@@ -332,7 +303,7 @@ static void postpone(struct server *v, struct session *s, size_t said, const str
 {
     size_t n = smtp_written(&s->smtp) - said;
     char *reply = n > 0 ? malloc(n) : NULL;
-    if (!have_heard(s) || (n > 0 && reply == NULL)) {
+    if (!client_begin(s) || (n > 0 && reply == NULL)) {
         free(reply);
         session_drop(v, s);
         return;
@@ -410,6 +381,8 @@ static bool converse(struct server *v, struct session *s)
             size_t said = smtp_written(&s->smtp);
             const struct rule *r = parked ? take_up(v, s, &e) : event_handle(v, s, &e);
             mail = mail || e.type == SMTP_BODY;
+            if (r != NULL && e.type == SMTP_CONNECT && (rules_break_off(r) || !smtp_is_positive(e.type, e.code)))
+                hear(v, s); /* a client that a rule turns away has been served */
             if (event_waits(s, &e)) {
                 park(v, s, said, &e, r);
                 return mail;
@@ -533,7 +506,7 @@ static void shake_hands(struct server *v, struct session *s)
             session_drop(v, s);
             return;
         }
-        session_hear(v, s);
+        hear(v, s);
     }
     int done = s->conn.transport->handshake(&s->conn, why, sizeof why);
     if (done < 0) {
@@ -554,7 +527,7 @@ static void shake_hands(struct server *v, struct session *s)
 /* What the client says from here on is said in the handshake, or after it; nothing is held. */
 static void begin_handshake(struct server *v, struct session *s)
 {
-    if (!have_heard(s) || connection_unblock(&s->conn) < 0 || tls_start(v->o->tls, &s->conn) < 0) {
+    if (!client_begin(s) || connection_unblock(&s->conn) < 0 || tls_start(v->o->tls, &s->conn) < 0) {
         session_drop(v, s);
         return;
     }
@@ -577,14 +550,14 @@ static bool read_more(struct server *v, struct session *s, size_t *n)
         lose(v, s);
         return false;
     }
-    if (!have_heard(s)) {
+    if (!client_begin(s)) {
         session_drop(v, s);
         return false;
     }
     if (got == 0)
         s->hung_up = true;
     else
-        session_hear(v, s);
+        hear(v, s);
     s->unread = (size_t)got == asked;
     *n += (size_t)got;
     return true;
@@ -689,7 +662,7 @@ static void look_for_early_talker(struct server *v, struct session *s)
     bool plain = s->source.scheme != SCHEME_SMTPS && !s->conn.borrowed;
     if (v->o->smtp->examine && plain && connection_has_octets(&s->conn))
         problems_add(&p, PROBLEM_EARLY_TALKER);
-    session_note(v, s, &p);
+    event_note(v, s, &p);
 }
 
 bool session_start(struct server *v, struct connection *c, const struct peer *peer, enum scheme scheme)

@@ -87,7 +87,7 @@ static void requeue(struct server *v, int64_t at)
     move_down(v, v->wakes[0]);
 }
 
-void wake_due(struct server *v, int64_t asked, bool all_heard)
+struct session *wake_next_due(struct server *v, int64_t asked, bool all_heard)
 {
     while (wake_next(v) <= v->now) {
         struct session *s = v->wakes[0];
@@ -98,6 +98,7 @@ void wake_due(struct server *v, int64_t asked, bool all_heard)
         else if (may_have_spoken)
             requeue(v, v->now + 1);
         else
-            session_wake(v, s);
+            return s;
     }
+    return NULL;
 }

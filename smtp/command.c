@@ -762,6 +762,13 @@ static bool take_chunk_size(struct span t, uint64_t *size, bool *last, bool *hug
     return span_is(t, "LAST");
 }
 
+void command_begin_data(struct smtp *s)
+{
+    s->size = s->line_size = 0;
+    s->cr = false;
+    s->data_problems = (struct problems){{0, 0}};
+}
+
 /*
  * RFC 3030 2.  Whatever stands against a chunk, its octets are read first; only
  * where nobody knows how many there are, what follows is commands, or, if they
