@@ -20,7 +20,7 @@ static void move(struct span *s, const char *from, char *to)
 /* Makes room for n more octets.  False if there is no memory. */
 static bool reserve(struct mail *m, size_t n)
 {
-    if (m->words_size - m->words_n >= n)
+    if (m->words != NULL && m->words_size - m->words_n >= n)
         return true;
     size_t size = (m->words_size > 0 ? 2 * m->words_size : WORDS_FIRST) + n;
     char *words = malloc(size);
