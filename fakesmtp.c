@@ -35,38 +35,27 @@
 #endif
 
 enum {
-    DEFAULT_PORT = 1025,
     KILL_AFTER = 1000, /* milliseconds from SIGTERM to SIGKILL for a command at its limit */
     CLAIM_MAX = 3000,  /* milliseconds that the file of -o is waited for: a run ends within two graces, and a little */
     FIFO_RETRY = 10,   /* milliseconds between looks for a reader of the port file */
     STATUS_AFTER = 1000, /* milliseconds of waiting before a status line, and between two */
     ONE_SIGNAL = 200, /* milliseconds in which several signals are one: timeout(1) sends two, sessions that end too */
-
+    LISTENERS_MAX = OPTIONS_ENDPOINTS_MAX + OPTIONS_PASSED_MAX,
 };
-
-enum { LISTENERS_MAX = OPTIONS_ENDPOINTS_MAX * 2 /* those of the options, and those that were passed */ };
 
 struct app {
     struct options o;
     struct console console;
     struct dialogue dialogue;
-    struct smtp_config smtp, lmtp;
     struct tls *tls;
     struct store store;
-    struct server_options server_options;
     struct server server;
     struct listener listeners[LISTENERS_MAX];
     size_t n_listeners;
-    size_t passed; /* sockets of a service manager */
-    bool stdio;    /* standard input and output are a session, */
-    bool alone;    /* and there is nothing else */
     struct wrap wrap;
-    bool wrapped;
-    bool told;       /* the command, or the shell that -b prints to, is told where mail appears */
     char *temporary; /* our own directory for its mail, NULL if there is none */
     char *directory; /* where messages appear */
     char *ca_path;   /* the certificate to be trusted, NULL if there is none */
-    int stream;      /* -1: none */
     struct announce_file port_file, ca_file;
     char port_text[ENDPOINT_TEXT_MAX + 1]; /* what stands in that */
     struct signals signals;
@@ -108,49 +97,11 @@ static void set_alarm(const struct app *a)
         (void)alarm(a->o.expected.time / 1000 < INT_MAX ? (unsigned)(a->o.expected.time / 1000) + 1 : 0);
 }
 
-/* What is expected, and where to listen, where the user did not say. */
-static int set_defaults(struct app *a)
-{
-    struct options *o = &a->o;
-    a->wrapped = o->command[0] != NULL;
-    a->told = a->wrapped || o->background;
-    a->stdio = options_have_stdio(o);
-    int passed = listener_count_passed();
-    if (passed < 0)
-        return cannot_start(a, "take", "the sockets of LISTEN_FDS", "give their number, up to 16");
-    if (passed > LISTENERS_MAX - OPTIONS_ENDPOINTS_MAX)
-        return cannot_start(a, "take", "the sockets of LISTEN_FDS", "there are too many, 16 are taken");
-    a->alone = a->stdio && o->n_endpoints == 1 && passed == 0;
-    if (!o->counted && o->n_matches > 0 && (a->wrapped || o->keep || o->expected.connections > 0)) {
-        o->expected.min = 1; /* a message that matches is expected: why else ask */
-        o->expected.max = UINT64_MAX;
-    } else if (!o->counted) {
-        bool open_ended = o->expected.time >= 0 || a->alone,
-             other = a->wrapped || o->keep || o->expected.connections > 0;
-        o->expected.min = other ? 0 : 1;
-        o->expected.max = other || open_ended ? UINT64_MAX : 1;
-    }
-    if (o->n_endpoints == 0 && passed == 0)
-        o->endpoints[o->n_endpoints++] =
-            (struct endpoint){.kind = ENDPOINT_LOOPBACK, .port = a->told ? 0 : DEFAULT_PORT, .fd = -1};
-    a->passed = (size_t)passed;
-    a->limit = a->kill_at = a->linger_until = a->status_at = INT64_MAX;
-    a->stream = a->server.poll.fd = -1; /* nothing to be closed yet */
-    a->start = clock_now();
-    if (o->expected.time >= 0)
-        a->limit = a->start + o->expected.time;
-    set_alarm(a);
-    return AS_EXPECTED;
-}
-
-/* Whether the run ends by itself when enough messages have come. */
-static bool ends_by_count(const struct app *a)
-{
-    return !a->wrapped && !a->o.keep && a->o.expected.connections == 0 && a->o.expected.max != UINT64_MAX;
-}
-
 /* Whether the stream is that of -o, and not an mbox: if it is a file, it is emptied first. */
-static bool is_emptied(const struct app *a) { return a->stream > STDERR_FILENO && a->o.format != OPTIONS_MBOX; }
+static bool is_emptied(const struct app *a)
+{
+    return a->o.store.stream > STDERR_FILENO && a->o.store.format != STORE_MBOX;
+}
 
 /* Locks the file of -o, or unlocks it: -1 if another process has it.  An mbox is shared; so is what is no file, or
    cannot be locked. */
@@ -158,7 +109,8 @@ static int lock_stream(const struct app *a, short type)
 {
     struct flock whole = {.l_type = type, .l_whence = SEEK_SET};
     struct stat st;
-    if (!is_emptied(a) || fstat(a->stream, &st) < 0 || !S_ISREG(st.st_mode) || fcntl(a->stream, F_SETLK, &whole) == 0)
+    if (!is_emptied(a) || fstat(a->o.store.stream, &st) < 0 || !S_ISREG(st.st_mode) ||
+        fcntl(a->o.store.stream, F_SETLK, &whole) == 0)
         return 0;
     return errno == EAGAIN || errno == EACCES ? -1 : 0;
 }
@@ -177,21 +129,21 @@ static int claim_stream(struct app *a)
 
 static int open_stream(struct app *a)
 {
-    const struct options *o = &a->o;
-    bool wanted = o->stream || (!a->told && !a->stdio && o->directory == NULL && o->maildir == NULL);
-    if (!wanted || o->format == OPTIONS_NONE)
-        return 0;
-    a->stream = STDOUT_FILENO;
-    if (o->output == NULL || strcmp(o->output, "-") == 0)
-        return 0;
-    int append = o->format == OPTIONS_MBOX ? O_APPEND : 0;
+    const char *name = a->o.output;
+    struct store_options *store = &a->o.store;
+    if (store->format == STORE_NONE)
+        return AS_EXPECTED;
+    store->stream = STDOUT_FILENO;
+    if (name == NULL || strcmp(name, "-") == 0)
+        return AS_EXPECTED;
+    int append = store->format == STORE_MBOX ? O_APPEND : 0;
     struct stat st;
-    bool file = stat(o->output, &st) < 0 || S_ISREG(st.st_mode);
+    bool file = stat(name, &st) < 0 || S_ISREG(st.st_mode);
     int flags = O_CREAT | O_CLOEXEC | append | (append && file ? O_RDWR : O_WRONLY); /* how it ends is looked at */
-    a->stream = open(o->output, flags, 0666);
-    if (a->stream >= 0)
+    store->stream = open(name, flags, 0666);
+    if (store->stream >= 0)
         return claim_stream(a);
-    return cannot_start(a, "write to", o->output, errno == EINTR ? "nobody reads it" : strerror(errno));
+    return cannot_start(a, "write to", name, errno == EINTR ? "nobody reads it" : strerror(errno));
 }
 
 static int open_transcript(struct app *a)
@@ -226,37 +178,22 @@ static int make_temporary(struct app *a)
 
 static int open_store(struct app *a)
 {
-    const struct options *o = &a->o;
+    struct store_options *o = &a->o.store;
     int status = open_stream(a);
     if (status == 0)
         status = open_transcript(a);
-    if (status == 0 && a->told && o->directory == NULL && o->maildir == NULL)
+    if (status == 0 && a->o.told && o->directory == NULL)
         status = make_temporary(a);
     if (status != 0)
         return status;
-    const char *directory = o->directory != NULL ? o->directory : o->maildir != NULL ? o->maildir : a->temporary;
-    const struct store_options store = {
-        .directory = directory,
-        .maildir = o->maildir != NULL,
-        .stream = a->stream,
-        .stream_name = o->output != NULL ? o->output : "standard output",
-        .format = o->format == OPTIONS_JSON   ? STORE_JSON
-                  : o->format == OPTIONS_TEXT ? STORE_TEXT
-                  : o->format == OPTIONS_MBOX ? STORE_MBOX
-                                              : STORE_EML,
-        .crlf = o->crlf,
-        .fsync = o->fsync,
-        .attachments = o->attachments,
-        .matches = o->matches,
-        .n_matches = o->n_matches,
-        .lint = o->expected.strict || o->verbose,
-    };
+    if (o->directory == NULL)
+        o->directory = a->temporary;
     struct failure why;
-    if (store_open(&a->store, &store, &why) < 0)
+    if (store_open(&a->store, o, &why) < 0)
         return cannot_start(a, "use directory", why.what, strerror(why.error));
     a->directory = a->temporary;
-    if (a->temporary == NULL && directory != NULL && (a->directory = realpath(directory, NULL)) == NULL)
-        return cannot_start(a, "use directory", directory, strerror(errno));
+    if (a->temporary == NULL && o->directory != NULL && (a->directory = realpath(o->directory, NULL)) == NULL)
+        return cannot_start(a, "use directory", o->directory, strerror(errno));
     return 0;
 }
 
@@ -279,59 +216,25 @@ static int open_listeners(struct app *a)
     int status = AS_EXPECTED;
     for (size_t i = 0; i < a->o.n_endpoints && status == AS_EXPECTED; i++)
         status = open_listener(a, &a->o.endpoints[i]);
-    for (size_t i = 0; i < a->passed && status == AS_EXPECTED; i++) {
-        struct endpoint e = {.kind = ENDPOINT_FD, .fd = LISTENER_PASSED + (int)i};
-        status = open_listener(a, &e);
-    }
     return status;
 }
 
 static int open_tls(struct app *a)
 {
-    const struct options *o = &a->o;
-    if (!o->tls && !options_have_smtps(o))
-        return AS_EXPECTED;
-    struct tls_options options = {o->cert, o->key, o->hostname};
     char why[512];
-    a->tls = tls_open(&options, why, sizeof why);
-    return a->tls == NULL ? cannot_start(a, "set up", "TLS", why) : AS_EXPECTED;
+    if (a->o.has_tls)
+        a->tls = tls_open(&a->o.tls, why, sizeof why);
+    return a->o.has_tls && a->tls == NULL ? cannot_start(a, "set up", "TLS", why) : AS_EXPECTED;
 }
 
 static int open_server(struct app *a)
 {
-    const struct options *o = &a->o;
-    a->smtp = (struct smtp_config){
-        .hostname = o->hostname,
-        .max_size = o->max_size,
-        .max_recipients = o->max_recipients,
-        .extensions = SMTP_EXT_ALL & ~o->hidden & ~(o->tls ? 0u : (unsigned)SMTP_EXT_STARTTLS),
-        .require_auth = o->require_auth,
-        .require_tls = o->require_tls,
-        .strict = o->expected.strict,
-        .examine = o->expected.strict || o->verbose || o->format == OPTIONS_JSON,
-    };
-    a->lmtp = a->smtp;
-    a->lmtp.lmtp = true;
-    a->server_options = (struct server_options){
-        .smtp = &a->smtp,
-        .lmtp = &a->lmtp,
-        .tls = a->tls,
-        .logins = o->logins,
-        .n_logins = o->n_logins,
-        .store = &a->store,
-        .console = &a->console,
-        .dialogue = &a->dialogue,
-        .rules = a->o.rules,
-        .n_rules = o->n_rules,
-        .idle = o->idle,
-        .max_connections = o->max_connections,
-        .max_sessions = a->wrapped || o->keep ? 0 : o->expected.connections,
-        .max_messages = !ends_by_count(a)     ? 0
-                        : o->expected.max > 0 ? o->expected.max
-                                              : 1,
-        .headers = o->headers,
-    };
-    if (server_open(&a->server, &a->server_options) < 0 || server_watch(&a->server, a->signals.pipe[0]) < 0)
+    struct server_options *o = &a->o.server;
+    o->tls = a->tls;
+    o->store = &a->store;
+    o->console = &a->console;
+    o->dialogue = &a->dialogue;
+    if (server_open(&a->server, o) < 0 || server_watch(&a->server, a->signals.pipe[0]) < 0)
         return cannot_start(a, "set up", "the server", strerror(errno));
     return open_listeners(a);
 }
@@ -386,9 +289,9 @@ static int write_ca_file(struct app *a)
     const struct options *o = &a->o;
     size_t n;
     const char *text = a->tls != NULL ? tls_ca(a->tls, &n) : NULL;
-    if (o->cert != NULL && a->tls != NULL)
-        a->ca_path = realpath(o->cert, NULL);
-    if (text == NULL || (o->ca_file == NULL && !a->told))
+    if (o->tls.cert != NULL && a->tls != NULL)
+        a->ca_path = realpath(o->tls.cert, NULL);
+    if (text == NULL || (o->ca_file == NULL && !a->o.told))
         return AS_EXPECTED;
     if (o->ca_file == NULL && name_ca_file(a) != AS_EXPECTED)
         return NOT_STARTED;
@@ -494,7 +397,7 @@ static void raise_descriptor_limit(void)
 
 static void show_listening(struct app *a)
 {
-    if (a->console.quiet || a->alone)
+    if (a->console.quiet || a->o.alone)
         return;
     char all[LISTENERS_MAX * (ENDPOINT_TEXT_MAX + 2)] = "";
     size_t n = 0;
@@ -519,7 +422,7 @@ static void mute_shared_error(void)
 
 static int take_stdio(struct app *a)
 {
-    for (size_t i = 0; i < a->n_listeners && a->stdio; i++) {
+    for (size_t i = 0; i < a->n_listeners && a->o.stdio; i++) {
         if (a->listeners[i].n == 0 && server_take_stdio(&a->server, a->listeners[i].scheme) < 0)
             return cannot_start(a, "use", "standard input and output", strerror(errno));
     }
@@ -539,37 +442,52 @@ static int start_serving(struct app *a)
         if (status == AS_EXPECTED)
             status = claim_stream(a);
     }
-    if (status == AS_EXPECTED && a->wrapped)
+    if (status == AS_EXPECTED && a->o.wrapped)
         status = start_command(a);
     if (status == AS_EXPECTED && is_emptied(a))
-        (void)ftruncate(a->stream, 0);
+        (void)ftruncate(a->o.store.stream, 0);
     raise_descriptor_limit();
     return status == AS_EXPECTED ? take_stdio(a) : status;
 }
 
+/* The times at which something is due, from now on. */
+static void set_times(struct app *a)
+{
+    a->limit = a->kill_at = a->linger_until = a->status_at = INT64_MAX;
+    a->start = clock_now();
+    if (a->o.expected.time >= 0)
+        a->limit = a->start + a->o.expected.time;
+    set_alarm(a);
+}
+
 static int start(struct app *a)
 {
-    for (size_t i = 0; i < a->o.n_endpoints; i++) {
-        const struct endpoint *e = &a->o.endpoints[i];
+    const struct options *o = &a->o;
+    a->server.poll.fd = -1; /* there is nothing to close yet */
+    if (o->stdio)
+        mute_shared_error();
+    int passed = listener_count_passed();
+    if (passed < 0 || passed > OPTIONS_PASSED_MAX)
+        return cannot_start(a, "take", "the sockets of LISTEN_FDS",
+                            passed < 0 ? "give their number, up to 16" : "there are too many, 16 are taken");
+    options_complete(&a->o, (size_t)passed);
+    for (size_t i = 0; i < o->n_endpoints; i++) {
         char text[16];
-        (void)snprintf(text, sizeof text, "fd:%d", e->fd);
-        if (e->kind == ENDPOINT_FD && !endpoint_is_open(e->fd))
+        (void)snprintf(text, sizeof text, "fd:%d", o->endpoints[i].fd);
+        if (o->endpoints[i].kind == ENDPOINT_FD && !endpoint_is_open(o->endpoints[i].fd))
             return cannot_start(a, "listen on", text, strerror(errno));
     }
-    if (options_have_stdio(&a->o))
-        mute_shared_error();
     if (signals_open(&a->signals) < 0)
         return cannot_start(a, "set up", "signals", strerror(errno));
-    int status = set_defaults(a);
-    if (status == AS_EXPECTED)
-        status = open_tls(a);
+    set_times(a);
+    int status = open_tls(a);
     if (status == AS_EXPECTED)
         status = open_server(a);
     if (status == AS_EXPECTED)
         status = open_store(a);
     if (status == AS_EXPECTED)
         status = start_serving(a);
-    if (a->console.terminal && !a->told && !a->stdio && !a->o.verbose && !a->o.quiet)
+    if (a->console.terminal && !o->told && !o->stdio && !o->verbose && !o->quiet)
         a->status_at = a->start + STATUS_AFTER;
     return status;
 }
@@ -603,7 +521,7 @@ static void take_signal(struct app *a, int number, bool from_terminal)
     if (a->signal != 0 && clock_now() - a->signal_at < ONE_SIGNAL)
         return;
     if (a->signal != 0) {
-        if (a->wrapped)
+        if (a->o.wrapped)
             wrap_signal(&a->wrap, SIGKILL);
         console_line(&a->console, "ended at once by a second signal, %s", signals_name(number));
         server_close(&a->server);
@@ -611,12 +529,12 @@ static void take_signal(struct app *a, int number, bool from_terminal)
         clean_up(a);
         signals_die(number);
     }
-    if (a->wrapped && (a->wrap.group || !from_terminal))
+    if (a->o.wrapped && (a->wrap.group || !from_terminal))
         wrap_signal(&a->wrap, number);
     a->signal = number;
     a->signal_at = clock_now();
-    a->interrupted = number == SIGINT && (!a->wrapped || a->wrap.ended);
-    if (!a->wrapped || a->wrap.ended)
+    a->interrupted = number == SIGINT && (!a->o.wrapped || a->wrap.ended);
+    if (!a->o.wrapped || a->wrap.ended)
         stop(a, SIGNALLED);
 }
 
@@ -627,7 +545,7 @@ static void take_signals(struct app *a)
     while (signals_take(&a->signals, &one)) {
         if (one.number != SIGCHLD)
             take_signal(a, one.number, one.from_terminal);
-        else if (a->wrapped)
+        else if (a->o.wrapped)
             wrap_reap(&a->wrap);
     }
 }
@@ -635,9 +553,9 @@ static void take_signals(struct app *a)
 /* At the limit the command is told to end, and a little later made to. */
 static void end_command(struct app *a, int64_t now)
 {
-    if (now >= a->limit && a->wrapped && !a->wrap.ended)
+    if (now >= a->limit && a->o.wrapped && !a->wrap.ended)
         wrap_reap(&a->wrap);
-    if (now >= a->limit && a->wrapped && !a->wrap.ended && !a->limit_hit) {
+    if (now >= a->limit && a->o.wrapped && !a->wrap.ended && !a->limit_hit) {
         a->limit_hit = true;
         a->kill_at = now + KILL_AFTER;
         wrap_signal(&a->wrap, SIGTERM);
@@ -683,14 +601,14 @@ static void look_at_time(struct app *a)
 static void look_at_counts(struct app *a)
 {
     const struct server *v = &a->server;
-    if (a->wrapped)
+    uint64_t max = a->o.server.max_messages, connections = a->o.server.max_sessions;
+    if (a->o.wrapped)
         return;
-    if (ends_by_count(a) && v->tally.counted >= a->server_options.max_messages)
+    if (max > 0 && v->tally.counted >= max)
         stop(a, ENOUGH);
-    else if (a->o.expected.connections > 0 && !a->o.keep && v->tally.spoken >= a->o.expected.connections &&
-             v->open == 0)
+    else if (connections > 0 && v->tally.spoken >= connections && v->open == 0)
         stop(a, CONNECTIONS);
-    else if (a->alone && v->open == 0)
+    else if (a->o.alone && v->open == 0)
         stop(a, SESSION_ENDED);
     else if (v->tally.failed > 0 && (!a->o.keep || v->tally.reader_gone))
         stop(a, OUTPUT_FAILED);
@@ -724,9 +642,9 @@ static int64_t next_look(const struct app *a)
     int64_t next = least(least(a->limit, a->kill_at), a->status_at);
     if (a->port_file.waits || a->ca_file.waits)
         next = least(next, a->server.now + (a->server.now - a->start < 1000 ? FIFO_RETRY : 10 * FIFO_RETRY));
-    if (a->alone && a->server.open == 0 && a->cause == NOTHING)
+    if (a->o.alone && a->server.open == 0 && a->cause == NOTHING)
         next = 0;
-    if (a->wrapped && a->wrap.ended && a->cause == NOTHING)
+    if (a->o.wrapped && a->wrap.ended && a->cause == NOTHING)
         next = a->settled ? least(next, a->linger_until) : 0;
     return next;
 }
@@ -764,13 +682,13 @@ static int judge(struct app *a)
         .unfired = unfired,
         .cause = a->cause,
         .signal = signals_name(a->signal),
-        .command = a->wrapped ? a->o.command[0] : NULL,
+        .command = a->o.wrapped ? a->o.command[0] : NULL,
         .command_status = a->wrap.status,
         .exit_status = wrap_exit_status(&a->wrap),
         .limit_hit = a->limit_hit,
         .interrupted = a->interrupted,
     };
-    for (size_t i = 0; i < a->o.n_rules; i++) {
+    for (size_t i = 0; i < a->o.server.n_rules; i++) {
         if (a->o.rules[i].fired == 0)
             unfired[v.n_unfired++] = a->o.rules[i].text;
     }
@@ -810,10 +728,9 @@ static void close_all(struct app *a)
 /* Some file systems report a failed write only now. */
 static int close_stream(struct app *a, int status)
 {
-    if (a->stream < 0 || close(a->stream) == 0 || status != AS_EXPECTED)
+    if (a->o.store.stream < 0 || close(a->o.store.stream) == 0 || status != AS_EXPECTED)
         return status;
-    console_line(&a->console, "cannot write to %s: %s", a->o.output != NULL ? a->o.output : "standard output",
-                 strerror(errno));
+    console_line(&a->console, "cannot write to %s: %s", a->o.store.stream_name, strerror(errno));
     return NOT_WRITTEN;
 }
 

@@ -1,9 +1,12 @@
 /*
  * options.c - the command line.
  *
- * table[] is all there is to know of an option: its names, its argument, the
- * group and the text in --help, and the function that takes it.  getopt's own
- * tables are made from it.
+ * table[] holds all that there is to know about an option: its names, its
+ * argument, its group and text in --help, the function that takes it, and the
+ * member of struct options that it sets.  getopt's own tables are made from it.
+ * Settings go straight to where they are used, as the settings of the store, the
+ * server, the protocol and TLS.  Once all are read, check() looks for those that
+ * exclude each other, and options_complete() fills in what the user did not say.
  */
 #include "run/run.h"
 
@@ -12,30 +15,31 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "base/base.h"
-#include "smtp.h"
+enum { DEFAULT_PORT = 1025 };
 
 enum group { AWAITED, LISTENING, STORING, PROTOCOL, SECURITY, WRAPPING, SHOWING };
 
 static const char *const groups[] = {
-    [AWAITED] = "What is awaited (without any of these: one message)",
-    [LISTENING] = "Where it listens (port 1025 of this machine; with a command or -b, a free one)",
-    [STORING] = "Where mail goes (standard output; with a command or -b, a directory of its own)",
+    [AWAITED] = "What it waits for (one message)",
+    [LISTENING] = "Where it listens (port 1025 of this machine; with a command or -b, a free port)",
+    [STORING] = "Where mail goes (standard output; with a command or -b, a new directory)",
     [PROTOCOL] = "How it speaks SMTP",
     [SECURITY] = "Logins and TLS",
     [WRAPPING] = "With a command",
-    [SHOWING] = "What is shown, on standard error",
+    [SHOWING] = "What it shows, on standard error",
 };
 
-/* What the takers below share. */
+/* An option that is being read. */
 struct parse {
     struct options *o;
-    const char *name; /* of the option at hand, as the user wrote it */
-    char *why;
+    void *member;     /* of o, that the option sets */
+    const char *name; /* as the user wrote it */
+    char *why;        /* room for the complaint, OPTIONS_WHY_MAX octets */
 };
 
-/* The complaint about the option at hand; returns -1. */
+/* Writes the complaint about the option; returns -1. */
 #if defined(__GNUC__)
 __attribute__((format(printf, 2, 3)))
 #endif
@@ -51,9 +55,7 @@ wrong(struct parse *p, const char *format, ...)
     return -1;
 }
 
-/* ---- numbers ---- */
-
-/* The complaint that something else was expected at this place of the text; returns -1. */
+/* Complains that something else was expected at this place in the text; returns -1. */
 static int expected_at(struct parse *p, const char *text, const char *at, const char *what)
 {
     int column = 1;
@@ -64,66 +66,74 @@ static int expected_at(struct parse *p, const char *text, const char *at, const 
     return wrong(p, "'%.300s': at '%.40s', column %d: expected %s", text, at, column, what);
 }
 
-static int parse_count(struct parse *p, const char *text, uint64_t *value)
+/* Complains if an option that may be repeated has no room left for another one. */
+static int check_room(struct parse *p, size_t n, size_t max)
+{
+    return n < max ? 0 : wrong(p, "at most %zu may be given", max);
+}
+
+/* ---- values that several options share ---- */
+
+static int take_flag(struct parse *p, const char *text)
+{
+    (void)text;
+    *(bool *)p->member = true;
+    return 0;
+}
+
+static int take_file(struct parse *p, const char *text)
+{
+    *(const char **)p->member = text;
+    return *text != '\0' ? 0 : wrong(p, "the name is empty");
+}
+
+static int take_count(struct parse *p, const char *text)
 {
     const char *end = text;
+    uint64_t *value = p->member;
     if (!number_take(&end, value) || *end != '\0' || *value == 0)
         return wrong(p, "'%s' is not a number from 1 up", text);
     return 0;
 }
 
-/* Octets, with K, M or G behind them for a multiple of 1024. */
-static int parse_size(struct parse *p, const char *text, uint64_t *value)
+static int take_time(struct parse *p, const char *text)
 {
-    static const char units[] = "KMG";
     const char *end = text;
-    bool good = number_take(&end, value);
-    const char *unit = good && *end != '\0' ? strchr(units, *end) : NULL;
-    int shift = unit != NULL ? 10 * (int)(unit - units + 1) : 0;
-    if (!good || (*end != '\0' && (unit == NULL || end[1] != '\0')) || *value == 0 || *value > UINT64_MAX >> shift)
-        return wrong(p, "'%s' is not a size: give a number of octets from 1 up, or one with K, M or G behind it", text);
-    *value <<= shift;
-    return 0;
+    if (number_take_time(&end, p->member) && *end == '\0')
+        return 0;
+    return wrong(p, "'%s' is not a time: give a number, or one followed by ms, s, m or h", text);
 }
 
-static int parse_time(struct parse *p, const char *text, int64_t *value)
+/* Takes the word before the next comma; *rest is then the text after the comma, or NULL at the end. */
+static struct span take_word(const char **rest)
 {
-    const char *end = text;
-    if (number_take_time(&end, value) && *end == '\0')
-        return 0;
-    return wrong(p, "'%s' is not a time: give a number, or one with ms, s, m or h behind it", text);
+    const char *start = *rest, *comma = strchr(start, ',');
+    *rest = comma != NULL ? comma + 1 : NULL;
+    return (struct span){start, comma != NULL ? (size_t)(comma - start) : strlen(start)};
 }
 
 /* ---- the options ---- */
 
 static int take_messages(struct parse *p, const char *text)
 {
-    struct options *o = p->o;
+    uint64_t *min = &p->o->expected.min, *max = &p->o->expected.max;
     const char *end = text;
-    if (!number_take(&end, &o->expected.min))
+    if (!number_take(&end, min))
         return expected_at(p, text, end,
                            ascii_is_digit(*end) ? "a smaller number" : "a count of messages: N, MIN-MAX or MIN-");
-    o->expected.max = o->expected.min;
-    const char *max = end;
+    *max = *min;
+    const char *second = end;
     if (*end == '-') {
-        max = ++end;
-        o->expected.max = UINT64_MAX;
-        if (*end != '\0' && !number_take(&end, &o->expected.max))
+        second = ++end;
+        *max = UINT64_MAX;
+        if (*end != '\0' && !number_take(&end, max))
             return expected_at(p, text, end, "the most messages, or nothing: N, MIN-MAX or MIN-");
     }
     if (*end != '\0')
-        return expected_at(p, text, end, max == end ? "- or nothing more: N, MIN-MAX or MIN-" : "nothing more");
-    if (o->expected.max < o->expected.min)
-        return expected_at(p, text, max, "a number that is not below the one in front of it: MIN-MAX");
-    o->counted = true;
-    return 0;
-}
-
-static int take_file_name(struct parse *p, const char *text, const char **name)
-{
-    if (*text == '\0')
-        return wrong(p, "the name is empty");
-    *name = text;
+        return expected_at(p, text, end, second == end ? "- or nothing more: N, MIN-MAX or MIN-" : "nothing more");
+    if (*max < *min)
+        return expected_at(p, text, second, "a number that is not below the one before it: MIN-MAX");
+    p->o->counted = true;
     return 0;
 }
 
@@ -132,11 +142,11 @@ static int take_match(struct parse *p, const char *text)
     struct options *o = p->o;
     const char *at;
     char what[MATCH_WHY_MAX];
-    if (o->n_matches == MATCH_MAX)
-        return wrong(p, "at most %d may be given", MATCH_MAX);
-    if (match_parse(&o->matches[o->n_matches], text, &at, what) < 0)
+    if (check_room(p, o->store.n_matches, MATCH_MAX) < 0)
+        return -1;
+    if (match_parse(&o->matches[o->store.n_matches], text, &at, what) < 0)
         return expected_at(p, text, at, what);
-    o->n_matches++;
+    o->store.n_matches++;
     o->expected.matching = true;
     return 0;
 }
@@ -145,12 +155,12 @@ static int take_rule(struct parse *p, const char *text)
 {
     struct options *o = p->o;
     const char *at;
-    if (o->n_rules == RULES_MAX)
-        return wrong(p, "at most %d may be given", RULES_MAX);
-    const char *what = rules_parse(&o->rules[o->n_rules], text, &at);
+    if (check_room(p, o->server.n_rules, RULES_MAX) < 0)
+        return -1;
+    const char *what = rules_parse(&o->rules[o->server.n_rules], text, &at);
     if (what != NULL)
         return expected_at(p, text, at, what);
-    o->n_rules++;
+    o->server.n_rules++;
     return 0;
 }
 
@@ -162,22 +172,13 @@ static int take_seed(struct parse *p, const char *text)
     return 0;
 }
 
-static int take_transcript(struct parse *p, const char *text) { return take_file_name(p, text, &p->o->transcript); }
-
-static int take_connections(struct parse *p, const char *text)
-{
-    return parse_count(p, text, &p->o->expected.connections);
-}
-
-static int take_limit(struct parse *p, const char *text) { return parse_time(p, text, &p->o->expected.time); }
-
 static int take_endpoint(struct parse *p, const char *text)
 {
     struct options *o = p->o;
     if (o->port_given)
         return wrong(p, "-p and -l exclude each other");
-    if (o->n_endpoints == OPTIONS_ENDPOINTS_MAX)
-        return wrong(p, "at most %d may be given", OPTIONS_ENDPOINTS_MAX);
+    if (check_room(p, o->n_endpoints, OPTIONS_ENDPOINTS_MAX) < 0)
+        return -1;
     const char *why = endpoint_parse(text, &o->endpoints[o->n_endpoints]);
     if (why != NULL)
         return wrong(p, "'%s' is not an endpoint: it %s", text, why);
@@ -200,34 +201,28 @@ static int take_port(struct parse *p, const char *text)
     return 0;
 }
 
-static int take_port_file(struct parse *p, const char *text) { return take_file_name(p, text, &p->o->port_file); }
-
 static int take_directory(struct parse *p, const char *text)
 {
-    if (p->o->maildir != NULL)
+    struct store_options *store = &p->o->store;
+    bool maildir = strcmp(p->name, "--maildir") == 0;
+    if (store->directory != NULL && store->maildir != maildir)
         return wrong(p, "-d and --maildir exclude each other");
-    return take_file_name(p, text, &p->o->directory);
-}
-
-static int take_maildir(struct parse *p, const char *text)
-{
-    if (p->o->directory != NULL)
-        return wrong(p, "-d and --maildir exclude each other");
-    return take_file_name(p, text, &p->o->maildir);
+    store->maildir = maildir;
+    return take_file(p, text);
 }
 
 static int take_format(struct parse *p, const char *text)
 {
-    static const char *const formats[] = {[OPTIONS_EML] = "eml",
-                                          [OPTIONS_MBOX] = "mbox",
-                                          [OPTIONS_JSON] = "json",
-                                          [OPTIONS_TEXT] = "text",
-                                          [OPTIONS_NONE] = "none"};
-    for (int i = OPTIONS_EML; i <= OPTIONS_NONE; i++) {
+    static const char *const formats[] = {[STORE_EML] = "eml",
+                                          [STORE_MBOX] = "mbox",
+                                          [STORE_JSON] = "json",
+                                          [STORE_TEXT] = "text",
+                                          [STORE_NONE] = "none"};
+    for (int i = STORE_EML; i <= STORE_NONE; i++) {
         if (strcmp(text, formats[i]) != 0)
             continue;
-        p->o->format = (enum options_format)i;
-        p->o->stream = true;
+        p->o->store.format = (enum store_format)i;
+        p->o->format_given = true;
         return 0;
     }
     return wrong(p, "'%s' is not a format: give eml, mbox, json, text or none", text);
@@ -239,64 +234,51 @@ static int take_json(struct parse *p, const char *text)
     return take_format(p, "json");
 }
 
-static int take_attachments(struct parse *p, const char *text) { return take_file_name(p, text, &p->o->attachments); }
-
-static int take_output(struct parse *p, const char *text)
-{
-    p->o->stream = true;
-    return take_file_name(p, text, &p->o->output);
-}
-
 static int take_hostname(struct parse *p, const char *text)
 {
     size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]");
-    if (n == 0 || n > 255 || text[n] != '\0')
-        return wrong(p, "'%s' is not a host name: give letters, digits and . - _ : [ ], 255 of them at most", text);
-    p->o->hostname = text;
+    if (n == 0 || n > SMTP_HOSTNAME_MAX || text[n] != '\0')
+        return wrong(p, "'%s' is not a host name: give letters, digits and . - _ : [ ], %d of them at most", text,
+                     SMTP_HOSTNAME_MAX);
+    p->o->smtp.hostname = p->o->tls.hostname = text;
     return 0;
 }
 
-static int take_max_size(struct parse *p, const char *text) { return parse_size(p, text, &p->o->max_size); }
-
-static int take_max_recipients(struct parse *p, const char *text)
+static int take_max_size(struct parse *p, const char *text)
 {
-    return parse_count(p, text, &p->o->max_recipients);
-}
-
-static int take_max_connections(struct parse *p, const char *text)
-{
-    return parse_count(p, text, &p->o->max_connections);
+    static const char units[] = "KMG";
+    uint64_t *value = &p->o->smtp.max_size;
+    const char *end = text;
+    bool good = number_take(&end, value);
+    const char *unit = good && *end != '\0' ? strchr(units, *end) : NULL;
+    int shift = unit != NULL ? 10 * (int)(unit - units + 1) : 0;
+    if (!good || (*end != '\0' && (unit == NULL || end[1] != '\0')) || *value == 0 || *value > UINT64_MAX >> shift)
+        return wrong(p, "'%s' is not a size: give a number of octets from 1 up, or one followed by K, M or G", text);
+    *value <<= shift;
+    return 0;
 }
 
 static int take_idle(struct parse *p, const char *text)
 {
-    if (parse_time(p, text, &p->o->idle) < 0)
+    if (take_time(p, text) < 0)
         return -1;
-    return p->o->idle > 0 ? 0 : wrong(p, "'%s' is no time at all: give 1ms or more", text);
-}
-
-/* What stands in front of the next comma; *rest is then behind it, NULL at the end. */
-static struct span take_item(const char **rest)
-{
-    const char *start = *rest, *comma = strchr(start, ',');
-    *rest = comma != NULL ? comma + 1 : NULL;
-    return (struct span){start, comma != NULL ? (size_t)(comma - start) : strlen(start)};
+    return p->o->server.idle > 0 ? 0 : wrong(p, "'%s' is no time at all: give 1ms or more", text);
 }
 
 static int take_hidden(struct parse *p, const char *text)
 {
     for (const char *rest = text; rest != NULL;) {
-        struct span item = take_item(&rest);
-        unsigned extension = smtp_extension(item);
-        p->o->hidden |= extension;
+        struct span word = take_word(&rest);
+        unsigned extension = smtp_extension(word);
+        p->o->smtp.extensions &= ~extension;
         if (extension != 0)
             continue;
         char all[OPTIONS_WHY_MAX / 2] = "";
         size_t n = 0;
         for (size_t i = 0; smtp_keyword(i) != NULL; i++)
             n += (size_t)snprintf(all + n, sizeof all - n, "%s%s", i > 0 ? ", " : "", smtp_keyword(i));
-        return wrong(p, "'%.*s' is no extension: give some of %s, by comma", item.n < 40 ? (int)item.n : 40, item.p,
-                     all);
+        return wrong(p, "'%.*s' is no extension: give some of %s, separated by commas", word.n < 40 ? (int)word.n : 40,
+                     word.p, all);
     }
     return 0;
 }
@@ -307,31 +289,23 @@ static int take_login(struct parse *p, const char *text)
     const char *colon = strchr(text, ':');
     if (colon == NULL || colon == text)
         return wrong(p, "give USER:PASSWORD");
-    if (o->n_logins == OPTIONS_LOGINS_MAX)
-        return wrong(p, "at most %d may be given", OPTIONS_LOGINS_MAX);
-    o->logins[o->n_logins++] = text;
+    if (check_room(p, o->server.n_logins, OPTIONS_LOGINS_MAX) < 0)
+        return -1;
+    o->logins[o->server.n_logins++] = text;
     return 0;
 }
 
 static int take_required(struct parse *p, const char *text)
 {
     for (const char *rest = text; rest != NULL;) {
-        struct span item = take_item(&rest);
-        if (span_is(item, "auth"))
-            p->o->require_auth = true;
-        else if (span_is(item, "tls"))
-            p->o->require_tls = true;
-        else
+        struct span word = take_word(&rest);
+        bool auth = span_is(word, "auth");
+        if (!auth && !span_is(word, "tls"))
             return wrong(p, "'%s' cannot be required: give auth, tls or auth,tls", text);
+        *(auth ? &p->o->smtp.require_auth : &p->o->smtp.require_tls) = true;
     }
     return 0;
 }
-
-static int take_cert(struct parse *p, const char *text) { return take_file_name(p, text, &p->o->cert); }
-
-static int take_key(struct parse *p, const char *text) { return take_file_name(p, text, &p->o->key); }
-
-static int take_ca_file(struct parse *p, const char *text) { return take_file_name(p, text, &p->o->ca_file); }
 
 static int take_env(struct parse *p, const char *text)
 {
@@ -343,17 +317,13 @@ static int take_env(struct parse *p, const char *text)
         if (percent[1] == '\0' || strchr("hpud%", percent[1]) == NULL)
             return wrong(p, "'%.2s' in '%s' is unknown: give %%h, %%p, %%u, %%d or %%%%", percent, text);
     }
-    if (o->n_env == OPTIONS_ENV_MAX)
-        return wrong(p, "at most %d may be given", OPTIONS_ENV_MAX);
+    if (check_room(p, o->n_env, OPTIONS_ENV_MAX) < 0)
+        return -1;
     o->env[o->n_env++] = text;
     return 0;
 }
 
-static int take_linger(struct parse *p, const char *text) { return parse_time(p, text, &p->o->expected.linger); }
-
-/* An option takes its argument, or sets a flag. */
-#define TAKE(function) function, 0
-#define FLAG(member) NULL, offsetof(struct options, member)
+#define SETS(member) offsetof(struct options, member)
 
 static const struct option_entry {
     char letter; /* '\0' if it has none */
@@ -361,83 +331,84 @@ static const struct option_entry {
     const char *argument;
     enum group group;
     int (*take)(struct parse *p, const char *text);
-    size_t flag;
+    size_t member;    /* for takers that several options share */
     const char *help; /* lines of up to 55 columns */
 } table[] = {
-    {'n', NULL, "COUNT", AWAITED, TAKE(take_messages),
-     "so many messages: N, MIN-MAX or MIN-; 0 for none\nto come at all"},
-    {'c', NULL, "N", AWAITED, TAKE(take_connections), "N connections, come and gone"},
-    {'t', NULL, "TIME", AWAITED, TAKE(take_limit), "wait no longer than TIME: 10, 1.5s, 200ms, 5m, 1h"},
-    {'k', NULL, NULL, AWAITED, FLAG(keep), "go on until a signal"},
-
-    {0, "match", "'FIELD: REGEX'", AWAITED, TAKE(take_match),
-     "only messages like this count; FIELD is a header\nfield, mail-from, rcpt-to, body or attachment; may\nbe "
+    {'n', NULL, "COUNT", AWAITED, take_messages, 0, "expect COUNT messages: N, MIN-MAX or MIN-; 0 for none\nat all"},
+    {'c', NULL, "N", AWAITED, take_count, SETS(expected.connections), "expect N connections, and end after them"},
+    {'t', NULL, "TIME", AWAITED, take_time, SETS(expected.time), "wait no longer than TIME: 10, 1.5s, 200ms, 5m, 1h"},
+    {'k', NULL, NULL, AWAITED, take_flag, SETS(keep), "go on until a signal"},
+    {0, "match", "'FIELD: REGEX'", AWAITED, take_match, 0,
+     "count only messages like this; FIELD is a header\nfield, mail-from, rcpt-to, body or attachment; may be\n"
      "repeated, all must hold"},
-    {0, "strict", NULL, AWAITED, FLAG(expected.strict),
+    {0, "strict", NULL, AWAITED, take_flag, SETS(expected.strict),
      "hold clients to the RFCs: refuse what breaks them,\nname each departure, and exit 1"},
 
-    {'p', NULL, "PORT", LISTENING, TAKE(take_port), "port on 127.0.0.1 and ::1; 0 for a free one"},
-    {'l', NULL, "ENDPOINT", LISTENING, TAKE(take_endpoint),
+    {'p', NULL, "PORT", LISTENING, take_port, 0, "port on 127.0.0.1 and ::1; 0 for a free one"},
+    {'l', NULL, "ENDPOINT", LISTENING, take_endpoint, 0,
      "HOST:PORT, [ADDRESS]:PORT, :PORT (this machine),\n*:PORT (all addresses), unix:PATH, fd:N (a listening\n"
-     "socket), - (standard input and output); smtps:// or\nlmtp:// in front; may be repeated"},
-    {0, "port-file", "FILE", LISTENING, TAKE(take_port_file),
-     "write the port, or path, there, once listening;\nmay be a FIFO"},
-    {'b', NULL, NULL, LISTENING, FLAG(background),
+     "socket), - (standard input and output); after smtps://\nor lmtp:// if wanted; may be repeated"},
+    {0, "port-file", "FILE", LISTENING, take_file, SETS(port_file),
+     "write the port, or path, to FILE once listening; FILE\nmay be a FIFO"},
+    {'b', NULL, NULL, LISTENING, take_flag, SETS(background),
      "go to the background once listening, and print\nassignments for eval"},
 
-    {'d', NULL, "DIR", STORING, TAKE(take_directory), "DIR/0001.eml, DIR/0002.eml, ..."},
-    {0, "maildir", "DIR", STORING, TAKE(take_maildir), "a Maildir"},
-    {'f', NULL, "FORMAT", STORING, TAKE(take_format), "a stream of eml, mbox, json or text, or none"},
-    {'j', NULL, NULL, STORING, TAKE(take_json), "a stream of json: one object a line, for jq"},
-    {'o', NULL, "FILE", STORING, TAKE(take_output), "the stream goes to FILE, not to standard output"},
-    {0, "attachments", "DIR", STORING, TAKE(take_attachments), "the attachments, decoded, as files"},
-    {'e', NULL, NULL, STORING, FLAG(headers), "put Return-Path, Delivered-To and Received in front\nof each message"},
-    {0, "crlf", NULL, STORING, FLAG(crlf), "keep CRLF line ends (else lines end in LF)"},
-    {0, "fsync", NULL, STORING, FLAG(fsync), "have files on the disk before the client is told 250"},
+    {'d', NULL, "DIR", STORING, take_directory, SETS(store.directory), "DIR/0001.eml, DIR/0002.eml, ..."},
+    {0, "maildir", "DIR", STORING, take_directory, SETS(store.directory), "a Maildir"},
+    {'f', NULL, "FORMAT", STORING, take_format, 0, "a stream of eml, mbox, json or text, or none"},
+    {'j', NULL, NULL, STORING, take_json, 0, "a stream of json: one object a line, for jq"},
+    {'o', NULL, "FILE", STORING, take_file, SETS(output), "write the stream to FILE, not to standard output"},
+    {0, "attachments", "DIR", STORING, take_file, SETS(store.attachments),
+     "write the attachments, decoded, to files in DIR"},
+    {'e', NULL, NULL, STORING, take_flag, SETS(server.headers),
+     "put Return-Path, Delivered-To and Received before each\nmessage"},
+    {0, "crlf", NULL, STORING, take_flag, SETS(store.crlf), "keep CRLF line ends (else lines end in LF)"},
+    {0, "fsync", NULL, STORING, take_flag, SETS(store.fsync), "have files on the disk before the client is told 250"},
 
-    {0, "hostname", "NAME", PROTOCOL, TAKE(take_hostname), "name in the greeting (localhost)"},
-    {0, "max-size", "SIZE", PROTOCOL, TAKE(take_max_size), "refuse larger messages; 10M, say (no limit)"},
-    {0, "max-recipients", "N", PROTOCOL, TAKE(take_max_recipients), "recipients of a message (1000)"},
-    {0, "max-connections", "N", PROTOCOL, TAKE(take_max_connections), "connections at once (no limit)"},
-    {0, "idle", "TIME", PROTOCOL, TAKE(take_idle), "give up on a client that is silent for TIME (5m)"},
-
-    {0, "hide", "EXT,...", PROTOCOL, TAKE(take_hidden), "take extensions away: SIZE,CHUNKING"},
-
-    {0, "on", "'EVENT: ACTION'", PROTOCOL, TAKE(take_rule),
+    {0, "hostname", "NAME", PROTOCOL, take_hostname, 0, "name in the greeting (localhost)"},
+    {0, "max-size", "SIZE", PROTOCOL, take_max_size, 0, "refuse larger messages, as in 10M (no limit)"},
+    {0, "max-recipients", "N", PROTOCOL, take_count, SETS(smtp.max_recipients), "recipients of a message (1000)"},
+    {0, "max-connections", "N", PROTOCOL, take_count, SETS(server.max_connections), "connections at once (no limit)"},
+    {0, "idle", "TIME", PROTOCOL, take_idle, SETS(server.idle), "give up on a client that is silent for TIME (5m)"},
+    {0, "hide", "EXT,...", PROTOCOL, take_hidden, 0, "do not offer these extensions, as in SIZE,CHUNKING"},
+    {0, "on", "'EVENT: ACTION'", PROTOCOL, take_rule, 0,
      "misbehave: 'EVENT [PATTERN] [#N|%P]: ACTION', as in\n'rcpt bounce@*: 550 5.1.1 no such user' or\n"
      "'mail #1: delay 5s, 451 later'.  EVENT is connect,\nhelo, starttls, auth, mail, rcpt, data, bdat, body,\n"
      "eom, rset, noop, vrfy, quit, ...; ACTION a reply, drop,\nreset, stall or delay TIME; #N the first N times, "
      "%P\nin P percent of them; may be repeated"},
-    {0, "seed", "N", PROTOCOL, TAKE(take_seed), "seed of the random draws for %P of --on (0)"},
+    {0, "seed", "N", PROTOCOL, take_seed, 0, "seed of the random draws for %P of --on (0)"},
 
-    {0, "auth", "USER:PASSWORD", SECURITY, TAKE(take_login), "a good login; without it, any is; may be repeated"},
-    {0, "require", "WHAT", SECURITY, TAKE(take_required), "auth, tls or both: auth,tls"},
-    {0, "tls", NULL, SECURITY, FLAG(tls), "offer STARTTLS"},
-    {0, "cert", "FILE", SECURITY, TAKE(take_cert), "our certificate (one is made)"},
-    {0, "key", "FILE", SECURITY, TAKE(take_key), "its key (in the file of --cert)"},
-    {0, "ca-file", "FILE", SECURITY, TAKE(take_ca_file), "write the certificate that is made, to be trusted"},
+    {0, "auth", "USER:PASSWORD", SECURITY, take_login, 0,
+     "accept this login (any, if none is given); may be\nrepeated"},
+    {0, "require", "WHAT", SECURITY, take_required, 0, "require auth, tls or both: auth,tls"},
+    {0, "tls", NULL, SECURITY, take_flag, SETS(starttls), "offer STARTTLS"},
+    {0, "cert", "FILE", SECURITY, take_file, SETS(tls.cert), "our certificate (one is made)"},
+    {0, "key", "FILE", SECURITY, take_file, SETS(tls.key), "its key (in the file of --cert)"},
+    {0, "ca-file", "FILE", SECURITY, take_file, SETS(ca_file),
+     "write the certificate that is made to FILE, for clients\nto trust"},
 
-    {0, "env", "NAME=TEXT", WRAPPING, TAKE(take_env),
+    {0, "env", "NAME=TEXT", WRAPPING, take_env, 0,
      "set NAME in its environment; %h is the host, %p the\nport, %u the URL, %d the directory, %% a %"},
-    {0, "linger", "TIME", WRAPPING, TAKE(take_linger), "wait TIME after it for messages still missing"},
+    {0, "linger", "TIME", WRAPPING, take_time, SETS(expected.linger),
+     "wait TIME after its end for messages still missing"},
 
-    {'v', NULL, NULL, SHOWING, FLAG(verbose), "the dialogue, as it happens"},
-    {0, "transcript", "FILE", SHOWING, TAKE(take_transcript),
-     "the dialogue, in FILE, without what changes from run\nto run"},
-    {'q', NULL, NULL, SHOWING, FLAG(quiet), "nothing but errors"},
-    {'h', "help", NULL, SHOWING, FLAG(help), "these options, on standard output"},
-    {'V', "version", NULL, SHOWING, FLAG(version), "the version, on standard output"},
+    {'v', NULL, NULL, SHOWING, take_flag, SETS(verbose), "the dialogue, as it happens"},
+    {0, "transcript", "FILE", SHOWING, take_file, SETS(transcript),
+     "write the dialogue to FILE, without what changes from\nrun to run"},
+    {'q', NULL, NULL, SHOWING, take_flag, SETS(quiet), "nothing but errors"},
+    {'h', "help", NULL, SHOWING, take_flag, SETS(help), "these options, on standard output"},
+    {'V', "version", NULL, SHOWING, take_flag, SETS(version), "the version, on standard output"},
 };
 enum { ENTRIES = sizeof table / sizeof table[0] };
 
 /* ---- reading them ---- */
 
-/* getopt's value for an entry without a letter, which no letter has. */
+/* The value of getopt for an entry without a letter is LONG_ONLY and its index. */
 enum { LONG_ONLY = 256 };
 
 static void fill_getopt(char *letters, struct option *names)
 {
-    *letters++ = '+'; /* what follows the command is the command's */
+    *letters++ = '+'; /* words after the command are its own */
     *letters++ = ':';
     for (int i = 0; i < ENTRIES; i++) {
         const struct option_entry *e = &table[i];
@@ -464,7 +435,7 @@ static const struct option_entry *find_entry(int value)
     return i < ENTRIES ? &table[i] : NULL;
 }
 
-/* The option as people write it: -n, --name. */
+/* Writes the option as people do: -n, --name. */
 static void entry_name(const struct option_entry *e, bool by_letter, char *text, size_t size)
 {
     if (by_letter)
@@ -473,11 +444,10 @@ static void entry_name(const struct option_entry *e, bool by_letter, char *text,
         (void)snprintf(text, size, "--%s", e->name);
 }
 
-/* What getopt could not read. */
+/* Complains about a word that getopt could not read; returns -1. */
 static int complain(int found, char **argv, char *why)
 {
     const struct option_entry *e = find_entry(optopt);
-    const char *word = argv[optind - 1];
     char name[64];
     if (found == ':' && e != NULL) {
         entry_name(e, optopt < LONG_ONLY, name, sizeof name);
@@ -487,12 +457,12 @@ static int complain(int found, char **argv, char *why)
     } else if (optopt != 0 && optopt < LONG_ONLY) {
         (void)snprintf(why, OPTIONS_WHY_MAX, "there is no option -%c", optopt);
     } else {
-        (void)snprintf(why, OPTIONS_WHY_MAX, "there is no option %.200s", word);
+        (void)snprintf(why, OPTIONS_WHY_MAX, "there is no option %.200s", argv[optind - 1]);
     }
     return -1;
 }
 
-/* getopt takes abbreviations, which a later option could make another's: only whole names count. */
+/* getopt takes abbreviations, which could mean another option in a later version: only whole names count. */
 static bool is_whole(const char *word, const char *name)
 {
     size_t n = strlen(name);
@@ -500,120 +470,11 @@ static bool is_whole(const char *word, const char *name)
            (word[n + 2] == '\0' || word[n + 2] == '=');
 }
 
-static bool have_kind(const struct options *o, int kind)
+static int read_options(struct options *o, int argc, char **argv, char *why)
 {
-    for (size_t i = 0; i < o->n_endpoints; i++) {
-        if ((int)o->endpoints[i].kind == kind)
-            return true;
-    }
-    return false;
-}
-
-bool options_have_stdio(const struct options *o) { return have_kind(o, ENDPOINT_STDIO); }
-
-bool options_have_smtps(const struct options *o)
-{
-    for (size_t i = 0; i < o->n_endpoints; i++) {
-        if (o->endpoints[i].scheme == SCHEME_SMTPS)
-            return true;
-    }
-    return false;
-}
-
-/* A stream on standard output was asked for. */
-static bool prints(const struct options *o)
-{
-    return o->stream && o->format != OPTIONS_NONE && (o->output == NULL || strcmp(o->output, "-") == 0);
-}
-
-/* What does not go together in the run; NULL if all does. */
-static const char *check_run(const struct options *o)
-{
-    bool command = o->command[0] != NULL;
-    if (!command && o->n_env > 0)
-        return "--env is for a command, and there is none";
-    if (!command && o->expected.linger > 0)
-        return "--linger is for a command, and there is none";
-    if (command && o->keep)
-        return "-k is for a run without a command: with one, the run ends when that does";
-    if (command && o->background)
-        return "-b is for a run without a command: with one, its environment says where we listen";
-    if (o->background && prints(o))
-        return "-b prints assignments on standard output: send the stream elsewhere with -o";
-    if (o->transcript != NULL && strcmp(o->transcript, "-") == 0 && (o->background || options_have_stdio(o)))
-        return "--transcript - is standard output, which -b and -l - need for something else";
-    if (o->format == OPTIONS_NONE && o->output != NULL)
-        return "-f none makes no stream, so -o has nothing to write";
-    if (o->verbose && o->quiet)
-        return "-v and -q are opposites: give one of them";
-    return NULL;
-}
-
-/* The same of standard input and output as an endpoint. */
-static const char *check_stdio(const struct options *o)
-{
-    if (!options_have_stdio(o))
-        return NULL;
-    size_t n = 0;
-    for (size_t i = 0; i < o->n_endpoints; i++)
-        n += o->endpoints[i].kind == ENDPOINT_STDIO;
-    if (n > 1)
-        return "-l - can be given only once";
-    if (o->port_file != NULL && o->n_endpoints == 1)
-        return "-l - has no port for --port-file";
-    if (o->command[0] != NULL)
-        return "-l - is for a run without a command: with one, standard input and output are the command's";
-    if (o->background)
-        return "-l - and -b exclude each other";
-    if (prints(o))
-        return "-l - speaks SMTP on standard output: send the stream elsewhere with -o";
-    return NULL;
-}
-
-/* The same of logins and TLS. */
-static const char *check_security(const struct options *o)
-{
-    bool tls = o->tls || options_have_smtps(o);
-    if (!tls && o->cert != NULL)
-        return "--cert is for TLS: give --tls, or an endpoint smtps://...";
-    if (!tls && o->ca_file != NULL)
-        return "--ca-file is for TLS: give --tls, or an endpoint smtps://...";
-    if (!tls && o->require_tls)
-        return "--require tls needs TLS: give --tls, or an endpoint smtps://...";
-    if (o->key != NULL && o->cert == NULL)
-        return "--key is the key of a certificate: give that with --cert";
-    if (o->cert != NULL && o->ca_file != NULL)
-        return "--ca-file writes the certificate that is made, and --cert brings one";
-    if (o->tls && o->hidden & SMTP_EXT_STARTTLS)
-        return "--tls offers STARTTLS, and --hide takes it away";
-    if (o->hidden & SMTP_EXT_AUTH && (o->require_auth || o->n_logins > 0))
-        return "--auth and --require auth need AUTH, and --hide takes it away";
-    return NULL;
-}
-
-static int check(const struct options *o, char *why)
-{
-    const char *wrong_one = check_run(o);
-    if (wrong_one == NULL)
-        wrong_one = check_stdio(o);
-    if (wrong_one == NULL)
-        wrong_one = check_security(o);
-    if (wrong_one != NULL)
-        (void)snprintf(why, OPTIONS_WHY_MAX, "%s", wrong_one);
-    return wrong_one != NULL ? -1 : 0;
-}
-
-int options_parse(struct options *o, int argc, char **argv, char why[OPTIONS_WHY_MAX])
-{
-    o->expected.max = UINT64_MAX;
-    o->expected.time = -1;
-    o->hostname = "localhost";
-    o->max_recipients = 1000;
-    o->idle = 5 * 60 * 1000;
     char letters[2 + ENTRIES * 2 + 1], name[64];
     struct option names[ENTRIES + 1];
     fill_getopt(letters, names);
-    struct parse p = {.o = o, .name = name, .why = why};
     opterr = 0;
     int found;
     for (int at = optind; (found = getopt_long(argc, argv, letters, names, NULL)) != -1; at = optind) {
@@ -625,21 +486,131 @@ int options_parse(struct options *o, int argc, char **argv, char why[OPTIONS_WHY
             return -1;
         }
         entry_name(e, found < LONG_ONLY, name, sizeof name);
-        if (e->take == NULL)
-            *(bool *)((char *)o + e->flag) = true;
-        else if (e->take(&p, optarg) < 0)
+        struct parse p = {.o = o, .member = (char *)o + e->member, .name = name, .why = why};
+        if (e->take(&p, optarg) < 0)
             return -1;
     }
     o->command = argv + optind;
-    rules_seed(o->rules, o->n_rules, o->seed);
-    return o->help || o->version ? 0 : check(o, why);
+    return 0;
+}
+
+/* Looks for options that do not go together. */
+static int check(const struct options *o, size_t n_stdio, char *why)
+{
+    bool command = o->wrapped, hides_auth = !(o->smtp.extensions & SMTP_EXT_AUTH);
+    bool to_stdout = o->output == NULL ? o->format_given : strcmp(o->output, "-") == 0;
+    bool prints = to_stdout && o->store.format != STORE_NONE;
+    const struct {
+        bool is_wrong;
+        const char *text;
+    } checks[] = {
+        {!command && o->n_env > 0, "--env is for a command, and there is none"},
+        {!command && o->expected.linger > 0, "--linger is for a command, and there is none"},
+        {command && o->keep, "-k is for a run without a command: with one, the run ends when that does"},
+        {command && o->background, "-b is for a run without a command: with one, its environment says where we listen"},
+        {o->background && prints, "-b prints assignments on standard output: send the stream elsewhere with -o"},
+        {o->transcript != NULL && strcmp(o->transcript, "-") == 0 && (o->background || o->stdio),
+         "--transcript - is standard output, which -b and -l - need for something else"},
+        {o->store.format == STORE_NONE && o->output != NULL, "-f none makes no stream, so -o has nothing to write"},
+        {o->verbose && o->quiet, "-v and -q are opposites: give one of them"},
+
+        {n_stdio > 1, "-l - can be given only once"},
+        {o->stdio && o->port_file != NULL && o->n_endpoints == 1, "-l - has no port for --port-file"},
+        {o->stdio && command,
+         "-l - is for a run without a command: with one, standard input and output are the command's"},
+        {o->stdio && o->background, "-l - and -b exclude each other"},
+        {o->stdio && prints, "-l - speaks SMTP on standard output: send the stream elsewhere with -o"},
+
+        {!o->has_tls && o->tls.cert != NULL, "--cert is for TLS: give --tls, or an endpoint smtps://..."},
+        {!o->has_tls && o->ca_file != NULL, "--ca-file is for TLS: give --tls, or an endpoint smtps://..."},
+        {!o->has_tls && o->smtp.require_tls, "--require tls needs TLS: give --tls, or an endpoint smtps://..."},
+        {o->tls.key != NULL && o->tls.cert == NULL, "--key is the key of a certificate: give that with --cert"},
+        {o->tls.cert != NULL && o->ca_file != NULL,
+         "--ca-file writes the certificate that is made, and --cert brings one"},
+        {o->starttls && !(o->smtp.extensions & SMTP_EXT_STARTTLS), "--tls offers STARTTLS, and --hide takes it away"},
+        {hides_auth && (o->smtp.require_auth || o->server.n_logins > 0),
+         "--auth and --require auth need AUTH, and --hide takes it away"},
+    };
+    for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {
+        if (checks[i].is_wrong) {
+            (void)snprintf(why, OPTIONS_WHY_MAX, "%s", checks[i].text);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int options_parse(struct options *o, int argc, char **argv, char why[OPTIONS_WHY_MAX])
+{
+    o->expected.max = UINT64_MAX;
+    o->expected.time = -1;
+    o->smtp.hostname = o->tls.hostname = "localhost";
+    o->smtp.max_recipients = 1000;
+    o->smtp.extensions = SMTP_EXT_ALL;
+    o->server.idle = 5 * 60 * 1000;
+    if (read_options(o, argc, argv, why) < 0)
+        return -1;
+    size_t n_stdio = 0;
+    o->has_tls = o->starttls;
+    for (size_t i = 0; i < o->n_endpoints; i++) {
+        n_stdio += o->endpoints[i].kind == ENDPOINT_STDIO;
+        o->has_tls = o->has_tls || o->endpoints[i].scheme == SCHEME_SMTPS;
+    }
+    o->stdio = n_stdio > 0;
+    o->wrapped = o->command[0] != NULL;
+    o->told = o->wrapped || o->background;
+    return o->help || o->version ? 0 : check(o, n_stdio, why);
+}
+
+/* Messages that match are expected, and so is one message where nothing else ends the run. */
+static void expect(struct options *o)
+{
+    struct expectation *e = &o->expected;
+    bool other_end = o->wrapped || o->keep || e->connections > 0;
+    if (!o->counted) {
+        e->min = !other_end || o->store.n_matches > 0;
+        e->max = other_end || e->time >= 0 || o->alone ? UINT64_MAX : 1;
+    }
+    if (!o->wrapped && !o->keep)
+        o->server.max_sessions = e->connections;
+    if (!other_end && e->max != UINT64_MAX)
+        o->server.max_messages = e->max > 0 ? e->max : 1;
+}
+
+void options_complete(struct options *o, size_t n_passed)
+{
+    bool examines = o->expected.strict || o->verbose;
+    o->alone = o->stdio && o->n_endpoints == 1 && n_passed == 0;
+    expect(o);
+    if (o->n_endpoints == 0 && n_passed == 0)
+        o->endpoints[o->n_endpoints++] =
+            (struct endpoint){.kind = ENDPOINT_LOOPBACK, .port = o->told ? 0 : DEFAULT_PORT};
+    for (size_t i = 0; i < n_passed; i++)
+        o->endpoints[o->n_endpoints++] = (struct endpoint){.kind = ENDPOINT_FD, .fd = LISTENER_PASSED + (int)i};
+    if (!o->format_given && o->output == NULL && (o->told || o->stdio || o->store.directory != NULL))
+        o->store.format = STORE_NONE;
+    o->store.stream_name = o->output != NULL ? o->output : "standard output";
+    o->store.stream = -1;
+    o->store.matches = o->matches;
+    o->store.lint = examines;
+    if (!o->starttls)
+        o->smtp.extensions &= ~(unsigned)SMTP_EXT_STARTTLS;
+    o->smtp.strict = o->expected.strict;
+    o->smtp.examine = examines || o->store.format == STORE_JSON;
+    o->lmtp = o->smtp;
+    o->lmtp.lmtp = true;
+    o->server.smtp = &o->smtp;
+    o->server.lmtp = &o->lmtp;
+    o->server.logins = o->logins;
+    o->server.rules = o->rules;
+    rules_seed(o->rules, o->server.n_rules, o->seed);
 }
 
 void options_close(struct options *o)
 {
-    for (size_t i = 0; i < o->n_matches; i++)
+    for (size_t i = 0; i < o->store.n_matches; i++)
         match_close(&o->matches[i]);
-    o->n_matches = 0;
+    o->store.n_matches = 0;
 }
 
 /* ---- --help ---- */
@@ -665,9 +636,9 @@ static void help_entry(const struct option_entry *e)
 int options_help(void)
 {
     (void)printf("usage: fakesmtp [option ...] [command [argument ...]]\n"
-                 "Takes mail as an SMTP server does, delivers it nowhere, and exits 0 if what was\n"
-                 "expected came.  With a command: runs it, tells it the port in SMTP_PORT, and\n"
-                 "exits with its status, or 1 if the mail was not what was expected.\n");
+                 "Takes mail as an SMTP server does, delivers it nowhere, and exits 0 if the\n"
+                 "expected mail came.  With a command: runs it, tells it the port in SMTP_PORT,\n"
+                 "and exits with its status, or 1 if the mail was not as expected.\n");
     for (int group = 0; group <= SHOWING; group++) {
         (void)printf("\n%s:\n", groups[group]);
         for (int i = 0; i < ENTRIES; i++) {
@@ -676,8 +647,8 @@ int options_help(void)
         }
     }
     (void)printf("\nStatus: 0 as expected, 1 not, 2 usage, 3 could not start, 4 could not write,\n"
-                 "124 the command was still running at the limit, 126 and 127 it could not be run\n"
-                 "or was not found; else its own.\n"
+                 "124 the command was still running at the limit, 126 it could not be run, 127 it\n"
+                 "was not found; else that of the command.\n"
                  "More: man fakesmtp\n");
     return fflush(stdout) == EOF || ferror(stdout) ? -1 : 0;
 }

@@ -13,6 +13,9 @@
 #include "net/net.h"
 #include "report/report.h"
 #include "serve/rules.h"
+#include "serve/server.h"
+#include "smtp.h"
+#include "store/store.h"
 
 /* ---- options ---- */
 
@@ -23,52 +26,50 @@
 
 enum {
     OPTIONS_ENDPOINTS_MAX = 16,
+    OPTIONS_PASSED_MAX = 16,
     OPTIONS_LOGINS_MAX = 64,
     OPTIONS_ENV_MAX = 64,
     OPTIONS_WHY_MAX = 1024, /* octets of a complaint, with the NUL */
 };
 
-enum options_format { OPTIONS_EML, OPTIONS_MBOX, OPTIONS_JSON, OPTIONS_TEXT, OPTIONS_NONE };
-
+/* The settings of each part stand in its own struct, which is passed to it. */
 struct options {
-    /* what is awaited */
-    bool counted; /* -n was given */
+    /* the run */
     struct expectation expected;
-    bool keep;
-    struct match matches[MATCH_MAX];
-    size_t n_matches;
-    /* where it listens */
-    bool port_given;
-    struct endpoint endpoints[OPTIONS_ENDPOINTS_MAX];
-    size_t n_endpoints;
-    const char *port_file;
+    bool counted; /* -n was given */
+    bool keep;    /* go on until a signal */
     bool background;
-    /* where mail goes */
-    const char *directory, *maildir, *output;
-    enum options_format format;
-    bool stream;             /* -f or -o was given */
-    const char *attachments; /* a directory */
-    bool headers, crlf, fsync;
-    /* the protocol */
-    const char *hostname;
-    uint64_t max_size, max_recipients, max_connections;
-    int64_t idle;
-    struct rule rules[RULES_MAX];
-    size_t n_rules;
-    uint64_t seed;
-    unsigned hidden;                        /* extensions, as smtp.h has them */
-    const char *logins[OPTIONS_LOGINS_MAX]; /* USER:PASSWORD */
-    size_t n_logins;
-    bool require_auth, require_tls;
-    bool tls; /* STARTTLS is offered */
-    const char *cert, *key, *ca_file;
-    /* what is shown */
     bool verbose, quiet, help, version;
-    const char *transcript;
+    const char *transcript; /* a file, NULL: none */
+    /* where it listens */
+    struct endpoint endpoints[OPTIONS_ENDPOINTS_MAX + OPTIONS_PASSED_MAX];
+    size_t n_endpoints;
+    bool port_given;
+    const char *port_file;
+    /* where mail goes */
+    struct store_options store; /* stream: -1, for the caller to set */
+    bool format_given;
+    const char *output; /* the file of the stream, NULL or "-": standard output */
+    struct match matches[MATCH_MAX];
+    /* the protocol */
+    struct smtp_config smtp, lmtp;
+    struct server_options server; /* without the other parts of the program, which the caller adds */
+    struct rule rules[RULES_MAX];
+    uint64_t seed;
+    const char *logins[OPTIONS_LOGINS_MAX]; /* USER:PASSWORD */
+    struct tls_options tls;
+    bool starttls;
+    const char *ca_file;
     /* the wrapped command */
     const char *env[OPTIONS_ENV_MAX];
     size_t n_env;
     char **command; /* NULL-terminated; command[0] is NULL if there is none */
+    /* these follow from the others */
+    bool wrapped; /* there is a command */
+    bool told;    /* the command, or the shell that -b prints to, is told where mail appears */
+    bool has_tls; /* STARTTLS or smtps:// */
+    bool stdio;   /* standard input and output are a session, */
+    bool alone;   /* and there is nothing else */
 };
 
 /*
@@ -77,12 +78,12 @@ struct options {
  */
 int options_parse(struct options *o, int argc, char **argv, char why[OPTIONS_WHY_MAX]);
 
+/* Fills in what the user did not say, and adds n_passed sockets of a service manager, at most OPTIONS_PASSED_MAX, to
+   the endpoints.  o must not be moved from then on. */
+void options_complete(struct options *o, size_t n_passed);
+
 /* Frees what it holds. */
 void options_close(struct options *o);
-
-/* Whether one of the endpoints is of this kind. */
-bool options_have_stdio(const struct options *o);
-bool options_have_smtps(const struct options *o);
 
 /* Prints what --help prints, on standard output.  -1 with errno on failure. */
 int options_help(void);

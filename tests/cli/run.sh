@@ -386,9 +386,9 @@ t_usage() {
     usage "-n: '-1': at '-1', column 1: expected a count of messages: N, MIN-MAX or MIN-" -n -1
     usage "-n: '1-x': at 'x', column 3: expected the most messages, or nothing: N, MIN-MAX or MIN-" -n 1-x
     usage "-n: '99999999999999999999': at .*, column 1: expected a smaller number" -n 99999999999999999999
-    usage "-n: '3-2': at '2', column 3: expected a number that is not below the one in front of it: MIN-MAX" -n 3-2
+    usage "-n: '3-2': at '2', column 3: expected a number that is not below the one before it: MIN-MAX" -n 3-2
         usage "-c: '0' is not a number from 1 up" -c 0
-    usage "-t: '5x' is not a time: give a number, or one with ms, s, m or h behind it" -t 5x
+    usage "-t: '5x' is not a time: give a number, or one followed by ms, s, m or h" -t 5x
     usage "-t: '' is not a time: .*" -t ''
     usage "-t: '\.' is not a time: .*" -t .
     usage "-t: '-1' is not a time: .*" -t -1
@@ -400,7 +400,7 @@ t_usage() {
     usage "-l: 'http://x:1' is not an endpoint: it knows smtp://, smtps:// and lmtp:// only" -l http://x:1
     usage "-l: 'unix:' is not an endpoint: it wants a path behind unix:" -l unix:
     usage "-l: 'fd:x' is not an endpoint: it wants the number of an open descriptor behind fd:" -l fd:x
-    usage "--hide: 'FOO' is no extension: give some of PIPELINING, .*SIZE, by comma" --hide SIZE,FOO
+    usage "--hide: 'FOO' is no extension: give some of PIPELINING, .*SIZE, separated by commas" --hide SIZE,FOO
     usage '--auth: give USER:PASSWORD' --auth ann
     usage "--require: 'mail' cannot be required: give auth, tls or auth,tls" --require mail
     usage '-b is for a run without a command: .*' -b true
@@ -425,7 +425,7 @@ t_usage() {
     usage "--maildir: -d and --maildir exclude each other" -d x --maildir y
     usage "-d: the name is empty" -d ''
     usage "-f: 'xml' is not a format: give eml, mbox, json, text or none" -f xml
-    usage "--max-size: '1T' is not a size: give a number of octets from 1 up, or one with K, M or G behind it" --max-size 1T
+    usage "--max-size: '1T' is not a size: give a number of octets from 1 up, or one followed by K, M or G" --max-size 1T
     usage "--max-size: '0' is not a size: .*" --max-size 0
     usage "--max-size: '99999999999G' is not a size: .*" --max-size 99999999999G
     usage "--idle: '0' is no time at all: give 1ms or more" --idle 0
@@ -462,7 +462,7 @@ t_help_and_version() {
     status_is 0
     [ ! -s err ]
     awk 'length > 80 {print; bad = 1} END {exit bad}' out
-    grep -q '^What is awaited' out
+    grep -q '^What it waits for' out
     run -h
     status_is 0
     run --version

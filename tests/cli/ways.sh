@@ -881,7 +881,7 @@ t_hidden_over_lmtp() {
 
 t_hidden_usage() {
     run --hide FROB
-    status_is 2 "fakesmtp: --hide: 'FROB' is no extension: give some of .*PIPELINING, .*CHUNKING, .*SIZE, by comma"
+    status_is 2 "fakesmtp: --hide: 'FROB' is no extension: give some of .*PIPELINING, .*CHUNKING, .*SIZE, separated by commas"
     run --hide SIZE,
     status_is 2
     run --hide ''
