@@ -5,19 +5,17 @@
  * wire, by mime.h in what is decoded.  What is found here is what is missing,
  * or there without need.
  */
-#include "mail/mail.h"
-
 #include "mail/inside.h"
 
 /* ---- decoding for its problems ---- */
 
 static void ignore(void *context, const char *octets, size_t n) { (void)context, (void)octets, (void)n; }
 
-static const struct mime_sink nowhere = {ignore, NULL};
+static const struct sink nowhere = {ignore, NULL};
 
-static void decode_addresses(struct mime *m, struct span value)
+static void decode_addresses(struct message *m, struct span value)
 {
-    struct mime_address a;
+    struct address a;
     while (mime_take_address(m, &value, &a)) {
         if (a.name.p != NULL)
             mime_name(m, a.name, nowhere);
@@ -35,32 +33,30 @@ static bool is_one_of(struct span name, const char *const *names)
 static void decode_header(struct message *m)
 {
     static const char *const addresses[] = {"from", "to", "cc", "bcc", "reply-to", NULL};
-    struct span header = message_header(m);
-    struct mime_field field;
+    struct span header = m->parts->header;
+    struct field field;
     char date[32];
-    while (mime_take_field(&m->mime, &header, &field)) {
-        mime_text(&m->mime, field.value, nowhere);
+    while (mime_take_field(m, &header, &field)) {
+        mime_text(m, field.value, nowhere);
         if (is_one_of(field.name, addresses))
-            decode_addresses(&m->mime, field.value);
+            decode_addresses(m, field.value);
     }
-    if (mime_find_field(&m->mime, message_header(m), "date", &field))
-        (void)mime_date(&m->mime, field.value, date);
+    if (mime_find_field(m, m->parts->header, "date", &field))
+        (void)mime_date(m, field.value, date);
 }
 
-void lint_decode(struct message *m)
+static void decode(struct message *m)
 {
     decode_header(m);
-    if (m->text != MESSAGE_NONE)
-        mime_body_text(&m->mime, &m->p[m->text].p, nowhere);
-    if (m->html != MESSAGE_NONE)
-        mime_body_text(&m->mime, &m->p[m->html].p, nowhere);
-    for (size_t i = 0; i < m->n; i++) {
-        if (!message_is_attachment(m, i))
-            continue;
-        (void)mime_filename(&m->mime, &m->p[i].p, nowhere);
-        if (m->p[i].p.id.p != NULL)
-            mime_text(&m->mime, m->p[i].p.id, nowhere);
-        mime_octets(&m->mime, &m->p[i].p, nowhere);
+    if (m->text != NULL)
+        message_body_text(m, m->text, nowhere);
+    if (m->html != NULL)
+        message_body_text(m, m->html, nowhere);
+    for (struct part *p = NULL; (p = message_next_attachment(m, p)) != NULL;) {
+        (void)message_filename(m, p, nowhere);
+        if (p->id.p != NULL)
+            mime_text(m, p->id, nowhere);
+        message_octets(m, p, nowhere);
     }
 }
 
@@ -72,9 +68,9 @@ struct seen {
     uint64_t authors;
 };
 
-static uint64_t count_addresses(struct mime *m, struct span value)
+static uint64_t count_addresses(struct message *m, struct span value)
 {
-    struct mime_address a;
+    struct address a;
     uint64_t n = 0;
     while (mime_take_address(m, &value, &a))
         n += a.address.n > 0;
@@ -120,7 +116,7 @@ static bool is_for_these(const struct mail *mail, struct span addresses)
     return i == mail->n_recipients;
 }
 
-static void look_at_addresses(struct mime *m, const struct mime_field *f, struct mail *mail)
+static void look_at_addresses(struct message *m, const struct field *f, struct mail *mail)
 {
     static const char *const names[] = {"from", "sender", "reply-to", "to", "cc", NULL};
     bool group = f->value.n > 0 && memchr(f->value.p, ':', f->value.n) != NULL;
@@ -130,7 +126,7 @@ static void look_at_addresses(struct mime *m, const struct mime_field *f, struct
         problems_add(&mail->problems, PROBLEM_BCC);
 }
 
-static void look_at_field(struct mime *m, const struct mime_field *f, struct seen *s, struct mail *mail)
+static void look_at_field(struct message *m, const struct field *f, struct seen *s, struct mail *mail)
 {
     static const char *const mime[] = {"content-type", "content-transfer-encoding", "content-disposition", NULL};
     s->date = s->date || span_is(f->name, "date");
@@ -153,13 +149,13 @@ static void look_at_field(struct mime *m, const struct mime_field *f, struct see
 
 static void look_at_header(struct message *m, struct mail *mail)
 {
-    struct span header = message_header(m);
-    struct mime_field field;
+    struct span header = m->parts->header;
+    struct field field;
     struct seen s = {0};
-    if (!mail->utf8 && span_has_8bit(header) && !problems_have(&m->mime.problems, PROBLEM_8BIT_HEADER))
+    if (!mail->utf8 && span_has_8bit(header) && !problems_have(&m->problems, PROBLEM_8BIT_HEADER))
         problems_add(&mail->problems, PROBLEM_UTF8_HEADER);
-    while (mime_take_field(&m->mime, &header, &field))
-        look_at_field(&m->mime, &field, &s, mail);
+    while (mime_take_field(m, &header, &field))
+        look_at_field(m, &field, &s, mail);
     const struct {
         bool odd;
         enum problem problem;
@@ -195,9 +191,9 @@ static bool has_long_line(struct span t)
 static void look_at_parts(const struct message *m, struct mail *mail)
 {
     for (size_t i = 0; i < m->n; i++) {
-        const struct mime_part *p = &m->p[i].p;
+        const struct part *p = &m->parts[i];
         bool encoded = span_is(p->encoding, "base64") || span_is(p->encoding, "quoted-printable");
-        if (p->kind == MIME_LEAF && encoded && has_long_line(p->body))
+        if (p->kind == PART_LEAF && encoded && has_long_line(p->body))
             problems_add(&mail->problems, PROBLEM_LONG_ENCODED_LINE);
     }
 }
@@ -208,7 +204,7 @@ static void look_at_parts(const struct message *m, struct mail *mail)
 static void add_noted(const struct message *m, struct mail *mail)
 {
     static const enum problem lines[] = {PROBLEM_NUL, PROBLEM_BARE_CR, PROBLEM_MIXED_LINES, PROBLEM_LONG_LINE};
-    struct problems noted = m->mime.problems;
+    struct problems noted = m->problems;
     if (problems_have(&noted, PROBLEM_TOO_MANY_CHARSETS)) /* what was not decoded was not found to be wrong */
         problems_remove(&noted, PROBLEM_UNDECODABLE);
     for (size_t i = 0; i < sizeof lines / sizeof lines[0] && mail->examined; i++)
@@ -216,11 +212,17 @@ static void add_noted(const struct message *m, struct mail *mail)
     problems_merge(&mail->problems, &noted);
 }
 
-void lint(struct message *m, struct mail *mail)
+void lint_decoded(struct message *m, struct mail *mail)
 {
     if (mail->examined) {
         look_at_header(m, mail);
         look_at_parts(m, mail);
     }
     add_noted(m, mail);
+}
+
+void lint(struct message *m, struct mail *mail)
+{
+    decode(m);
+    lint_decoded(m, mail);
 }

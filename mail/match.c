@@ -7,7 +7,7 @@
  * and memory does not grow with the message.  A line that is too long to be held
  * at once is looked at in pieces that overlap.
  */
-#include "mail/mail.h"
+#include "mail/inside.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,17 +111,17 @@ static void end_value(struct search *s)
     s->value.n = 0;
 }
 
-static struct mime_sink into(struct search *s) { return (struct mime_sink){put_text, &s->value}; }
+static struct sink into(struct search *s) { return (struct sink){put_text, &s->value}; }
 
 static void look_at_header(struct search *s, struct message *m)
 {
-    struct span header = message_header(m);
-    struct mime_field field;
-    while (mime_take_field(&m->mime, &header, &field)) {
+    struct span header = m->parts->header;
+    struct field field;
+    while (mime_take_field(m, &header, &field)) {
         if (!span_same(field.name, s->match->field))
             continue;
 
-        mime_text(&m->mime, field.value, into(s));
+        mime_text(m, field.value, into(s));
         end_value(s);
     }
 }
@@ -136,8 +136,8 @@ static void look_at_recipients(struct search *s, const struct mail *mail)
 
 static void look_at_attachments(struct search *s, struct message *m)
 {
-    for (size_t i = 0; i < m->n; i++) {
-        if (message_is_attachment(m, i) && mime_filename(&m->mime, &m->p[i].p, into(s)))
+    for (struct part *p = NULL; (p = message_next_attachment(m, p)) != NULL;) {
+        if (message_filename(m, p, into(s)))
             end_value(s);
     }
 }
@@ -192,11 +192,11 @@ static void put_body(void *context, const char *p, size_t n)
 
 static void look_at_body(struct search *s, struct message *m)
 {
-    const ptrdiff_t places[] = {m->text, m->html};
+    const struct part *const bodies[] = {m->text, m->html};
     for (size_t i = 0; i < 2 && !s->found; i++) {
-        if (places[i] == MESSAGE_NONE)
+        if (bodies[i] == NULL)
             continue;
-        mime_body_text(&m->mime, &m->p[places[i]].p, (struct mime_sink){put_body, s});
+        message_body_text(m, bodies[i], (struct sink){put_body, s});
         if (s->value.n > 0 || s->value.failed)
             end_line(s);
     }

@@ -3,114 +3,184 @@
  *
  * It is decided as mail programs do it (RFC 2046 5.1.3, RFC 2387): the text and
  * the HTML are the first part of that type, not within an attachment or another
- * message, and of a multipart/related only its root.  So all parts are collected
- * before anything is known of one.
+ * message, and of a multipart/related only its root.  Parts that hold others
+ * come before these, so one pass tells; it begins when all of them are known,
+ * as the root may be named by its Content-ID.
  */
-#include "mail/mail.h"
+#include "mail/inside.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static void put_text(void *context, const char *p, size_t n) { text_add(context, p, n); }
 
-struct mime_sink message_into(struct text *t) { return (struct mime_sink){put_text, t}; }
+struct sink message_into(struct text *t) { return (struct sink){put_text, t}; }
 
-static bool is_related(const struct message_part *p)
-{
-    return p->p.kind == MIME_MULTIPART && span_is(p->p.subtype, "related");
-}
+/* ---- opening ---- */
 
-/* The Content-ID that start names, without its brackets. */
-static struct span start_of(const struct message_part *related)
-{
-    struct span id = {related->start.p, related->start.n};
-    bool brackets = id.n > 1 && id.p[0] == '<' && id.p[id.n - 1] == '>';
-    return brackets ? (struct span){id.p + 1, id.n - 2} : id;
-}
+static bool is_related(const struct part *p) { return p->kind == PART_MULTIPART && span_is(p->subtype, "related"); }
 
-/* The root of a multipart/related is its first part, or the one that start names; RFC 2387 3.2.  i may be one of them.
- */
-static void look_for_root(struct message *m, size_t i)
+/* The root of a multipart/related is the part that start names by its Content-ID, else the first one; RFC 2387 3.2. */
+static void find_root(struct message *m, size_t place)
 {
-    struct message_part *p = &m->p[i], *related = &m->p[p->p.parent];
-    if (is_related(p))
-        (void)mime_param(&m->mime, p->p.content_type, "start", message_into(&p->start));
-    if (i == 0 || !is_related(related) || related->root_named)
-        return;
-    if (related->root == MESSAGE_NONE)
-        related->root = (ptrdiff_t)i;
-    struct span own = p->p.id, id = start_of(related);
-    if (own.n > 0 && own.n == id.n && memcmp(own.p, id.p, id.n) == 0) {
-        related->root = (ptrdiff_t)i;
-        related->root_named = true;
+    struct part *related = &m->parts[place];
+    struct text start = {NULL, 0, 0, false};
+    (void)mime_param(m, related->content_type, "start", message_into(&start));
+    struct span id = text_span(&start);
+    if (id.n > 1 && id.p[0] == '<' && id.p[id.n - 1] == '>')
+        id = (struct span){id.p + 1, id.n - 2};
+    for (size_t i = place + 1; i < m->n && m->parts[i].depth > related->depth; i++) {
+        struct span own = m->parts[i].id;
+        if (m->parts[i].parent != place)
+            continue;
+        if (related->root == 0)
+            related->root = i;
+        if (own.n > 0 && own.n == id.n && memcmp(own.p, id.p, id.n) == 0) {
+            related->root = i;
+            break;
+        }
     }
+    free(start.p);
+}
+
+static void find_bodies(struct message *m)
+{
+    for (size_t i = 0; i < m->n; i++) {
+        struct part *p = &m->parts[i];
+        const struct part *parent = &m->parts[p->parent];
+        bool root = !is_related(parent) || parent->root == i;
+        if (is_related(p))
+            find_root(m, i);
+        p->inner = i > 0 && (parent->inner || parent->kind == PART_MESSAGE);
+        p->shown = !p->attachment && (i == 0 || (parent->shown && parent->kind == PART_MULTIPART && root));
+        bool text = p->shown && p->kind == PART_LEAF && span_is(p->type, "text");
+        if (text && m->text == NULL && span_is(p->subtype, "plain"))
+            m->text = p;
+        if (text && m->html == NULL && span_is(p->subtype, "html"))
+            m->html = p;
+    }
+}
+
+struct message *message_open(struct span octets)
+{
+    struct message *m = malloc(sizeof *m);
+    if (m == NULL)
+        return NULL;
+    *m = (struct message){.octets = mime_some(octets)};
+    if (!mime_read(m)) {
+        message_close(m);
+        return NULL;
+    }
+    find_bodies(m);
+    return m;
 }
 
 void message_close(struct message *m)
 {
-    for (size_t i = 0; i < m->n; i++)
-        free(m->p[i].start.p);
-    free(m->p);
+    if (m != NULL)
+        free(m->parts);
+    free(m);
 }
 
-/* Whether it is part of what a reader sees first, and not of an attachment or of another message. */
-static bool is_shown(const struct message *m, size_t i)
+bool message_field(struct span octets, const char *name, struct sink to)
 {
-    while (!m->p[i].p.attachment && i != 0) {
-        size_t parent = m->p[i].p.parent;
-        const struct message_part *p = &m->p[parent];
-        if (p->p.kind != MIME_MULTIPART || (span_is(p->p.subtype, "related") && p->root != (ptrdiff_t)i))
-            return false;
-        i = parent;
+    struct message m = {.octets = mime_some(octets)};
+    struct field field;
+    bool found = mime_find_field(&m, mime_header(&m), name, &field);
+    if (found)
+        mime_text(&m, field.value, to);
+    return found;
+}
+
+/* ---- attachments ---- */
+
+struct part *message_next_attachment(const struct message *m, const struct part *after)
+{
+    for (size_t i = after != NULL ? (size_t)(after - m->parts) + 1 : 0; i < m->n; i++) {
+        struct part *p = &m->parts[i];
+        if (p->kind != PART_MULTIPART && p != m->text && p != m->html && !p->inner)
+            return p;
     }
-    return !m->p[i].p.attachment;
+    return NULL;
 }
 
-static ptrdiff_t find_body(const struct message *m, const char *subtype)
+bool message_filename(struct message *m, const struct part *part, struct sink to)
 {
-    for (size_t i = 0; i < m->n; i++) {
-        const struct mime_part *p = &m->p[i].p;
-        if (p->kind == MIME_LEAF && span_is(p->type, "text") && span_is(p->subtype, subtype) && is_shown(m, i))
-            return (ptrdiff_t)i;
+    return mime_param(m, part->disposition, "filename", to) || mime_param(m, part->content_type, "name", to);
+}
+
+struct span message_suffix(const struct part *part)
+{
+    if (span_is(part->type, "text") && span_is(part->subtype, "plain"))
+        return (struct span){"txt", 3};
+    if (span_is(part->type, "message"))
+        return (struct span){"eml", 3};
+    return part->subtype.n > 0 && part->subtype.n <= 5 ? part->subtype : (struct span){"bin", 3};
+}
+
+void message_set_path(struct part *part, const char *path) { part->path = path; }
+
+/* ---- bodies ---- */
+
+void message_octets(struct message *m, const struct part *part, struct sink to)
+{
+    if (part->kind == PART_LEAF && span_is(part->encoding, "base64")) {
+        mime_undo_base64(m, part->body, to);
+    } else if (part->kind == PART_LEAF && span_is(part->encoding, "quoted-printable")) {
+        mime_undo_quoted_printable(m, part->body, to);
+    } else {
+        if (part->kind == PART_LEAF && !mime_is_identity(part->encoding)) /* RFC 2045 6.4: then it is but octets */
+            message_note(m, PROBLEM_UNKNOWN_ENCODING);
+        sink_put(to, part->body.p, part->body.n);
     }
-    return MESSAGE_NONE;
 }
 
-bool message_open(struct message *m, struct span octets)
+/* CRLF on its way to becoming LF. */
+struct lines {
+    struct sink to;
+    bool cr; /* one that is held back */
+};
+
+static void put_lines(void *context, const char *octets, size_t n)
 {
-    struct mime_part part;
-    *m = (struct message){.text = MESSAGE_NONE, .html = MESSAGE_NONE};
-    mime_open(&m->mime, octets);
-    while (mime_next(&m->mime, &part)) {
-        if (m->n == m->size) {
-            size_t size = m->size > 0 ? m->size * 2 : 8;
-            struct message_part *p = realloc(m->p, size * sizeof *p);
-            if (p == NULL)
-                return false;
-            m->p = p;
-            m->size = size;
-        }
-        m->p[m->n] = (struct message_part){.p = part, .root = MESSAGE_NONE};
-        look_for_root(m, m->n++);
+    struct lines *l = context;
+    struct span t = {octets, n};
+    while (t.n > 0) {
+        if (l->cr && *t.p != '\n')
+            sink_put(l->to, "\r", 1);
+        const char *cr = memchr(t.p, '\r', t.n);
+        size_t run = cr != NULL ? (size_t)(cr - t.p) : t.n;
+        sink_put(l->to, t.p, run);
+        l->cr = cr != NULL;
+        span_skip(&t, run + l->cr);
     }
-    m->text = find_body(m, "plain");
-    m->html = find_body(m, "html");
-    return true;
 }
 
-/* Whether it lies in a message that is attached, of which it is told as a whole. */
-static bool is_within_message(const struct message *m, size_t i)
+/* The name of a charset, cut: one that is longer is nobody's. */
+struct name {
+    size_t n;
+    char text[80];
+};
+
+static void put_name(void *context, const char *octets, size_t n)
 {
-    while (i != 0) {
-        i = m->p[i].p.parent;
-        if (m->p[i].p.kind == MIME_MESSAGE)
-            return true;
-    }
-    return false;
+    struct name *name = context;
+    size_t room = sizeof name->text - name->n;
+    n = n < room ? n : room;
+    memcpy(name->text + name->n, octets, n);
+    name->n += n;
 }
 
-bool message_is_attachment(const struct message *m, size_t i)
+void message_body_text(struct message *m, const struct part *part, struct sink to)
 {
-    const struct mime_part *p = &m->p[i].p;
-    return p->kind != MIME_MULTIPART && (ptrdiff_t)i != m->text && (ptrdiff_t)i != m->html && !is_within_message(m, i);
+    struct name name;
+    name.n = 0;
+    (void)mime_param(m, part->content_type, "charset", (struct sink){put_name, &name});
+    struct lines lines = {to, false};
+    struct charset c;
+    mime_charset_open(&c, m, (struct span){name.text, name.n}, (struct sink){put_lines, &lines});
+    message_octets(m, part, (struct sink){mime_charset_put, &c});
+    mime_charset_close(&c);
+    if (lines.cr)
+        sink_put(to, "\r", 1);
 }

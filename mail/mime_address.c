@@ -61,7 +61,7 @@ static void drop_route(struct span *t)
 
 /* Takes what is in brackets, at whose first t begins.  Without a second it ends before the next comma, unless that is
    in a source route. */
-static struct span take_angle(struct mime *m, struct span *t, bool *open)
+static struct span take_angle(struct message *m, struct span *t, bool *open)
 {
     while (t->n > 0 && *t->p == '<')
         span_skip(t, 1);
@@ -78,7 +78,7 @@ static struct span take_angle(struct mime *m, struct span *t, bool *open)
     struct span angle = mime_trim(span_between(start, t->p));
     drop_route(&angle);
     if (t->n == 0 || *t->p != '>')
-        mime_note(m, PROBLEM_ADDRESS);
+        message_note(m, PROBLEM_ADDRESS);
     while (t->n > 0 && (*t->p == '>' || *open))
         span_skip(t, 1);
     return mime_trim(angle);
@@ -109,7 +109,7 @@ static bool add_word(struct reading *r, struct span *t, bool blank)
 }
 
 /* Reads up to the end of an address.  False if another begins without a comma, at r->cut. */
-static bool read_address(struct mime *m, struct span *t, struct reading *r)
+static bool read_address(struct message *m, struct span *t, struct reading *r)
 {
     bool blank = false;
     while (t->n > 0) {
@@ -142,7 +142,7 @@ static bool read_address(struct mime *m, struct span *t, struct reading *r)
 }
 
 /* What is in brackets is the address, and before them the name; without them it is the other way round. */
-static void sort_out(struct mime *m, const struct reading *r, struct mime_address *a)
+static void sort_out(struct message *m, const struct reading *r, struct address *a)
 {
     struct span text = {NULL, 0};
     if (r->start != NULL)
@@ -156,20 +156,20 @@ static void sort_out(struct mime *m, const struct reading *r, struct mime_addres
     if (r->angle.p == NULL && r->ats > 0 && r->local > r->start) { /* a name, and an address without brackets */
         a->name = mime_trim(span_between(r->start, r->local));
         a->address = span_between(r->local, text.p + text.n);
-        mime_note(m, PROBLEM_ADDRESS);
+        message_note(m, PROBLEM_ADDRESS);
     }
     if (r->open || memchr(a->address.p, '@', a->address.n) == NULL || (r->angle.p == NULL && r->ats > 1))
-        mime_note(m, PROBLEM_ADDRESS);
+        message_note(m, PROBLEM_ADDRESS);
 }
 
-bool mime_take_address(struct mime *m, struct span *list, struct mime_address *address)
+bool mime_take_address(struct message *m, struct span *list, struct address *address)
 {
     while (list->n > 0) {
         struct reading r;
         memset(&r, 0, sizeof r);
         bool ends = read_address(m, list, &r);
         if (!ends) {
-            mime_note(m, PROBLEM_NO_COMMA);
+            message_note(m, PROBLEM_NO_COMMA);
             *list = span_between(r.cut, list->p + list->n);
         } else if (list->n > 0) {
             span_skip(list, 1);
@@ -177,7 +177,7 @@ bool mime_take_address(struct mime *m, struct span *list, struct mime_address *a
         if (r.start == NULL && r.angle.p == NULL)
             continue;
         if (ends && r.cut != NULL && r.angle.p == NULL)
-            mime_note(m, PROBLEM_ADDRESS);
+            message_note(m, PROBLEM_ADDRESS);
         sort_out(m, &r, address);
         return true;
     }
@@ -215,9 +215,9 @@ static bool is_comment(struct span *name)
     return true;
 }
 
-void mime_name(struct mime *m, struct span name, struct mime_sink to)
+void mime_name(struct message *m, struct span name, struct sink to)
 {
-    struct mime_words w;
+    struct words w;
     bool open = false;
     name = mime_trim(name);
     mime_words_open(&w, m, to);
@@ -242,9 +242,9 @@ void mime_name(struct mime *m, struct span name, struct mime_sink to)
     mime_words_close(&w);
 }
 
-void mime_addr_spec(struct mime *m, struct span address, struct mime_sink to)
+void mime_addr_spec(struct message *m, struct span address, struct sink to)
 {
-    struct mime_charset c;
+    struct charset c;
     mime_charset_open(&c, m, (struct span){NULL, 0}, to);
     c.malformed = PROBLEM_8BIT_HEADER;
     char last = '@';
@@ -324,7 +324,7 @@ static unsigned day_of_week(const struct date *d)
 }
 
 /* Day, month, year. */
-static bool take_day(struct mime *m, struct span *t, struct date *d)
+static bool take_day(struct message *m, struct span *t, struct date *d)
 {
     if (!take_number(t, 1, 2, &d->day))
         return false;
@@ -336,7 +336,7 @@ static bool take_day(struct mime *m, struct span *t, struct date *d)
     size_t digits = before - t->n;
     mime_skip_cfws(t);
     if (digits < 4) { /* RFC 5322 4.3 */
-        mime_note(m, PROBLEM_OBSOLETE_DATE);
+        message_note(m, PROBLEM_OBSOLETE_DATE);
         d->year += digits == 3 || d->year > 49 ? 1900 : 2000;
     }
     return d->year > 0 && d->day > 0 && d->day <= days_in(d->month, d->year);
@@ -385,7 +385,7 @@ static void read_zone(struct span word, struct date *d)
     }
 }
 
-static bool take_zone(struct mime *m, struct span *t, struct date *d)
+static bool take_zone(struct message *m, struct span *t, struct date *d)
 {
     d->sign = '-';
     if (t->n > 0 && (*t->p == '+' || *t->p == '-')) {
@@ -399,7 +399,7 @@ static bool take_zone(struct mime *m, struct span *t, struct date *d)
         return ok && d->zone_hour < 24 && d->zone_minute < 60;
     }
     struct span word = take_letters(t);
-    mime_note(m, word.n > 0 ? PROBLEM_OBSOLETE_DATE : PROBLEM_DATE);
+    message_note(m, word.n > 0 ? PROBLEM_OBSOLETE_DATE : PROBLEM_DATE);
     read_zone(word, d);
     return true;
 }
@@ -414,7 +414,7 @@ static struct span take_day_name(struct span *t)
     return word;
 }
 
-static bool read_date(struct mime *m, struct span t, struct date *d)
+static bool read_date(struct message *m, struct span t, struct date *d)
 {
     memset(d, 0, sizeof *d);
     t = mime_some(t);
@@ -424,9 +424,9 @@ static bool read_date(struct mime *m, struct span t, struct date *d)
         return false;
     unsigned day = find_name(name, "MonTueWedThuFriSatSun", 7);
     if (t.n > 0 || (name.n > 0 && day == 7))
-        mime_note(m, PROBLEM_DATE);
+        message_note(m, PROBLEM_DATE);
     else if (name.n > 0 && day != day_of_week(d))
-        mime_note(m, PROBLEM_WRONG_DAY);
+        message_note(m, PROBLEM_WRONG_DAY);
     return true;
 }
 
@@ -438,11 +438,11 @@ static void put_number(char **out, unsigned value, unsigned digits, char behind)
     *out += digits + 1;
 }
 
-bool mime_date(struct mime *m, struct span value, char text[32])
+bool mime_date(struct message *m, struct span value, char text[32])
 {
     struct date d;
     if (!read_date(m, value, &d)) {
-        mime_note(m, PROBLEM_DATE);
+        message_note(m, PROBLEM_DATE);
         return false;
     }
     put_number(&text, d.year, 4, '-');

@@ -73,14 +73,14 @@ struct span mime_take_token(struct span *t)
 
 /* Octets on their way out, gathered. */
 struct gathered {
-    struct mime_sink to;
+    struct sink to;
     size_t n;
     char octets[1024];
 };
 
 static void send(struct gathered *g)
 {
-    mime_put(g->to, g->octets, g->n);
+    sink_put(g->to, g->octets, g->n);
     g->n = 0;
 }
 
@@ -107,7 +107,7 @@ static bool is_base64(struct span t)
 }
 
 /* The last quantum of some data, of which n digits are there. */
-static void end_quantum(struct mime *m, struct gathered *g, unsigned bits, unsigned n)
+static void end_quantum(struct message *m, struct gathered *g, unsigned bits, unsigned n)
 {
     bits <<= (4 - n) * 6;
     if (n > 1)
@@ -115,24 +115,24 @@ static void end_quantum(struct mime *m, struct gathered *g, unsigned bits, unsig
     if (n > 2)
         gather(g, (char)(bits >> 8 & 0xff));
     if (n == 1)
-        mime_note(m, PROBLEM_BASE64);
+        message_note(m, PROBLEM_BASE64);
 }
 
 /* Takes the padding behind n digits. */
-static void take_padding(struct mime *m, struct span *t, unsigned n)
+static void take_padding(struct message *m, struct span *t, unsigned n)
 {
     size_t padding = 0;
     for (; t->n > 0 && (*t->p == '=' || mime_is_blank(*t->p)); span_skip(t, 1))
         padding += *t->p == '=';
     if (n == 0)
-        mime_note(m, PROBLEM_BASE64);
+        message_note(m, PROBLEM_BASE64);
     else if (padding + n != 4)
-        mime_note(m, PROBLEM_BASE64_PADDING);
+        message_note(m, PROBLEM_BASE64_PADDING);
 }
 
 /* RFC 2045 6.8: what is no digit is skipped, and "=" ends the data.  But data put together from several pieces goes on
    behind it, while a mailing list's footer, say, does not. */
-void mime_undo_base64(struct mime *m, struct span t, struct mime_sink to)
+void mime_undo_base64(struct message *m, struct span t, struct sink to)
 {
     struct gathered g;
     g.to = to;
@@ -146,7 +146,7 @@ void mime_undo_base64(struct mime *m, struct span t, struct mime_sink to)
             take_padding(m, &t, n);
             bits = n = 0;
             if (t.n > 0)
-                mime_note(m, PROBLEM_BASE64);
+                message_note(m, PROBLEM_BASE64);
             pieces = pieces || is_base64(t);
             if (!pieces)
                 break;
@@ -156,7 +156,7 @@ void mime_undo_base64(struct mime *m, struct span t, struct mime_sink to)
             bits = bits << 6 | value;
             n++;
         } else if (!mime_is_blank(*t.p)) {
-            mime_note(m, PROBLEM_BASE64);
+            message_note(m, PROBLEM_BASE64);
         }
         if (n == 4) {
             gather(&g, (char)(bits >> 16 & 0xff));
@@ -167,20 +167,20 @@ void mime_undo_base64(struct mime *m, struct span t, struct mime_sink to)
         span_skip(&t, 1);
     }
     if (n > 0)
-        mime_note(m, PROBLEM_BASE64_PADDING);
+        message_note(m, PROBLEM_BASE64_PADDING);
     end_quantum(m, &g, bits, n);
     send(&g);
 }
 
 /* Takes "=" and two hex digits; a bad one stays as it is (RFC 2045 6.7). */
-static char take_escaped(struct mime *m, struct span *t, enum problem problem)
+static char take_escaped(struct message *m, struct span *t, enum problem problem)
 {
     char c = *t->p;
     if (t->n >= 3 && ascii_is_hex(t->p[1]) && ascii_is_hex(t->p[2])) {
         c = (char)(ascii_hex_value(t->p[1]) << 4 | ascii_hex_value(t->p[2]));
         span_skip(t, 2);
     } else {
-        mime_note(m, problem);
+        message_note(m, problem);
     }
     span_skip(t, 1);
     return c;
@@ -196,7 +196,7 @@ static struct span take_line(struct span *t)
 }
 
 /* A line, without the blanks at its end: RFC 2045 6.7 (3). */
-static void undo_line(struct mime *m, struct gathered *g, struct span line)
+static void undo_line(struct message *m, struct gathered *g, struct span line)
 {
     struct span end = line;
     while (line.n > 0 && mime_is_blank(line.p[line.n - 1]))
@@ -210,7 +210,7 @@ static void undo_line(struct mime *m, struct gathered *g, struct span line)
     }
     while (line.n > 0) {
         if (ascii_is_8bit(*line.p))
-            mime_note(m, PROBLEM_QUOTED_PRINTABLE);
+            message_note(m, PROBLEM_QUOTED_PRINTABLE);
         if (*line.p == '=') {
             gather(g, take_escaped(m, &line, PROBLEM_QUOTED_PRINTABLE));
         } else {
@@ -222,7 +222,7 @@ static void undo_line(struct mime *m, struct gathered *g, struct span line)
         gather(g, *end.p);
 }
 
-void mime_undo_quoted_printable(struct mime *m, struct span t, struct mime_sink to)
+void mime_undo_quoted_printable(struct message *m, struct span t, struct sink to)
 {
     struct gathered g;
     g.to = to;
@@ -233,7 +233,7 @@ void mime_undo_quoted_printable(struct mime *m, struct span t, struct mime_sink 
 }
 
 /* RFC 2047 4.2 */
-static void undo_q(struct mime *m, struct span t, struct mime_sink to)
+static void undo_q(struct message *m, struct span t, struct sink to)
 {
     struct gathered g;
     g.to = to;
@@ -241,7 +241,7 @@ static void undo_q(struct mime *m, struct span t, struct mime_sink to)
     while (t.n > 0) {
         char c = *t.p;
         if (mime_is_blank(c))
-            mime_note(m, PROBLEM_ENCODED_WORD);
+            message_note(m, PROBLEM_ENCODED_WORD);
         if (c == '=') {
             gather(&g, take_escaped(m, &t, PROBLEM_ENCODED_WORD));
             continue;
@@ -329,12 +329,12 @@ static bool respell(const char *squeezed, char spelling[CHARSET_MAX + 16])
     return strncmp(squeezed, iso, strlen(iso)) == 0 && spell(spelling, "iso-8859-", squeezed + strlen(iso));
 }
 
-static bool open_iconv(struct mime_charset *c, const char *name)
+static bool open_iconv(struct charset *c, const char *name)
 {
     c->cd = iconv_open("UTF-8", name);
     if (c->cd == (iconv_t)-1)
         return false;
-    c->coding = MIME_ICONV;
+    c->coding = CHARSET_ICONV;
     return true;
 }
 
@@ -359,32 +359,32 @@ static bool is_harmful(const char *squeezed)
 #endif
 }
 
-static void open_other(struct mime_charset *c, const char *name, const char *squeezed)
+static void open_other(struct charset *c, const char *name, const char *squeezed)
 {
     char spelling[CHARSET_MAX + 16];
     const char *plain = squeezed[0] == 'x' ? squeezed + 1 : squeezed;
     c->unit = unit_of(plain);
     if (is_harmful(plain) || c->m->charsets++ >= MIME_CHARSETS_MAX) {
-        mime_note(c->m, is_harmful(plain) ? PROBLEM_UNKNOWN_CHARSET : PROBLEM_TOO_MANY_CHARSETS);
-        c->coding = MIME_UNKNOWN;
+        message_note(c->m, is_harmful(plain) ? PROBLEM_UNKNOWN_CHARSET : PROBLEM_TOO_MANY_CHARSETS);
+        c->coding = CHARSET_UNKNOWN;
         return;
     }
     if (open_iconv(c, rename_charset(squeezed, name)) || open_iconv(c, name) || open_iconv(c, plain))
         return;
     if (respell(plain, spelling) && open_iconv(c, spelling))
         return;
-    mime_note(c->m, PROBLEM_UNKNOWN_CHARSET);
-    c->coding = MIME_UNKNOWN;
+    message_note(c->m, PROBLEM_UNKNOWN_CHARSET);
+    c->coding = CHARSET_UNKNOWN;
 }
 
-void mime_charset_open(struct mime_charset *c, struct mime *m, struct span name, struct mime_sink to)
+void mime_charset_open(struct charset *c, struct message *m, struct span name, struct sink to)
 {
     static const char *const ascii[] = {"ascii", "usascii", "ansix341968", "ansix341986", "iso646us", "us", NULL};
     static const char *const utf8[] = {"utf8", "utf8mb4", "unicode11utf8", "unicode20utf8", "xunicode20utf8", NULL};
     char copy[CHARSET_MAX], squeezed[CHARSET_MAX];
     c->m = m;
     c->to = to;
-    c->coding = MIME_UTF8;
+    c->coding = CHARSET_UTF8;
     c->malformed = PROBLEM_UNDECODABLE;
     c->ascii = false;
     c->unit = 1;
@@ -393,8 +393,8 @@ void mime_charset_open(struct mime_charset *c, struct mime *m, struct span name,
     if (name.n == 0)
         return;
     if (!copy_name(name, copy, squeezed)) {
-        mime_note(m, PROBLEM_UNKNOWN_CHARSET);
-        c->coding = MIME_UNKNOWN;
+        message_note(m, PROBLEM_UNKNOWN_CHARSET);
+        c->coding = CHARSET_UNKNOWN;
         return;
     }
     c->ascii = is_one_of(squeezed, ascii);
@@ -403,11 +403,11 @@ void mime_charset_open(struct mime_charset *c, struct mime *m, struct span name,
 }
 
 /* U+FFFD for octets that are no character. */
-static void replace(struct mime_charset *c)
+static void replace(struct charset *c)
 {
     static const char replacement[] = "\xef\xbf\xbd";
-    mime_note(c->m, c->malformed);
-    mime_put(c->to, replacement, strlen(replacement));
+    message_note(c->m, c->malformed);
+    sink_put(c->to, replacement, strlen(replacement));
 }
 
 /* How many octets at the front of t, where utf8_length() finds no character, are the beginning of one; at least 1. */
@@ -430,13 +430,13 @@ static bool is_beginning(struct span t)
 }
 
 /* Puts octets to those that were held, until these are a character or cannot become one. */
-static void complete(struct mime_charset *c, struct span *t)
+static void complete(struct charset *c, struct span *t)
 {
     while (c->held > 0 && t->n > 0) {
         struct span held = {c->utf8, c->held + 1};
         c->utf8[c->held] = *t->p;
         if (utf8_length(held) > 0) {
-            mime_put(c->to, held.p, held.n);
+            sink_put(c->to, held.p, held.n);
             c->held = 0;
         } else if (is_beginning(held)) {
             c->held++;
@@ -449,19 +449,19 @@ static void complete(struct mime_charset *c, struct span *t)
     }
 }
 
-static void put_utf8(struct mime_charset *c, struct span t)
+static void put_utf8(struct charset *c, struct span t)
 {
     complete(c, &t);
     const char *run = t.p;
     while (t.n > 0) {
         size_t n = utf8_length(t);
         if (n != 1 && c->ascii)
-            mime_note(c->m, PROBLEM_UNDECLARED_8BIT);
+            message_note(c->m, PROBLEM_UNDECLARED_8BIT);
         if (n > 0) {
             span_skip(&t, n);
             continue;
         }
-        mime_put(c->to, run, (size_t)(t.p - run));
+        sink_put(c->to, run, (size_t)(t.p - run));
         if (is_beginning(t)) {
             memcpy(c->utf8, t.p, t.n);
             c->held = t.n;
@@ -471,16 +471,16 @@ static void put_utf8(struct mime_charset *c, struct span t)
         span_skip(&t, count_begun(t));
         run = t.p;
     }
-    mime_put(c->to, run, (size_t)(t.p - run));
+    sink_put(c->to, run, (size_t)(t.p - run));
 }
 
-static void put_unknown(struct mime_charset *c, struct span t)
+static void put_unknown(struct charset *c, struct span t)
 {
     while (t.n > 0) {
         size_t n = 0;
         while (n < t.n && !ascii_is_8bit(t.p[n]))
             n++;
-        mime_put(c->to, t.p, n);
+        sink_put(c->to, t.p, n);
         span_skip(&t, n);
         if (t.n > 0) {
             replace(c);
@@ -490,7 +490,7 @@ static void put_unknown(struct mime_charset *c, struct span t)
 }
 
 /* Converts what is there; last: what has no end will get none. */
-static void convert(struct mime_charset *c, bool last)
+static void convert(struct charset *c, bool last)
 {
     char *in = c->octets;
     while (c->n > 0) {
@@ -513,13 +513,13 @@ static void convert(struct mime_charset *c, bool last)
 
 void mime_charset_put(void *charset, const char *octets, size_t n)
 {
-    struct mime_charset *c = charset;
+    struct charset *c = charset;
     struct span t = {octets, n};
-    if (c->coding == MIME_UTF8)
+    if (c->coding == CHARSET_UTF8)
         put_utf8(c, t);
-    if (c->coding == MIME_UNKNOWN)
+    if (c->coding == CHARSET_UNKNOWN)
         put_unknown(c, t);
-    while (c->coding == MIME_ICONV && t.n > 0) {
+    while (c->coding == CHARSET_ICONV && t.n > 0) {
         size_t some = sizeof c->octets - c->n < t.n ? sizeof c->octets - c->n : t.n;
         memcpy(c->octets + c->n, t.p, some);
         c->n += some;
@@ -529,9 +529,9 @@ void mime_charset_put(void *charset, const char *octets, size_t n)
     }
 }
 
-void mime_charset_flush(struct mime_charset *c)
+void mime_charset_flush(struct charset *c)
 {
-    if (c->coding == MIME_ICONV) {
+    if (c->coding == CHARSET_ICONV) {
         char out[64], *end = out;
         size_t room = sizeof out;
         convert(c, true);
@@ -543,16 +543,16 @@ void mime_charset_flush(struct mime_charset *c)
     c->held = 0;
 }
 
-void mime_charset_close(struct mime_charset *c)
+void mime_charset_close(struct charset *c)
 {
     mime_charset_flush(c);
-    if (c->coding == MIME_ICONV)
+    if (c->coding == CHARSET_ICONV)
         (void)iconv_close(c->cd);
 }
 
 /* ---- encoded words ---- */
 
-void mime_words_open(struct mime_words *w, struct mime *m, struct mime_sink to)
+void mime_words_open(struct words *w, struct message *m, struct sink to)
 {
     w->m = m;
     w->to = to;
@@ -612,7 +612,7 @@ static bool is_same(struct span a, struct span b)
     return true;
 }
 
-static void put_word(struct mime_words *w, const struct word *word)
+static void put_word(struct words *w, const struct word *word)
 {
     mime_charset_flush(&w->raw);
     if (w->charset.p != NULL && !is_same(w->charset, word->charset)) {
@@ -622,7 +622,7 @@ static void put_word(struct mime_words *w, const struct word *word)
     if (w->charset.p == NULL)
         mime_charset_open(&w->word, w->m, word->charset, w->to);
     w->charset = word->charset;
-    struct mime_sink charset = {mime_charset_put, &w->word};
+    struct sink charset = {mime_charset_put, &w->word};
     if (word->base64)
         mime_undo_base64(w->m, word->text, charset);
     else
@@ -632,7 +632,7 @@ static void put_word(struct mime_words *w, const struct word *word)
 }
 
 /* Text without folds and, where escaped, without backslashes. */
-static void put_raw(struct mime_words *w, struct span t, bool escaped)
+static void put_raw(struct words *w, struct span t, bool escaped)
 {
     const char *run = t.p;
     for (; t.n > 0; span_skip(&t, 1)) {
@@ -670,14 +670,14 @@ static struct span take_blanks(struct span *t)
     return blanks;
 }
 
-void mime_words_put(struct mime_words *w, struct span t, bool escaped)
+void mime_words_put(struct words *w, struct span t, bool escaped)
 {
     while (t.n > 0) {
         const char *start = t.p;
         struct word word;
         if (take_word(&t, &word)) {
             if (t.p - start > 75) /* RFC 2047 2 */
-                mime_note(w->m, PROBLEM_LONG_ENCODED_WORD);
+                message_note(w->m, PROBLEM_LONG_ENCODED_WORD);
             put_word(w, &word);
             continue;
         }
@@ -695,16 +695,16 @@ void mime_words_put(struct mime_words *w, struct span t, bool escaped)
     }
 }
 
-void mime_words_close(struct mime_words *w)
+void mime_words_close(struct words *w)
 {
     if (w->charset.p != NULL)
         mime_charset_close(&w->word);
     mime_charset_close(&w->raw);
 }
 
-void mime_text(struct mime *m, struct span value, struct mime_sink to)
+void mime_text(struct message *m, struct span value, struct sink to)
 {
-    struct mime_words w;
+    struct words w;
     mime_words_open(&w, m, to);
     mime_words_put(&w, mime_trim(value), false);
     mime_words_close(&w);

@@ -2,14 +2,12 @@
  * render.c - a message as JSON and as text: what was asked for is written into
  * one growing text, decoded on the way; of attachments only the digest is kept.
  */
-#include "mail/mail.h"
+#include "mail/inside.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-#include "base/base.h"
 
 /* ---- sinks ---- */
 
@@ -66,7 +64,7 @@ static void put_json(void *context, const char *p, size_t n)
     text_add(t, start, (size_t)(rest.p - start));
 }
 
-static struct mime_sink into_json(struct text *t) { return (struct mime_sink){put_json, t}; }
+static struct sink into_json(struct text *t) { return (struct sink){put_json, t}; }
 
 static void add_json(struct text *t, struct span s)
 {
@@ -94,18 +92,18 @@ static void add_key(struct text *t, const char *name)
 
 static void add_text_field(struct message *m, struct text *t, const char *key, const char *name)
 {
-    struct mime_field field;
+    struct field field;
     add_key(t, key);
-    if (!mime_find_field(&m->mime, message_header(m), name, &field)) {
+    if (!mime_find_field(m, m->parts->header, name, &field)) {
         text_add_string(t, "null");
         return;
     }
     text_add_string(t, "\"");
-    mime_text(&m->mime, field.value, into_json(t));
+    mime_text(m, field.value, into_json(t));
     text_add_string(t, "\"");
 }
 
-static void add_address(struct message *m, struct text *t, const struct mime_address *a)
+static void add_address(struct message *m, struct text *t, const struct address *a)
 {
     text_add_string(t, last(t) == '[' ? "{" : ",{");
     add_key(t, "name");
@@ -113,25 +111,25 @@ static void add_address(struct message *m, struct text *t, const struct mime_add
         text_add_string(t, "null");
     } else {
         text_add_string(t, "\"");
-        mime_name(&m->mime, a->name, into_json(t));
+        mime_name(m, a->name, into_json(t));
         text_add_string(t, "\"");
     }
     add_key(t, "address");
     text_add_string(t, "\"");
-    mime_addr_spec(&m->mime, a->address, into_json(t));
+    mime_addr_spec(m, a->address, into_json(t));
     text_add_string(t, "\"}");
 }
 
 /* The addresses of all fields of this name. */
 static void add_addresses(struct message *m, struct text *t, const char *key, const char *name)
 {
-    struct span header = message_header(m);
-    struct mime_field field;
-    struct mime_address address;
+    struct span header = m->parts->header;
+    struct field field;
+    struct address address;
     add_key(t, key);
     text_add_string(t, "[");
-    while (mime_take_field(&m->mime, &header, &field)) {
-        while (span_is(field.name, name) && mime_take_address(&m->mime, &field.value, &address))
+    while (mime_take_field(m, &header, &field)) {
+        while (span_is(field.name, name) && mime_take_address(m, &field.value, &address))
             add_address(m, t, &address);
     }
     text_add_string(t, "]");
@@ -139,15 +137,15 @@ static void add_addresses(struct message *m, struct text *t, const char *key, co
 
 static void add_date(struct message *m, struct text *t)
 {
-    struct mime_field field;
+    struct field field;
     char text[32];
-    bool found = mime_find_field(&m->mime, message_header(m), "date", &field) && mime_date(&m->mime, field.value, text);
+    bool found = mime_find_field(m, m->parts->header, "date", &field) && mime_date(m, field.value, text);
     add_key(t, "date");
     add_json(t, span_of(found ? text : NULL));
 }
 
 struct entry {
-    struct mime_field field;
+    struct field field;
     size_t place;  /* in the header */
     size_t leader; /* place of the first of the same name */
 };
@@ -204,7 +202,7 @@ static void add_entries(struct message *m, struct text *t, const struct entry *e
         if (first)
             add_name(t, e[i].field.name);
         text_add_string(t, first ? "\"" : ",\"");
-        mime_text(&m->mime, e[i].field.value, into_json(t));
+        mime_text(m, e[i].field.value, into_json(t));
         text_add_string(t, last ? "\"]" : "\"");
     }
 }
@@ -213,11 +211,11 @@ static void add_headers(struct message *m, struct text *t)
 {
     struct entry *e = NULL;
     size_t n = 0, size = 0;
-    struct span header = message_header(m);
-    struct mime_field field;
+    struct span header = m->parts->header;
+    struct field field;
     add_key(t, "headers");
     text_add_string(t, "{");
-    while (mime_take_field(&m->mime, &header, &field)) {
+    while (mime_take_field(m, &header, &field)) {
         if (n == size) {
             size = size > 0 ? size * 2 : 32;
             struct entry *grown = realloc(e, size * sizeof *e);
@@ -240,20 +238,20 @@ static void add_headers(struct message *m, struct text *t)
 
 /* ---- the body as JSON ---- */
 
-static void add_body(struct message *m, struct text *t, const char *key, ptrdiff_t place)
+static void add_body(struct message *m, struct text *t, const char *key, const struct part *body)
 {
     add_key(t, key);
-    if (place == MESSAGE_NONE) {
+    if (body == NULL) {
         text_add_string(t, "null");
         return;
     }
     text_add_string(t, "\"");
-    mime_body_text(&m->mime, &m->p[place].p, into_json(t));
+    message_body_text(m, body, into_json(t));
     text_add_string(t, "\"");
 }
 
 /* Lower-case: types are the same in any case; RFC 2045 5.1 */
-static void add_type(struct text *t, const struct mime_part *p, void (*put)(void *, const char *, size_t))
+static void add_type(struct text *t, const struct part *p, void (*put)(void *, const char *, size_t))
 {
     const struct span words[] = {p->type, {"/", 1}, p->subtype};
     for (size_t k = 0; k < 3; k++) {
@@ -267,13 +265,13 @@ static void add_type(struct text *t, const struct mime_part *p, void (*put)(void
 /* Feeds a digest. */
 static void put_digest(void *context, const char *p, size_t n) { sha256_add(context, p, n); }
 
-static void add_digest(struct message *m, struct text *t, const struct mime_part *p)
+static void add_digest(struct message *m, struct text *t, const struct part *p)
 {
     struct sha256 sha;
     unsigned char digest[SHA256_SIZE];
     char hex[SHA256_SIZE * 2 + 1];
     sha256_begin(&sha);
-    mime_octets(&m->mime, p, (struct mime_sink){put_digest, &sha});
+    message_octets(m, p, (struct sink){put_digest, &sha});
     add_key(t, "size");
     text_add_number(t, sha.n);
     sha256_end(&sha, digest);
@@ -283,7 +281,7 @@ static void add_digest(struct message *m, struct text *t, const struct mime_part
     add_json(t, span_of(hex));
 }
 
-static void add_disposition(struct text *t, const struct mime_part *p)
+static void add_disposition(struct text *t, const struct part *p)
 {
     add_key(t, "disposition");
     if (p->handling.n == 0) {
@@ -298,11 +296,10 @@ static void add_disposition(struct text *t, const struct mime_part *p)
     text_add_string(t, "\"");
 }
 
-static void add_attachment(struct message *m, struct text *t, size_t i)
+static void add_attachment(struct message *m, struct text *t, const struct part *p)
 {
-    const struct mime_part *p = &m->p[i].p;
     struct text name = {NULL, 0, 0, false};
-    bool named = mime_filename(&m->mime, p, message_into(&name));
+    bool named = message_filename(m, p, message_into(&name));
     text_add_string(t, last(t) == '[' ? "{" : ",{");
     add_key(t, "filename");
     add_json(t, named ? (struct span){name.p != NULL ? name.p : "", name.n} : (struct span){NULL, 0});
@@ -316,13 +313,13 @@ static void add_attachment(struct message *m, struct text *t, size_t i)
         text_add_string(t, "null");
     } else {
         text_add_string(t, "\"");
-        mime_text(&m->mime, p->id, into_json(t));
+        mime_text(m, p->id, into_json(t));
         text_add_string(t, "\"");
     }
     add_digest(m, t, p);
-    if (m->p[i].saved != NULL) {
+    if (p->path != NULL) {
         add_key(t, "path");
-        add_json(t, span_of(m->p[i].saved));
+        add_json(t, span_of(p->path));
     }
     text_add_string(t, "}");
     t->failed = t->failed || name.failed;
@@ -333,10 +330,8 @@ static void add_attachments(struct message *m, struct text *t)
 {
     add_key(t, "attachments");
     text_add_string(t, "[");
-    for (size_t i = 0; i < m->n; i++) {
-        if (message_is_attachment(m, i))
-            add_attachment(m, t, i);
-    }
+    for (struct part *p = NULL; (p = message_next_attachment(m, p)) != NULL;)
+        add_attachment(m, t, p);
     text_add_string(t, "]");
 }
 
@@ -477,7 +472,7 @@ static void add_message(struct message *m, struct text *t, struct mail *mail)
     add_body(m, t, "text", m->text);
     add_body(m, t, "html", m->html);
     add_attachments(m, t);
-    lint(m, mail);
+    lint_decoded(m, mail);
     add_problems(t, mail);
 }
 
@@ -542,7 +537,7 @@ static void put_line(void *context, const char *p, size_t n)
     put_shown(context, p + from, n - from);
 }
 
-static struct mime_sink into_line(struct text *t) { return (struct mime_sink){put_line, t}; }
+static struct sink into_line(struct text *t) { return (struct sink){put_line, t}; }
 
 /* A name in front of its address, in quotes where it would not be one name without them.  False if there is none. */
 static bool add_text_name(struct message *m, struct text *t, struct span written)
@@ -550,7 +545,7 @@ static bool add_text_name(struct message *m, struct text *t, struct span written
     struct text name = {NULL, 0, 0, false};
     bool quotes = false;
     if (written.p != NULL)
-        mime_name(&m->mime, written, message_into(&name));
+        mime_name(m, written, message_into(&name));
     for (size_t i = 0; i < name.n; i++)
         quotes = quotes || (name.p[i] != '\0' && strchr(",;:<>@()\"\\", name.p[i]) != NULL);
     text_add_string(t, quotes ? "\"" : "");
@@ -573,16 +568,16 @@ static bool add_text_name(struct message *m, struct text *t, struct span written
 
 static void add_text_addresses(struct message *m, struct text *t, const char *label, const char *name)
 {
-    struct span header = message_header(m);
-    struct mime_field field;
-    struct mime_address a;
+    struct span header = m->parts->header;
+    struct field field;
+    struct address a;
     uint64_t n = 0;
-    while (mime_take_field(&m->mime, &header, &field)) {
-        while (span_is(field.name, name) && mime_take_address(&m->mime, &field.value, &a)) {
+    while (mime_take_field(m, &header, &field)) {
+        while (span_is(field.name, name) && mime_take_address(m, &field.value, &a)) {
             text_add_string(t, n++ > 0 ? ", " : label);
             bool named = add_text_name(m, t, a.name);
             text_add_string(t, named ? " <" : "");
-            mime_addr_spec(&m->mime, a.address, into_line(t));
+            mime_addr_spec(m, a.address, into_line(t));
             text_add_string(t, named ? ">" : "");
         }
     }
@@ -609,17 +604,17 @@ static void put_counted(void *context, const char *p, size_t n)
     *(uint64_t *)context += n;
 }
 
-static void add_text_attachment(struct message *m, struct text *t, size_t i)
+static void add_text_attachment(struct message *m, struct text *t, const struct part *p)
 {
     uint64_t size = 0;
     struct text name = {NULL, 0, 0, false};
-    mime_octets(&m->mime, &m->p[i].p, (struct mime_sink){put_counted, &size});
+    message_octets(m, p, (struct sink){put_counted, &size});
     text_add_string(t, "Attachment: ");
-    add_type(t, &m->p[i].p, put_line);
+    add_type(t, p, put_line);
     text_add_string(t, ", ");
     text_add_number(t, size);
     text_add_string(t, " octets");
-    if (mime_filename(&m->mime, &m->p[i].p, message_into(&name))) {
+    if (message_filename(m, p, message_into(&name))) {
         text_add_string(t, ", ");
         put_line(t, name.p, name.n);
     }
@@ -630,35 +625,33 @@ static void add_text_attachment(struct message *m, struct text *t, size_t i)
 
 static void add_text_body(struct message *m, struct text *t)
 {
-    ptrdiff_t body = m->text != MESSAGE_NONE ? m->text : m->html;
+    const struct part *body = m->text != NULL ? m->text : m->html;
     size_t start = t->n;
-    if (body != MESSAGE_NONE)
-        mime_body_text(&m->mime, &m->p[body].p, (struct mime_sink){put_shown, t});
+    if (body != NULL)
+        message_body_text(m, body, (struct sink){put_shown, t});
     if (t->n > start && last(t) != '\n')
         text_add_string(t, "\n");
 }
 
 void render_text(struct text *t, const struct mail *mail, struct message *m)
 {
-    struct mime_field field;
+    struct field field;
     add_text_envelope(t, mail);
     add_text_addresses(m, t, "From: ", "from");
     add_text_addresses(m, t, "To: ", "to");
     add_text_addresses(m, t, "Cc: ", "cc");
     add_text_addresses(m, t, "Reply-To: ", "reply-to");
-    if (mime_find_field(&m->mime, message_header(m), "subject", &field)) {
+    if (mime_find_field(m, m->parts->header, "subject", &field)) {
         text_add_string(t, "Subject: ");
-        mime_text(&m->mime, field.value, into_line(t));
+        mime_text(m, field.value, into_line(t));
         text_add_string(t, "\n");
     }
     text_add_string(t, "\n");
     add_text_body(m, t);
     bool first = true;
-    for (size_t i = 0; i < m->n; i++) {
-        if (!message_is_attachment(m, i))
-            continue;
+    for (struct part *p = NULL; (p = message_next_attachment(m, p)) != NULL;) {
         text_add_string(t, first ? "\n" : "");
-        add_text_attachment(m, t, i);
+        add_text_attachment(m, t, p);
         first = false;
     }
     text_add_string(t, "\n");

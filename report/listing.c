@@ -14,16 +14,11 @@ bool listing_has_room(const struct listing *l) { return l->n < LISTING_MAX; }
 static void add_subject(struct text *line, struct span head)
 {
     struct text subject = {NULL, 0, 0, false};
-    struct mime mime;
-    struct mime_part part;
-    struct mime_field field;
     char shown[LISTING_TEXT_MAX];
-    mime_open(&mime, head);
-    if (!mime_next(&mime, &part) || !mime_find_field(&mime, part.header, "subject", &field)) {
+    if (!message_field(head, "subject", message_into(&subject))) {
         text_add_string(line, ", no subject");
         return;
     }
-    mime_text(&mime, field.value, message_into(&subject));
     (void)console_escape(shown, sizeof shown, text_span(&subject));
     text_add_string(line, ", subject \"");
     text_add_string(line, shown);

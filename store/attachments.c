@@ -40,18 +40,12 @@ static size_t clean(char *out, struct span name)
     return n;
 }
 
-/* Writes "part." and a suffix for the type, for an attachment without a name. */
-static size_t make_name(char *out, struct span type, struct span subtype)
+/* Writes "part." and a suffix, for an attachment without a name. */
+static size_t make_name(char *out, struct span suffix)
 {
     size_t n = 5;
     memcpy(out, "part.", n);
-    if (span_is(type, "text") && span_is(subtype, "plain"))
-        subtype = (struct span){"txt", 3};
-    else if (span_is(type, "message"))
-        subtype = (struct span){"eml", 3};
-    else if (subtype.n == 0 || subtype.n > 5)
-        subtype = (struct span){"bin", 3};
-    n += clean(out + n, subtype);
+    n += clean(out + n, suffix);
     for (size_t i = 5; i < n; i++)
         out[i] = ascii_lower(out[i]);
     return n;
@@ -75,11 +69,11 @@ static int note_path(struct spool *p, struct spool *f)
     return 0;
 }
 
-static int save(struct store *s, struct spool *p, const char *asked, struct message *m, const struct mime_part *part)
+static int save(struct store *s, struct spool *p, const char *asked, struct message *m, const struct part *part)
 {
     struct spool f;
     spool_begin_file(&f, &s->attachments);
-    mime_octets(&m->mime, part, (struct mime_sink){put_spool, &f});
+    message_octets(m, part, (struct sink){put_spool, &f});
     int status = spool_complete(&f, false);
     if (status == 0)
         status = spool_publish(&f, asked);
@@ -94,13 +88,10 @@ static int save(struct store *s, struct spool *p, const char *asked, struct mess
 int attachments_save(struct store *s, struct spool *p, uint64_t number, struct message *m)
 {
     char cleaned[NAME_SHOWN + 8], asked[PLACE_NAME_MAX];
-    for (size_t i = 0; i < m->n; i++) {
-        const struct mime_part *part = &m->p[i].p;
+    for (struct part *part = NULL; (part = message_next_attachment(m, part)) != NULL;) {
         struct text name = {NULL, 0, 0, false};
-        if (!message_is_attachment(m, i))
-            continue;
-        (void)mime_filename(&m->mime, part, message_into(&name));
-        size_t n = name.n > 0 ? clean(cleaned, text_span(&name)) : make_name(cleaned, part->type, part->subtype);
+        (void)message_filename(m, part, message_into(&name));
+        size_t n = name.n > 0 ? clean(cleaned, text_span(&name)) : make_name(cleaned, message_suffix(part));
         (void)snprintf(asked, sizeof asked, "%04ju-%.*s", (uintmax_t)number, (int)n, cleaned);
         free(name.p);
         if (name.failed)
@@ -109,11 +100,7 @@ int attachments_save(struct store *s, struct spool *p, uint64_t number, struct m
             return -1;
     }
     const char *path = p->attached.p;
-    for (size_t i = 0; i < m->n; i++) {
-        if (message_is_attachment(m, i)) {
-            m->p[i].saved = path;
-            path += strlen(path) + 1;
-        }
-    }
+    for (struct part *part = NULL; (part = message_next_attachment(m, part)) != NULL; path += strlen(path) + 1)
+        message_set_path(part, path);
     return 0;
 }

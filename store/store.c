@@ -53,10 +53,8 @@ static int examine_message(struct store *s, struct spool *p, struct mail *mail, 
         render_json(&p->front, mail, m);
     if (s->o.format == STORE_TEXT)
         render_text(&p->front, mail, m);
-    if (s->o.format != STORE_JSON && s->o.lint) {
-        lint_decode(m);
+    if (s->o.format != STORE_JSON && s->o.lint)
         lint(m, mail);
-    }
     return p->front.failed ? spool_fail(p, ENOMEM, "memory") : 0;
 }
 
@@ -71,13 +69,13 @@ static int note_path(struct spool *p, struct mail *mail)
 
 static int examine(struct store *s, struct spool *p, struct mail *mail)
 {
-    struct message m;
     struct span octets = p->octets;
     span_skip(&octets, (size_t)p->ours);
     if (s->o.directory != NULL && note_path(p, mail) < 0)
         return -1;
-    int status = message_open(&m, octets) ? examine_message(s, p, mail, &m) : spool_fail(p, ENOMEM, "memory");
-    message_close(&m);
+    struct message *m = message_open(octets);
+    int status = m != NULL ? examine_message(s, p, mail, m) : spool_fail(p, ENOMEM, "memory");
+    message_close(m);
     return status;
 }
 

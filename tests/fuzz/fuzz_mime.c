@@ -12,8 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/base.h"
-#include "mail/mail.h"
+#include "mail/inside.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
@@ -44,9 +43,9 @@ static void must_hold(struct span whole, struct span t)
     must(t.p >= whole.p && t.n <= whole.n && t.p - whole.p <= (ptrdiff_t)(whole.n - t.n));
 }
 
-static void read_addresses(struct mime *m, struct span value)
+static void read_addresses(struct message *m, struct span value)
 {
-    struct mime_address address;
+    struct address address;
     struct span list = value;
     size_t total = 0;
     while (mime_take_address(m, &list, &address)) {
@@ -54,13 +53,13 @@ static void read_addresses(struct mime *m, struct span value)
         must_hold(value, address.address);
         if (address.name.p != NULL)
             must_hold(value, address.name);
-        mime_name(m, address.name, (struct mime_sink){count_text, &total});
-        mime_addr_spec(m, address.address, (struct mime_sink){count_text, &total});
+        mime_name(m, address.name, (struct sink){count_text, &total});
+        mime_addr_spec(m, address.address, (struct sink){count_text, &total});
     }
     check_total(total, value.n * 2);
 }
 
-static void read_date(struct mime *m, struct span value)
+static void read_date(struct message *m, struct span value)
 {
     char text[32];
     if (!mime_date(m, value, text))
@@ -69,15 +68,15 @@ static void read_date(struct mime *m, struct span value)
     must(text[4] == '-' && text[10] == 'T' && (text[19] == '+' || text[19] == '-'));
 }
 
-static void read_value(struct mime *m, struct span value)
+static void read_value(struct message *m, struct span value)
 {
     static const char *const names[] = {"filename", "name", "charset", "x"};
     size_t total = 0;
-    mime_text(m, value, (struct mime_sink){count_text, &total});
+    mime_text(m, value, (struct sink){count_text, &total});
     check_total(total, value.n);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         total = 0;
-        if (!mime_param(m, value, names[i], (struct mime_sink){count_text, &total}))
+        if (!mime_param(m, value, names[i], (struct sink){count_text, &total}))
             must(total == 0);
         check_total(total, value.n);
     }
@@ -85,9 +84,9 @@ static void read_value(struct mime *m, struct span value)
     read_date(m, value);
 }
 
-static void read_header(struct mime *m, struct span header)
+static void read_header(struct message *m, struct span header)
 {
-    struct mime_field field;
+    struct field field;
     struct span rest = header;
     while (mime_take_field(m, &rest, &field)) {
         must(field.name.n > 0);
@@ -101,11 +100,11 @@ static void read_header(struct mime *m, struct span header)
         must(span_is(field.name, "SUBJECT"));
 }
 
-static void read_part(struct mime *m, const struct mime_part *part)
+static void read_part(struct message *m, const struct part *part)
 {
     size_t total = 0;
-    must_hold(m->message, part->header);
-    must_hold(m->message, part->body);
+    must_hold(m->octets, part->header);
+    must_hold(m->octets, part->body);
     must(part->header.n <= MIME_HEADER_MAX && part->depth < MIME_DEPTH_MAX);
     must(part->type.n > 0 && part->subtype.n > 0);
     if (part->content_type.p != NULL)
@@ -114,46 +113,47 @@ static void read_part(struct mime *m, const struct mime_part *part)
         must_hold(part->header, part->disposition);
     if (part->id.p != NULL)
         must_hold(part->header, part->id);
-    (void)mime_filename(m, part, (struct mime_sink){count_text, &total});
+    (void)message_filename(m, part, (struct sink){count_text, &total});
     check_total(total, part->header.n);
     read_header(m, part->header);
-    if (part->kind != MIME_LEAF)
+    if (part->kind != PART_LEAF)
         return;
     total = 0;
-    mime_octets(m, part, (struct mime_sink){count_octets, &total});
+    message_octets(m, part, (struct sink){count_octets, &total});
     must(total <= part->body.n);
     total = 0;
-    mime_body_text(m, part, (struct mime_sink){count_text, &total});
+    message_body_text(m, part, (struct sink){count_text, &total});
     check_total(total, part->body.n);
 }
 
-static void read_parts(struct mime *m, struct span message)
+static void read_parts(struct message *m)
 {
-    struct mime_part part;
-    const char *behind = message.p; /* leaves do not overlap */
-    size_t n = 0;
-    for (mime_open(m, message); mime_next(m, &part); n++) {
-        must(part.parent < n || (n == 0 && part.parent == 0));
-        must((part.depth == 0) == (n == 0));
-        must(part.body.p >= behind);
-        behind = part.kind == MIME_LEAF ? part.body.p + part.body.n : part.body.p;
-        read_part(m, &part);
+    const char *behind = m->octets.p; /* leaves do not overlap */
+    for (size_t i = 0; i < m->n; i++) {
+        const struct part *part = &m->parts[i];
+        must(part->parent < i || (i == 0 && part->parent == 0));
+        must((part->depth == 0) == (i == 0));
+        must(part->body.p >= behind);
+        behind = part->kind == PART_LEAF ? part->body.p + part->body.n : part->body.p;
+        read_part(m, part);
     }
-    must(n > 0 && n <= MIME_PARTS_MAX && !mime_next(m, &part));
+    must(m->n > 0 && m->n <= MIME_PARTS_MAX);
     must(m->problems.bits[1] >> (PROBLEMS - 64) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-    static struct mime m;
     char *exact = malloc(n + (n == 0)); /* so that reading past the end is seen */
     must(exact != NULL);
     if (n > 0)
         memcpy(exact, data, n);
     struct span message = {exact, n};
-    read_parts(&m, message);
-    read_header(&m, message);
-    read_value(&m, message);
+    struct message *m = message_open(message);
+    must(m != NULL);
+    read_parts(m);
+    read_header(m, message);
+    read_value(m, message);
+    message_close(m);
     free(exact);
     return 0;
 }

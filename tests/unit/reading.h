@@ -14,20 +14,20 @@ struct received {
 static inline void make_json(struct text *t, const struct received *r)
 {
     struct mail mail = r->mail;
-    struct message m;
-    if (message_open(&m, r->octets))
-        render_json(t, &mail, &m);
+    struct message *m = message_open(r->octets);
+    if (m != NULL)
+        render_json(t, &mail, m);
     else
         t->failed = true;
-    message_close(&m);
+    message_close(m);
 }
 
 static inline void make_text(struct text *t, const struct received *r)
 {
-    struct message m;
-    if (message_open(&m, r->octets))
-        render_text(t, &r->mail, &m);
+    struct message *m = message_open(r->octets);
+    if (m != NULL)
+        render_text(t, &r->mail, m);
     else
         t->failed = true;
-    message_close(&m);
+    message_close(m);
 }

@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "mail/mail.h"
+#include "mail/inside.h"
 
 #define TEXT_OF(text) text, sizeof(text) - 1
 #define FROM "From: Ann <a@x.test>\n"
@@ -319,7 +319,6 @@ static struct mail base(enum how how)
 /* What is noted where it is decoded for that, and as JSON. */
 static struct problems problems_of(struct span octets, enum how how, bool as_json)
 {
-    struct message m;
     struct text json = {NULL, 0, 0, false};
     struct mail mail = base(how);
     char *exact = malloc(octets.n + (octets.n == 0)); /* so that reading past the end is seen */
@@ -327,15 +326,15 @@ static struct problems problems_of(struct span octets, enum how how, bool as_jso
     if (octets.n > 0)
         memcpy(exact, octets.p, octets.n);
     problems_add(&mail.problems, PROBLEM_NO_QUIT);
-    assert_true(message_open(&m, (struct span){exact, octets.n}));
+    struct message *m = message_open((struct span){exact, octets.n});
+    assert_non_null(m);
     if (as_json) {
-        render_json(&json, &mail, &m);
+        render_json(&json, &mail, m);
         assert_false(json.failed);
     } else {
-        lint_decode(&m);
-        lint(&m, &mail);
+        lint(m, &mail);
     }
-    message_close(&m);
+    message_close(m);
     free(exact);
     free(json.p);
     assert_true(problems_have(&mail.problems, PROBLEM_NO_QUIT)); /* what was there before */

@@ -30,7 +30,6 @@ static bool had_none; /* the last one that failed has no such thing */
 static const char *failed(const char *const *texts, struct span octets, const struct mail *mail, struct text *had)
 {
     struct match matches[MAX];
-    struct message m;
     size_t n = 0;
     const char *at;
     char why[MATCH_WHY_MAX];
@@ -38,10 +37,11 @@ static const char *failed(const char *const *texts, struct span octets, const st
         if (match_parse(&matches[n], texts[n], &at, why) < 0)
             fail_msg("%s: at %td: expected %s", texts[n], at - texts[n], why);
     }
-    assert_true(message_open(&m, octets));
-    const struct match *found = match_failed(matches, n, &m, mail, had, &had_none);
+    struct message *m = message_open(octets);
+    assert_non_null(m);
+    const struct match *found = match_failed(matches, n, m, mail, had, &had_none);
     assert_false(had->failed);
-    message_close(&m);
+    message_close(m);
     const char *text = found != NULL ? found->text : NULL;
     assert_true(found == NULL || (found >= matches && found < matches + n));
     for (size_t i = 0; i < n; i++)
@@ -433,12 +433,12 @@ static void check_memory(const char *text, const char *message)
     assert_int_equal(match_parse(&match, text, &at, why), 0);
     for (bool again = true; again;) {
         struct text had = {NULL, 0, 0, false};
-        struct message m;
         text_add(&had, "room for a value, which it is", 29);
         memory_requests = 0;
         memory_fails_at = told + 1;
-        if (message_open(&m, (struct span){message, strlen(message)}))
-            assert_ptr_equal(match_failed(&match, 1, &m, &usual, &had, &had_none), &match);
+        struct message *m = message_open((struct span){message, strlen(message)});
+        if (m != NULL)
+            assert_ptr_equal(match_failed(&match, 1, m, &usual, &had, &had_none), &match);
         else
             had.failed = true;
         again = memory_requests >= memory_fails_at;
@@ -446,7 +446,7 @@ static void check_memory(const char *text, const char *message)
         if (had.failed != again)
             fail_msg("%s: %s was not told of", text, again ? "a failure" : "success");
         told++;
-        message_close(&m);
+        message_close(m);
         free(had.p);
     }
     assert_true(told > 2);

@@ -13,8 +13,7 @@
 
 #include <cmocka.h>
 
-#include "base/base.h"
-#include "mail/mail.h"
+#include "mail/inside.h"
 
 #define P(problem) ((uint64_t)1 << PROBLEM_##problem)
 #define TEXT(text) text, sizeof(text) - 1
@@ -413,29 +412,29 @@ static void add_text_lines(void *context, const char *octets, size_t n)
     add_lines(context, octets, n);
 }
 
-static void read_addresses(struct mime *m, struct span list, struct output *o)
+static void read_addresses(struct message *m, struct span list, struct output *o)
 {
-    struct mime_address address;
+    struct address address;
     while (mime_take_address(m, &list, &address)) {
-        mime_name(m, address.name, (struct mime_sink){add_text, o});
+        mime_name(m, address.name, (struct sink){add_text, o});
         say(o, address.name.p != NULL ? " <" : "<");
-        mime_addr_spec(m, address.address, (struct mime_sink){add_text, o});
+        mime_addr_spec(m, address.address, (struct sink){add_text, o});
         say(o, ">\n");
     }
 }
 
-static void read_fields(struct mime *m, struct span header, struct output *o)
+static void read_fields(struct message *m, struct span header, struct output *o)
 {
-    struct mime_field field;
+    struct field field;
     while (mime_take_field(m, &header, &field)) {
         add(o, field.name.p, field.name.n);
         say(o, "=");
-        mime_text(m, field.value, (struct mime_sink){add_text, o});
+        mime_text(m, field.value, (struct sink){add_text, o});
         say(o, "\n");
     }
 }
 
-static void read_part(struct mime *m, const struct mime_part *part, struct output *o)
+static void read_part(struct message *m, const struct part *part, struct output *o)
 {
     static const char *const kinds[] = {"leaf", "multipart", "message"};
     char text[64];
@@ -447,44 +446,38 @@ static void read_part(struct mime *m, const struct mime_part *part, struct outpu
     say(o, "/");
     add(o, part->subtype.p, part->subtype.n);
     say(o, part->attachment ? " attachment" : "");
-    if (mime_filename(m, part, (struct mime_sink){add_text, &name})) {
+    if (message_filename(m, part, (struct sink){add_text, &name})) {
         say(o, " ");
         add(o, name.text, name.n);
     }
-    if (part->kind != MIME_MULTIPART) {
+    if (part->kind != PART_MULTIPART) {
         say(o, ": ");
-        mime_octets(m, part, (struct mime_sink){add_lines, o});
+        message_octets(m, part, (struct sink){add_lines, o});
     }
     say(o, "\n");
 }
 
-static void read_message(struct mime *m, enum what what, struct output *o)
+static void read_message(struct message *m, enum what what, struct output *o)
 {
-    struct mime_part part;
-    struct mime_field field;
-    for (bool first = true; mime_next(m, &part); first = false) {
-        if (what == PARTS)
-            read_part(m, &part, o);
-        if (what == OCTETS) {
-            o->n = 0;
-            mime_octets(m, &part, (struct mime_sink){add, o});
-        }
-        if (what == SUBJECT && first) {
-            if (mime_find_field(m, part.header, "subject", &field))
-                mime_text(m, field.value, (struct mime_sink){add_text, o});
-            say(o, "|");
-            mime_body_text(m, &part, (struct mime_sink){add_text_lines, o});
-        }
+    struct field field;
+    for (size_t i = 0; i < m->n && what == PARTS; i++)
+        read_part(m, &m->parts[i], o);
+    if (what == OCTETS)
+        message_octets(m, &m->parts[m->n - 1], (struct sink){add, o});
+    if (what == SUBJECT) {
+        if (mime_find_field(m, m->parts->header, "subject", &field))
+            mime_text(m, field.value, (struct sink){add_text, o});
+        say(o, "|");
+        message_body_text(m, m->parts, (struct sink){add_text_lines, o});
     }
 }
 
-static void read_input(struct mime *m, enum what what, struct span input, struct output *o)
+static void read_input(struct message *m, enum what what, struct span input, struct output *o)
 {
     char date[32];
-    mime_open(m, what >= PARTS ? input : (struct span){NULL, 0});
     switch (what) {
     case VALUE:
-        mime_text(m, input, (struct mime_sink){add_text, o});
+        mime_text(m, input, (struct sink){add_text, o});
         break;
     case ADDRESSES:
         read_addresses(m, input, o);
@@ -496,7 +489,7 @@ static void read_input(struct mime *m, enum what what, struct span input, struct
         read_fields(m, input, o);
         break;
     case PARAM:
-        if (!mime_param(m, input, "x", (struct mime_sink){add_text, o}))
+        if (!mime_param(m, input, "x", (struct sink){add_text, o}))
             say(o, "none");
         break;
     case PARTS:
@@ -527,10 +520,11 @@ static struct span copy_input(const struct row *r, bool crlf)
 
 static void run_row(const struct row *r, bool crlf)
 {
-    static struct mime m;
     struct output o = {0, ""}, expected = {0, ""};
     struct span input = copy_input(r, crlf);
-    read_input(&m, r->what, input, &o);
+    struct message *m = message_open(r->what >= PARTS ? input : (struct span){NULL, 0});
+    assert_non_null(m);
+    read_input(m, r->what, input, &o);
     for (size_t i = 0; i < r->output_n; i++) {
         if (crlf && r->what == OCTETS && r->output[i] == '\n')
             say(&expected, "\r");
@@ -539,10 +533,11 @@ static void run_row(const struct row *r, bool crlf)
     if (o.n != expected.n || memcmp(o.text, expected.text, o.n) != 0)
         fail_msg("'%.*s' is not '%.*s'", (int)o.n, o.text, (int)expected.n, expected.text);
     for (enum problem p = 0; p < PROBLEMS; p++) {
-        bool noted = problems_have(&m.problems, p), wanted = p < 64 && r->problems >> p & 1;
+        bool noted = problems_have(&m->problems, p), wanted = p < 64 && r->problems >> p & 1;
         if (noted != wanted)
             fail_msg("%s: %s", noted ? "noted" : "not noted", problem_about(p)->name);
     }
+    message_close(m);
     free((void *)(uintptr_t)input.p);
 }
 
@@ -587,51 +582,54 @@ static void append(struct decoded *t, const char *format, ...)
     va_end(arguments);
 }
 
-/* How many parts, and how deep. */
-static size_t count_parts(struct mime *m, const struct decoded *t, unsigned *depth)
+/* How many parts, how deep, and what is odd. */
+static size_t count_parts(const struct decoded *t, unsigned *depth, uint64_t *problems)
 {
-    struct mime_part part;
-    size_t n = 0;
+    struct message *m = message_open((struct span){t->p, t->n});
+    assert_non_null(m);
     *depth = 0;
-    for (mime_open(m, (struct span){t->p, t->n}); mime_next(m, &part); n++)
-        *depth = part.depth > *depth ? part.depth : *depth;
+    for (size_t i = 0; i < m->n; i++)
+        *depth = m->parts[i].depth > *depth ? m->parts[i].depth : *depth;
+    *problems = m->problems.bits[0];
+    size_t n = m->n;
+    message_close(m);
     return n;
 }
 
 static void test_many_parts(void **state)
 {
     (void)state;
-    static struct mime m;
     struct decoded t = {NULL, 0, 0};
     unsigned depth;
+    uint64_t problems;
     append(&t, "Content-Type: multipart/mixed; boundary=B\n\n");
     for (size_t i = 1; i < MIME_PARTS_MAX; i++)
         append(&t, "--B\n\n%zu\n", i);
     append(&t, "--B--\n");
-    assert_int_equal(count_parts(&m, &t, &depth), MIME_PARTS_MAX);
-    assert_int_equal(m.problems.bits[0], 0);
+    assert_int_equal(count_parts(&t, &depth, &problems), MIME_PARTS_MAX);
+    assert_int_equal(problems, 0);
     t.n -= strlen("--B--\n");
     append(&t, "--B\n\n\n--B--\n");
-    assert_int_equal(count_parts(&m, &t, &depth), MIME_PARTS_MAX);
-    assert_int_equal(m.problems.bits[0], P(TOO_MANY_PARTS));
+    assert_int_equal(count_parts(&t, &depth, &problems), MIME_PARTS_MAX);
+    assert_int_equal(problems, P(TOO_MANY_PARTS));
     free(t.p);
 }
 
 static void test_deep(void **state)
 {
     (void)state;
-    static struct mime m;
     for (unsigned levels = MIME_DEPTH_MAX - 1; levels <= 300; levels += 201) {
         struct decoded t = {NULL, 0, 0};
         unsigned depth;
+        uint64_t problems;
         for (unsigned i = 0; i < levels; i++)
             append(&t, "Content-Type: multipart/mixed; boundary=B%u\n\n--B%u\n", i, i);
         append(&t, "\na\n");
         for (unsigned i = levels; i > 0; i--)
             append(&t, "--B%u--\n", i - 1);
-        assert_int_equal(count_parts(&m, &t, &depth), MIME_DEPTH_MAX);
+        assert_int_equal(count_parts(&t, &depth, &problems), MIME_DEPTH_MAX);
         assert_int_equal(depth, MIME_DEPTH_MAX - 1);
-        assert_int_equal(m.problems.bits[0], levels < MIME_DEPTH_MAX ? 0 : P(TOO_DEEP));
+        assert_int_equal(problems, levels < MIME_DEPTH_MAX ? 0 : P(TOO_DEEP));
         free(t.p);
     }
 }
@@ -639,48 +637,48 @@ static void test_deep(void **state)
 static void test_deep_messages(void **state)
 {
     (void)state;
-    static struct mime m;
     struct decoded t = {NULL, 0, 0};
     unsigned depth;
+    uint64_t problems;
     for (unsigned i = 0; i < 300; i++)
         append(&t, "Content-Type: message/rfc822\n\n");
-    assert_int_equal(count_parts(&m, &t, &depth), MIME_DEPTH_MAX);
-    assert_int_equal(m.problems.bits[0], P(TOO_DEEP));
+    assert_int_equal(count_parts(&t, &depth, &problems), MIME_DEPTH_MAX);
+    assert_int_equal(problems, P(TOO_DEEP));
     free(t.p);
 }
 
 static void test_large_header(void **state)
 {
     (void)state;
-    static struct mime m;
     struct decoded t = {NULL, 0, 0};
-    struct mime_part part;
-    struct mime_field field;
+    struct field field;
     while (t.n < MIME_HEADER_MAX)
         append(&t, "X-Filler: %0100d\n", 1);
     append(&t, "Subject: behind\n\nbody");
-    mime_open(&m, (struct span){t.p, t.n});
-    assert_true(mime_next(&m, &part));
-    assert_true(part.header.n <= MIME_HEADER_MAX && part.header.p[part.header.n - 1] == '\n');
-    assert_false(mime_find_field(&m, part.header, "subject", &field));
-    assert_int_equal(part.body.n, strlen("body"));
-    assert_int_equal(m.problems.bits[0], P(LARGE_HEADER));
+    struct message *m = message_open((struct span){t.p, t.n});
+    assert_non_null(m);
+    const struct part *part = m->parts;
+    assert_true(part->header.n <= MIME_HEADER_MAX && part->header.p[part->header.n - 1] == '\n');
+    assert_false(mime_find_field(m, part->header, "subject", &field));
+    assert_int_equal(part->body.n, strlen("body"));
+    assert_int_equal(m->problems.bits[0], P(LARGE_HEADER));
+    message_close(m);
     free(t.p);
 }
 
 static void test_long_lines(void **state)
 {
     (void)state;
-    static struct mime m;
     for (int n = 998; n <= 999; n++) {
         struct decoded t = {NULL, 0, 0};
         unsigned depth;
+        uint64_t problems;
         append(&t, "Subject: a\r\n\r\n");
         for (int i = 0; i < n; i++)
             append(&t, "a");
         append(&t, "\r\n");
-        (void)count_parts(&m, &t, &depth);
-        assert_int_equal(m.problems.bits[0], n == 998 ? 0 : P(LONG_LINE));
+        (void)count_parts(&t, &depth, &problems);
+        assert_int_equal(problems, n == 998 ? 0 : P(LONG_LINE));
         free(t.p);
     }
 }
@@ -688,24 +686,24 @@ static void test_long_lines(void **state)
 static void test_mixed_lines(void **state)
 {
     (void)state;
-    static struct mime m;
-    struct mime_part part;
-    static const char text[] = "Subject: a\r\n\r\nb\n";
-    mime_open(&m, (struct span){text, strlen(text)});
-    while (mime_next(&m, &part))
-        ;
-    assert_int_equal(m.problems.bits[0], P(MIXED_LINES));
+    struct decoded t = {NULL, 0, 0};
+    unsigned depth;
+    uint64_t problems;
+    append(&t, "Subject: a\r\n\r\nb\n");
+    (void)count_parts(&t, &depth, &problems);
+    assert_int_equal(problems, P(MIXED_LINES));
+    free(t.p);
 }
 
 static void test_long_boundary(void **state)
 {
     (void)state;
-    static struct mime m;
     struct decoded t = {NULL, 0, 0};
     unsigned depth;
+    uint64_t problems;
     append(&t, "Content-Type: multipart/mixed; boundary=%071d\n\n--%071d\n\na\n--%071d--\n", 1, 1, 1);
-    assert_int_equal(count_parts(&m, &t, &depth), 2);
-    assert_int_equal(m.problems.bits[0], P(LONG_BOUNDARY));
+    assert_int_equal(count_parts(&t, &depth, &problems), 2);
+    assert_int_equal(problems, P(LONG_BOUNDARY));
     free(t.p);
 }
 
@@ -722,12 +720,10 @@ static void test_pieces(void **state)
         {"iso-2022-jp", TEXT("\x1b$BF|\x1b(B"), "日"}, {"shift_jis", TEXT("\x93\xfa"), "日"},
         {"utf-16le", TEXT("\xac\x20"), "€"},
     };
-    static struct mime m;
     for (size_t i = 0; i < sizeof charsets / sizeof charsets[0]; i++) {
         for (size_t before = 0; before < 1300; before++) {
             struct decoded t = {NULL, 0, 0};
             struct output o = {0, ""};
-            struct mime_part part;
             bool wide = strcmp(charsets[i].charset, "utf-16le") == 0;
             append(&t, "Content-Type: text/plain; charset=%s\nContent-Transfer-Encoding: quoted-printable\n\n",
                    charsets[i].charset);
@@ -735,12 +731,13 @@ static void test_pieces(void **state)
                 append(&t, wide ? "a=00=\n" : "a=\n");
             for (size_t k = 0; k < charsets[i].n; k++)
                 append(&t, "=%02X", (unsigned)(unsigned char)charsets[i].character[k]);
-            mime_open(&m, (struct span){t.p, t.n});
-            assert_true(mime_next(&m, &part));
-            mime_body_text(&m, &part, (struct mime_sink){add_text, &o});
+            struct message *m = message_open((struct span){t.p, t.n});
+            assert_non_null(m);
+            message_body_text(m, m->parts, (struct sink){add_text, &o});
             assert_int_equal(o.n, before + strlen(charsets[i].utf8));
             assert_memory_equal(o.text + before, charsets[i].utf8, strlen(charsets[i].utf8));
-            assert_int_equal(m.problems.bits[0], 0);
+            assert_int_equal(m->problems.bits[0], 0);
+            message_close(m);
             free(t.p);
         }
     }

@@ -566,14 +566,14 @@ static void test_saved_path(void **state)
     static const char message[] = MIXED PART("text/plain", "", "body") PART("a/b; name=n", "", "one") "--b--\n";
     struct text made = {NULL, 0, 0, false};
     struct mail mail = {.address = ""};
-    struct message m;
-    assert_true(message_open(&m, (struct span){message, sizeof message - 1}));
-    m.p[2].saved = "at/\"x\"";
-    render_json(&made, &mail, &m);
+    struct message *m = message_open((struct span){message, sizeof message - 1});
+    assert_non_null(m);
+    message_set_path(message_next_attachment(m, NULL), "at/\"x\"");
+    render_json(&made, &mail, m);
     assert_false(made.failed);
     text_add(&made, "", 1);
     has_in(made.p, "\",\"path\":\"at/\\\"x\\\"\"}");
-    message_close(&m);
+    message_close(m);
     free(made.p);
 }
 
