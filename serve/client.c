@@ -58,6 +58,6 @@ bool client_begin(struct session *s)
         return false;
     s->heard->client.lmtp = s->source.scheme == SCHEME_LMTP;
     s->heard->client.session = s->number;
-    s->heard->client.peer = s->peer;
+    s->heard->client.peer = &s->peer;
     return true;
 }

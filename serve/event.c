@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 void event_note(struct server *v, struct session *s, const struct problems *p)
 {
@@ -27,8 +28,8 @@ void event_note(struct server *v, struct session *s, const struct problems *p)
 
 void event_drop_data(struct session *s)
 {
-    if (s->heard != NULL)
-        transaction_drop(&s->heard->transaction);
+    if (s->heard != NULL && s->heard->transaction != NULL)
+        transaction_drop(s->heard->transaction);
 }
 
 /* Whether it is a login that is taken: any, unless some are listed. */
@@ -88,14 +89,14 @@ static void trace_action(struct server *v, const struct session *s, const struct
 /* Mail data, of which a rule may have had enough. */
 static const struct rule *take_data(struct server *v, struct session *s, const struct smtp_event *e)
 {
-    const struct rule *r = transaction_add_data(&s->heard->transaction, &v->setup, e->arg);
+    const struct rule *r = transaction_add_data(s->heard->transaction, &v->setup, e->arg);
     if (r != NULL)
         trace_action(v, s, r);
     if (r != NULL && r->action == RULES_REPLY && r->code == 421) {
         smtp_close_raw(&s->smtp, (struct span){r->reply, r->reply_n});
         dialogue_reply(v->o->dialogue, s->number, (struct span){r->reply, r->reply_n}, false);
         v->tally.cut_off++;
-        transaction_drop(&s->heard->transaction);
+        transaction_drop(s->heard->transaction);
     }
     return r;
 }
@@ -112,7 +113,7 @@ static const struct rule *find_for_command(struct server *v, struct session *s, 
     if (e->type == SMTP_UNKNOWN)
         o.argument = e->line;
     if (e->type == SMTP_DATA)
-        o.mail = &s->heard->transaction.mail;
+        o.mail = &s->heard->transaction->mail;
     if (e->type == SMTP_AUTH) { /* "login/2" is a step of it; of LOGIN the name comes a step before the password */
         (void)snprintf(step, sizeof step, "%s/%u", sasl_name(e->mechanism), s->heard->auth_step);
         o.step = step;
@@ -134,7 +135,7 @@ static const struct rule *find_rule(struct server *v, struct session *s, const s
         s->heard->auth_step = e->line.p != NULL && span_starts(e->line, "AUTH") ? 1 : s->heard->auth_step + 1;
     if ((e->code >= 400 && !always) || smtp_refuses_chunk(&s->smtp) || e->code == 421)
         return NULL;
-    struct transaction *t = s->heard != NULL ? &s->heard->transaction : NULL;
+    struct transaction *t = s->heard != NULL ? s->heard->transaction : NULL;
     if (e->type == SMTP_BDAT)
         return transaction_begin_chunk(t, &v->setup, e);
     if (e->type == SMTP_CHUNK)
@@ -175,7 +176,7 @@ static void note_stored(struct server *v, struct session *s, const struct transa
 /* The first reply that is due decides what becomes of the mail. */
 static void end_mail(struct server *v, struct session *s, const struct smtp_event *e, const struct rule *r)
 {
-    struct transaction *t = &s->heard->transaction;
+    struct transaction *t = s->heard->transaction;
     t->mail.n = ++v->numbers;
     t->mail.problems = s->heard->problems;
     console_status(v->o->console, "");
@@ -190,7 +191,7 @@ static void end_mail(struct server *v, struct session *s, const struct smtp_even
 /* What has become of the mail is known. */
 static void note_outcome(struct server *v, struct session *s, const struct smtp_event *e)
 {
-    struct transaction *t = &s->heard->transaction;
+    struct transaction *t = s->heard->transaction;
     v->news = true;
     if (t->outcome == OUTCOME_STORED)
         note_stored(v, s, t);
@@ -207,8 +208,8 @@ static void note_outcome(struct server *v, struct session *s, const struct smtp_
 /* Lowers the reply where the mail was not stored, whoever asks: under LMTP that is one recipient after the other. */
 static void lower_reply(struct session *s, struct smtp_event *e)
 {
-    int error = s->heard->transaction.failure.error;
-    if (s->heard->transaction.outcome == OUTCOME_FULL)
+    int error = s->heard->transaction->failure.error;
+    if (s->heard->transaction->outcome == OUTCOME_FULL)
         smtp_reply(&s->smtp, e, 421, "4.3.2", "No more messages are taken");
     else if (error == ENOSPC || error == EDQUOT || error == EFBIG)
         smtp_reply(&s->smtp, e, 452, "4.3.1", "There is no room for the message");
@@ -221,51 +222,55 @@ static const struct rule *reply_to_mail(struct session *s, struct smtp_event *e,
 {
     if (e->code == 0)
         return NULL;
-    enum outcome outcome = s->heard->transaction.outcome;
+    enum outcome outcome = s->heard->transaction->outcome;
     bool ruled = r != NULL && r->action == RULES_REPLY;
     if ((outcome == OUTCOME_FULL || outcome == OUTCOME_FAILED) && !(ruled && !smtp_is_positive(SMTP_EOM, r->code)))
         lower_reply(s, e);
     else if (ruled)
         smtp_reply_raw(&s->smtp, e, r->code, (struct span){r->reply, r->reply_n});
-    if (s->pending && e->recipient == s->heard->transaction.last_accepted)
+    if (s->pending && e->recipient == s->heard->transaction->last_accepted)
         s->heard->mark = smtp_written(&s->smtp) + smtp_prepared(&s->smtp).n;
     return r;
 }
 
 /* ---- events ---- */
 
-/* Takes what the client says of itself and of its mail.  False if there is no memory for it. */
-static bool take(struct session *s, const struct smtp_event *e)
+/* Begins a transaction.  False if there is no memory. */
+static bool begin_transaction(struct heard *h, const struct smtp_event *e)
 {
-    struct transaction *t = &s->heard->transaction;
-    if (e->type == SMTP_MAIL)
-        return transaction_begin(t, &s->heard->client, e);
-    return e->type == SMTP_RCPT ? mail_add_recipient(&t->mail, e->arg, e->params) : client_take(&s->heard->client, e);
+    if (h->transaction == NULL)
+        h->transaction = calloc(1, sizeof *h->transaction);
+    return h->transaction != NULL && transaction_begin(h->transaction, &h->client, e);
 }
 
-/* What the event does, now that its reply is known. */
+/* Does what the event asks for, now that its reply is known. */
 static void take_effect(struct server *v, struct session *s, struct smtp_event *e)
 {
-    bool positive = smtp_is_positive(e->type, e->code);
+    bool positive = smtp_is_positive(e->type, e->code), taken = true;
     if (e->code == 421 && e->type != SMTP_EOM)
         count_cut_off(v, s);
-    /* before the client has said anything there is no envelope */
-    if (positive && e->type != SMTP_CONNECT && !take(s, e))
-        smtp_reply(&s->smtp, e, 451, "4.3.0", "Out of memory");
     switch (e->type) {
     case SMTP_HELO:
     case SMTP_STARTTLS:
-    case SMTP_RSET: /* these end a transaction, and so a message of which some chunks are there */
+    case SMTP_AUTH:
+        taken = !positive || client_take(&s->heard->client, e);
+        if (positive && e->type != SMTP_AUTH) /* a message of which some chunks are there ends with its transaction */
+            event_drop_data(s);
+        break;
+    case SMTP_RSET:
         if (positive)
             event_drop_data(s);
         break;
-    case SMTP_BDAT:
-        if (e->code == 552)
-            count_cut_off(v, s);
-        if (!positive)
-            event_drop_data(s);
+    case SMTP_MAIL:
+        taken = !positive || begin_transaction(s->heard, e);
         break;
+    case SMTP_RCPT:
+        taken = !positive || mail_add_recipient(&s->heard->transaction->mail, e->arg, e->params);
+        break;
+    case SMTP_BDAT:
     case SMTP_CHUNK:
+        if (e->type == SMTP_BDAT && e->code == 552)
+            count_cut_off(v, s);
         if (!positive)
             event_drop_data(s);
         break;
@@ -279,12 +284,9 @@ static void take_effect(struct server *v, struct session *s, struct smtp_event *
         s->said_quit = true;
         break;
     case SMTP_NONE:
-    case SMTP_MAIL:
-    case SMTP_RCPT:
     case SMTP_DATA:
     case SMTP_BODY:
     case SMTP_EOM:
-    case SMTP_AUTH:
     case SMTP_NOOP:
     case SMTP_VRFY:
     case SMTP_EXPN:
@@ -292,6 +294,8 @@ static void take_effect(struct server *v, struct session *s, struct smtp_event *
     case SMTP_UNKNOWN:
         break;
     }
+    if (!taken)
+        smtp_reply(&s->smtp, e, 451, "4.3.0", "Out of memory");
     dialogue_reply(v->o->dialogue, s->number, smtp_prepared(&s->smtp), is_challenge(e));
 }
 
@@ -325,11 +329,6 @@ const struct rule *event_handle(struct server *v, struct session *s, struct smtp
         note_outcome(v, s, e);
     }
     return answer(v, s, e, r);
-}
-
-bool event_waits(const struct session *s, const struct smtp_event *e)
-{
-    return e->type == SMTP_EOM && s->heard->transaction.outcome == OUTCOME_WAITS;
 }
 
 const struct rule *event_go_on(struct server *v, struct session *s, struct smtp_event *e, const struct rule *r)

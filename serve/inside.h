@@ -12,8 +12,8 @@ struct session;
 
 /* What a client has said of itself. */
 struct client {
-    struct peer peer;
-    uint64_t session; /* its number */
+    const struct peer *peer; /* borrowed */
+    uint64_t session;        /* its number */
     struct text helo;
     struct text user;   /* who asked to be authenticated last */
     const char *tls;    /* the version of TLS, NULL without it; borrowed */
@@ -44,14 +44,14 @@ enum outcome {
     OUTCOME_WAITS,   /* all is done except for the stream, which takes nothing now */
 };
 
-/* A mail transaction.  Zeroed at first; its memory serves one mail after the other. */
+/* A mail transaction.  Zeroed at first; its memory serves one mail after another. */
 struct transaction {
     struct mail mail;
-    struct spool *data; /* memory for the mail data; NULL before the first ones */
-    bool has_data;      /* some have come, or are not needed */
-    bool no_memory;     /* there was none for all of them */
-    struct text head;   /* how they begin */
-    uint64_t octets;    /* of them so far */
+    struct spool data; /* the mail data, */
+    bool has_data;     /* once they have begun */
+    bool no_memory;    /* there was none for the answers */
+    struct text head;  /* how they begin */
+    uint64_t octets;   /* of them so far */
     uint64_t session;
     const struct rule *chunk, *body; /* whose replies wait for the end of a chunk, of the mail data */
     const struct rule **answers;     /* LMTP: what each recipient is told at the end, NULL for nothing */
@@ -96,7 +96,8 @@ void transaction_give_up(struct transaction *t, const struct transaction_setup *
 /* Drops the mail data without a trace. */
 void transaction_drop(struct transaction *t);
 
-void transaction_close(struct transaction *t);
+/* Frees it; NULL is no transaction. */
+void transaction_free(struct transaction *t);
 
 /* ---- session ---- */
 
@@ -109,6 +110,7 @@ struct delay {
 
 /* The end of a mail that waits for the stream. */
 struct parked {
+    struct session *after; /* the session that waits for the stream next */
     struct smtp_event event;
     const struct rule *rule; /* for its reply, NULL: none */
     size_t n;                /* octets of the reply that the engine has prepared: */
@@ -118,9 +120,9 @@ struct parked {
 /* The part of a session that is allocated once its client has spoken, so that silent connections stay small. */
 struct heard {
     struct client client;
-    struct problems problems; /* of the client, since the mail before */
-    struct transaction transaction;
-    char *rest; /* input that is not consumed yet */
+    struct problems problems;        /* of the client, since the mail before */
+    struct transaction *transaction; /* NULL before the first MAIL */
+    char *rest;                      /* input that is not consumed yet */
     size_t rest_n;
     struct delay delay;
     struct parked *parked; /* NULL: its mail does not wait */
@@ -149,10 +151,9 @@ enum phase {
 
 struct session {
     struct server_source source; /* first, as it is what poll's tag points to */
-    struct session *before, *after;
-    struct session *parked_after; /* which waits for the stream next */
-    uint64_t number;
     enum phase phase;
+    struct session *before, *after;
+    uint64_t number;
     int64_t wake_at;   /* as clock_now(); what happens then is its phase's */
     int64_t queued_at; /* the time, not after that, by which it is ordered in the heap of wake.c, */
     size_t place;      /* at this place */
@@ -206,6 +207,9 @@ bool wire_keep_rest(struct session *s, char *p, size_t n);
 /* Copies the input that was left to where the next will come; returns how many octets it is. */
 size_t wire_bring_rest(const struct session *s, char *in);
 
+/* Whether there is such input. */
+static inline bool wire_has_rest(const struct session *s) { return s->heard != NULL && s->heard->rest_n > 0; }
+
 /* Watches its descriptors for this from now on.  False on failure. */
 bool wire_watch(struct poll *p, struct session *s, bool read, bool write);
 
@@ -223,7 +227,7 @@ void wake_at_time(struct server *v, struct session *s, int64_t at);
 void wake_never(struct server *v, struct session *s);
 
 /* When to look for sessions whose time has come; INT64_MAX: never. */
-int64_t wake_next(const struct server *v);
+static inline int64_t wake_next(const struct server *v) { return v->n_wakes > 0 ? v->wakes[0]->queued_at : INT64_MAX; }
 
 /*
  * A session whose time has come, to be woken; NULL if there is none.  A client
@@ -245,7 +249,10 @@ const struct rule *event_handle(struct server *v, struct session *s, struct smtp
 const struct rule *event_go_on(struct server *v, struct session *s, struct smtp_event *e, const struct rule *r);
 
 /* Whether the end of the mail waits for the stream, so that the event has no reply yet. */
-bool event_waits(const struct session *s, const struct smtp_event *e);
+static inline bool event_waits(const struct session *s, const struct smtp_event *e)
+{
+    return e->type == SMTP_EOM && s->heard->transaction->outcome == OUTCOME_WAITS;
+}
 
 /* Drops what there is of the mail data without a trace. */
 void event_drop_data(struct session *s);

@@ -251,7 +251,7 @@ static void go_on_storing(struct server *v)
 {
     bool tried = v->stream_ready || v->stream_free || v->now >= v->retry_at;
     v->stream_ready = v->stream_free = false;
-    while (tried && v->parked != NULL && transaction_go_on(&v->parked->heard->transaction, &v->setup) != OUTCOME_WAITS)
+    while (tried && v->parked != NULL && transaction_go_on(v->parked->heard->transaction, &v->setup) != OUTCOME_WAITS)
         session_unpark(v, v->parked);
     wait_for_stream(v);
 }

@@ -80,13 +80,28 @@ static void enter(struct server *v, struct session *s, enum phase phase, int64_t
 
 static void assert_session(const struct session *s)
 {
-    assert(s->heard != NULL || (s->phase != PHASE_HANDSHAKING && s->phase != PHASE_DELAYED));
-    assert((s->phase == PHASE_PARKED) == (s->heard != NULL && s->heard->parked != NULL && s->phase != PHASE_GONE));
-    assert(s->phase != PHASE_STALLED || s->broken_off);
-    assert(s->phase != PHASE_CLOSING || s->broken_off || smtp_closed(&s->smtp));
-    assert(s->phase != PHASE_ENDING || s->unsent == NULL);
     assert(!s->pending || s->heard != NULL);
-    (void)s;
+    switch (s->phase) {
+    case PHASE_HANDSHAKING:
+    case PHASE_DELAYED:
+        assert(s->heard != NULL);
+        break;
+    case PHASE_PARKED:
+        assert(s->heard != NULL && s->heard->parked != NULL);
+        break;
+    case PHASE_STALLED:
+        assert(s->broken_off);
+        break;
+    case PHASE_CLOSING:
+        assert(s->broken_off || smtp_closed(&s->smtp));
+        break;
+    case PHASE_ENDING:
+        assert(s->unsent == NULL);
+        break;
+    case PHASE_TALKING:
+    case PHASE_GONE:
+        break;
+    }
 }
 
 /* The time after so many milliseconds; when stopping, the end of the grace if that is sooner. */
@@ -129,8 +144,8 @@ static void leave_parked(struct server *v, struct session *s)
 {
     struct session **at = &v->parked;
     while (*at != s)
-        at = &(*at)->parked_after;
-    *at = s->parked_after;
+        at = &(*at)->heard->parked->after;
+    *at = s->heard->parked->after;
     v->tally.pending -= s->counts;
     v->stream_free = true; /* it may have been the one that had it */
 }
@@ -167,7 +182,7 @@ void session_free_gone(struct server *v)
             free(s->heard->rest);
             free(s->heard->delay.reply);
             free(s->heard->parked);
-            transaction_close(&s->heard->transaction);
+            transaction_free(s->heard->transaction);
             client_close(&s->heard->client);
             free(s->heard);
         }
@@ -316,6 +331,9 @@ static void postpone(struct server *v, struct session *s, size_t said, const str
     send_replies(v, s, v->out, said);
 }
 
+/* Whether a rule does more than reply at once. */
+static bool acts(const struct rule *r) { return r != NULL && (r->delay > 0 || rules_break_off(r)); }
+
 /* What a rule has to do beyond a reply; said: octets of replies to what came before. */
 static void carry_out(struct server *v, struct session *s, size_t said, const struct rule *r)
 {
@@ -348,8 +366,7 @@ static void park(struct server *v, struct session *s, size_t said, const struct 
     s->heard->parked = p;
     struct session **last = &v->parked;
     while (*last != NULL)
-        last = &(*last)->parked_after;
-    s->parked_after = NULL;
+        last = &(*last)->heard->parked->after;
     *last = s;
     enter(v, s, PHASE_PARKED, v->stopping ? v->grace : INT64_MAX);
     send_replies(v, s, v->out, said);
@@ -377,9 +394,9 @@ static bool converse(struct server *v, struct session *s)
         struct smtp_event e;
         more = false;
         smtp_output(&s->smtp, v->out, OUT_SIZE);
-        for (bool parked; (parked = s->heard != NULL && s->heard->parked != NULL) || smtp_next(&s->smtp, &e);) {
+        while (smtp_next(&s->smtp, &e)) {
             size_t said = smtp_written(&s->smtp);
-            const struct rule *r = parked ? take_up(v, s, &e) : event_handle(v, s, &e);
+            const struct rule *r = event_handle(v, s, &e);
             mail = mail || e.type == SMTP_BODY;
             if (r != NULL && e.type == SMTP_CONNECT && (rules_break_off(r) || !smtp_is_positive(e.type, e.code)))
                 hear(v, s); /* a client that a rule turns away has been served */
@@ -387,7 +404,7 @@ static bool converse(struct server *v, struct session *s)
                 park(v, s, said, &e, r);
                 return mail;
             }
-            if (r != NULL && (r->delay > 0 || rules_break_off(r))) {
+            if (acts(r)) {
                 carry_out(v, s, said, r);
                 return mail;
             }
@@ -416,7 +433,8 @@ static void turn(struct server *v, struct session *s, size_t n)
     smtp_input(&s->smtp, v->in, n);
     bool mail = converse(v, s);
     size_t left = smtp_left(&s->smtp);
-    if (s->phase != PHASE_GONE && !wire_keep_rest(s, v->in + n - left, left))
+    bool rest = left > 0 || wire_has_rest(s);
+    if (rest && s->phase != PHASE_GONE && !wire_keep_rest(s, v->in + n - left, left))
         session_drop(v, s);
     bool usual = just_talks(s) && smtp_goes_on(&s->smtp) && connection_is_plain(&s->conn);
     if (s->phase != PHASE_GONE && !usual) /* else nothing is to be done, nor watched for anything else */
@@ -427,6 +445,15 @@ static void turn(struct server *v, struct session *s, size_t n)
 
 /* Goes on with the input that was left. */
 static void turn_again(struct server *v, struct session *s) { turn(v, s, wire_bring_rest(s, v->in)); }
+
+/* Goes on after a delay or a wait. */
+static void go_on(struct server *v, struct session *s)
+{
+    if (s->phase == PHASE_TALKING && s->unsent == NULL)
+        turn_again(v, s);
+    else if (s->phase != PHASE_GONE)
+        settle(v, s);
+}
 
 static void send_delayed(struct server *v, struct session *s)
 {
@@ -448,17 +475,23 @@ static void end_delay(struct server *v, struct session *s)
         break_off(v, s, then);
     else
         send_delayed(v, s);
-    if (s->phase == PHASE_TALKING && s->unsent == NULL)
-        turn_again(v, s);
-    else if (s->phase != PHASE_GONE)
-        settle(v, s);
+    go_on(v, s);
 }
 
 void session_unpark(struct server *v, struct session *s)
 {
+    struct smtp_event e;
     leave_parked(v, s);
     enter(v, s, PHASE_TALKING, idle_end(v));
-    turn_again(v, s);
+    smtp_output(&s->smtp, v->out, OUT_SIZE);
+    const struct rule *r = take_up(v, s, &e);
+    if (acts(r)) {
+        carry_out(v, s, 0, r);
+    } else {
+        smtp_commit(&s->smtp);
+        send_replies(v, s, v->out, smtp_written(&s->smtp));
+    }
+    go_on(v, s);
 }
 
 void session_wake(struct server *v, struct session *s)
@@ -481,7 +514,7 @@ void session_wake(struct server *v, struct session *s)
             end_delay(v, s);
         break;
     case PHASE_PARKED:
-        transaction_give_up(&s->heard->transaction, &v->setup);
+        transaction_give_up(s->heard->transaction, &v->setup);
         session_unpark(v, s);
         break;
     case PHASE_STALLED:
@@ -550,7 +583,7 @@ static bool read_more(struct server *v, struct session *s, size_t *n)
         lose(v, s);
         return false;
     }
-    if (!client_begin(s)) {
+    if (s->heard == NULL && !client_begin(s)) {
         session_drop(v, s);
         return false;
     }
@@ -593,7 +626,8 @@ static bool serve_unusual(struct server *v, struct session *s)
 void session_serve(struct server *v, struct session *s)
 {
     assert_session(s);
-    if (!just_talks(s) && !serve_unusual(v, s))
+    bool usual = s->phase == PHASE_TALKING && s->unsent == NULL;
+    if (!usual && !serve_unusual(v, s))
         return;
     if (!s->spoken && session_was_last(v)) {
         session_dismiss(v, s, "4.3.2", "No more connections are served");
@@ -601,7 +635,7 @@ void session_serve(struct server *v, struct session *s)
     }
     bool more = true; /* what filled the buffer is hardly all there is */
     for (int i = 0; i < READS_MAX && more; i++) {
-        size_t n = wire_bring_rest(s, v->in);
+        size_t n = wire_has_rest(s) ? wire_bring_rest(s, v->in) : 0;
         more = read_more(v, s, &n);
         if (more)
             turn(v, s, n);

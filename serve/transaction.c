@@ -35,8 +35,8 @@ bool transaction_begin(struct transaction *t, const struct client *c, const stru
     t->session = c->session;
     t->mail.utf8 = e->utf8;
     t->mail.binary = e->binary;
-    t->mail.address = c->peer.address;
-    t->mail.port = c->peer.port;
+    t->mail.address = c->peer->address;
+    t->mail.port = c->peer->port;
     t->mail.helo = text_span(&c->helo);
     t->mail.protocol = client_protocol(c, e->utf8);
     t->mail.user = c->authenticated ? text_span(&c->user) : (struct span){NULL, 0};
@@ -46,20 +46,13 @@ bool transaction_begin(struct transaction *t, const struct client *c, const stru
 
 /* ---- mail data ---- */
 
-/* Takes memory for them, and writes the header fields of -e in front.  False if there is no memory. */
-static bool begin_data(struct transaction *t, const struct transaction_setup *o)
+/* Begins them with the header fields of -e. */
+static void begin_data(struct transaction *t, const struct transaction_setup *o)
 {
-    if (t->has_data)
-        return true;
-    if (t->data == NULL)
-        t->data = malloc(sizeof *t->data);
-    if (t->data == NULL)
-        return false;
-    spool_begin(t->data, o->store, t->mail.binary);
-    if (o->headers)
-        envelope_add_headers(&t->mail, t->data, o->hostname, t->session);
     t->has_data = true;
-    return true;
+    spool_begin(&t->data, o->store, t->mail.binary);
+    if (o->headers)
+        envelope_add_headers(&t->mail, &t->data, o->hostname, t->session);
 }
 
 static struct rule *find_rule(const struct transaction *t, const struct transaction_setup *o,
@@ -75,9 +68,9 @@ const struct rule *transaction_add_data(struct transaction *t, const struct tran
         size_t room = LISTING_HEAD_MAX - t->head.n;
         text_add(&t->head, octets.p, octets.n < room ? octets.n : room);
     }
-    t->no_memory = t->no_memory || !begin_data(t, o);
-    if (!t->no_memory)
-        spool_add(t->data, octets.p, octets.n);
+    if (!t->has_data)
+        begin_data(t, o);
+    spool_add(&t->data, octets.p, octets.n);
     if (o->n_rules == 0)
         return NULL;
     struct rules_occasion body = {.event = SMTP_BODY, .before = t->octets, .octets = t->octets + octets.n};
@@ -179,13 +172,15 @@ static enum outcome store(struct transaction *t, const struct transaction_setup 
 {
     struct timespec now;
     t->failure = (struct failure){ENOMEM, "memory"};
-    if (t->no_memory || !begin_data(t, o))
+    if (t->no_memory)
         return OUTCOME_FAILED;
+    if (!t->has_data)
+        begin_data(t, o);
     (void)clock_gettime(CLOCK_REALTIME, &now);
     t->mail.time = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
     t->mail.size = e->size;
     t->mail.examined = o->examined;
-    return outcome_of(store_finish(o->store, t->data, &t->mail, &t->failure));
+    return outcome_of(store_finish(o->store, &t->data, &t->mail, &t->failure));
 }
 
 enum outcome transaction_end(struct transaction *t, const struct transaction_setup *o, const struct smtp_event *e,
@@ -200,28 +195,30 @@ enum outcome transaction_end(struct transaction *t, const struct transaction_set
 
 enum outcome transaction_go_on(struct transaction *t, const struct transaction_setup *o)
 {
-    return t->outcome = outcome_of(store_go_on(o->store, t->data, &t->failure));
+    return t->outcome = outcome_of(store_go_on(o->store, &t->data, &t->failure));
 }
 
 void transaction_give_up(struct transaction *t, const struct transaction_setup *o)
 {
-    store_give_up(o->store, t->data, &t->failure);
+    store_give_up(o->store, &t->data, &t->failure);
     t->outcome = OUTCOME_FAILED;
 }
 
 void transaction_drop(struct transaction *t)
 {
     if (t->has_data)
-        spool_drop(t->data);
+        spool_drop(&t->data);
     free(t->head.p);
     t->head = (struct text){NULL, 0, 0, false};
     t->has_data = t->no_memory = false;
 }
 
-void transaction_close(struct transaction *t)
+void transaction_free(struct transaction *t)
 {
+    if (t == NULL)
+        return;
     transaction_drop(t);
-    free(t->data);
     free(t->answers);
     mail_close(&t->mail);
+    free(t);
 }

@@ -78,8 +78,6 @@ void wake_never(struct server *v, struct session *s)
     move_down(v, last);
 }
 
-int64_t wake_next(const struct server *v) { return v->n_wakes > 0 ? v->wakes[0]->queued_at : INT64_MAX; }
-
 /* Looks at the first one again at this later time. */
 static void requeue(struct server *v, int64_t at)
 {

@@ -11,14 +11,16 @@
 
 /* ---- out ---- */
 
-/* Keeps n octets after those that the client has not taken.  False if there is no memory. */
+/* Keeps n octets after those that the client has not taken.  False with errno if there is no memory. */
 static bool keep_unsent(struct session *s, const char *p, size_t n)
 {
     struct unsent *before = s->unsent;
     size_t left = before != NULL ? before->n - before->at : 0;
     struct unsent *all = malloc(sizeof *all + left + n);
-    if (all == NULL)
+    if (all == NULL) {
+        errno = ENOMEM;
         return false;
+    }
     if (left > 0)
         memcpy(all->octets, before->octets + before->at, left);
     memcpy(all->octets + left, p, n);
@@ -29,19 +31,14 @@ static bool keep_unsent(struct session *s, const char *p, size_t n)
     return true;
 }
 
-/* As send(2), but 0 where that would block. */
-static ssize_t put(struct session *s, const char *p, size_t n)
-{
-    ssize_t sent = connection_write(&s->conn, p, n);
-    return sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) ? 0 : sent;
-}
+static bool would_block(void) { return errno == EAGAIN || errno == EWOULDBLOCK; }
 
 ssize_t wire_flush(struct session *s)
 {
     struct unsent *u = s->unsent;
-    ssize_t sent = put(s, u->octets + u->at, u->n - u->at);
+    ssize_t sent = connection_write(&s->conn, u->octets + u->at, u->n - u->at);
     if (sent < 0)
-        return -1;
+        return would_block() ? 0 : -1;
     u->at += (size_t)sent;
     if (u->at == u->n) {
         free(u);
@@ -52,15 +49,13 @@ ssize_t wire_flush(struct session *s)
 
 ssize_t wire_send(struct session *s, const char *p, size_t n)
 {
-    bool blocked = s->unsent != NULL;
-    ssize_t sent = blocked ? 0 : put(s, p, n);
-    if (sent < 0)
-        return -1;
-    if ((size_t)sent < n && !keep_unsent(s, p + sent, n - (size_t)sent)) {
-        errno = ENOMEM;
-        return -1;
-    }
-    return blocked ? wire_flush(s) : sent;
+    if (s->unsent != NULL)
+        return keep_unsent(s, p, n) ? wire_flush(s) : -1;
+    ssize_t sent = connection_write(&s->conn, p, n);
+    if (sent == (ssize_t)n || (sent < 0 && !would_block()))
+        return sent;
+    size_t done = sent > 0 ? (size_t)sent : 0;
+    return keep_unsent(s, p + done, n - done) ? (ssize_t)done : -1;
 }
 
 /* ---- in ---- */
