@@ -116,9 +116,8 @@ void dialogue_tls(struct dialogue *d, uint64_t session, bool good, const char *w
  */
 
 enum {
-    LISTING_MAX = 50,        /* messages that have a line */
-    LISTING_TEXT_MAX = 120,  /* octets of a text of the client, with a NUL */
-    LISTING_HEAD_MAX = 8192, /* octets of a message in which its subject is looked for */
+    LISTING_MAX = 50,       /* messages that have a line */
+    LISTING_TEXT_MAX = 120, /* octets of a text of the client, with a NUL */
 };
 
 /* The caller allocates it, zeroed. */

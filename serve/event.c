@@ -89,7 +89,7 @@ static void trace_action(struct server *v, const struct session *s, const struct
 /* Mail data, of which a rule may have had enough. */
 static const struct rule *take_data(struct server *v, struct session *s, const struct smtp_event *e)
 {
-    const struct rule *r = transaction_add_data(s->heard->transaction, &v->setup, e->arg);
+    const struct rule *r = transaction_add_data(s->heard->transaction, v->o, e->arg);
     if (r != NULL)
         trace_action(v, s, r);
     if (r != NULL && r->action == RULES_REPLY && r->code == 421) {
@@ -137,11 +137,11 @@ static const struct rule *find_rule(struct server *v, struct session *s, const s
         return NULL;
     struct transaction *t = s->heard != NULL ? s->heard->transaction : NULL;
     if (e->type == SMTP_BDAT)
-        return transaction_begin_chunk(t, &v->setup, e);
+        return transaction_begin_chunk(t, v->o, e);
     if (e->type == SMTP_CHUNK)
         return transaction_end_chunk(t);
     if (e->type == SMTP_EOM)
-        return transaction_answer(t, &v->setup, e);
+        return transaction_answer(t, v->o, e);
     if (e->type == SMTP_DATA)
         (void)transaction_end_chunk(t);
     return find_for_command(v, s, e);
@@ -166,7 +166,7 @@ static void note_stored(struct server *v, struct session *s, const struct transa
     struct problems found = t->mail.problems;
     problems_subtract(&found, &s->heard->problems);
     event_note(v, s, &found);
-    listing_add(&v->tally.came, &t->mail, text_span(&t->head));
+    listing_add(&v->tally.came, &t->mail, spool_head(&t->data));
     v->tally.stored++;
     s->counts = t->mail.failed == NULL;
     v->tally.pending += s->counts;
@@ -180,7 +180,7 @@ static void end_mail(struct server *v, struct session *s, const struct smtp_even
     t->mail.n = ++v->numbers;
     t->mail.problems = s->heard->problems;
     console_status(v->o->console, "");
-    enum outcome outcome = transaction_end(t, &v->setup, e, r, is_full(v));
+    enum outcome outcome = transaction_end(t, v->o, e, r, is_full(v));
     v->now = clock_now(); /* that may have taken a while */
     if (outcome != OUTCOME_WAITS)
         return;
@@ -199,7 +199,6 @@ static void note_outcome(struct server *v, struct session *s, const struct smtp_
         v->numbers--;
     if (t->outcome == OUTCOME_FAILED)
         note_failure(v, &t->failure);
-    v->setup.listed = listing_has_room(&v->tally.came);
     v->tally.refused += e->code != 0 && !s->pending;
     s->heard->problems = (struct problems){{0, 0}}; /* what comes now is of the next one */
     transaction_drop(t);
@@ -236,11 +235,12 @@ static const struct rule *reply_to_mail(struct session *s, struct smtp_event *e,
 /* ---- events ---- */
 
 /* Begins a transaction.  False if there is no memory. */
-static bool begin_transaction(struct heard *h, const struct smtp_event *e)
+static bool begin_transaction(const struct server *v, struct heard *h, const struct smtp_event *e)
 {
     if (h->transaction == NULL)
         h->transaction = calloc(1, sizeof *h->transaction);
-    return h->transaction != NULL && transaction_begin(h->transaction, &h->client, e);
+    bool listed = listing_has_room(&v->tally.came);
+    return h->transaction != NULL && transaction_begin(h->transaction, &h->client, e, listed);
 }
 
 /* Does what the event asks for, now that its reply is known. */
@@ -262,7 +262,7 @@ static void take_effect(struct server *v, struct session *s, struct smtp_event *
             event_drop_data(s);
         break;
     case SMTP_MAIL:
-        taken = !positive || begin_transaction(s->heard, e);
+        taken = !positive || begin_transaction(v, s->heard, e);
         break;
     case SMTP_RCPT:
         taken = !positive || mail_add_recipient(&s->heard->transaction->mail, e->arg, e->params);

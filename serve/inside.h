@@ -49,8 +49,8 @@ struct transaction {
     struct mail mail;
     struct spool data; /* the mail data, */
     bool has_data;     /* once they have begun */
+    bool listed;       /* the mail will have a line in the listing */
     bool no_memory;    /* there was none for the answers */
-    struct text head;  /* how they begin */
     uint64_t octets;   /* of them so far */
     uint64_t session;
     const struct rule *chunk, *body; /* whose replies wait for the end of a chunk, of the mail data */
@@ -61,14 +61,14 @@ struct transaction {
     struct failure failure; /* and what failed */
 };
 
-/* MAIL: begins a new one.  False if there is no memory. */
-bool transaction_begin(struct transaction *t, const struct client *c, const struct smtp_event *e);
+/* MAIL: begins a new one.  With listed the head of the mail is kept.  False if there is no memory. */
+bool transaction_begin(struct transaction *t, const struct client *c, const struct smtp_event *e, bool listed);
 
 /* Adds a piece of mail data.  Returns a rule that acts at once, NULL if none does. */
-const struct rule *transaction_add_data(struct transaction *t, const struct transaction_setup *o, struct span octets);
+const struct rule *transaction_add_data(struct transaction *t, const struct server_options *o, struct span octets);
 
 /* BDAT: returns a rule that acts at once, NULL if none does; a reply waits for the end of the chunk. */
-const struct rule *transaction_begin_chunk(struct transaction *t, const struct transaction_setup *o,
+const struct rule *transaction_begin_chunk(struct transaction *t, const struct server_options *o,
                                            const struct smtp_event *e);
 
 /* The end of a chunk: returns the rule that waited for it. */
@@ -76,7 +76,7 @@ const struct rule *transaction_end_chunk(struct transaction *t);
 
 /* The end of the mail data: returns the rule for this reply, NULL if there is none.  It need not be asked where the
    engine refuses the mail. */
-const struct rule *transaction_answer(struct transaction *t, const struct transaction_setup *o,
+const struct rule *transaction_answer(struct transaction *t, const struct server_options *o,
                                       const struct smtp_event *e);
 
 /*
@@ -84,14 +84,14 @@ const struct rule *transaction_answer(struct transaction *t, const struct transa
  * reply or r, the rule for that reply, refuses it; or unless it is full: then
  * no more are taken.
  */
-enum outcome transaction_end(struct transaction *t, const struct transaction_setup *o, const struct smtp_event *e,
+enum outcome transaction_end(struct transaction *t, const struct server_options *o, const struct smtp_event *e,
                              const struct rule *r, bool full);
 
 /* Goes on with one that waits. */
-enum outcome transaction_go_on(struct transaction *t, const struct transaction_setup *o);
+enum outcome transaction_go_on(struct transaction *t, const struct server_options *o);
 
 /* The same when the stream is not to be waited for any longer: the mail has failed. */
-void transaction_give_up(struct transaction *t, const struct transaction_setup *o);
+void transaction_give_up(struct transaction *t, const struct server_options *o);
 
 /* Drops the mail data without a trace. */
 void transaction_drop(struct transaction *t);

@@ -139,16 +139,6 @@ int server_open(struct server *v, const struct server_options *o)
         .listening = true,
         .stream = {SERVER_STREAM, -1, SCHEME_SMTP},
         .retry_at = INT64_MAX,
-        .setup =
-            {
-                .store = o->store,
-                .rules = o->rules,
-                .n_rules = o->n_rules,
-                .hostname = o->smtp->hostname,
-                .headers = o->headers,
-                .examined = o->smtp->examine,
-                .listed = true,
-            },
     };
     v->in = aligned_alloc(PAGE, SERVER_IN_SIZE); /* the system copies a quarter faster to it */
     v->out = malloc(SERVER_OUT_SIZE);
@@ -251,7 +241,7 @@ static void go_on_storing(struct server *v)
 {
     bool tried = v->stream_ready || v->stream_free || v->now >= v->retry_at;
     v->stream_ready = v->stream_free = false;
-    while (tried && v->parked != NULL && transaction_go_on(v->parked->heard->transaction, &v->setup) != OUTCOME_WAITS)
+    while (tried && v->parked != NULL && transaction_go_on(v->parked->heard->transaction, v->o) != OUTCOME_WAITS)
         session_unpark(v, v->parked);
     wait_for_stream(v);
 }

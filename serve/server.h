@@ -58,20 +58,8 @@ struct sessions {
     struct session *first, *last;
 };
 
-/* What is the same for all transactions.  Borrowed. */
-struct transaction_setup {
-    struct store *store;
-    struct rule *rules;
-    size_t n_rules;
-    const char *hostname;
-    bool headers;  /* -e: put header fields in front of the mail data */
-    bool examined; /* the engine looks at each octet of mail data */
-    bool listed;   /* how they begin is to be kept */
-};
-
 struct server {
     const struct server_options *o;
-    struct transaction_setup setup;
     struct poll poll;
     struct server_source sources[SERVER_SOURCES_MAX];
     size_t n_sources;

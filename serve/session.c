@@ -514,7 +514,7 @@ void session_wake(struct server *v, struct session *s)
             end_delay(v, s);
         break;
     case PHASE_PARKED:
-        transaction_give_up(s->heard->transaction, &v->setup);
+        transaction_give_up(s->heard->transaction, v->o);
         session_unpark(v, s);
         break;
     case PHASE_STALLED:

@@ -22,7 +22,7 @@
 
 /* ---- the envelope ---- */
 
-bool transaction_begin(struct transaction *t, const struct client *c, const struct smtp_event *e)
+bool transaction_begin(struct transaction *t, const struct client *c, const struct smtp_event *e, bool listed)
 {
     transaction_drop(t);
     free(t->answers);
@@ -30,6 +30,7 @@ bool transaction_begin(struct transaction *t, const struct client *c, const stru
     t->n_answers = t->last_accepted = 0;
     t->chunk = t->body = NULL;
     t->octets = 0;
+    t->listed = listed;
     if (!mail_begin(&t->mail, e->arg, e->params))
         return false;
     t->session = c->session;
@@ -47,27 +48,25 @@ bool transaction_begin(struct transaction *t, const struct client *c, const stru
 /* ---- mail data ---- */
 
 /* Begins them with the header fields of -e. */
-static void begin_data(struct transaction *t, const struct transaction_setup *o)
+static void begin_data(struct transaction *t, const struct server_options *o)
 {
     t->has_data = true;
     spool_begin(&t->data, o->store, t->mail.binary);
+    if (t->listed)
+        spool_keep_head(&t->data);
     if (o->headers)
-        envelope_add_headers(&t->mail, &t->data, o->hostname, t->session);
+        envelope_add_headers(&t->mail, &t->data, o->smtp->hostname, t->session);
 }
 
-static struct rule *find_rule(const struct transaction *t, const struct transaction_setup *o,
+static struct rule *find_rule(const struct transaction *t, const struct server_options *o,
                               struct rules_occasion *occasion)
 {
     occasion->mail = &t->mail;
     return rules_find(o->rules, o->n_rules, occasion);
 }
 
-const struct rule *transaction_add_data(struct transaction *t, const struct transaction_setup *o, struct span octets)
+const struct rule *transaction_add_data(struct transaction *t, const struct server_options *o, struct span octets)
 {
-    if (t->head.n < LISTING_HEAD_MAX && o->listed) {
-        size_t room = LISTING_HEAD_MAX - t->head.n;
-        text_add(&t->head, octets.p, octets.n < room ? octets.n : room);
-    }
     if (!t->has_data)
         begin_data(t, o);
     spool_add(&t->data, octets.p, octets.n);
@@ -89,7 +88,7 @@ static bool accepts(const struct rule *r)
     return r == NULL || r->action == RULES_GO_ON || (r->action == RULES_REPLY && smtp_is_positive(SMTP_EOM, r->code));
 }
 
-const struct rule *transaction_begin_chunk(struct transaction *t, const struct transaction_setup *o,
+const struct rule *transaction_begin_chunk(struct transaction *t, const struct server_options *o,
                                            const struct smtp_event *e)
 {
     struct rules_occasion chunk = {.event = SMTP_BDAT, .argument = e->arg};
@@ -113,7 +112,7 @@ static const struct rule *waiting(const struct transaction *t, const struct smtp
 
 /* LMTP: chooses what each recipient is told, and leaves those in the envelope who accept.  False if there is no memory.
  */
-static bool choose_answers(struct transaction *t, const struct transaction_setup *o)
+static bool choose_answers(struct transaction *t, const struct server_options *o)
 {
     size_t n = t->mail.n_recipients;
     bool over = false, *kept = malloc(n + 1);
@@ -137,8 +136,7 @@ static bool choose_answers(struct transaction *t, const struct transaction_setup
     return true;
 }
 
-const struct rule *transaction_answer(struct transaction *t, const struct transaction_setup *o,
-                                      const struct smtp_event *e)
+const struct rule *transaction_answer(struct transaction *t, const struct server_options *o, const struct smtp_event *e)
 {
     const struct rule *answer = NULL, *r = waiting(t, e);
     if (e->recipient == 1 && !choose_answers(t, o))
@@ -168,7 +166,7 @@ static enum outcome outcome_of(enum store_outcome outcome)
     return outcome == STORE_WAITS ? OUTCOME_WAITS : outcome == STORE_DONE ? OUTCOME_STORED : OUTCOME_FAILED;
 }
 
-static enum outcome store(struct transaction *t, const struct transaction_setup *o, const struct smtp_event *e)
+static enum outcome store(struct transaction *t, const struct server_options *o, const struct smtp_event *e)
 {
     struct timespec now;
     t->failure = (struct failure){ENOMEM, "memory"};
@@ -179,11 +177,11 @@ static enum outcome store(struct transaction *t, const struct transaction_setup 
     (void)clock_gettime(CLOCK_REALTIME, &now);
     t->mail.time = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
     t->mail.size = e->size;
-    t->mail.examined = o->examined;
+    t->mail.examined = o->smtp->examine;
     return outcome_of(store_finish(o->store, &t->data, &t->mail, &t->failure));
 }
 
-enum outcome transaction_end(struct transaction *t, const struct transaction_setup *o, const struct smtp_event *e,
+enum outcome transaction_end(struct transaction *t, const struct server_options *o, const struct smtp_event *e,
                              const struct rule *r, bool full)
 {
     if (!smtp_is_positive(SMTP_EOM, e->code) || !is_accepted(t, e, r))
@@ -193,12 +191,12 @@ enum outcome transaction_end(struct transaction *t, const struct transaction_set
     return t->outcome;
 }
 
-enum outcome transaction_go_on(struct transaction *t, const struct transaction_setup *o)
+enum outcome transaction_go_on(struct transaction *t, const struct server_options *o)
 {
     return t->outcome = outcome_of(store_go_on(o->store, &t->data, &t->failure));
 }
 
-void transaction_give_up(struct transaction *t, const struct transaction_setup *o)
+void transaction_give_up(struct transaction *t, const struct server_options *o)
 {
     store_give_up(o->store, &t->data, &t->failure);
     t->outcome = OUTCOME_FAILED;
@@ -208,8 +206,6 @@ void transaction_drop(struct transaction *t)
 {
     if (t->has_data)
         spool_drop(&t->data);
-    free(t->head.p);
-    t->head = (struct text){NULL, 0, 0, false};
     t->has_data = t->no_memory = false;
 }
 

@@ -44,6 +44,8 @@ void spool_begin(struct spool *p, struct store *s, bool exact)
     p->crlf = exact || s->o.crlf;
 }
 
+void spool_keep_head(struct spool *p) { p->keeps_head = true; }
+
 /* ---- octets ---- */
 
 static int write_file(struct spool *p, const char *octets, size_t n)
@@ -117,8 +119,12 @@ static void add_with_lf(struct spool *p, const char *octets, size_t n)
 
 void spool_add(struct spool *p, const char *octets, size_t n)
 {
-    if (!p->wanted)
+    if (!p->wanted) {
+        uint64_t most = p->keeps_head ? p->ours + SPOOL_HEAD_MAX : 0, room = most - p->total;
+        if (p->total < most)
+            add_as_is(p, octets, n < room ? n : (size_t)room);
         return;
+    }
     if (p->crlf) {
         add_as_is(p, octets, n);
         return;
@@ -135,6 +141,32 @@ void spool_add(struct spool *p, const char *octets, size_t n)
 
 /* ---- the end ---- */
 
+/* The head of a mail, whose octets are in the file alone if p->octets.p is NULL: then the buffer is free. */
+static struct span find_head(struct spool *p)
+{
+    struct span head = p->octets;
+    if (head.p != NULL) {
+        span_skip(&head, (size_t)p->ours);
+    } else if (reserve(p, SPOOL_HEAD_MAX) == 0) {
+        ssize_t n = pread(p->file.fd, p->buffer, SPOOL_HEAD_MAX, (off_t)p->ours);
+        head = (struct span){p->buffer, n > 0 ? (size_t)n : 0};
+    }
+    head.n = head.n < SPOOL_HEAD_MAX ? head.n : SPOOL_HEAD_MAX;
+    return head;
+}
+
+struct span spool_head(const struct spool *p) { return p->head; }
+
+static int map(struct spool *p)
+{
+    void *all = mmap(NULL, (size_t)p->total, PROT_READ, MAP_PRIVATE, p->file.fd, 0);
+    if (all == MAP_FAILED)
+        return spool_fail(p, errno, "memory");
+    p->mapped = (size_t)p->total;
+    p->octets = (struct span){all, p->mapped};
+    return 0;
+}
+
 int spool_complete(struct spool *p, bool look)
 {
     if (p->cr)
@@ -149,14 +181,11 @@ int spool_complete(struct spool *p, bool look)
         return -1;
     if (p->file.fd >= 0 && p->place->fsync && fsync(p->file.fd) < 0)
         return spool_fail(p, errno, place_name(p->place));
-    if (small || !look)
-        return 0;
-    void *all = mmap(NULL, (size_t)p->total, PROT_READ, MAP_PRIVATE, p->file.fd, 0);
-    if (all == MAP_FAILED)
-        return spool_fail(p, errno, "memory");
-    p->mapped = (size_t)p->total;
-    p->octets = (struct span){all, p->mapped};
-    return 0;
+    if (!small && look && map(p) < 0)
+        return -1;
+    if (p->keeps_head)
+        p->head = find_head(p);
+    return p->failure.error != 0 ? -1 : 0;
 }
 
 int spool_publish(struct spool *p, const char *asked)

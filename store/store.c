@@ -36,8 +36,6 @@ void store_close(struct store *s)
     place_close(&s->attachments);
 }
 
-bool store_wants(const struct store *s) { return s->wants; }
-
 /* ---- looking at a mail ---- */
 
 static int examine_message(struct store *s, struct spool *p, struct mail *mail, struct message *m)

@@ -112,9 +112,11 @@ struct spool {
     size_t n, size;
     uint64_t total;         /* octets so far */
     uint64_t ours;          /* of them, at the front, those that the client has not sent */
+    bool keeps_head;        /* spool_keep_head() */
     struct failure failure; /* the first one */
     struct span octets;     /* of a complete mail: all, or p NULL if they are in the file alone */
     size_t mapped;          /* so many of them are mapped memory */
+    struct span head;       /* of a complete mail, for spool_head() */
     struct text path;       /* of the published file */
     struct text attached;   /* paths of its attachments, each followed by NUL */
     struct text had;        /* what it has instead of a --match */
@@ -125,9 +127,6 @@ struct spool {
 /* Opens the directories, and makes them where they are missing.  -1 on failure, which *why tells of. */
 int store_open(struct store *s, const struct store_options *o, struct failure *why);
 void store_close(struct store *s);
-
-/* Whether octets go anywhere, or are looked at. */
-bool store_wants(const struct store *s);
 
 /*
  * Stores a complete mail: publishes its file, looks at it once, writes its
@@ -156,6 +155,15 @@ const char *place_temporary(void);
 
 /* Begins a mail.  With exact it is not changed at all, whatever the options say of line ends. */
 void spool_begin(struct spool *p, struct store *s, bool exact);
+
+enum { SPOOL_HEAD_MAX = 8192 };
+
+/* Keeps the first octets for spool_head(), even if the store wants none. */
+void spool_keep_head(struct spool *p);
+
+/* The first octets of a stored mail that the client sent, at most SPOOL_HEAD_MAX, until the spool is dropped.  Empty
+   without spool_keep_head(). */
+struct span spool_head(const struct spool *p);
 
 /* Adds octets as they came over the wire. */
 void spool_add(struct spool *p, const char *octets, size_t n);
