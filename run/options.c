@@ -3,14 +3,12 @@
  *
  * table[] holds all that there is to know about an option: its names, its
  * argument, its group and text in --help, the function that takes it, and the
- * member of struct options that it sets.  getopt's own tables are made from it.
- * Settings go straight to where they are used, as the settings of the store, the
- * server, the protocol and TLS.  Once all are read, check() looks for those that
- * exclude each other, and options_complete() fills in what the user did not say.
+ * member of struct options that it sets.  Settings go straight to where they are used, as the settings of the store,
+ * the server, the protocol and TLS.  Once all are read, check() looks for those that exclude each other, and
+ * options_complete() fills in what the user did not say.
  */
 #include "run/run.h"
 
-#include <getopt.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -34,9 +32,9 @@ static const char *const groups[] = {
 /* An option that is being read. */
 struct parse {
     struct options *o;
-    void *member;     /* of o, that the option sets */
-    const char *name; /* as the user wrote it */
-    char *why;        /* room for the complaint, OPTIONS_WHY_MAX octets */
+    void *member;  /* of o, that the option sets */
+    char name[32]; /* as the user wrote it: -n, --name */
+    char *why;     /* room for the complaint, OPTIONS_WHY_MAX octets */
 };
 
 /* Writes the complaint about the option; returns -1. */
@@ -219,19 +217,13 @@ static int take_format(struct parse *p, const char *text)
                                           [STORE_TEXT] = "text",
                                           [STORE_NONE] = "none"};
     for (int i = STORE_EML; i <= STORE_NONE; i++) {
-        if (strcmp(text, formats[i]) != 0)
+        if (strcmp(text != NULL ? text : "json" /* -j */, formats[i]) != 0)
             continue;
         p->o->store.format = (enum store_format)i;
         p->o->format_given = true;
         return 0;
     }
     return wrong(p, "'%s' is not a format: give eml, mbox, json, text or none", text);
-}
-
-static int take_json(struct parse *p, const char *text)
-{
-    (void)text;
-    return take_format(p, "json");
 }
 
 static int take_hostname(struct parse *p, const char *text)
@@ -356,7 +348,7 @@ static const struct option_entry {
     {'d', NULL, "DIR", STORING, take_directory, SETS(store.directory), "DIR/0001.eml, DIR/0002.eml, ..."},
     {0, "maildir", "DIR", STORING, take_directory, SETS(store.directory), "a Maildir"},
     {'f', NULL, "FORMAT", STORING, take_format, 0, "a stream of eml, mbox, json or text, or none"},
-    {'j', NULL, NULL, STORING, take_json, 0, "a stream of json: one object a line, for jq"},
+    {'j', NULL, NULL, STORING, take_format, 0, "a stream of json: one object a line, for jq"},
     {'o', NULL, "FILE", STORING, take_file, SETS(output), "write the stream to FILE, not to standard output"},
     {0, "attachments", "DIR", STORING, take_file, SETS(store.attachments),
      "write the attachments, decoded, to files in DIR"},
@@ -403,94 +395,77 @@ enum { ENTRIES = sizeof table / sizeof table[0] };
 
 /* ---- reading them ---- */
 
-/* The value of getopt for an entry without a letter is LONG_ONLY and its index. */
-enum { LONG_ONLY = 256 };
-
-static void fill_getopt(char *letters, struct option *names)
+/* Takes an option, whose argument stands in the same word, or else in *next, which moves past it then. */
+static int take_option(struct parse *p, const struct option_entry *e, const char *argument, char ***next)
 {
-    *letters++ = '+'; /* words after the command are its own */
-    *letters++ = ':';
+    if (e->argument == NULL && argument != NULL) {
+        (void)snprintf(p->why, OPTIONS_WHY_MAX, "%s takes no argument", p->name);
+        return -1;
+    }
+    if (e->argument != NULL && argument == NULL && (argument = *(*next)++) == NULL) {
+        (void)snprintf(p->why, OPTIONS_WHY_MAX, "%s wants an argument: %s", p->name, e->argument);
+        return -1;
+    }
+    p->member = (char *)p->o + e->member;
+    return e->take(p, argument);
+}
+
+/* Takes the letters of a word: options without an argument, and perhaps one that has the rest of the word as its own.
+ */
+static int take_letters(struct parse *p, const char *letter, char ***next)
+{
+    for (; *letter != '\0'; letter++) {
+        const struct option_entry *e = table;
+        while (e < table + ENTRIES && e->letter != *letter)
+            e++;
+        (void)snprintf(p->name, sizeof p->name, "-%c", *letter);
+        if (e == table + ENTRIES) {
+            (void)snprintf(p->why, OPTIONS_WHY_MAX, "there is no option %s", p->name);
+            return -1;
+        }
+        if (take_option(p, e, e->argument != NULL && letter[1] != '\0' ? letter + 1 : NULL, next) < 0)
+            return -1;
+        if (e->argument != NULL)
+            return 0;
+    }
+    return 0;
+}
+
+/* Takes --name or --name=argument.  An abbreviation could mean another option in a later version, so it is refused. */
+static int take_long(struct parse *p, const char *word, char ***next)
+{
+    const char *name = word + 2, *similar = NULL;
+    size_t n = strcspn(name, "=");
+    int n_similar = 0;
     for (int i = 0; i < ENTRIES; i++) {
         const struct option_entry *e = &table[i];
-        if (e->letter != '\0') {
-            *letters++ = e->letter;
-            if (e->argument != NULL)
-                *letters++ = ':';
-        }
-        if (e->name != NULL)
-            *names++ =
-                (struct option){e->name, e->argument != NULL ? required_argument : no_argument, NULL, LONG_ONLY + i};
+        if (e->name == NULL || strncmp(e->name, name, n) != 0)
+            continue;
+        (void)snprintf(p->name, sizeof p->name, "--%s", e->name);
+        if (e->name[n] == '\0')
+            return take_option(p, e, name[n] == '=' ? name + n + 1 : NULL, next);
+        similar = e->name;
+        n_similar++;
     }
-    *letters = '\0';
-    *names = (struct option){NULL, 0, NULL, 0};
-}
-
-static const struct option_entry *find_entry(int value)
-{
-    if (value >= LONG_ONLY && value < LONG_ONLY + ENTRIES)
-        return &table[value - LONG_ONLY];
-    int i = 0;
-    while (i < ENTRIES && (table[i].letter == '\0' || table[i].letter != value))
-        i++;
-    return i < ENTRIES ? &table[i] : NULL;
-}
-
-/* Writes the option as people do: -n, --name. */
-static void entry_name(const struct option_entry *e, bool by_letter, char *text, size_t size)
-{
-    if (by_letter)
-        (void)snprintf(text, size, "-%c", e->letter);
+    if (n_similar == 1)
+        (void)snprintf(p->why, OPTIONS_WHY_MAX, "there is no option %.200s; is it --%s?", word, similar);
     else
-        (void)snprintf(text, size, "--%s", e->name);
-}
-
-/* Complains about a word that getopt could not read; returns -1. */
-static int complain(int found, char **argv, char *why)
-{
-    const struct option_entry *e = find_entry(optopt);
-    char name[64];
-    if (found == ':' && e != NULL) {
-        entry_name(e, optopt < LONG_ONLY, name, sizeof name);
-        (void)snprintf(why, OPTIONS_WHY_MAX, "%s wants an argument: %s", name, e->argument);
-    } else if (e != NULL && optopt >= LONG_ONLY) {
-        (void)snprintf(why, OPTIONS_WHY_MAX, "--%s takes no argument", e->name);
-    } else if (optopt != 0 && optopt < LONG_ONLY) {
-        (void)snprintf(why, OPTIONS_WHY_MAX, "there is no option -%c", optopt);
-    } else {
-        (void)snprintf(why, OPTIONS_WHY_MAX, "there is no option %.200s", argv[optind - 1]);
-    }
+        (void)snprintf(p->why, OPTIONS_WHY_MAX, "there is no option %.200s", word);
     return -1;
 }
 
-/* getopt takes abbreviations, which could mean another option in a later version: only whole names count. */
-static bool is_whole(const char *word, const char *name)
+/* The command begins at the first word that is no option; words after that are its own. */
+static int read_options(struct options *o, char **words, char *why)
 {
-    size_t n = strlen(name);
-    return strncmp(word, "--", 2) == 0 && strncmp(word + 2, name, n) == 0 &&
-           (word[n + 2] == '\0' || word[n + 2] == '=');
-}
-
-static int read_options(struct options *o, int argc, char **argv, char *why)
-{
-    char letters[2 + ENTRIES * 2 + 1], name[64];
-    struct option names[ENTRIES + 1];
-    fill_getopt(letters, names);
-    opterr = 0;
-    int found;
-    for (int at = optind; (found = getopt_long(argc, argv, letters, names, NULL)) != -1; at = optind) {
-        const struct option_entry *e = found == '?' || found == ':' ? NULL : find_entry(found);
-        if (e == NULL)
-            return complain(found, argv, why);
-        if (found >= LONG_ONLY && !is_whole(argv[at], e->name)) {
-            (void)snprintf(why, OPTIONS_WHY_MAX, "there is no option %.200s; is it --%s?", argv[at], e->name);
-            return -1;
-        }
-        entry_name(e, found < LONG_ONLY, name, sizeof name);
-        struct parse p = {.o = o, .member = (char *)o + e->member, .name = name, .why = why};
-        if (e->take(&p, optarg) < 0)
+    struct parse p = {.o = o, .why = why};
+    while (*words != NULL && (*words)[0] == '-' && (*words)[1] != '\0') {
+        const char *word = *words++;
+        if (strcmp(word, "--") == 0)
+            break;
+        if ((word[1] == '-' ? take_long(&p, word, &words) : take_letters(&p, word + 1, &words)) < 0)
             return -1;
     }
-    o->command = argv + optind;
+    o->command = words;
     return 0;
 }
 
@@ -548,7 +523,7 @@ int options_parse(struct options *o, int argc, char **argv, char why[OPTIONS_WHY
     o->smtp.max_recipients = 1000;
     o->smtp.extensions = SMTP_EXT_ALL;
     o->server.idle = 5 * 60 * 1000;
-    if (read_options(o, argc, argv, why) < 0)
+    if (read_options(o, argv + (argc > 0), why) < 0)
         return -1;
     size_t n_stdio = 0;
     o->has_tls = o->starttls;
