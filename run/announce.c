@@ -1,5 +1,11 @@
 /*
- * announce.c - tells others where the program listens.
+ * announce.c - tells others where the program listens: the port file, the
+ * certificate to trust, the variables of a command or a shell, and the service
+ * manager.
+ *
+ * A reader must never see half of a file.  So it is written under another name,
+ * and renamed.  The target of a link, a device or a FIFO is written to instead;
+ * a FIFO that has no reader yet is tried again later.
  */
 #include "run/run.h"
 
@@ -17,7 +23,7 @@
 
 /* ---- files ---- */
 
-/* ENXIO if nobody has the FIFO open for reading. */
+/* Fails with ENXIO if nobody has the FIFO open for reading. */
 static int write_fifo(const struct announce_file *f)
 {
     int fd = open(f->path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
@@ -28,8 +34,7 @@ static int write_fifo(const struct announce_file *f)
     return 0;
 }
 
-/* Writes to another name first, so that nobody reads half of the text. */
-static int write_whole(const struct announce_file *f)
+static int write_renamed(const struct announce_file *f)
 {
     char path[PATH_MAX];
     int n = snprintf(path, sizeof path, "%s.XXXXXX", f->path);
@@ -44,16 +49,15 @@ static int write_whole(const struct announce_file *f)
     (void)umask(mask);
     bool good = write(fd, f->text, f->n) == (ssize_t)f->n && fchmod(fd, 0666 & ~mask) == 0;
     good = close(fd) == 0 && good && rename(path, f->path) == 0;
-    if (!good) {
-        int saved = errno;
+    int saved = errno;
+    if (!good)
         (void)unlink(path);
-        errno = saved;
-    }
+    errno = saved;
     return good ? 0 : -1;
 }
 
 /* Whether it is standard output or error: others may write to the file of /dev/stdout too. */
-static bool is_ours(const struct stat *file)
+static bool is_standard(const struct stat *file)
 {
     struct stat st;
     for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
@@ -63,26 +67,21 @@ static bool is_ours(const struct stat *file)
     return false;
 }
 
-/* The target of a link, or a device, is written to, and not replaced. */
 static int write_through(const struct announce_file *f, const struct stat *target)
 {
-    int fd = open(f->path, O_WRONLY | O_CLOEXEC | (is_ours(target) ? 0 : O_TRUNC));
+    int fd = open(f->path, O_WRONLY | O_CLOEXEC | (is_standard(target) ? 0 : O_TRUNC));
     if (fd < 0)
         return -1;
     bool good = write(fd, f->text, f->n) == (ssize_t)f->n;
-    int saved = errno;
-    (void)close(fd);
-    errno = saved;
-    return good ? 0 : -1;
+    return close(fd) == 0 && good ? 0 : -1;
 }
 
-int announce_file(struct announce_file *f, const char *path, const char *text, size_t n)
+static int write_file(struct announce_file *f)
 {
     struct stat st, target;
-    *f = (struct announce_file){.path = path, .text = text, .n = n};
-    bool there = lstat(path, &st) == 0, link = there && S_ISLNK(st.st_mode);
+    bool there = lstat(f->path, &st) == 0, link = there && S_ISLNK(st.st_mode);
     target = st;
-    if (link && stat(path, &target) < 0)
+    if (link && stat(f->path, &target) < 0)
         return -1;
     if (there && S_ISFIFO(target.st_mode)) {
         bool written = write_fifo(f) == 0;
@@ -91,7 +90,7 @@ int announce_file(struct announce_file *f, const char *path, const char *text, s
     }
     if (there && (link || !S_ISREG(st.st_mode)))
         return write_through(f, &target);
-    if (write_whole(f) < 0 || stat(path, &st) < 0)
+    if (write_renamed(f) < 0 || stat(f->path, &st) < 0)
         return -1;
     f->made = true;
     f->device = st.st_dev;
@@ -99,19 +98,87 @@ int announce_file(struct announce_file *f, const char *path, const char *text, s
     return 0;
 }
 
-void announce_go_on(struct announce_file *f)
+/* ---- announcing ---- */
+
+/* The certificate that was made goes to a file of its own if the user named none, but somebody is told. */
+static int write_certificate(struct announce *a, const struct options *o)
 {
-    if (f->waits)
-        f->waits = write_fifo(f) < 0 && errno == ENXIO;
+    struct announce_file *f = &a->files[1];
+    if (o->tls.cert != NULL)
+        a->ca_file = realpath(o->tls.cert, NULL);
+    f->text = o->server.tls != NULL ? tls_ca(o->server.tls, &f->n) : NULL;
+    f->path = o->ca_file;
+    if (f->text == NULL || (f->path == NULL && !o->told))
+        return 0;
+    bool named = f->path != NULL;
+    if (!named && (f->path = a->ca_file = temporary_file()) == NULL) {
+        f->path = place_temporary();
+        return -1;
+    }
+    int status = write_file(f), saved = errno;
+    if (named)
+        a->ca_file = realpath(f->path, NULL);
+    else if (status < 0)
+        (void)unlink(f->path);
+    errno = saved;
+    return status;
 }
 
-/* Another run may have replaced the file. */
-void announce_remove(struct announce_file *f)
+int announce_open(struct announce *a, const struct options *o, const struct listener *l, struct failure *why)
+{
+    struct announce_file *port = &a->files[0];
+    a->host = l->host;
+    a->port_text = l->port_text;
+    a->url = l->url;
+    if (o->store.directory != NULL && (a->directory = realpath(o->store.directory, NULL)) == NULL) {
+        *why = (struct failure){errno, o->store.directory};
+        return -1;
+    }
+    if (write_certificate(a, o) < 0) {
+        *why = (struct failure){errno, a->files[1].path};
+        return -1;
+    }
+    port->path = o->port_file;
+    port->text = a->line;
+    port->n = (size_t)snprintf(a->line, sizeof a->line, "%s\n", l->port > 0 ? l->port_text : l->host);
+    if (port->path != NULL && write_file(port) < 0) {
+        *why = (struct failure){errno, port->path};
+        return -1;
+    }
+    a->waits = a->files[0].waits || a->files[1].waits;
+    return 0;
+}
+
+void announce_go_on(struct announce *a)
+{
+    a->waits = false;
+    for (struct announce_file *f = a->files; f < a->files + 2; f++) {
+        f->waits = f->waits && write_fifo(f) < 0 && errno == ENXIO;
+        a->waits = a->waits || f->waits;
+    }
+}
+
+/* Another run may have replaced a file. */
+void announce_close(struct announce *a)
 {
     struct stat st;
-    if (f->made && stat(f->path, &st) == 0 && st.st_dev == f->device && st.st_ino == f->inode)
-        (void)unlink(f->path);
-    f->made = false;
+    for (struct announce_file *f = a->files; f < a->files + 2; f++) {
+        if (f->made && stat(f->path, &st) == 0 && st.st_dev == f->device && st.st_ino == f->inode)
+            (void)unlink(f->path);
+        f->made = false;
+    }
+    free(a->directory);
+    free(a->ca_file);
+    a->directory = a->ca_file = NULL;
+}
+
+void announce_variables(const struct announce *a, const char *pid, struct variable variables[ANNOUNCE_VARIABLES])
+{
+    const struct variable all[ANNOUNCE_VARIABLES] = {
+        {"SMTP_HOST", a->host},         {"SMTP_PORT", a->port_text},  {"SMTP_URL", a->url},
+        {"FAKESMTP_DIR", a->directory}, {"SMTP_CA_FILE", a->ca_file}, {"FAKESMTP_PID", pid},
+    };
+    memcpy(variables, all, sizeof all);
 }
 
 /* ---- the service manager ---- */
@@ -137,28 +204,7 @@ int announce_ready(void)
     socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n);
     bool good = fcntl(fd, F_SETFL, O_NONBLOCK) == 0 &&
                 sendto(fd, ready, sizeof ready - 1, 0, (const struct sockaddr *)&address, length) > 0;
-    int saved = errno;
-    (void)close(fd);
-    errno = saved;
-    (void)unsetenv("NOTIFY_SOCKET"); /* the command must not announce itself with it */
+    good = close(fd) == 0 && good;
+    (void)unsetenv("NOTIFY_SOCKET"); /* the command must not use it for itself */
     return good ? 0 : -1;
-}
-
-/* ---- a shell ---- */
-
-void announce_assignment(const char *name, const char *value)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/:.,_@%+-";
-    if (value[strspn(value, plain)] == '\0') {
-        (void)printf("%s=%s; ", name, value);
-        return;
-    }
-    (void)printf("%s='", name);
-    for (; *value != '\0'; value++) {
-        if (*value == '\'')
-            (void)printf("'\\''");
-        else
-            (void)putchar(*value);
-    }
-    (void)printf("'; ");
 }

@@ -1,5 +1,9 @@
 /*
- * run.h - what a run has around it.
+ * run.h - what a run has around it: its options, its outputs, the command, the
+ * signals, and others who are told where it listens.
+ *
+ * Functions that return int give -1 with errno on failure, unless they say
+ * otherwise.  Nothing here prints on standard error, or ends the process.
  */
 #ifndef RUN_RUN_H
 #define RUN_RUN_H
@@ -9,7 +13,6 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "mail/mail.h"
 #include "net/net.h"
 #include "report/report.h"
 #include "serve/rules.h"
@@ -19,20 +22,15 @@
 
 /* ---- options ---- */
 
-/*
- * the command line: one table, from which it is read and --help is
- * printed.
- */
-
 enum {
     OPTIONS_ENDPOINTS_MAX = 16,
-    OPTIONS_PASSED_MAX = 16,
+    OPTIONS_PASSED_MAX = 16, /* sockets of a service manager */
     OPTIONS_LOGINS_MAX = 64,
     OPTIONS_ENV_MAX = 64,
     OPTIONS_WHY_MAX = 1024, /* octets of a complaint, with the NUL */
 };
 
-/* The settings of each part stand in its own struct, which is passed to it. */
+/* The command line.  Each part's settings stand in the struct that the part takes.  Strings are borrowed from argv. */
 struct options {
     /* the run */
     struct expectation expected;
@@ -40,135 +38,56 @@ struct options {
     bool keep;    /* go on until a signal */
     bool background;
     bool verbose, quiet, help, version;
-    const char *transcript; /* a file, NULL: none */
+    const char *transcript; /* a file; NULL: none */
     /* where it listens */
     struct endpoint endpoints[OPTIONS_ENDPOINTS_MAX + OPTIONS_PASSED_MAX];
     size_t n_endpoints;
     bool port_given;
-    const char *port_file;
+    const char *port_file; /* NULL: none */
     /* where mail goes */
-    struct store_options store; /* stream: -1, for the caller to set */
+    struct store_options store; /* output_open() sets the stream */
     bool format_given;
-    const char *output; /* the file of the stream, NULL or "-": standard output */
+    const char *output; /* the file of the stream; NULL or "-": standard output */
     struct match matches[MATCH_MAX];
     /* the protocol */
     struct smtp_config smtp, lmtp;
-    struct server_options server; /* without the other parts of the program, which the caller adds */
+    struct server_options server; /* the caller sets tls, store, console and dialogue */
     struct rule rules[RULES_MAX];
     uint64_t seed;
     const char *logins[OPTIONS_LOGINS_MAX]; /* USER:PASSWORD */
     struct tls_options tls;
     bool starttls;
-    const char *ca_file;
+    const char *ca_file; /* NULL: none */
     /* the wrapped command */
-    const char *env[OPTIONS_ENV_MAX];
+    const char *env[OPTIONS_ENV_MAX]; /* NAME=TEXT */
     size_t n_env;
     char **command; /* NULL-terminated; command[0] is NULL if there is none */
     /* these follow from the others */
     bool wrapped; /* there is a command */
-    bool told;    /* the command, or the shell that -b prints to, is told where mail appears */
-    bool has_tls; /* STARTTLS or smtps:// */
+    bool told;    /* a command, or the shell that -b prints to, is told where mail appears */
+    bool has_tls; /* by STARTTLS or smtps:// */
     bool stdio;   /* standard input and output are a session, */
-    bool alone;   /* and there is nothing else */
+    bool alone;   /* and there is no other endpoint */
 };
 
-/*
- * Reads the command line into o, which is large, and zeroed.  Returns 0; or -1, and why says what is wrong and
- * what would be right.  Strings are borrowed from argv.
- */
+/* Reads the command line into o, which is zeroed.  Returns 0; or -1, and why says what is wrong and what would be
+   right.  o->command is set, and so is what follows from the options, except o->alone. */
 int options_parse(struct options *o, int argc, char **argv, char why[OPTIONS_WHY_MAX]);
 
 /* Fills in what the user did not say, and adds n_passed sockets of a service manager, at most OPTIONS_PASSED_MAX, to
-   the endpoints.  o must not be moved from then on. */
+   the endpoints.  From then on o must not be moved. */
 void options_complete(struct options *o, size_t n_passed);
 
-/* Frees what it holds. */
+/* Frees the matches. */
 void options_close(struct options *o);
 
-/* Prints what --help prints, on standard output.  -1 with errno on failure. */
+/* Prints the text of --help on standard output. */
 int options_help(void);
-
-/* ---- announce ---- */
-
-/*
- * Tells others where the program listens: files that exist from the start of a
- * run to its end, the service manager, a shell.
- *
- * Functions that return int give -1 with errno on failure.
- */
-
-/* A file with a text in it.  The caller allocates it, zeroed. */
-struct announce_file {
-    const char *path;
-    const char *text;
-    size_t n;
-    bool waits;   /* it is a FIFO that nobody has read yet */
-    bool made;    /* it is removed at the end */
-    dev_t device; /* if it is still this file */
-    ino_t inode;
-};
-
-/*
- * Writes n octets of text to the file of this path, whole or not at all, and
- * replaces an old file.  The target of a link, a device or a FIFO is written to
- * instead.  If nobody reads a FIFO, f->waits is set: call announce_go_on() from
- * time to time.  Both strings are borrowed until announce_remove().
- */
-int announce_file(struct announce_file *f, const char *path, const char *text, size_t n);
-
-/* Tries again to write to a FIFO. */
-void announce_go_on(struct announce_file *f);
-
-void announce_remove(struct announce_file *f);
-
-/* Tells the service manager of NOTIFY_SOCKET, if it is set, that the program is ready (sd_notify(3)), without waiting;
-   unsets the variable. */
-int announce_ready(void);
-
-/* Prints "NAME=VALUE; " for a shell, in quotes if they are needed; see ferror(stdout) for a failure. */
-void announce_assignment(const char *name, const char *value);
-
-/* ---- wrap ---- */
-
-/* The wrapped command: environment, start, signals, status. */
-
-/* For its environment; text, borrowed. */
-struct wrap_place {
-    const char *host, *port, *url, *directory;
-    const char *ca_file; /* NULL: none */
-};
-
-/* A command.  The caller allocates it. */
-struct wrap {
-    pid_t pid;
-    bool group; /* it leads a process group of its own */
-    bool ended;
-    int status; /* of wait(2), once it has ended */
-};
-
-/*
- * Starts argv[0], looked up in PATH, with SMTP_HOST, SMTP_PORT, SMTP_URL,
- * FAKESMTP_DIR, SMTP_CA_FILE if there is a ca_file, and n templates NAME=TEXT in
- * its environment; in these %h %p %u %d %% are replaced.  -1 with errno if it
- * cannot be run; no process is left then.
- */
-int wrap_start(struct wrap *w, char **argv, const struct wrap_place *place, const char *const *templates, size_t n);
-
-/* Sets w->ended if it has ended, without waiting. */
-void wrap_reap(struct wrap *w);
-
-/* Sends a signal to its process group, or to the command alone if it has no group of its own; then continues what is
-   stopped. */
-void wrap_signal(const struct wrap *w, int signal);
-
-/* Its exit status as in a shell: 128 and the number of the signal if one ended it. */
-int wrap_exit_status(const struct wrap *w);
 
 /* ---- signals ---- */
 
-/* Signals that can be polled: SIGTERM, SIGHUP and SIGINT, which ask for the end, and SIGCHLD. */
-
-/* The caller allocates it, zeroed; only one can be open in a process. */
+/* SIGTERM, SIGHUP and SIGINT, which ask for the end, and SIGCHLD.  The caller allocates it, zeroed; only one can be
+   open in a process. */
 struct signals {
     int pipe[2];            /* pipe[0] is to be polled; handlers write to pipe[1] */
     unsigned char came[64]; /* read from the pipe, but not taken yet */
@@ -182,16 +101,18 @@ struct signals_one {
 };
 
 /*
- * Begins to catch them; an ignored one stays ignored, as nohup(1) wants it.
- * From the first signal on, and after SIGALRM, system calls that block are
- * interrupted each second, so that no write waits for ever.  A write to a closed
+ * Begins to catch signals; an ignored one stays ignored, as nohup(1) wants it.
+ * From the first signal on, and once limit milliseconds are over (-1: never),
+ * system calls that block are interrupted each second.  A write to a closed
  * connection, or beyond the limit of a file's size, is an error and no signal.
- * -1 with errno on failure.
  */
-int signals_open(struct signals *s);
+int signals_open(struct signals *s, int64_t limit);
 
-/* Reads the signals that came.  Whether one that is not taken yet asks for the end. */
-bool signals_read(struct signals *s);
+/* Gives the default action to all signals that are handled, or ignored here, in a child before exec(3). */
+void signals_reset(void);
+
+/* Reads the signals that came.  Returns the first that asks for the end and is not taken yet, or 0. */
+int signals_read(struct signals *s);
 
 /* Takes the first one; false if there is none. */
 bool signals_take(struct signals *s, struct signals_one *one);
@@ -200,5 +121,155 @@ const char *signals_name(int number);
 
 /* Ends the process by this signal, so that a shell sees it. */
 void signals_die(int number);
+
+/* ---- descriptors ---- */
+
+/* Opens the standard descriptors that are closed, so that no socket takes their place. */
+void descriptors_fill(void);
+
+/* Has standard error go nowhere if it is the same socket as standard output, as under inetd: the client would read it
+   as replies. */
+void descriptors_mute_error(void);
+
+/* Allows as many descriptors as the system does; many clients need many. */
+void descriptors_raise_limit(void);
+
+/* ---- output ---- */
+
+/*
+ * Opens the stream: standard output, or file, which is then claimed as by
+ * output_claim().  Sets o->stream, -1 if there is no stream.  Returns NULL, or
+ * the reason of a failure.
+ */
+const char *output_open(struct store_options *o, const char *file, struct signals *s);
+
+/* Keeps other runs from writing to the file of the stream.  Waits a few seconds for one that has it, or until a signal
+   asks for the end.  Returns NULL, or the reason of a failure. */
+const char *output_claim(const struct store_options *o, struct signals *s);
+
+/* Lets other runs write to it, as a lock does not pass to a child process. */
+void output_release(const struct store_options *o);
+
+/* Empties a file that was claimed. */
+void output_empty(const struct store_options *o);
+
+/* Closes the stream.  Returns 0, or the errno of a write that failed: some file systems report it only now. */
+int output_close(struct store_options *o);
+
+/* Opens a transcript; "-" is standard output.  Returns NULL, or the reason of a failure. */
+const char *output_open_transcript(struct dialogue *d, const char *file);
+
+/* Closes it.  Returns 0, or the errno of the first write that failed. */
+int output_close_transcript(struct dialogue *d);
+
+/* ---- temporary ---- */
+
+/* Make a directory, or an empty file for a certificate, in the directory for temporary files.  Return its canonical
+   path, which the caller frees; NULL with errno on failure. */
+char *temporary_directory(void);
+char *temporary_file(void);
+
+/* Removes a directory and all that is in it; nothing if it is NULL. */
+void temporary_remove(const char *directory);
+
+/* ---- announce ---- */
+
+/* A file with a text in it that exists from the start of a run to its end. */
+struct announce_file {
+    const char *path; /* NULL: none */
+    const char *text;
+    size_t n;
+    bool waits;   /* it is a FIFO that nobody has read yet */
+    bool made;    /* it is removed at the end */
+    dev_t device; /* if it is still this file */
+    ino_t inode;
+};
+
+/* What others are told.  The caller allocates it, zeroed. */
+struct announce {
+    const char *host, *port_text, *url; /* of the listener */
+    char *directory;                    /* where mail appears; NULL: nowhere */
+    char *ca_file;                      /* the certificate to trust; NULL: none */
+    struct announce_file files[2];      /* the port file, the certificate */
+    bool waits;                         /* for a reader of a FIFO */
+    char line[ENDPOINT_TEXT_MAX + 1];   /* the text of the port file */
+};
+
+/* A variable of an environment; value NULL: it is to be unset, as it may be that of another run. */
+struct variable {
+    const char *name, *value;
+};
+
+enum { ANNOUNCE_VARIABLES = 6 };
+
+/*
+ * Writes the port file and that of the certificate, each whole or not at all.
+ * An old file is replaced; the target of a link, a device or a FIFO is written
+ * to.  o and l are borrowed until announce_close(); o->server.tls is set.  -1 on
+ * failure, and *why says of which file.
+ */
+int announce_open(struct announce *a, const struct options *o, const struct listener *l, struct failure *why);
+
+/* Tries again to write to a FIFO without a reader; sets a->waits if there still is one. */
+void announce_go_on(struct announce *a);
+
+/* Removes the files. */
+void announce_close(struct announce *a);
+
+/* Lists SMTP_HOST, SMTP_PORT, SMTP_URL, FAKESMTP_DIR, SMTP_CA_FILE and FAKESMTP_PID; the values are borrowed. */
+void announce_variables(const struct announce *a, const char *pid, struct variable variables[ANNOUNCE_VARIABLES]);
+
+/* Tells the service manager of NOTIFY_SOCKET, if that is set, that the program is ready (sd_notify(3)), without
+   waiting.  Unsets the variable. */
+int announce_ready(void);
+
+/* ---- background ---- */
+
+/* Goes on as a process of its own, without standard input and output.  Returns the pid of it in the first process, 0
+   in the new one. */
+pid_t background_start(void);
+
+/* Prints assignments of the variables for a shell on standard output, and closes that. */
+int background_print(const struct announce *a, pid_t pid);
+
+/* Has the shell that evaluates standard output see this status. */
+void background_fail(int status);
+
+/* ---- wrap ---- */
+
+/* The wrapped command.  The caller allocates it, zeroed; until it is started, nothing runs. */
+struct wrap {
+    pid_t pid;
+    bool group; /* it leads a process group of its own */
+    bool ended;
+    int status;      /* of wait(2), once it has ended */
+    bool timed_out;  /* it was still running at the time limit */
+    int64_t kill_at; /* when it is killed then; INT64_MAX: never */
+};
+
+/*
+ * Starts o->command, looked up in PATH, with the variables in its environment,
+ * and those of o->env, in which %h %p %u %d %% are replaced.  If it cannot be
+ * run, no process is left.
+ */
+int wrap_start(struct wrap *w, const struct options *o, const struct announce *a);
+
+bool wrap_runs(const struct wrap *w);
+
+/* Notes whether it has ended, without waiting. */
+void wrap_reap(struct wrap *w);
+
+/* Sends a signal to its process group, or to the command alone if it has no group of its own; then continues what is
+   stopped. */
+void wrap_signal(const struct wrap *w, int signal);
+
+/* The time limit is over: asks it to end, and sets timed_out.  False if it has ended already. */
+bool wrap_end(struct wrap *w, int64_t now);
+
+/* Kills it once w->kill_at has come. */
+void wrap_go_on(struct wrap *w, int64_t now);
+
+/* Its exit status as in a shell: 128 and the number of the signal if one ended it. */
+int wrap_exit_status(const struct wrap *w);
 
 #endif

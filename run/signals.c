@@ -1,11 +1,15 @@
 /*
- * signals.c - signals that can be polled: a handler writes the number of the
- * signal into a pipe.
+ * signals.c - signals that can be polled.
+ *
+ * A handler writes the number of the signal into a pipe.  It also sets an alarm,
+ * and so does the time limit; from then on SIGALRM interrupts system calls that
+ * block, once a second, so that no write waits for ever.
  */
 #include "run/run.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -35,53 +39,59 @@ static void on_alarm(int number)
     (void)alarm(NUDGE);
 }
 
-static int handle_signal(int number)
+static const int handled[] = {SIGTERM, SIGHUP, SIGINT, SIGCHLD};
+enum { HANDLED = sizeof handled / sizeof handled[0] };
+
+/* Those that only fail a write. */
+static void set_write_signals(void (*action)(int))
 {
-    struct sigaction action;
-    if (sigaction(number, NULL, &action) < 0)
-        return -1;
-    if (number != SIGCHLD && action.sa_handler == SIG_IGN)
-        return 0;
-    memset(&action, 0, sizeof action);
-    action.sa_sigaction = on_signal;
-    action.sa_flags = SA_SIGINFO;
-    sigemptyset(&action.sa_mask);
-    return sigaction(number, &action, NULL);
+    (void)signal(SIGPIPE, action);
+#ifdef SIGXFSZ
+    (void)signal(SIGXFSZ, action);
+#endif
 }
 
-static int set_flags(int fd)
+int signals_open(struct signals *s, int64_t limit)
 {
-    return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0 ? -1 : 0;
-}
-
-int signals_open(struct signals *s)
-{
-    static const int numbers[] = {SIGTERM, SIGHUP, SIGINT, SIGCHLD};
     sigset_t ours;
-    struct sigaction action = {.sa_handler = on_alarm};
-    (void)sigemptyset(&action.sa_mask);
+    struct sigaction old, on = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO}, nudge = {.sa_handler = on_alarm};
+    (void)sigemptyset(&on.sa_mask);
+    (void)sigemptyset(&nudge.sa_mask);
     (void)sigemptyset(&ours);
     (void)sigaddset(&ours, SIGALRM);
-    if (sigaction(SIGALRM, &action, NULL) < 0)
+    if (sigaction(SIGALRM, &nudge, NULL) < 0 || pipe(s->pipe) < 0)
         return -1;
-    if (pipe(s->pipe) < 0 || set_flags(s->pipe[0]) < 0 || set_flags(s->pipe[1]) < 0)
-        return -1;
+    for (int i = 0; i < 2; i++) {
+        if (fcntl(s->pipe[i], F_SETFD, FD_CLOEXEC) < 0 || fcntl(s->pipe[i], F_SETFL, O_NONBLOCK) < 0)
+            return -1;
+    }
     s->open = true;
     signal_pipe = s->pipe[1];
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        if (handle_signal(numbers[i]) < 0)
+    for (size_t i = 0; i < HANDLED; i++) {
+        bool ignored = sigaction(handled[i], NULL, &old) == 0 && old.sa_handler == SIG_IGN;
+        if ((!ignored || handled[i] == SIGCHLD) && sigaction(handled[i], &on, NULL) < 0)
             return -1;
-        (void)sigaddset(&ours, numbers[i]);
+        (void)sigaddset(&ours, handled[i]);
     }
     (void)sigprocmask(SIG_UNBLOCK, &ours, NULL); /* the parent process may have blocked them */
-    (void)signal(SIGPIPE, SIG_IGN);
-#ifdef SIGXFSZ
-    (void)signal(SIGXFSZ, SIG_IGN);
-#endif
+    set_write_signals(SIG_IGN);
+    if (limit >= 0)
+        (void)alarm(limit / 1000 < INT_MAX ? (unsigned)(limit / 1000) + 1 : 0);
     return 0;
 }
 
-bool signals_read(struct signals *s)
+void signals_reset(void)
+{
+    struct sigaction action;
+    for (size_t i = 0; i < HANDLED; i++) {
+        if (sigaction(handled[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+            (void)signal(handled[i], SIG_DFL);
+    }
+    (void)signal(SIGALRM, SIG_DFL);
+    set_write_signals(SIG_DFL);
+}
+
+int signals_read(struct signals *s)
 {
     unsigned char octets[sizeof s->came];
     ssize_t n = s->open ? read(s->pipe[0], octets, sizeof octets) : 0;
@@ -90,10 +100,11 @@ bool signals_read(struct signals *s)
         if (!known && s->n < sizeof s->came)
             s->came[s->n++] = octets[i];
     }
-    bool asked = false;
-    for (size_t i = 0; i < s->n; i++)
-        asked = asked || (s->came[i] & ~FROM_TERMINAL) != SIGCHLD;
-    return asked;
+    for (size_t i = 0; i < s->n; i++) {
+        if ((s->came[i] & ~FROM_TERMINAL) != SIGCHLD)
+            return s->came[i] & ~FROM_TERMINAL;
+    }
+    return 0;
 }
 
 bool signals_take(struct signals *s, struct signals_one *one)

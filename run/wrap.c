@@ -19,67 +19,45 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The text for "%" and this letter. */
-static const char *field(const struct wrap_place *place, char letter)
-{
-    switch (letter) {
-    case 'h':
-        return place->host;
-    case 'p':
-        return place->port;
-    case 'u':
-        return place->url;
-    case 'd':
-        return place->directory;
-    default:
-        return "%";
-    }
-}
+enum { KILL_AFTER = 1000 /* milliseconds from SIGTERM to SIGKILL for a command at its limit */ };
 
-/* Puts NAME=TEXT into the environment. */
-static int set_template(const char *template, const struct wrap_place *place)
+/* Puts NAME=TEXT into the environment, with %h %p %u %d %% replaced. */
+static int set_template(const char *template, const struct announce *a)
 {
-    size_t size = strlen(template) + 1;
-    for (const char *p = template; *p != '\0'; p++)
-        size += *p == '%' ? strlen(field(place, p[1])) : 0;
-    char *text = malloc(size), *out = text;
-    if (text == NULL)
-        return -1;
-    const char *equals = strchr(template, '=');
-    for (const char *p = template; *p != '\0'; p++) {
-        if (p > equals && *p == '%') {
-            const char *value = field(place, *++p);
-            out = memcpy(out, value, strlen(value));
-            out += strlen(value);
-        } else {
-            *out++ = *p;
-        }
+    static const char letters[] = "hpud%";
+    const char *const values[] = {a->host, a->port_text, a->url, a->directory, "%"};
+    struct text text = {0};
+    size_t name = strcspn(template, "=");
+    text_add_ended(&text, (struct span){template, name});
+    for (const char *p = template + name + 1; *p != '\0'; p++) {
+        if (*p == '%')
+            text_add_string(&text, values[strchr(letters, *++p) - letters]);
+        else
+            text_add(&text, p, 1);
     }
-    *out = '\0';
-    text[equals - template] = '\0';
-    int status = setenv(text, text + (equals - template) + 1, 1);
-    free(text);
+    text_add_ended(&text, (struct span){"", 0});
+    int status = text.failed ? -1 : setenv(text.p, text.p + name + 1, 1);
+    free(text.p);
     return status;
 }
 
-static int set_environment(const struct wrap_place *place, const char *const *templates, size_t n)
+static int set_environment(const struct options *o, const struct announce *a)
 {
-    if (setenv("SMTP_HOST", place->host, 1) < 0 || setenv("SMTP_PORT", place->port, 1) < 0 ||
-        setenv("SMTP_URL", place->url, 1) < 0 || setenv("FAKESMTP_DIR", place->directory, 1) < 0)
-        return -1;
-    if (place->ca_file != NULL ? setenv("SMTP_CA_FILE", place->ca_file, 1) : unsetenv("SMTP_CA_FILE"))
-        return -1;
-    if (unsetenv("FAKESMTP_PID") < 0) /* it is that of another run */
-        return -1;
-    for (size_t i = 0; i < n; i++) {
-        if (set_template(templates[i], place) < 0)
+    struct variable variables[ANNOUNCE_VARIABLES];
+    announce_variables(a, NULL, variables);
+    for (size_t i = 0; i < ANNOUNCE_VARIABLES; i++) {
+        const struct variable *v = &variables[i];
+        if (v->value != NULL ? setenv(v->name, v->value, 1) : unsetenv(v->name))
+            return -1;
+    }
+    for (size_t i = 0; i < o->n_env; i++) {
+        if (set_template(o->env[i], a) < 0)
             return -1;
     }
     return 0;
 }
 
-/* For a file that is no program and names no interpreter.  execvp() should do this (POSIX), but that of musl does not.
- */
+/* Runs a file that is no program and names no interpreter.  POSIX has execvp() do this, but that of musl does not. */
 static void run_as_script(char **argv)
 {
     size_t n = 0;
@@ -95,43 +73,27 @@ static void run_as_script(char **argv)
     free(words);
 }
 
-/* No handler may run in the child before exec resets them. */
-static void forget_handlers(void)
-{
-    static const int numbers[] = {SIGTERM, SIGHUP, SIGINT, SIGCHLD, SIGALRM};
-    struct sigaction action;
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        if (sigaction(numbers[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
-            (void)signal(numbers[i], SIG_DFL);
-    }
-}
-
-/* Runs in the child.  The command gets the default action of each signal that the parent ignores or handles. */
-static void run(char **argv, bool group, const sigset_t *mask, const struct wrap_place *place,
-                const char *const *templates, size_t n)
+/* Runs in the child. */
+static void run(const struct options *o, const struct announce *a, bool group, const sigset_t *mask)
 {
     if (group)
         (void)setpgid(0, 0);
-    forget_handlers();
-    (void)signal(SIGPIPE, SIG_DFL);
-#ifdef SIGXFSZ
-    (void)signal(SIGXFSZ, SIG_DFL);
-#endif
+    signals_reset();
     (void)sigprocmask(SIG_SETMASK, mask, NULL);
-    if (set_environment(place, templates, n) == 0)
-        (void)execvp(argv[0], argv);
-    if (errno == ENOEXEC && strchr(argv[0], '/') != NULL)
-        run_as_script(argv);
+    if (set_environment(o, a) == 0)
+        (void)execvp(o->command[0], o->command);
+    if (errno == ENOEXEC && strchr(o->command[0], '/') != NULL)
+        run_as_script(o->command);
 }
 
-int wrap_start(struct wrap *w, char **argv, const struct wrap_place *place, const char *const *templates, size_t n)
+int wrap_start(struct wrap *w, const struct options *o, const struct announce *a)
 {
     int pipe_fds[2];
     if (pipe(pipe_fds) < 0)
         return -1;
     bool group = !isatty(STDIN_FILENO) && !isatty(STDOUT_FILENO) && !isatty(STDERR_FILENO);
     int error = 0;
-    *w = (struct wrap){.group = group, .pid = -1};
+    *w = (struct wrap){.pid = -1, .group = group, .kill_at = INT64_MAX};
     sigset_t all, mask;
     (void)sigfillset(&all);
     (void)sigprocmask(SIG_SETMASK, &all, &mask);
@@ -139,7 +101,7 @@ int wrap_start(struct wrap *w, char **argv, const struct wrap_place *place, cons
         w->pid = fork();
     if (w->pid == 0) {
         (void)close(pipe_fds[0]);
-        run(argv, group, &mask, place, templates, n);
+        run(o, a, group, &mask);
         error = errno;
         (void)!write(pipe_fds[1], &error, sizeof error);
         _exit(127);
@@ -159,20 +121,41 @@ int wrap_start(struct wrap *w, char **argv, const struct wrap_place *place, cons
     return error != 0 ? -1 : 0;
 }
 
+bool wrap_runs(const struct wrap *w) { return w->pid > 0 && !w->ended; }
+
 void wrap_reap(struct wrap *w)
 {
-    if (!w->ended)
+    if (wrap_runs(w))
         w->ended = waitpid(w->pid, &w->status, WNOHANG) == w->pid;
 }
 
 void wrap_signal(const struct wrap *w, int signal)
 {
-    if (w->ended)
+    if (!wrap_runs(w))
         return;
     if (w->group && kill(-w->pid, signal) == 0)
         (void)kill(-w->pid, SIGCONT);
     else if (kill(w->pid, signal) == 0) /* it may have left its group */
         (void)kill(w->pid, SIGCONT);
+}
+
+bool wrap_end(struct wrap *w, int64_t now)
+{
+    wrap_reap(w);
+    if (!wrap_runs(w))
+        return false;
+    w->timed_out = true;
+    w->kill_at = now + KILL_AFTER;
+    wrap_signal(w, SIGTERM);
+    return true;
+}
+
+void wrap_go_on(struct wrap *w, int64_t now)
+{
+    if (now < w->kill_at)
+        return;
+    w->kill_at = INT64_MAX;
+    wrap_signal(w, SIGKILL);
 }
 
 int wrap_exit_status(const struct wrap *w)
