@@ -138,7 +138,7 @@ static bool open_store(struct run *r)
     if (o->transcript != NULL && (reason = output_open_transcript(&r->dialogue, o->transcript)) != NULL)
         return cannot(r, "write to", o->transcript, reason);
     if (o->told && o->store.directory == NULL) {
-        o->store.directory = r->temporary = temporary_directory();
+        o->store.directory = r->temporary = temporary_make(true);
         if (r->temporary == NULL)
             return cannot(r, "make a directory in", place_temporary(), NULL);
     }
@@ -147,7 +147,7 @@ static bool open_store(struct run *r)
     return true;
 }
 
-/* Says where the program listens.  Of several endpoints others are told the first; standard input is none to tell. */
+/* Says where the program listens.  Others are told the first endpoint that is not standard input. */
 static bool announce(struct run *r)
 {
     struct failure why;
@@ -251,35 +251,36 @@ static void close_all(struct run *r)
 /* ---- watch ---- */
 
 /* The first signal stops the run, or the command; another one ends both at once. */
-static void take_signal(struct run *r, struct signals_one one)
+static void take_signal(struct run *r, int number, bool from_terminal)
 {
     if (r->signal != 0 && clock_now() - r->signal_at < ONE_SIGNAL)
         return;
     if (r->signal != 0) {
         wrap_signal(&r->command, SIGKILL);
-        console_line(&r->console, "ended at once by a second signal, %s", signals_name(one.number));
+        console_line(&r->console, "ended at once by a second signal, %s", signals_name(number));
         close_all(r);
-        signals_die(one.number);
+        signals_die(number);
     }
-    if (r->command.group || !one.from_terminal)
-        wrap_signal(&r->command, one.number);
-    r->signal = one.number;
+    if (r->command.group || !from_terminal)
+        wrap_signal(&r->command, number);
+    r->signal = number;
     r->signal_at = clock_now();
     if (wrap_runs(&r->command))
         return; /* its end ends the run */
-    r->interrupted = one.number == SIGINT;
+    r->interrupted = number == SIGINT;
     stop(r, SIGNALLED);
 }
 
 static void look_at_signals(struct run *r)
 {
-    struct signals_one one;
+    int number;
+    bool from_terminal;
     (void)signals_read(&r->signals);
-    while (signals_take(&r->signals, &one)) {
-        if (one.number == SIGCHLD)
+    while ((number = signals_take(&r->signals, &from_terminal)) != 0) {
+        if (number == SIGCHLD)
             wrap_reap(&r->command);
         else
-            take_signal(r, one);
+            take_signal(r, number, from_terminal);
     }
 }
 
@@ -310,7 +311,7 @@ static void look_at_counts(struct run *r)
         stop(r, OUTPUT_FAILED);
 }
 
-/* Mail may come after the end of the command: all that is on its way is served, and missing messages are waited for. */
+/* After the end of the command, mail that is on its way is still served, and missing messages are waited for. */
 static void look_at_command(struct run *r, bool idle)
 {
     const struct expectation *e = &r->o.expected;
@@ -321,7 +322,7 @@ static void look_at_command(struct run *r, bool idle)
     r->settled = r->settled || idle;
     if (r->linger_until == INT64_MAX)
         r->linger_until = now + e->linger;
-    bool missing = e->max == 0 ? counted == 0 : counted < e->min; /* with -n 0 it is watched that none comes */
+    bool missing = e->max == 0 ? counted == 0 : counted < e->min; /* with -n 0 the wait makes sure that none comes */
     bool lingers = missing && !r->command.timed_out && r->signal == 0 && now < r->linger_until;
     bool settles = !r->settled && now < r->linger_until + SERVER_GRACE;
     if (!lingers && !settles)
@@ -408,7 +409,7 @@ static void judge(struct run *r)
     r->status = verdict_tell(&v, &r->console);
 }
 
-/* A write to an output failed with this error, 0 if none did.  An earlier failure has said more. */
+/* Reports the error of a write, 0 if there was none.  Only the first failure of a run is reported. */
 static void judge_output(struct run *r, const char *file, int error)
 {
     if (error == 0 || r->status != AS_EXPECTED)
@@ -426,17 +427,6 @@ static int print_help(struct run *r)
 }
 
 /* ---- the process ---- */
-
-/* Ends by the signal that ended the run, or the start: the shell of the user stops too, then. */
-static void die_as_asked(struct run *r, bool started)
-{
-    int number = started ? 0 : signals_read(&r->signals);
-    bool command_interrupted = WIFSIGNALED(r->command.status) && WTERMSIG(r->command.status) == SIGINT;
-    if (number != 0)
-        signals_die(number);
-    if (r->interrupted || (r->signal == SIGINT && command_interrupted))
-        signals_die(SIGINT);
-}
 
 int main(int argc, char **argv)
 {
@@ -467,6 +457,12 @@ int main(int argc, char **argv)
         background_fail(r.status);
     }
     close_all(&r);
-    die_as_asked(&r, started);
+    /* A shell stops too if it sees that a signal ended the process. */
+    int asked = started ? 0 : signals_read(&r.signals);
+    if (asked != 0)
+        signals_die(asked);
+    bool command_interrupted = WIFSIGNALED(r.command.status) && WTERMSIG(r.command.status) == SIGINT;
+    if (r.interrupted || (r.signal == SIGINT && command_interrupted))
+        signals_die(SIGINT);
     return r.status;
 }

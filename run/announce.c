@@ -56,20 +56,16 @@ static int write_renamed(const struct announce_file *f)
     return good ? 0 : -1;
 }
 
-/* Whether it is standard output or error: others may write to the file of /dev/stdout too. */
-static bool is_standard(const struct stat *file)
-{
-    struct stat st;
-    for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
-        if (fstat(fd, &st) == 0 && st.st_ino == file->st_ino && st.st_dev == file->st_dev)
-            return true;
-    }
-    return false;
-}
-
+/* The file of /dev/stdout is not truncated, as others may write to it too. */
 static int write_through(const struct announce_file *f, const struct stat *target)
 {
-    int fd = open(f->path, O_WRONLY | O_CLOEXEC | (is_standard(target) ? 0 : O_TRUNC));
+    struct stat st;
+    int flags = O_WRONLY | O_CLOEXEC | O_TRUNC;
+    for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fstat(fd, &st) == 0 && st.st_ino == target->st_ino && st.st_dev == target->st_dev)
+            flags &= ~O_TRUNC;
+    }
+    int fd = open(f->path, flags);
     if (fd < 0)
         return -1;
     bool good = write(fd, f->text, f->n) == (ssize_t)f->n;
@@ -111,7 +107,7 @@ static int write_certificate(struct announce *a, const struct options *o)
     if (f->text == NULL || (f->path == NULL && !o->told))
         return 0;
     bool named = f->path != NULL;
-    if (!named && (f->path = a->ca_file = temporary_file()) == NULL) {
+    if (!named && (f->path = a->ca_file = temporary_make(false)) == NULL) {
         f->path = place_temporary();
         return -1;
     }

@@ -2,10 +2,11 @@
  * options.c - the command line.
  *
  * table[] holds all that there is to know about an option: its names, its
- * argument, its group and text in --help, the function that takes it, and the
- * member of struct options that it sets.  Settings go straight to where they are used, as the settings of the store,
- * the server, the protocol and TLS.  Once all are read, check() looks for those that exclude each other, and
- * options_complete() fills in what the user did not say.
+ * argument, its text in --help, the function that takes it, and the member of
+ * struct options that it sets.  Settings go straight to where they are used, as
+ * the settings of the store, the server, the protocol and TLS.  Once all are
+ * read, check() looks for those that exclude each other, and options_complete()
+ * fills in what the user did not say.
  */
 #include "run/run.h"
 
@@ -17,24 +18,12 @@
 
 enum { DEFAULT_PORT = 1025 };
 
-enum group { AWAITED, LISTENING, STORING, PROTOCOL, SECURITY, WRAPPING, SHOWING };
-
-static const char *const groups[] = {
-    [AWAITED] = "What it waits for (one message)",
-    [LISTENING] = "Where it listens (port 1025 of this machine; with a command or -b, a free port)",
-    [STORING] = "Where mail goes (standard output; with a command or -b, a new directory)",
-    [PROTOCOL] = "How it speaks SMTP",
-    [SECURITY] = "Logins and TLS",
-    [WRAPPING] = "With a command",
-    [SHOWING] = "What it shows, on standard error",
-};
-
 /* An option that is being read. */
 struct parse {
     struct options *o;
-    void *member;  /* of o, that the option sets */
-    char name[32]; /* as the user wrote it: -n, --name */
-    char *why;     /* room for the complaint, OPTIONS_WHY_MAX octets */
+    void *member;   /* of o, that the option sets */
+    char name[200]; /* as the user wrote it: -n, --name */
+    char *why;      /* room for the complaint, OPTIONS_WHY_MAX octets */
 };
 
 /* Writes the complaint about the option; returns -1. */
@@ -321,75 +310,78 @@ static const struct option_entry {
     char letter; /* '\0' if it has none */
     const char *name;
     const char *argument;
-    enum group group;
-    int (*take)(struct parse *p, const char *text);
-    size_t member;    /* for takers that several options share */
-    const char *help; /* lines of up to 55 columns */
+    int (*take)(struct parse *p, const char *text); /* NULL: help is the heading of a group */
+    size_t member;                                  /* for takers that several options share */
+    const char *help;                               /* lines of up to 55 columns */
 } table[] = {
-    {'n', NULL, "COUNT", AWAITED, take_messages, 0, "expect COUNT messages: N, MIN-MAX or MIN-; 0 for none\nat all"},
-    {'c', NULL, "N", AWAITED, take_count, SETS(expected.connections), "expect N connections, and end after them"},
-    {'t', NULL, "TIME", AWAITED, take_time, SETS(expected.time), "wait no longer than TIME: 10, 1.5s, 200ms, 5m, 1h"},
-    {'k', NULL, NULL, AWAITED, take_flag, SETS(keep), "go on until a signal"},
-    {0, "match", "'FIELD: REGEX'", AWAITED, take_match, 0,
+    {.help = "What it waits for (one message)"},
+    {'n', NULL, "COUNT", take_messages, 0, "expect COUNT messages: N, MIN-MAX or MIN-; 0 for none\nat all"},
+    {'c', NULL, "N", take_count, SETS(expected.connections), "expect N connections, and end after them"},
+    {'t', NULL, "TIME", take_time, SETS(expected.time), "wait no longer than TIME: 10, 1.5s, 200ms, 5m, 1h"},
+    {'k', NULL, NULL, take_flag, SETS(keep), "go on until a signal"},
+    {0, "match", "'FIELD: REGEX'", take_match, 0,
      "count only messages like this; FIELD is a header\nfield, mail-from, rcpt-to, body or attachment; may be\n"
      "repeated, all must hold"},
-    {0, "strict", NULL, AWAITED, take_flag, SETS(expected.strict),
+    {0, "strict", NULL, take_flag, SETS(expected.strict),
      "hold clients to the RFCs: refuse what breaks them,\nname each departure, and exit 1"},
 
-    {'p', NULL, "PORT", LISTENING, take_port, 0, "port on 127.0.0.1 and ::1; 0 for a free one"},
-    {'l', NULL, "ENDPOINT", LISTENING, take_endpoint, 0,
+    {.help = "Where it listens (port 1025 of this machine; with a command or -b, a free port)"},
+    {'p', NULL, "PORT", take_port, 0, "port on 127.0.0.1 and ::1; 0 for a free one"},
+    {'l', NULL, "ENDPOINT", take_endpoint, 0,
      "HOST:PORT, [ADDRESS]:PORT, :PORT (this machine),\n*:PORT (all addresses), unix:PATH, fd:N (a listening\n"
      "socket), - (standard input and output); after smtps://\nor lmtp:// if wanted; may be repeated"},
-    {0, "port-file", "FILE", LISTENING, take_file, SETS(port_file),
+    {0, "port-file", "FILE", take_file, SETS(port_file),
      "write the port, or path, to FILE once listening; FILE\nmay be a FIFO"},
-    {'b', NULL, NULL, LISTENING, take_flag, SETS(background),
+    {'b', NULL, NULL, take_flag, SETS(background),
      "go to the background once listening, and print\nassignments for eval"},
 
-    {'d', NULL, "DIR", STORING, take_directory, SETS(store.directory), "DIR/0001.eml, DIR/0002.eml, ..."},
-    {0, "maildir", "DIR", STORING, take_directory, SETS(store.directory), "a Maildir"},
-    {'f', NULL, "FORMAT", STORING, take_format, 0, "a stream of eml, mbox, json or text, or none"},
-    {'j', NULL, NULL, STORING, take_format, 0, "a stream of json: one object a line, for jq"},
-    {'o', NULL, "FILE", STORING, take_file, SETS(output), "write the stream to FILE, not to standard output"},
-    {0, "attachments", "DIR", STORING, take_file, SETS(store.attachments),
-     "write the attachments, decoded, to files in DIR"},
-    {'e', NULL, NULL, STORING, take_flag, SETS(server.headers),
+    {.help = "Where mail goes (standard output; with a command or -b, a new directory)"},
+    {'d', NULL, "DIR", take_directory, SETS(store.directory), "DIR/0001.eml, DIR/0002.eml, ..."},
+    {0, "maildir", "DIR", take_directory, SETS(store.directory), "a Maildir"},
+    {'f', NULL, "FORMAT", take_format, 0, "a stream of eml, mbox, json or text, or none"},
+    {'j', NULL, NULL, take_format, 0, "a stream of json: one object a line, for jq"},
+    {'o', NULL, "FILE", take_file, SETS(output), "write the stream to FILE, not to standard output"},
+    {0, "attachments", "DIR", take_file, SETS(store.attachments), "write the attachments, decoded, to files in DIR"},
+    {'e', NULL, NULL, take_flag, SETS(server.headers),
      "put Return-Path, Delivered-To and Received before each\nmessage"},
-    {0, "crlf", NULL, STORING, take_flag, SETS(store.crlf), "keep CRLF line ends (else lines end in LF)"},
-    {0, "fsync", NULL, STORING, take_flag, SETS(store.fsync), "have files on the disk before the client is told 250"},
+    {0, "crlf", NULL, take_flag, SETS(store.crlf), "keep CRLF line ends (else lines end in LF)"},
+    {0, "fsync", NULL, take_flag, SETS(store.fsync), "have files on the disk before the client is told 250"},
 
-    {0, "hostname", "NAME", PROTOCOL, take_hostname, 0, "name in the greeting (localhost)"},
-    {0, "max-size", "SIZE", PROTOCOL, take_max_size, 0, "refuse larger messages, as in 10M (no limit)"},
-    {0, "max-recipients", "N", PROTOCOL, take_count, SETS(smtp.max_recipients), "recipients of a message (1000)"},
-    {0, "max-connections", "N", PROTOCOL, take_count, SETS(server.max_connections), "connections at once (no limit)"},
-    {0, "idle", "TIME", PROTOCOL, take_idle, SETS(server.idle), "give up on a client that is silent for TIME (5m)"},
-    {0, "hide", "EXT,...", PROTOCOL, take_hidden, 0, "do not offer these extensions, as in SIZE,CHUNKING"},
-    {0, "on", "'EVENT: ACTION'", PROTOCOL, take_rule, 0,
+    {.help = "How it speaks SMTP"},
+    {0, "hostname", "NAME", take_hostname, 0, "name in the greeting (localhost)"},
+    {0, "max-size", "SIZE", take_max_size, 0, "refuse larger messages, as in 10M (no limit)"},
+    {0, "max-recipients", "N", take_count, SETS(smtp.max_recipients), "recipients of a message (1000)"},
+    {0, "max-connections", "N", take_count, SETS(server.max_connections), "connections at once (no limit)"},
+    {0, "idle", "TIME", take_idle, SETS(server.idle), "give up on a client that is silent for TIME (5m)"},
+    {0, "hide", "EXT,...", take_hidden, 0, "do not offer these extensions, as in SIZE,CHUNKING"},
+    {0, "on", "'EVENT: ACTION'", take_rule, 0,
      "misbehave: 'EVENT [PATTERN] [#N|%P]: ACTION', as in\n'rcpt bounce@*: 550 5.1.1 no such user' or\n"
      "'mail #1: delay 5s, 451 later'.  EVENT is connect,\nhelo, starttls, auth, mail, rcpt, data, bdat, body,\n"
      "eom, rset, noop, vrfy, quit, ...; ACTION a reply, drop,\nreset, stall or delay TIME; #N the first N times, "
      "%P\nin P percent of them; may be repeated"},
-    {0, "seed", "N", PROTOCOL, take_seed, 0, "seed of the random draws for %P of --on (0)"},
+    {0, "seed", "N", take_seed, 0, "seed of the random draws for %P of --on (0)"},
 
-    {0, "auth", "USER:PASSWORD", SECURITY, take_login, 0,
-     "accept this login (any, if none is given); may be\nrepeated"},
-    {0, "require", "WHAT", SECURITY, take_required, 0, "require auth, tls or both: auth,tls"},
-    {0, "tls", NULL, SECURITY, take_flag, SETS(starttls), "offer STARTTLS"},
-    {0, "cert", "FILE", SECURITY, take_file, SETS(tls.cert), "our certificate (one is made)"},
-    {0, "key", "FILE", SECURITY, take_file, SETS(tls.key), "its key (in the file of --cert)"},
-    {0, "ca-file", "FILE", SECURITY, take_file, SETS(ca_file),
+    {.help = "Logins and TLS"},
+    {0, "auth", "USER:PASSWORD", take_login, 0, "accept this login (any, if none is given); may be\nrepeated"},
+    {0, "require", "WHAT", take_required, 0, "require auth, tls or both: auth,tls"},
+    {0, "tls", NULL, take_flag, SETS(starttls), "offer STARTTLS"},
+    {0, "cert", "FILE", take_file, SETS(tls.cert), "our certificate (one is made)"},
+    {0, "key", "FILE", take_file, SETS(tls.key), "its key (in the file of --cert)"},
+    {0, "ca-file", "FILE", take_file, SETS(ca_file),
      "write the certificate that is made to FILE, for clients\nto trust"},
 
-    {0, "env", "NAME=TEXT", WRAPPING, take_env, 0,
+    {.help = "With a command"},
+    {0, "env", "NAME=TEXT", take_env, 0,
      "set NAME in its environment; %h is the host, %p the\nport, %u the URL, %d the directory, %% a %"},
-    {0, "linger", "TIME", WRAPPING, take_time, SETS(expected.linger),
-     "wait TIME after its end for messages still missing"},
+    {0, "linger", "TIME", take_time, SETS(expected.linger), "wait TIME after its end for messages still missing"},
 
-    {'v', NULL, NULL, SHOWING, take_flag, SETS(verbose), "the dialogue, as it happens"},
-    {0, "transcript", "FILE", SHOWING, take_file, SETS(transcript),
+    {.help = "What it shows, on standard error"},
+    {'v', NULL, NULL, take_flag, SETS(verbose), "the dialogue, as it happens"},
+    {0, "transcript", "FILE", take_file, SETS(transcript),
      "write the dialogue to FILE, without what changes from\nrun to run"},
-    {'q', NULL, NULL, SHOWING, take_flag, SETS(quiet), "nothing but errors"},
-    {'h', "help", NULL, SHOWING, take_flag, SETS(help), "these options, on standard output"},
-    {'V', "version", NULL, SHOWING, take_flag, SETS(version), "the version, on standard output"},
+    {'q', NULL, NULL, take_flag, SETS(quiet), "nothing but errors"},
+    {'h', "help", NULL, take_flag, SETS(help), "these options, on standard output"},
+    {'V', "version", NULL, take_flag, SETS(version), "the version, on standard output"},
 };
 enum { ENTRIES = sizeof table / sizeof table[0] };
 
@@ -398,14 +390,10 @@ enum { ENTRIES = sizeof table / sizeof table[0] };
 /* Takes an option, whose argument stands in the same word, or else in *next, which moves past it then. */
 static int take_option(struct parse *p, const struct option_entry *e, const char *argument, char ***next)
 {
-    if (e->argument == NULL && argument != NULL) {
-        (void)snprintf(p->why, OPTIONS_WHY_MAX, "%s takes no argument", p->name);
-        return -1;
-    }
-    if (e->argument != NULL && argument == NULL && (argument = *(*next)++) == NULL) {
-        (void)snprintf(p->why, OPTIONS_WHY_MAX, "%s wants an argument: %s", p->name, e->argument);
-        return -1;
-    }
+    if (e->argument == NULL && argument != NULL)
+        return wrong(p, "there is no argument to this option");
+    if (e->argument != NULL && argument == NULL && (argument = *(*next)++) == NULL)
+        return wrong(p, "give an argument: %s", e->argument);
     p->member = (char *)p->o + e->member;
     return e->take(p, argument);
 }
@@ -419,10 +407,8 @@ static int take_letters(struct parse *p, const char *letter, char ***next)
         while (e < table + ENTRIES && e->letter != *letter)
             e++;
         (void)snprintf(p->name, sizeof p->name, "-%c", *letter);
-        if (e == table + ENTRIES) {
-            (void)snprintf(p->why, OPTIONS_WHY_MAX, "there is no option %s", p->name);
-            return -1;
-        }
+        if (e == table + ENTRIES)
+            return wrong(p, "there is no such option");
         if (take_option(p, e, e->argument != NULL && letter[1] != '\0' ? letter + 1 : NULL, next) < 0)
             return -1;
         if (e->argument != NULL)
@@ -437,36 +423,18 @@ static int take_long(struct parse *p, const char *word, char ***next)
     const char *name = word + 2, *similar = NULL;
     size_t n = strcspn(name, "=");
     int n_similar = 0;
-    for (int i = 0; i < ENTRIES; i++) {
-        const struct option_entry *e = &table[i];
+    (void)snprintf(p->name, sizeof p->name, "--%.*s", (int)(n < sizeof p->name ? n : sizeof p->name), name);
+    for (const struct option_entry *e = table; e < table + ENTRIES; e++) {
         if (e->name == NULL || strncmp(e->name, name, n) != 0)
             continue;
-        (void)snprintf(p->name, sizeof p->name, "--%s", e->name);
         if (e->name[n] == '\0')
             return take_option(p, e, name[n] == '=' ? name + n + 1 : NULL, next);
         similar = e->name;
         n_similar++;
     }
     if (n_similar == 1)
-        (void)snprintf(p->why, OPTIONS_WHY_MAX, "there is no option %.200s; is it --%s?", word, similar);
-    else
-        (void)snprintf(p->why, OPTIONS_WHY_MAX, "there is no option %.200s", word);
-    return -1;
-}
-
-/* The command begins at the first word that is no option; words after that are its own. */
-static int read_options(struct options *o, char **words, char *why)
-{
-    struct parse p = {.o = o, .why = why};
-    while (*words != NULL && (*words)[0] == '-' && (*words)[1] != '\0') {
-        const char *word = *words++;
-        if (strcmp(word, "--") == 0)
-            break;
-        if ((word[1] == '-' ? take_long(&p, word, &words) : take_letters(&p, word + 1, &words)) < 0)
-            return -1;
-    }
-    o->command = words;
-    return 0;
+        return wrong(p, "there is no such option; is it --%s?", similar);
+    return wrong(p, "there is no such option");
 }
 
 /* Looks for options that do not go together. */
@@ -523,8 +491,16 @@ int options_parse(struct options *o, int argc, char **argv, char why[OPTIONS_WHY
     o->smtp.max_recipients = 1000;
     o->smtp.extensions = SMTP_EXT_ALL;
     o->server.idle = 5 * 60 * 1000;
-    if (read_options(o, argv + (argc > 0), why) < 0)
-        return -1;
+    struct parse p = {.o = o, .why = why};
+    char **words = argv + (argc > 0);
+    while (*words != NULL && (*words)[0] == '-' && (*words)[1] != '\0') {
+        const char *word = *words++;
+        if (strcmp(word, "--") == 0)
+            break;
+        if ((word[1] == '-' ? take_long(&p, word, &words) : take_letters(&p, word + 1, &words)) < 0)
+            return -1;
+    }
+    o->command = words; /* words after its name are its own */
     size_t n_stdio = 0;
     o->has_tls = o->starttls;
     for (size_t i = 0; i < o->n_endpoints; i++) {
@@ -614,12 +590,11 @@ int options_help(void)
                  "Takes mail as an SMTP server does, delivers it nowhere, and exits 0 if the\n"
                  "expected mail came.  With a command: runs it, tells it the port in SMTP_PORT,\n"
                  "and exits with its status, or 1 if the mail was not as expected.\n");
-    for (int group = 0; group <= SHOWING; group++) {
-        (void)printf("\n%s:\n", groups[group]);
-        for (int i = 0; i < ENTRIES; i++) {
-            if ((int)table[i].group == group)
-                help_entry(&table[i]);
-        }
+    for (const struct option_entry *e = table; e < table + ENTRIES; e++) {
+        if (e->take == NULL)
+            (void)printf("\n%s:\n", e->help);
+        else
+            help_entry(e);
     }
     (void)printf("\nStatus: 0 as expected, 1 not, 2 usage, 3 could not start, 4 could not write,\n"
                  "124 the command was still running at the limit, 126 it could not be run, 127 it\n"

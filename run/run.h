@@ -95,11 +95,6 @@ struct signals {
     bool open;
 };
 
-struct signals_one {
-    int number;
-    bool from_terminal; /* sent by it to the whole process group */
-};
-
 /*
  * Begins to catch signals; an ignored one stays ignored, as nohup(1) wants it.
  * From the first signal on, and once limit milliseconds are over (-1: never),
@@ -114,8 +109,9 @@ void signals_reset(void);
 /* Reads the signals that came.  Returns the first that asks for the end and is not taken yet, or 0. */
 int signals_read(struct signals *s);
 
-/* Takes the first one; false if there is none. */
-bool signals_take(struct signals *s, struct signals_one *one);
+/* Takes the first one, and returns its number; 0 if there is none.  One from the terminal was sent to the whole process
+   group. */
+int signals_take(struct signals *s, bool *from_terminal);
 
 const char *signals_name(int number);
 
@@ -164,10 +160,9 @@ int output_close_transcript(struct dialogue *d);
 
 /* ---- temporary ---- */
 
-/* Make a directory, or an empty file for a certificate, in the directory for temporary files.  Return its canonical
+/* Makes a directory, or an empty file for a certificate, in the directory for temporary files.  Returns its canonical
    path, which the caller frees; NULL with errno on failure. */
-char *temporary_directory(void);
-char *temporary_file(void);
+char *temporary_make(bool directory);
 
 /* Removes a directory and all that is in it; nothing if it is NULL. */
 void temporary_remove(const char *directory);

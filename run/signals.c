@@ -27,22 +27,17 @@ static void on_signal(int number, siginfo_t *info, void *context)
     int saved = errno;
     bool sent = info->si_code == SI_USER || info->si_code == SI_QUEUE || info->si_pid > 0;
     unsigned char octet = (unsigned char)(number | (sent ? 0 : FROM_TERMINAL));
-    (void)!write(signal_pipe, &octet, 1);
+    if (number != SIGALRM)
+        (void)!write(signal_pipe, &octet, 1);
     if (number != SIGCHLD)
         (void)alarm(NUDGE);
     errno = saved;
 }
 
-static void on_alarm(int number)
-{
-    (void)number;
-    (void)alarm(NUDGE);
-}
-
-static const int handled[] = {SIGTERM, SIGHUP, SIGINT, SIGCHLD};
+static const int handled[] = {SIGTERM, SIGHUP, SIGINT, SIGCHLD, SIGALRM};
 enum { HANDLED = sizeof handled / sizeof handled[0] };
 
-/* Those that only fail a write. */
+/* Those that would end the process where a write can only fail. */
 static void set_write_signals(void (*action)(int))
 {
     (void)signal(SIGPIPE, action);
@@ -54,12 +49,10 @@ static void set_write_signals(void (*action)(int))
 int signals_open(struct signals *s, int64_t limit)
 {
     sigset_t ours;
-    struct sigaction old, on = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO}, nudge = {.sa_handler = on_alarm};
-    (void)sigemptyset(&on.sa_mask);
-    (void)sigemptyset(&nudge.sa_mask);
+    struct sigaction old, action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
+    (void)sigemptyset(&action.sa_mask);
     (void)sigemptyset(&ours);
-    (void)sigaddset(&ours, SIGALRM);
-    if (sigaction(SIGALRM, &nudge, NULL) < 0 || pipe(s->pipe) < 0)
+    if (pipe(s->pipe) < 0)
         return -1;
     for (int i = 0; i < 2; i++) {
         if (fcntl(s->pipe[i], F_SETFD, FD_CLOEXEC) < 0 || fcntl(s->pipe[i], F_SETFL, O_NONBLOCK) < 0)
@@ -68,8 +61,10 @@ int signals_open(struct signals *s, int64_t limit)
     s->open = true;
     signal_pipe = s->pipe[1];
     for (size_t i = 0; i < HANDLED; i++) {
-        bool ignored = sigaction(handled[i], NULL, &old) == 0 && old.sa_handler == SIG_IGN;
-        if ((!ignored || handled[i] == SIGCHLD) && sigaction(handled[i], &on, NULL) < 0)
+        bool may_be_ignored = handled[i] != SIGCHLD && handled[i] != SIGALRM;
+        if (sigaction(handled[i], NULL, &old) < 0)
+            return -1;
+        if ((!may_be_ignored || old.sa_handler != SIG_IGN) && sigaction(handled[i], &action, NULL) < 0)
             return -1;
         (void)sigaddset(&ours, handled[i]);
     }
@@ -87,7 +82,6 @@ void signals_reset(void)
         if (sigaction(handled[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
             (void)signal(handled[i], SIG_DFL);
     }
-    (void)signal(SIGALRM, SIG_DFL);
     set_write_signals(SIG_DFL);
 }
 
@@ -107,13 +101,14 @@ int signals_read(struct signals *s)
     return 0;
 }
 
-bool signals_take(struct signals *s, struct signals_one *one)
+int signals_take(struct signals *s, bool *from_terminal)
 {
     if (s->n == 0)
-        return false;
-    *one = (struct signals_one){s->came[0] & ~FROM_TERMINAL, (s->came[0] & FROM_TERMINAL) != 0};
+        return 0;
+    int number = s->came[0] & ~FROM_TERMINAL;
+    *from_terminal = (s->came[0] & FROM_TERMINAL) != 0;
     memmove(s->came, s->came + 1, --s->n);
-    return true;
+    return number;
 }
 
 const char *signals_name(int number)

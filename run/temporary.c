@@ -13,11 +13,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Makes a file or directory with a name of its own. */
-static char *make(const char *template, bool directory)
+char *temporary_make(bool directory)
 {
     char path[PATH_MAX];
-    int n = snprintf(path, sizeof path, "%s/%s", place_temporary(), template);
+    int n =
+        snprintf(path, sizeof path, "%s/%s", place_temporary(), directory ? "fakesmtp-XXXXXX" : "fakesmtp-ca-XXXXXX");
     if (n < 0 || (size_t)n >= sizeof path) {
         errno = ENAMETOOLONG;
         return NULL;
@@ -34,10 +34,6 @@ static char *make(const char *template, bool directory)
     errno = saved;
     return canonical;
 }
-
-char *temporary_directory(void) { return make("fakesmtp-XXXXXX", true); }
-
-char *temporary_file(void) { return make("fakesmtp-ca-XXXXXX", false); }
 
 static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {

@@ -437,13 +437,13 @@ t_usage() {
     usage "-k is for a run without a command: with one, the run ends when that does" -k true
     usage "-f none makes no stream, so -o has nothing to write" -f none -o x
     usage "-v and -q are opposites: give one of them" -v -q
-    usage "there is no option -Z" -Z
-    usage "there is no option --wrong" --wrong
-    usage "there is no option --max" --max 1
-    usage "there is no option --port=25; is it --port-file\?" --port=25
-    usage "-n wants an argument: COUNT" -n
-    usage "--port-file wants an argument: FILE" --port-file
-    usage "--crlf takes no argument" --crlf=1
+    usage "-Z: there is no such option" -Z
+    usage "--wrong: there is no such option" --wrong
+    usage "--max: there is no such option" --max 1
+    usage "--port: there is no such option; is it --port-file\?" --port=25
+    usage "-n: give an argument: COUNT" -n
+    usage "--port-file: give an argument: FILE" --port-file
+    usage "--crlf: there is no argument to this option" --crlf=1
 }
 
 t_units() {
