@@ -1,27 +1,14 @@
 /*
- * smtp.c - the protocol engine.
+ * smtp.c - the protocol engine: cutting lines, and the states of a session.
  *
- * Data flow: the application lends input and room for output.  smtp_next()
- * first commits the event before (its reply joins the output, its effect the
- * state), then looks for the next: a command line, or, between 354 and
- * CRLF.CRLF, mail data.  The next reply is composed behind those already
- * given, and moves there only at the commit, so a replacement costs nothing
- * and a refusal leaves no trace.
+ * The application lends input and room for output.  smtp_next() first commits
+ * the event before (its reply joins the output, its effect the state), then
+ * looks for the next: a command line, or, between 354 and CRLF.CRLF, mail data.
+ * The next reply is composed after those already given, and joins them only at
+ * the commit, so a replacement costs nothing and a refusal leaves no trace.
  *
- * What a command is, command.c knows.  What a command does to the state is done in
- * one place, apply(), once its reply is given; only the end of the session, and of
- * a handshake, comes otherwise.
- *
- * What is hard: the end of the mail data may be cut anywhere, and only
- * CRLF.CRLF ends them (RFC 5321 4.1.1.4): a bare CR or LF is data.  dot says
- * how much of "\r\n.\r\n" the octets so far end with.  CR and LF are data of
- * the message whatever follows, and go out at once; only "." and ".\r" at the
- * start of a line wait for what comes next, and as their octets are known
- * nothing of them need be kept.
- *
- * A chunk of BDAT comes to its end whether it is welcome or not (RFC 3030 2),
- * so a refusal waits in the session until then.  Secrets of AUTH are decoded
- * where they lie in the input, and wiped there at the commit.
+ * command.c interprets a line, data.c the mail data.  The effect of a command on
+ * the state is in one place, apply(), and comes once the reply is given.
  */
 #include "smtp.h"
 
@@ -29,7 +16,7 @@
 #include <string.h>
 
 #include "base/scan.h"
-#include "smtp/inside.h"
+#include "smtp/objection.h"
 
 /* The most octets of a line that begins with these n; of fewer than SMTP_LINE_MAX it does not matter which it is. */
 static size_t line_max(const struct smtp *s, size_t n)
@@ -104,22 +91,11 @@ static void refuse_long_line(struct smtp *s, struct smtp_event *e)
 {
     s->event = e->type = s->state == STATE_AUTH ? SMTP_AUTH : SMTP_UNKNOWN;
     problems_add(&e->problems, PROBLEM_LONG_COMMAND);
-    if (s->http)
-        command_refuse_http(s, e);
-    else
-        command_refuse(s, e, 500, s->long_auth ? "5.5.6" : "5.5.2", "Line is too long"); /* RFC 4954 4 */
+    enum objection_name name = s->http ? OBJECTION_HTTP : s->long_auth ? OBJECTION_LONG_AUTH : OBJECTION_LONG_LINE;
+    objection_refuse(s, e, objection_raise(s, e, name));
 }
 
-/* RFC 5321 7.8; returns true, as there is an event. */
-static bool give_up(struct smtp *s, struct smtp_event *e)
-{
-    if (s->refused >= SMTP_REFUSED_MAX && e->code >= 500)
-        command_refuse(s, e, 421, "4.7.0", "Too many refused commands");
-    return true;
-}
-
-/* Commands whose reply has to be waited for; RFC 2920 3.1, RFC 4954 4, RFC 3207 4.  Of STARTTLS it is told by itself.
- */
+/* Commands whose reply the client has to wait for; RFC 2920 3.1, RFC 4954 4.  STARTTLS has a problem of its own. */
 static bool is_last_in_group(const struct smtp_event *e)
 {
     bool whole =
@@ -128,11 +104,11 @@ static bool is_last_in_group(const struct smtp_event *e)
            e->type == SMTP_NOOP || e->type == SMTP_QUIT || (e->type == SMTP_AUTH && !whole);
 }
 
-/* What is behind a command already was sent before its reply. */
-static void look_for_pipelining(struct smtp *s, struct smtp_event *e)
+/* Octets that have come already after a command were sent before its reply. */
+static void note_pipelining(const struct smtp *s, struct smtp_event *e)
 {
     bool offered = s->config->extensions & SMTP_EXT_PIPELINING && s->extended;
-    if (s->in == s->in_end || e->type == SMTP_BDAT || e->type == SMTP_STARTTLS)
+    if (e->type == SMTP_BDAT || e->type == SMTP_STARTTLS)
         return;
     if (is_last_in_group(e))
         problems_add(&e->problems, PROBLEM_PIPELINING_SYNC);
@@ -147,18 +123,15 @@ static bool next_command(struct smtp *s, struct smtp_event *e)
     if (e->line.p == NULL)
         refuse_long_line(s, e);
     else if (s->state == STATE_AUTH)
-        command_respond(s, e);
+        auth_respond(s, e);
     else
         command_interpret(s, e);
-    look_for_pipelining(s, e);
-    return give_up(s, e);
+    return true;
 }
-
-/* ---- mail data: RFC 5321 4.1.1.4, 4.5.2; RFC 3030 2 ---- */
 
 enum { TEXT_LINE_MAX = 998 /* octets without CRLF; RFC 5321 4.5.3.1.6 */ };
 
-/* A run of mail data: to the end of a line before one that begins with a dot, or all there is. */
+/* Takes a run of mail data: up to the end of a line before one that begins with a dot, or all there is. */
 static struct span take_run(struct smtp *s)
 {
     const char *start = s->in, *lf = scan_lf_dot(start, s->in_end);
@@ -170,8 +143,8 @@ static struct span take_run(struct smtp *s)
 
 static bool is_too_large(const struct smtp *s) { return s->config->max_size > 0 && s->size > s->config->max_size; }
 
-/* Takes a line's end, or what is odd within it. */
-static void look_at_octet(struct smtp *s, char c)
+/* Takes a line's end, or an odd octet within a line. */
+static void examine_octet(struct smtp *s, char c)
 {
     if (c == '\n' && s->line_size - s->cr > TEXT_LINE_MAX)
         problems_add(&s->data_problems, PROBLEM_LONG_LINE);
@@ -195,13 +168,13 @@ static void examine(struct smtp *s, struct span t)
         s->line_size += (uint64_t)(odd - t.p);
         s->cr = s->cr && odd == t.p;
         if (odd < end)
-            look_at_octet(s, *odd);
+            examine_octet(s, *odd);
         t = span_between(odd < end ? odd + 1 : end, end);
     }
 }
 
-/* What was odd in the mail data; what is binary has no lines. */
-static void tell_of_data(struct smtp *s, struct smtp_event *e)
+/* Adds the problems of the mail data to the event.  Binary mail data have no lines. */
+static void note_problems(struct smtp *s, struct smtp_event *e)
 {
     if (s->cr)
         problems_add(&s->data_problems, PROBLEM_BARE_CR);
@@ -213,14 +186,13 @@ static void tell_of_data(struct smtp *s, struct smtp_event *e)
         problems_add(&e->problems, PROBLEM_SIZE);
 }
 
-static bool has_bare(const struct smtp *s)
+static bool has_bare_line_end(const struct smtp *s)
 {
     const struct problems *p = &s->data_problems;
     return !s->mail.binary && (problems_have(p, PROBLEM_BARE_CR) || problems_have(p, PROBLEM_BARE_LF));
 }
 
-/* Under LMTP this comes once for each recipient; RFC 2033 4.2. */
-static bool end_of_message(struct smtp *s, struct smtp_event *e)
+bool data_end(struct smtp *s, struct smtp_event *e)
 {
     static const struct smtp_canned accepted = CANNED(250, "2.0.0 ", "Message accepted");
     s->event = e->type = SMTP_EOM;
@@ -228,32 +200,19 @@ static bool end_of_message(struct smtp *s, struct smtp_event *e)
     e->last = s->last;
     e->recipient = s->config->lmtp ? s->answered + 1 : 0;
     s->legal = true;
-    if (e->recipient <= 1) {
-        tell_of_data(s, e);
-        look_for_pipelining(s, e);
-    }
+    if (e->recipient <= 1)
+        note_problems(s, e);
     if (is_too_large(s))
-        smtp_reply(s, e, 552, "5.3.4", "Message is larger than SIZE allows"); /* RFC 1870 6.3 */
-    else if (s->config->strict && has_bare(s))
-        smtp_reply(s, e, 550, "5.6.0", "There is a CR or LF alone in the mail data"); /* RFC 5321 2.3.8 */
+        reply_canned(s, e, &objections[OBJECTION_TOO_LARGE].reply); /* RFC 1870 6.3 */
+    else if (s->config->strict && has_bare_line_end(s))
+        reply_canned(s, e, &objections[OBJECTION_BARE_LINE_END].reply); /* RFC 5321 2.3.8 */
     else
         reply_canned(s, e, &accepted);
     return true;
 }
 
-/* The last chunk of a message to nobody: no reply; RFC 2033 4.3 */
-static bool end_without_reply(struct smtp *s, struct smtp_event *e)
-{
-    s->event = e->type = SMTP_EOM;
-    e->size = s->size;
-    s->legal = true;
-    s->code = 250;
-    s->reply_n = 0;
-    return true;
-}
-
-/* What is over the limit is read all the same, but not handed on. */
-static bool body(struct smtp *s, struct smtp_event *e, struct span octets)
+/* Makes the event of these octets.  Beyond the limit they are read all the same, but not handed on. */
+static bool hand_on(struct smtp *s, struct smtp_event *e, struct span octets)
 {
     s->size += octets.n;
     if (s->config->strict || s->config->examine)
@@ -265,7 +224,7 @@ static bool body(struct smtp *s, struct smtp_event *e, struct span octets)
     return true;
 }
 
-static bool next_data(struct smtp *s, struct smtp_event *e)
+bool data_next(struct smtp *s, struct smtp_event *e)
 {
     while (s->in < s->in_end) {
         switch ((enum smtp_dot)s->dot) {
@@ -287,17 +246,17 @@ static bool next_data(struct smtp *s, struct smtp_event *e)
         case DOT_DOT_CR:
             if (*s->in == '\n') {
                 s->in++;
-                return end_of_message(s, e);
+                return data_end(s, e);
             }
             s->dot = DOT_NONE;
-            if (body(s, e, (struct span){"\r", 1}))
+            if (hand_on(s, e, (struct span){"\r", 1}))
                 return true;
             continue;
         case DOT_NONE:
         case DOT_CR:
             break;
         }
-        if (body(s, e, take_run(s)))
+        if (hand_on(s, e, take_run(s)))
             return true;
     }
     return false;
@@ -306,26 +265,28 @@ static bool next_data(struct smtp *s, struct smtp_event *e)
 static bool end_of_chunk(struct smtp *s, struct smtp_event *e)
 {
     static const struct smtp_canned taken = CANNED(250, "2.0.0 ", "Chunk taken");
-    const struct smtp_canned *refusal = s->chunk_refused;
+    bool complete = s->chunk_refused == NULL && s->last;
     s->in_chunk = false;
+    if (complete && s->recipients > 0)
+        return data_end(s, e);
+    s->event = e->type = complete ? SMTP_EOM : SMTP_CHUNK;
+    e->size = complete ? s->size : s->chunk_size;
     e->last = s->last;
-    if (refusal == NULL && s->last && s->recipients == 0)
-        return end_without_reply(s, e);
-    if (refusal == NULL && s->last)
-        return end_of_message(s, e);
-    s->event = e->type = SMTP_CHUNK;
-    e->size = s->chunk_size;
     s->legal = true;
-    if (refusal != NULL)
-        command_refuse_with(s, e, refusal);
-    else if (is_too_large(s))
-        smtp_reply(s, e, 552, "5.3.4", "Message is larger than SIZE allows");
-    else
+    if (complete) { /* to nobody, so there is no reply; RFC 2033 4.3 */
+        s->code = 250;
+        s->reply_n = 0;
+    } else if (s->chunk_refused != NULL) {
+        objection_refuse(s, e, s->chunk_refused);
+    } else if (is_too_large(s)) {
+        reply_canned(s, e, &objections[OBJECTION_TOO_LARGE].reply);
+    } else {
         reply_canned(s, e, &taken);
-    return give_up(s, e);
+    }
+    return true;
 }
 
-static bool next_of_chunk(struct smtp *s, struct smtp_event *e)
+bool data_next_of_chunk(struct smtp *s, struct smtp_event *e)
 {
     size_t n = (size_t)(s->in_end - s->in);
     if (n > s->chunk)
@@ -333,7 +294,7 @@ static bool next_of_chunk(struct smtp *s, struct smtp_event *e)
     struct span octets = {s->in, n};
     s->in += n;
     s->chunk -= n;
-    if (n > 0 && s->chunk_refused == NULL && body(s, e, octets))
+    if (n > 0 && s->chunk_refused == NULL && hand_on(s, e, octets))
         return true;
     return s->chunk == 0 && end_of_chunk(s, e);
 }
@@ -411,7 +372,7 @@ static void begin_mail_data(struct smtp *s)
     s->state = STATE_DATA;
     s->last = false;
     s->dot = DOT_CRLF;
-    command_begin_data(s);
+    data_begin(s);
 }
 
 /* What a command does once its reply is given; positive: the code is.  Most do nothing unless they were legal, too. */
@@ -501,7 +462,7 @@ void smtp_commit(struct smtp *s)
         commit(s);
 }
 
-static bool connected(struct smtp *s, struct smtp_event *e)
+static bool greet(struct smtp *s, struct smtp_event *e)
 {
     char text[SMTP_HOSTNAME_MAX + sizeof " ESMTP fakesmtp"];
     const char *rest = s->config->lmtp ? " LMTP fakesmtp" : " ESMTP fakesmtp";
@@ -521,6 +482,16 @@ static bool needs_input(const struct smtp *s)
     return s->in == s->in_end && s->state != STATE_CONNECTED && !s->more && !(s->in_chunk && s->chunk == 0);
 }
 
+/* Adds to an event that has a reply what depends on the session rather than on the command. */
+static void finish_event(struct smtp *s, struct smtp_event *e)
+{
+    bool first = e->type != SMTP_CONNECT && e->type != SMTP_CHUNK && e->recipient <= 1;
+    if (first && s->in < s->in_end)
+        note_pipelining(s, e);
+    if (s->refused >= SMTP_REFUSED_MAX && e->code >= 500 && e->type != SMTP_EOM)
+        objection_refuse(s, e, objection_raise(s, e, OBJECTION_TOO_MANY_REFUSED)); /* RFC 5321 7.8 */
+}
+
 bool smtp_next(struct smtp *s, struct smtp_event *e)
 {
     smtp_commit(s);
@@ -532,13 +503,20 @@ bool smtp_next(struct smtp *s, struct smtp_event *e)
     if (smtp_is_full(s) || needs_input(s))
         return false;
     *e = (struct smtp_event){.type = SMTP_NONE};
+    bool found;
     if (s->more)
-        return end_of_message(s, e);
-    if (s->in_chunk)
-        return next_of_chunk(s, e);
-    if (s->state == STATE_DATA)
-        return next_data(s, e);
-    return s->state == STATE_CONNECTED ? connected(s, e) : next_command(s, e);
+        found = data_end(s, e);
+    else if (s->in_chunk)
+        found = data_next_of_chunk(s, e);
+    else if (s->state == STATE_DATA)
+        found = data_next(s, e);
+    else if (s->state == STATE_CONNECTED)
+        found = greet(s, e);
+    else
+        found = next_command(s, e);
+    if (e->code != 0)
+        finish_event(s, e);
+    return found;
 }
 
 static void close_with_prepared(struct smtp *s)

@@ -54,11 +54,11 @@ struct smtp {
     uint64_t answered; /* LMTP: recipients whose reply to the mail data is given */
     uint64_t chunk;    /* octets of the chunk still to come */
     uint64_t chunk_size;
-    const struct smtp_canned *chunk_refused; /* the reply at the chunk's end; NULL: the chunk is taken */
-    uint16_t seen;                           /* octets of an unfinished line that hold no line end */
-    uint16_t refused;                        /* refused commands in a row */
-    int16_t code;                            /* of the reply prepared */
-    uint8_t event;                           /* the event whose reply is prepared */
+    const struct objection *chunk_refused; /* what refuses the chunk, at its end; NULL: nothing */
+    uint16_t seen;                         /* octets of an unfinished line that hold no line end */
+    uint16_t refused;                      /* refused commands in a row */
+    int16_t code;                          /* of the reply prepared */
+    uint8_t event;                         /* the event whose reply is prepared */
     uint8_t state;
     uint8_t dot;
     uint8_t mechanism;   /* of the current AUTH */
@@ -112,26 +112,60 @@ void reply_compose(struct smtp *s, int code, const char *enhanced, const char *t
 /* Prepares these octets as the reply. */
 void reply_copy(struct smtp *s, struct span wire);
 
-/* ---- command ---- */
+/* Adds words to a string that has room for them; returns its new end. */
+static inline char *string_add(char *end, const char *words)
+{
+    size_t n = strlen(words);
+    memcpy(end, words, n + 1);
+    return end + n;
+}
 
-/* The engine's own verdict against a command; returns false for the parsers' sake. */
-bool command_refuse(struct smtp *s, struct smtp_event *e, int code, const char *enhanced, const char *text);
+/* ---- command, parameter, extension ---- */
 
-/* The same with a reply that is always the same. */
-void command_refuse_with(struct smtp *s, struct smtp_event *e, const struct smtp_canned *reply);
-
-/* None of the mail data have come yet. */
-void command_begin_data(struct smtp *s);
-
-/* Fills the event that the command in e->line is, and prepares its reply. */
+/* Fills the event from the command in e->line, and prepares its reply. */
 void command_interpret(struct smtp *s, struct smtp_event *e);
 
-/* The same of a line that answers a challenge of AUTH. */
-void command_respond(struct smtp *s, struct smtp_event *e);
-
-/* A browser or a script that was led here speaks HTTP; what follows must not be read as commands. */
+/* Whether the line is a request of HTTP. */
 bool command_is_http(struct span line);
-void command_refuse_http(struct smtp *s, struct smtp_event *e);
+
+struct objection;
+
+/* Reads the parameters of MAIL or RCPT, each with its blanks before it.  Returns what stands against them, or NULL. */
+const struct objection *parameter_parse(struct smtp *s, struct smtp_event *e, struct span parameters);
+
+/* The extensions of this session, a set of enum smtp_extension. */
+unsigned extension_offered(const struct smtp *s);
+
+/* Prepares the reply to EHLO: our name, then a line for each extension (RFC 5321 4.1.1.1). */
+void extension_list(struct smtp *s, struct smtp_event *e);
+
+/* ---- auth ---- */
+
+/* Reads the argument of AUTH.  Returns what stands against it, or NULL. */
+const struct objection *auth_parse(struct smtp *s, struct smtp_event *e);
+
+/* Fills the event from a line that answers a challenge, and prepares its reply. */
+void auth_respond(struct smtp *s, struct smtp_event *e);
+
+/*
+ * Hides secrets in a line that is AUTH, or no command.  Of what looks like AUTH,
+ * however malformed, only the word and a known mechanism are shown.  Of any other
+ * line nothing is shown if an AUTH was refused before: some clients send the
+ * password all the same.
+ */
+void auth_hide(struct smtp *s, struct smtp_event *e);
+
+/* ---- data ---- */
+
+/* Begins mail data. */
+void data_begin(struct smtp *s);
+
+/* Finds the next event of the mail data of DATA, or of a chunk; false if more input is needed. */
+bool data_next(struct smtp *s, struct smtp_event *e);
+bool data_next_of_chunk(struct smtp *s, struct smtp_event *e);
+
+/* Makes the event of their end; with LMTP once for each recipient (RFC 2033 4.2).  Returns true. */
+bool data_end(struct smtp *s, struct smtp_event *e);
 
 /* ---- path ---- */
 
@@ -172,16 +206,5 @@ struct sasl_login {
  * (RFC 2195 2) or XOAUTH2.  False if it is malformed.
  */
 bool sasl_parse(enum sasl_mechanism mechanism, struct span text, struct sasl_login *login);
-
-/* ---- dsn ---- */
-
-/* Whether it is xtext that stands for printable ASCII; RFC 3461 4.  With utf8 octets outside ASCII may stand in it. */
-bool dsn_is_xtext(struct span t, bool utf8);
-
-/* NOTIFY: NEVER, or some of SUCCESS, FAILURE, DELAY, by comma, none *twice; RFC 3461 4.1 */
-bool dsn_is_notify(struct span t, bool *twice);
-
-/* ORCPT: the type of an address, ";" and the address in xtext; RFC 3461 4.2 */
-bool dsn_is_orcpt(struct span t, bool utf8);
 
 #endif

@@ -1,6 +1,6 @@
 /*
  * test_sasl.c - logins and what they are made of: base64, MD5, the mechanisms of
- * AUTH; and the values of DSN's parameters.
+ * AUTH.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -224,48 +224,6 @@ static void test_verifying(void **state)
     assert_false(sasl_verify(SASL_PLAIN, "a", text("a"), text(""), none));
 }
 
-/* ---- DSN: RFC 3461 4 ---- */
-
-static void test_xtext(void **state)
-{
-    (void)state;
-    static const char *const good[] = {"a", "q+2Bz", "+20", "a-b_c@x.test", ""};
-    static const char *const bad[] = {"a b", "a=b", "+2b", "+2",  "+",        "+ZZ",
-                                      "+0A", "+0D", "+7F", "+00", "\xc3\xa9", "\x7f"};
-    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
-        assert_true(dsn_is_xtext(text(good[i]), false));
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        if (dsn_is_xtext(text(bad[i]), false))
-            fail_msg("%s is taken", bad[i]);
-    }
-    assert_true(dsn_is_xtext(text("\xc3\xa9"), true));
-}
-
-static void test_notify(void **state)
-{
-    (void)state;
-    bool twice;
-    assert_true(dsn_is_notify(text("NEVER"), &twice) && !twice);
-    assert_true(dsn_is_notify(text("success,Failure,DELAY"), &twice) && !twice);
-    assert_true(dsn_is_notify(text("success,DELAY,Success"), &twice) && twice);
-    static const char *const bad[] = {"", ",", "NEVER,SUCCESS", "SUCCESS,NEVER", "SUCCESS,", ",DELAY", "FAIL"};
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        assert_false(dsn_is_notify(text(bad[i]), &twice));
-}
-
-static void test_orcpt(void **state)
-{
-    (void)state;
-    assert_true(dsn_is_orcpt(text("rfc822;b+40x.test"), false));
-    assert_true(dsn_is_orcpt(text("utf-8;\\x{3B4}@x.test"), false));
-    assert_true(dsn_is_orcpt(text("utf-8;\xce\xb4@x.test"), true));
-    static const char *const bad[] = {"b@x.test",       ";b",   "rfc822;", "rfc 822;b", "rfc822;b+4",
-                                      "utf-8;\xce\xb4", "r=c;b"};
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        assert_false(dsn_is_orcpt(text(bad[i]), false));
-    assert_false(dsn_is_orcpt(text("rfc822;\xce\xb4"), true));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -279,9 +237,6 @@ int main(void)
         cmocka_unit_test(test_xoauth2),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_verifying),
-        cmocka_unit_test(test_xtext),
-        cmocka_unit_test(test_notify),
-        cmocka_unit_test(test_orcpt),
     };
-    return cmocka_run_group_tests_name("logins and parameters", tests, NULL, NULL) != 0;
+    return cmocka_run_group_tests_name("logins", tests, NULL, NULL) != 0;
 }
