@@ -1,0 +1,150 @@
+/*
+ * auth.c - AUTH (RFC 4954 4): the command, its challenges and responses, and
+ * keeping secrets out of sight.  sasl.c knows what the mechanisms say.
+ *
+ * Secrets are decoded where they lie in the input, and wiped there by
+ * smtp_commit().
+ */
+#include "smtp/inside.h"
+
+#include <string.h>
+
+#include "smtp.h"
+#include "smtp/objection.h"
+
+/* The line from there on is not to be shown, and is wiped at the commit. */
+static void hide_from(struct smtp *s, struct smtp_event *e, size_t from)
+{
+    s->secret = s->line + from;
+    s->secret_n = e->line.n - from;
+    while (from < e->line.n && (e->line.p[from] == ' ' || e->line.p[from] == '\t'))
+        from++; /* blanks before a secret are no part of it */
+    _Static_assert(SMTP_AUTH_LINE_MAX <= UINT16_MAX, "hidden holds all of a line");
+    e->hidden = (uint16_t)(e->line.n - from);
+    e->line.n -= s->secret_n;
+}
+
+void auth_hide(struct smtp *s, struct smtp_event *e)
+{
+    struct span t = e->line;
+    while (t.n > 0 && ascii_is_control(*t.p) | (*t.p == ' '))
+        span_skip(&t, 1);
+    if (!span_takes(&t, "AUTH")) {
+        if (s->wary)
+            hide_from(s, e, 0);
+        return;
+    }
+    size_t shown = (size_t)(t.p - e->line.p), n = 0;
+    while (t.n > 0 && (*t.p == ' ' || *t.p == '\t'))
+        span_skip(&t, 1);
+    while (n < t.n && (ascii_is_letter(t.p[n]) || ascii_is_digit(t.p[n]) || t.p[n] == '-'))
+        n++;
+    if (sasl_mechanism((struct span){t.p, n}) != SASL_NONE)
+        shown = (size_t)(t.p - e->line.p) + n;
+    hide_from(s, e, shown);
+}
+
+/* Prepares the challenge that asks for the response `next`. */
+static const struct objection *challenge(struct smtp *s, struct smtp_event *e, enum smtp_step next, const char *text)
+{
+    s->next_step = (uint8_t)next;
+    smtp_reply(s, e, 334, NULL, text);
+    return NULL;
+}
+
+/* Reads a response, already decoded. */
+static const struct objection *take_response(struct smtp *s, struct smtp_event *e, struct span text)
+{
+    static const struct smtp_canned done = CANNED(235, "2.7.0 ", "Authentication successful");
+    struct sasl_login login = {.secret = text};
+    if (s->mechanism == SASL_LOGIN && s->step == STEP_FIRST) {
+        e->arg = text;
+        return text.n > 0 ? challenge(s, e, STEP_PASSWORD, "UGFzc3dvcmQ6" /* Password: */)
+                          : objection_raise(s, e, OBJECTION_NO_USER);
+    }
+    if (s->mechanism != SASL_LOGIN && !sasl_parse((enum sasl_mechanism)s->mechanism, text, &login))
+        return objection_raise(s, e, OBJECTION_RESPONSE);
+    e->arg = login.user;
+    e->authzid = login.authzid;
+    e->secret = login.secret;
+    s->next_step = STEP_FAILED;
+    reply_canned(s, e, &done);
+    return NULL;
+}
+
+static const struct objection *decode_response(struct smtp *s, struct smtp_event *e, char *text, size_t n)
+{
+    return base64_decode(text, &n) ? take_response(s, e, (struct span){text, n})
+                                   : objection_raise(s, e, OBJECTION_BASE64);
+}
+
+void auth_respond(struct smtp *s, struct smtp_event *e)
+{
+    static const struct smtp_canned failed = CANNED(535, "5.7.8 ", "Authentication failed");
+    const struct objection *o = NULL;
+    bool cancel = e->line.n == 1 && *e->line.p == '*';
+    size_t n = e->line.n;
+    s->event = e->type = SMTP_AUTH;
+    s->legal = true;
+    e->mechanism = (enum sasl_mechanism)s->mechanism;
+    if (!cancel)
+        hide_from(s, e, 0);
+    if (s->step == STEP_FAILED)
+        reply_canned(s, e, &failed);
+    else if (cancel)
+        o = objection_raise(s, e, OBJECTION_CANCELLED);
+    else
+        o = decode_response(s, e, s->line, n);
+    if (o != NULL)
+        objection_refuse(s, e, o);
+}
+
+static const struct objection *first_challenge(struct smtp *s, struct smtp_event *e)
+{
+    char text[SMTP_CHALLENGE_MAX], encoded[BASE64_SIZE(SMTP_CHALLENGE_MAX)] = "";
+    if (s->mechanism == SASL_LOGIN)
+        return challenge(s, e, STEP_FIRST, "VXNlcm5hbWU6" /* Username: */);
+    if (s->mechanism == SASL_CRAM_MD5) {
+        s->nonce++;
+        base64_encode((struct span){text, smtp_challenge(s, text)}, encoded);
+    }
+    return challenge(s, e, STEP_FIRST, encoded);
+}
+
+const struct objection *auth_parse(struct smtp *s, struct smtp_event *e)
+{
+    const char *space = e->arg.n > 0 ? memchr(e->arg.p, ' ', e->arg.n) : NULL;
+    struct span name = space != NULL ? span_between(e->arg.p, space) : e->arg;
+    char *text = s->secret;
+    size_t n = s->secret_n;
+    e->arg = (struct span){NULL, 0};
+    if (s->authenticated)
+        return objection_raise(s, e, OBJECTION_SECOND_AUTH);
+    if (name.n == 0)
+        return objection_raise(s, e, OBJECTION_AUTH);
+    e->mechanism = sasl_mechanism(name);
+    if (e->mechanism == SASL_NONE)
+        return objection_raise(s, e, OBJECTION_MECHANISM);
+    if (e->mechanism != SASL_CRAM_MD5 && !s->secure && extension_offered(s) & SMTP_EXT_STARTTLS)
+        problems_add(&e->problems, PROBLEM_AUTH_IN_CLEAR);
+    s->mechanism = (uint8_t)e->mechanism;
+    s->step = STEP_FIRST;
+    for (; n > 0 && *text == ' '; n--)
+        text++;
+    while (n > 0 && (text[n - 1] == ' ' || text[n - 1] == '\t'))
+        n--;
+    if (n == 0)
+        return first_challenge(s, e);
+    if (e->mechanism == SASL_CRAM_MD5) /* the challenge comes first */
+        return objection_raise(s, e, OBJECTION_INITIAL_RESPONSE);
+    if (n == 1 && *text == '=') /* an empty response */
+        return take_response(s, e, (struct span){text, 0});
+    return decode_response(s, e, text, n);
+}
+
+size_t smtp_challenge(const struct smtp *s, char *text)
+{
+    char digits[21] = "";
+    char *end = string_add(string_add(text, "<"), ascii_put_number(digits + 20, s->nonce));
+    return (size_t)(string_add(string_add(string_add(end, "@"), s->config->hostname), ">") - text);
+}

@@ -1,0 +1,195 @@
+/*
+ * data.c - the mail data of DATA (RFC 5321 4.1.1.4, 4.5.2) and of the chunks of
+ * BDAT (RFC 3030 2).
+ *
+ * The end of DATA may be cut anywhere, and only CRLF.CRLF ends it: a bare CR or
+ * LF is data.  s->dot says how much of "\r\n.\r\n" the octets so far end with.
+ * CR and LF belong to the message whatever follows, and go out at once; only
+ * "." and ".\r" at the start of a line wait for what comes next.  Their octets
+ * are known, so none of them need be kept.
+ *
+ * A chunk comes to its end whether it is refused or not, so a refusal waits in
+ * the session until then.
+ */
+#include "smtp/inside.h"
+
+#include "base/scan.h"
+#include "smtp.h"
+#include "smtp/objection.h"
+
+enum { TEXT_LINE_MAX = 998 /* octets without CRLF; RFC 5321 4.5.3.1.6 */ };
+
+void data_begin(struct smtp *s)
+{
+    s->size = s->line_size = 0;
+    s->cr = false;
+    s->data_problems = (struct problems){{0, 0}};
+}
+
+/* Takes a run of mail data: up to the end of a line before one that begins with a dot, or all there is. */
+static struct span take_run(struct smtp *s)
+{
+    const char *start = s->in, *lf = scan_lf_dot(start, s->in_end);
+    s->in += (lf != NULL ? lf + 1 : s->in_end) - start;
+    bool crlf = s->in[-1] == '\n' && (s->in - start > 1 ? s->in[-2] == '\r' : s->dot == DOT_CR);
+    s->dot = crlf ? DOT_CRLF : s->in[-1] == '\r' ? DOT_CR : DOT_NONE;
+    return span_between(start, s->in);
+}
+
+static bool is_too_large(const struct smtp *s) { return s->config->max_size > 0 && s->size > s->config->max_size; }
+
+/* Takes a line's end, or an odd octet within a line. */
+static void examine_octet(struct smtp *s, char c)
+{
+    if (c == '\n' && s->line_size - s->cr > TEXT_LINE_MAX)
+        problems_add(&s->data_problems, PROBLEM_LONG_LINE);
+    if (c == '\n' && !s->cr)
+        problems_add(&s->data_problems, PROBLEM_BARE_LF);
+    if (c == '\0')
+        problems_add(&s->data_problems, PROBLEM_NUL);
+    if (ascii_is_8bit(c) && !s->mail.eightbit && !s->mail.utf8)
+        problems_add(&s->data_problems, PROBLEM_8BIT_DATA);
+    s->cr = c == '\r';
+    s->line_size = c == '\n' ? 0 : s->line_size + 1;
+}
+
+static void examine(struct smtp *s, struct span t)
+{
+    const char *end = t.p + t.n;
+    while (t.n > 0) {
+        if (s->cr && *t.p != '\n')
+            problems_add(&s->data_problems, PROBLEM_BARE_CR);
+        const char *odd = scan_odd(t.p, end);
+        s->line_size += (uint64_t)(odd - t.p);
+        s->cr = s->cr && odd == t.p;
+        if (odd < end)
+            examine_octet(s, *odd);
+        t = span_between(odd < end ? odd + 1 : end, end);
+    }
+}
+
+/* Adds the problems of the mail data to the event.  Binary mail data have no lines. */
+static void note_problems(struct smtp *s, struct smtp_event *e)
+{
+    if (s->cr)
+        problems_add(&s->data_problems, PROBLEM_BARE_CR);
+    if (s->line_size > TEXT_LINE_MAX)
+        problems_add(&s->data_problems, PROBLEM_LONG_LINE);
+    if (!s->mail.binary)
+        problems_merge(&e->problems, &s->data_problems);
+    if (s->mail.size > 0 && s->size > s->mail.size)
+        problems_add(&e->problems, PROBLEM_SIZE);
+}
+
+static bool has_bare_line_end(const struct smtp *s)
+{
+    const struct problems *p = &s->data_problems;
+    return !s->mail.binary && (problems_have(p, PROBLEM_BARE_CR) || problems_have(p, PROBLEM_BARE_LF));
+}
+
+bool data_end(struct smtp *s, struct smtp_event *e)
+{
+    static const struct smtp_canned accepted = CANNED(250, "2.0.0 ", "Message accepted");
+    s->event = e->type = SMTP_EOM;
+    e->size = s->size;
+    e->last = s->last;
+    e->recipient = s->config->lmtp ? s->answered + 1 : 0;
+    s->legal = true;
+    if (e->recipient <= 1)
+        note_problems(s, e);
+    if (is_too_large(s))
+        reply_canned(s, e, &objections[OBJECTION_TOO_LARGE].reply); /* RFC 1870 6.3 */
+    else if (s->config->strict && has_bare_line_end(s))
+        reply_canned(s, e, &objections[OBJECTION_BARE_LINE_END].reply); /* RFC 5321 2.3.8 */
+    else
+        reply_canned(s, e, &accepted);
+    return true;
+}
+
+/* Makes the event of these octets.  Beyond the limit they are read all the same, but not handed on. */
+static bool hand_on(struct smtp *s, struct smtp_event *e, struct span octets)
+{
+    s->size += octets.n;
+    if (s->config->strict || s->config->examine)
+        examine(s, octets);
+    if (is_too_large(s))
+        return false;
+    e->type = SMTP_BODY;
+    e->arg = octets;
+    return true;
+}
+
+bool data_next(struct smtp *s, struct smtp_event *e)
+{
+    while (s->in < s->in_end) {
+        switch ((enum smtp_dot)s->dot) {
+        case DOT_CRLF:
+            if (*s->in == '.') {
+                s->in++;
+                s->dot = DOT_DOT;
+                continue;
+            }
+            break;
+        case DOT_DOT:
+            if (*s->in == '\r') {
+                s->in++;
+                s->dot = DOT_DOT_CR;
+                continue;
+            }
+            s->dot = DOT_NONE;
+            break;
+        case DOT_DOT_CR:
+            if (*s->in == '\n') {
+                s->in++;
+                return data_end(s, e);
+            }
+            s->dot = DOT_NONE;
+            if (hand_on(s, e, (struct span){"\r", 1}))
+                return true;
+            continue;
+        case DOT_NONE:
+        case DOT_CR:
+            break;
+        }
+        if (hand_on(s, e, take_run(s)))
+            return true;
+    }
+    return false;
+}
+
+static bool end_of_chunk(struct smtp *s, struct smtp_event *e)
+{
+    static const struct smtp_canned taken = CANNED(250, "2.0.0 ", "Chunk taken");
+    bool complete = s->chunk_refused == NULL && s->last;
+    s->in_chunk = false;
+    if (complete && s->recipients > 0)
+        return data_end(s, e);
+    s->event = e->type = complete ? SMTP_EOM : SMTP_CHUNK;
+    e->size = complete ? s->size : s->chunk_size;
+    e->last = s->last;
+    s->legal = true;
+    if (complete) { /* to nobody, so there is no reply; RFC 2033 4.3 */
+        s->code = 250;
+        s->reply_n = 0;
+    } else if (s->chunk_refused != NULL) {
+        objection_refuse(s, e, s->chunk_refused);
+    } else if (is_too_large(s)) {
+        reply_canned(s, e, &objections[OBJECTION_TOO_LARGE].reply);
+    } else {
+        reply_canned(s, e, &taken);
+    }
+    return true;
+}
+
+bool data_next_of_chunk(struct smtp *s, struct smtp_event *e)
+{
+    size_t n = (size_t)(s->in_end - s->in);
+    if (n > s->chunk)
+        n = (size_t)s->chunk;
+    struct span octets = {s->in, n};
+    s->in += n;
+    s->chunk -= n;
+    if (n > 0 && s->chunk_refused == NULL && hand_on(s, e, octets))
+        return true;
+    return s->chunk == 0 && end_of_chunk(s, e);
+}

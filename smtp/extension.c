@@ -1,0 +1,89 @@
+/*
+ * extension.c - the service extensions: their keywords, which of them a session
+ * offers, and the reply to EHLO that lists them.
+ */
+#include "smtp/inside.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "smtp.h"
+
+static const struct extension {
+    const char *keyword;
+    unsigned bit;
+} extensions[] = {
+    {"PIPELINING", SMTP_EXT_PIPELINING},
+    {"8BITMIME", SMTP_EXT_8BITMIME},
+    {"SMTPUTF8", SMTP_EXT_SMTPUTF8},
+    {"ENHANCEDSTATUSCODES", SMTP_EXT_ENHANCEDSTATUSCODES},
+    {"CHUNKING", SMTP_EXT_CHUNKING},
+    {"BINARYMIME", SMTP_EXT_BINARYMIME},
+    {"DSN", SMTP_EXT_DSN},
+    {"AUTH", SMTP_EXT_AUTH},
+    {"STARTTLS", SMTP_EXT_STARTTLS},
+    {"LIMITS", SMTP_EXT_LIMITS},
+    {"HELP", SMTP_EXT_HELP},
+    {"SIZE", SMTP_EXT_SIZE},
+};
+enum { EXTENSIONS = sizeof extensions / sizeof extensions[0] };
+
+unsigned smtp_extension(struct span keyword)
+{
+    for (size_t i = 0; i < EXTENSIONS; i++) {
+        if (span_is(keyword, extensions[i].keyword))
+            return extensions[i].bit;
+    }
+    return 0;
+}
+
+const char *smtp_keyword(size_t place) { return place < EXTENSIONS ? extensions[place].keyword : NULL; }
+
+unsigned extension_offered(const struct smtp *s)
+{
+    unsigned set = s->config->extensions;
+    if (!(set & SMTP_EXT_CHUNKING))
+        set &= ~(unsigned)SMTP_EXT_BINARYMIME;
+    if (s->config->max_recipients == 0)
+        set &= ~(unsigned)SMTP_EXT_LIMITS;
+    return set;
+}
+
+static char *add_number(char *end, const char *before, uint64_t n)
+{
+    char digits[21] = "";
+    return string_add(string_add(end, before), ascii_put_number(digits + 20, n));
+}
+
+/* Adds what follows the keyword. */
+static char *add_argument(const struct smtp *s, char *end, unsigned extension)
+{
+    switch (extension) {
+    case SMTP_EXT_AUTH:
+        return string_add(string_add(end, " "), sasl_names);
+    case SMTP_EXT_LIMITS:
+        return add_number(end, " RCPTMAX=", s->config->max_recipients);
+    case SMTP_EXT_SIZE:
+        return add_number(end, " ", s->config->max_size);
+    default:
+        return end;
+    }
+}
+
+void extension_list(struct smtp *s, struct smtp_event *e)
+{
+    static const char start[] = "250-", line_end[] = "\r\n";
+    char wire[SMTP_REPLY_MAX / 2];
+    char *last = wire, *end = string_add(string_add(string_add(wire, start), s->config->hostname), line_end);
+    unsigned set = extension_offered(s) & ~(s->secure ? (unsigned)SMTP_EXT_STARTTLS : 0); /* RFC 3207 4.2 */
+    for (size_t i = 0; i < EXTENSIONS; i++) {
+        if (!(set & extensions[i].bit))
+            continue;
+        last = end;
+        end = string_add(string_add(end, start), extensions[i].keyword);
+        end = string_add(add_argument(s, end, extensions[i].bit), line_end);
+    }
+    assert(end < wire + sizeof wire);
+    last[strlen("250")] = ' '; /* RFC 5321 4.2.1 */
+    smtp_reply_raw(s, e, 250, span_between(wire, end));
+}

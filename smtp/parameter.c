@@ -1,0 +1,204 @@
+/*
+ * parameter.c - the parameters of MAIL and RCPT (RFC 5321 4.1.2).  A table holds
+ * each keyword, its command, the extensions that bring it, and its parser.
+ */
+#include "smtp/objection.h"
+
+enum { ENVID_MAX = 100 /* RFC 3461 4.4 */ };
+
+/* SIZE=n; RFC 1870 6.1.  A number beyond 64 bits is too large: it does not wrap. */
+static const struct objection *parse_size(struct smtp *s, struct smtp_event *e, struct span value)
+{
+    uint64_t size = 0;
+    for (size_t i = 0; i < value.n; i++) {
+        if (!ascii_is_digit(value.p[i]))
+            return objection_raise(s, e, OBJECTION_SIZE);
+        uint64_t digit = (uint64_t)(value.p[i] - '0');
+        size = size > (UINT64_MAX - digit) / 10 ? UINT64_MAX : size * 10 + digit;
+    }
+    if (value.n == 0 || value.n > 20)
+        return objection_raise(s, e, OBJECTION_SIZE_DIGITS);
+    if (size == UINT64_MAX || (s->config->max_size > 0 && size > s->config->max_size))
+        return objection_raise(s, e, OBJECTION_TOO_LARGE);
+    s->asked.size = e->size = size;
+    return NULL;
+}
+
+/* BODY=7BIT, 8BITMIME or BINARYMIME; RFC 6152, RFC 3030 3 */
+static const struct objection *parse_body(struct smtp *s, struct smtp_event *e, struct span value)
+{
+    unsigned offered = extension_offered(s);
+    s->asked.eightbit = offered & SMTP_EXT_8BITMIME && span_is(value, "8BITMIME");
+    s->asked.binary = e->binary = offered & SMTP_EXT_BINARYMIME && span_is(value, "BINARYMIME");
+    bool good = s->asked.eightbit || s->asked.binary || span_is(value, "7BIT");
+    return good ? NULL : objection_raise(s, e, OBJECTION_BODY);
+}
+
+/* RFC 6531 3.4 */
+static const struct objection *parse_smtputf8(struct smtp *s, struct smtp_event *e, struct span value)
+{
+    if (value.p != NULL)
+        return objection_raise(s, e, OBJECTION_SMTPUTF8);
+    s->asked.utf8 = e->utf8 = true;
+    return NULL;
+}
+
+/* RFC 3461 4.3 */
+static const struct objection *parse_ret(struct smtp *s, struct smtp_event *e, struct span value)
+{
+    bool good = span_is(value, "FULL") || span_is(value, "HDRS");
+    return good ? NULL : objection_raise(s, e, OBJECTION_RET);
+}
+
+/* Whether it is xtext (RFC 3461 4) that stands for printable ASCII.  With utf8, octets outside ASCII may stand in it.
+ */
+static bool is_xtext(struct span t, bool utf8)
+{
+    for (size_t i = 0; i < t.n; i++) {
+        char c = t.p[i];
+        if (c == '+') {
+            /* its hexadecimal digits are in capitals */
+            if (t.n - i < 3 || !ascii_is_hex(t.p[i + 1]) || !ascii_is_hex(t.p[i + 2]) || t.p[i + 1] >= 'a' ||
+                t.p[i + 2] >= 'a')
+                return false;
+            c = (char)(ascii_hex_value(t.p[i + 1]) << 4 | ascii_hex_value(t.p[i + 2]));
+            if (c < ' ' || c >= 0x7f)
+                return false;
+            i += 2;
+        } else if (ascii_is_8bit(c) ? !utf8 : c <= ' ' || c >= 0x7f || c == '=') {
+            return false;
+        }
+    }
+    return t.n > 0;
+}
+
+/* RFC 3461 4.4 */
+static const struct objection *parse_envid(struct smtp *s, struct smtp_event *e, struct span value)
+{
+    const struct objection *o = value.n > ENVID_MAX ? objection_raise(s, e, OBJECTION_LONG_ENVID) : NULL;
+    return o != NULL || is_xtext(value, false) ? o : objection_raise(s, e, OBJECTION_ENVID);
+}
+
+/* Who submitted the message first, or "<>"; RFC 4954 5 */
+static const struct objection *parse_auth(struct smtp *s, struct smtp_event *e, struct span value)
+{
+    return is_xtext(value, false) ? NULL : objection_raise(s, e, OBJECTION_AUTH_PARAMETER);
+}
+
+/* NEVER, or some of SUCCESS, FAILURE, DELAY, by comma; RFC 3461 4.1 */
+static const struct objection *parse_notify(struct smtp *s, struct smtp_event *e, struct span value)
+{
+    static const char *const words[] = {"SUCCESS", "FAILURE", "DELAY"};
+    unsigned given = 0;
+    bool twice = false, more = !span_is(value, "NEVER");
+    while (more) {
+        const char *comma = value.n > 0 ? memchr(value.p, ',', value.n) : NULL;
+        struct span word = comma != NULL ? span_between(value.p, comma) : value;
+        unsigned i = 0;
+        while (i < 3 && !span_is(word, words[i]))
+            i++;
+        if (i == 3)
+            return objection_raise(s, e, OBJECTION_NOTIFY);
+        twice = twice || given & 1u << i;
+        given |= 1u << i;
+        more = comma != NULL;
+        if (more)
+            span_skip(&value, word.n + 1);
+    }
+    if (twice)
+        problems_add(&e->problems, PROBLEM_NOTIFY_TWICE);
+    return NULL;
+}
+
+/* The type of an address, ";" and the address in xtext; RFC 3461 4.2 */
+static bool is_orcpt(struct span t, bool utf8)
+{
+    const char *semicolon = t.n > 0 ? memchr(t.p, ';', t.n) : NULL;
+    if (semicolon == NULL || semicolon == t.p)
+        return false;
+    struct span type = span_between(t.p, semicolon), address = span_between(semicolon + 1, t.p + t.n);
+    for (size_t i = 0; i < type.n; i++) {
+        if (!ascii_is_letter(type.p[i]) && !ascii_is_digit(type.p[i]) && type.p[i] != '-')
+            return false;
+    }
+    return is_xtext(address, utf8 && span_is(type, "utf-8"));
+}
+
+static const struct objection *parse_orcpt(struct smtp *s, struct smtp_event *e, struct span value)
+{
+    return is_orcpt(value, s->mail.utf8) ? NULL : objection_raise(s, e, OBJECTION_ORCPT);
+}
+
+static const struct parameter {
+    const char *keyword;
+    enum smtp_event_type command;
+    unsigned extensions; /* any of these brings it */
+    /* value.p is NULL if none was given */
+    const struct objection *(*parse)(struct smtp *s, struct smtp_event *e, struct span value);
+} parameters[] = {
+    {"SIZE", SMTP_MAIL, SMTP_EXT_SIZE, parse_size},
+    {"BODY", SMTP_MAIL, SMTP_EXT_8BITMIME | SMTP_EXT_BINARYMIME, parse_body},
+    {"SMTPUTF8", SMTP_MAIL, SMTP_EXT_SMTPUTF8, parse_smtputf8},
+    {"RET", SMTP_MAIL, SMTP_EXT_DSN, parse_ret},
+    {"ENVID", SMTP_MAIL, SMTP_EXT_DSN, parse_envid},
+    {"AUTH", SMTP_MAIL, SMTP_EXT_AUTH, parse_auth},
+    {"NOTIFY", SMTP_RCPT, SMTP_EXT_DSN, parse_notify},
+    {"ORCPT", SMTP_RCPT, SMTP_EXT_DSN, parse_orcpt},
+};
+enum { PARAMETERS = sizeof parameters / sizeof parameters[0] };
+
+/* esmtp-param of RFC 5321 4.1.2: a keyword, and perhaps "=" and a value without "=", blanks or controls */
+static bool split(struct span text, struct span *keyword, struct span *value)
+{
+    const char *end = text.p + text.n, *equals = memchr(text.p, '=', text.n);
+    *keyword = span_between(text.p, equals != NULL ? equals : end);
+    *value = equals != NULL ? span_between(equals + 1, end) : (struct span){NULL, 0};
+    for (size_t i = 0; i < keyword->n; i++) {
+        char c = keyword->p[i];
+        if (!ascii_is_letter(c) && !ascii_is_digit(c) && (c != '-' || i == 0))
+            return false;
+    }
+    for (size_t i = 0; i < value->n; i++) {
+        char c = value->p[i];
+        if (c == '=' || (!ascii_is_8bit(c) && (c <= ' ' || c == 0x7f)))
+            return false;
+    }
+    return keyword->n > 0 && (equals == NULL || value->n > 0);
+}
+
+/* Looks at one parameter, of which `given` has the ones before, a bit for each of the table. */
+static const struct objection *parse_one(struct smtp *s, struct smtp_event *e, struct span text, unsigned *given)
+{
+    struct span keyword, value;
+    if (!split(text, &keyword, &value))
+        return objection_raise(s, e, OBJECTION_PARAMETER);
+    const struct parameter *p = parameters, *end = parameters + PARAMETERS;
+    while (p < end && !(p->command == e->type && p->extensions & extension_offered(s) && span_is(keyword, p->keyword)))
+        p++;
+    if (p == end)
+        return objection_raise(s, e, OBJECTION_PARAMETER_NOT_OFFERED);
+    unsigned bit = 1u << (p - parameters);
+    if (*given & bit)
+        return objection_raise(s, e, OBJECTION_PARAMETER_TWICE);
+    *given |= bit;
+    return p->parse(s, e, value);
+}
+
+const struct objection *parameter_parse(struct smtp *s, struct smtp_event *e, struct span t)
+{
+    const struct objection *o = NULL;
+    unsigned given = 0;
+    if (t.n > 0 && !s->extended)
+        o = objection_raise(s, e, OBJECTION_PARAMETER_AFTER_HELO);
+    while (t.n > 0 && o == NULL) {
+        size_t n = t.n;
+        span_skip_spaces(&t);
+        if (n - t.n > 1 && (o = objection_raise(s, e, OBJECTION_PARAMETER_BLANKS)) != NULL)
+            break;
+        const char *space = memchr(t.p, ' ', t.n);
+        struct span one = space != NULL ? span_between(t.p, space) : t;
+        span_skip(&t, one.n);
+        o = parse_one(s, e, one, &given);
+    }
+    return o;
+}
