@@ -1,9 +1,9 @@
 /*
- * problem.h - what a client can get wrong: one list for the protocol, the
- * envelope and the message.
+ * problem.h - the problems a client can cause, in the protocol, the envelope
+ * and the message, as one list.
  */
-#ifndef PROBLEM_H
-#define PROBLEM_H
+#ifndef BASE_PROBLEM_H
+#define BASE_PROBLEM_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@ enum problem {
     PROBLEM_NUL,
     PROBLEM_BARE_CR,
     PROBLEM_BARE_LF,
-    PROBLEM_MIXED_LINES, /* some lines end in CRLF, others in LF, where it is not known which were so on the wire */
+    PROBLEM_MIXED_LINES, /* where it is not known which line ends were on the wire */
     PROBLEM_LONG_LINE,
     PROBLEM_8BIT_DATA,
     /* header fields */
@@ -25,7 +25,7 @@ enum problem {
     PROBLEM_NO_BLANK_LINE,
     PROBLEM_LARGE_HEADER,
     PROBLEM_DUPLICATE_FIELD,
-    PROBLEM_8BIT_HEADER, /* that is no UTF-8 either */
+    PROBLEM_8BIT_HEADER, /* 8-bit octets that are not UTF-8 */
     PROBLEM_UTF8_HEADER,
     PROBLEM_NO_DATE,
     PROBLEM_NO_FROM,
@@ -61,7 +61,7 @@ enum problem {
     PROBLEM_TOO_DEEP,
     /* parameters */
     PROBLEM_PARAMETER,
-    PROBLEM_PARAMETER_WORD, /* an encoded word in a parameter */
+    PROBLEM_PARAMETER_WORD, /* an encoded word in it */
     PROBLEM_PARAMETER_SEGMENT,
     PROBLEM_PARAMETER_CODING,
     /* addresses and dates */
@@ -112,14 +112,14 @@ enum problem {
     PROBLEM_CUT_OFF,
     PROBLEM_NO_QUIT,
 
-    PROBLEMS /* how many there are */
+    PROBLEMS /* their number */
 };
 
 struct problem_about {
     const char *name;     /* one word, for scripts */
     const char *sentence; /* for people */
-    const char *section;  /* what it departs from, or is told of: "RFC 5321 2.3.8" */
-    bool noted_only;      /* it breaks no rule, or only one of ours */
+    const char *section;  /* of the rule, as "RFC 5321 2.3.8" */
+    bool noted_only;      /* it breaks no rule of an RFC; --strict ignores it */
 };
 
 /* All strings are static. */
@@ -127,10 +127,10 @@ const struct problem_about *problem_about(enum problem p);
 
 enum { PROBLEM_TEXT_MAX = 160 };
 
-/* "name: sentence (section)", with a NUL; returns its length. */
+/* Writes "name: sentence (section)" as a string, and returns its length. */
 size_t problem_text(enum problem p, char text[PROBLEM_TEXT_MAX]);
 
-/* A set of them. */
+/* A set of problems, a bit each. */
 struct problems {
     uint64_t bits[2];
 };

@@ -20,7 +20,7 @@ static const char *parse_path(const char *text, struct endpoint *e)
 {
     e->kind = ENDPOINT_UNIX;
     if (*text == '\0')
-        return "wants a path behind unix:";
+        return "wants a path after unix:";
     if (strlen(text) >= sizeof((struct sockaddr_un *)0)->sun_path)
         return "has a path that is too long for a Unix socket; a relative one may do";
     memcpy(e->host, text, strlen(text) + 1);
@@ -31,7 +31,7 @@ static const char *parse_fd(const char *text, struct endpoint *e)
 {
     e->kind = ENDPOINT_FD;
     e->fd = endpoint_number(text);
-    return e->fd < 0 ? "wants the number of an open descriptor behind fd:" : NULL;
+    return e->fd < 0 ? "wants the number of an open descriptor after fd:" : NULL;
 }
 
 static const char *parse_host(const char *text, struct endpoint *e)
@@ -57,7 +57,7 @@ static const char *parse_host(const char *text, struct endpoint *e)
     e->kind = n == 0 ? ENDPOINT_LOOPBACK : strcmp(e->host, "*") == 0 ? ENDPOINT_ANY : ENDPOINT_HOST;
     int port = endpoint_number(colon + 1);
     e->port = (uint16_t)port;
-    return port < 0 ? "wants a port from 0 to 65535 behind the colon" : NULL;
+    return port < 0 ? "wants a port from 0 to 65535 after the colon" : NULL;
 }
 
 const char *const endpoint_schemes[] = {

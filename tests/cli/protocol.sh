@@ -206,7 +206,7 @@ t_dialogue() {
 1 !: no-blank-line: no blank line between header and body (RFC 5322 2.1)
 1 !: no-date: no Date field (RFC 5322 3.6)
 1 !: no-from: no From field (RFC 5322 3.6)
-1 !: no-message-id: no Message-ID field, which should be there (RFC 5322 3.6.4)
+1 !: no-message-id: no Message-ID field; there should be one (RFC 5322 3.6.4)
 1 S: 250 2.0.0 Message accepted
 1 C: QUIT
 1 S: 221 2.0.0 Bye

@@ -398,8 +398,8 @@ t_usage() {
     usage "-p: 'smtp' is not a port: .*" -p smtp
     usage "-l: 'localhost' is not an endpoint: it wants HOST:PORT, \[ADDRESS\]:PORT, :PORT, \*:PORT, unix:PATH, fd:N or -" -l localhost
     usage "-l: 'http://x:1' is not an endpoint: it knows smtp://, smtps:// and lmtp:// only" -l http://x:1
-    usage "-l: 'unix:' is not an endpoint: it wants a path behind unix:" -l unix:
-    usage "-l: 'fd:x' is not an endpoint: it wants the number of an open descriptor behind fd:" -l fd:x
+    usage "-l: 'unix:' is not an endpoint: it wants a path after unix:" -l unix:
+    usage "-l: 'fd:x' is not an endpoint: it wants the number of an open descriptor after fd:" -l fd:x
     usage "--hide: 'FOO' is no extension: give some of PIPELINING, .*SIZE, separated by commas" --hide SIZE,FOO
     usage '--auth: give USER:PASSWORD' --auth ann
     usage "--require: 'mail' cannot be required: give auth, tls or auth,tls" --require mail
@@ -418,7 +418,7 @@ t_usage() {
     usage '--tls offers STARTTLS, and --hide takes it away' --tls --hide starttls
     usage '--auth and --require auth need AUTH, .*' --require auth --hide AUTH
     usage "-l: '::1:25' is not an endpoint: it wants brackets around an IPv6 address: \[ADDRESS\]:PORT" -l ::1:25
-    usage "-l: 'x:99999' is not an endpoint: it wants a port from 0 to 65535 behind the colon" -l x:99999
+    usage "-l: 'x:99999' is not an endpoint: it wants a port from 0 to 65535 after the colon" -l x:99999
     usage "-l: '\[\]:1' is not an endpoint: it wants an IPv6 address between the brackets" -l '[]:1'
     usage "-l: -p and -l exclude each other" -p 1 -l :1
     usage "-p: -p and -l exclude each other" -l :1 -p 1

@@ -392,7 +392,7 @@ PY
     stop
     taken 0
     fails grep -q 'C: .*evil' err
-    grep -Eqx '1 C: \(15 octets behind it, dropped\)' err
+    grep -Eqx '1 C: \(15 octets after it, dropped\)' err
 }
 
 # T5: once is enough
