@@ -1,6 +1,8 @@
 /*
- * base.h - what all rooms use: spans, growing text, UTF-8, numbers, base64, digests, text made visible,
- * the clock.
+ * base.h - spans of text, growing text, UTF-8, numbers, base64, digests and the clock.
+ *
+ * Nothing here does I/O or knows a locale.  Only struct text allocates memory,
+ * and only clock_now() asks the system.
  */
 #ifndef BASE_BASE_H
 #define BASE_BASE_H
@@ -10,24 +12,12 @@
 #include <stdint.h>
 #include <string.h>
 
-/* ---- span ---- */
+/* ---- ASCII, whatever the locale ---- */
 
-/*
- * text from the network: a pointer and a length, never a C string,
- * and ASCII whatever the locale.
- */
-
-/* Octets that somebody else owns.  p may be NULL when there is no such text at all. */
-struct span {
-    const char *p;
-    size_t n;
-};
-
-static inline bool ascii_is_upper(char c) { return c >= 'A' && c <= 'Z'; }
 static inline bool ascii_is_digit(char c) { return c >= '0' && c <= '9'; }
 static inline bool ascii_is_8bit(char c) { return ((unsigned char)c & 0x80) != 0; }
 static inline bool ascii_is_control(char c) { return (unsigned char)c < ' ' || c == 0x7f; }
-static inline char ascii_lower(char c) { return ascii_is_upper(c) ? (char)(c | 0x20) : c; }
+static inline char ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c; }
 static inline bool ascii_is_letter(char c) { return ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z'; }
 
 static inline bool ascii_is_hex(char c)
@@ -35,16 +25,16 @@ static inline bool ascii_is_hex(char c)
     return ascii_is_digit(c) || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'f');
 }
 
-/* Whether they are the same, ignoring case; most are the same in case too. */
+/* Whether both are the same letter in any case, or the same octet. */
 static inline bool ascii_same(char a, char b) { return a == b || ascii_lower(a) == ascii_lower(b); }
 
-/* The value of a hexadecimal digit, which it is. */
+/* The value of c, which is a hexadecimal digit. */
 static inline unsigned ascii_hex_value(char c)
 {
     return (unsigned)(ascii_is_digit(c) ? c - '0' : ascii_lower(c) - 'a' + 10);
 }
 
-/* Writes n in decimal digits, at most 20, in front of end; returns the first one. */
+/* Writes n in at most 20 decimal digits, the last one at end - 1.  Returns a pointer to the first one. */
 static inline char *ascii_put_number(char *end, uint64_t n)
 {
     do {
@@ -54,13 +44,20 @@ static inline char *ascii_put_number(char *end, uint64_t n)
     return end;
 }
 
+/* ---- spans: octets that somebody else owns, such as text from the network ---- */
+
+struct span {
+    const char *p; /* NULL may mean that there is no such text */
+    size_t n;
+};
+
 /* The octets from p up to end. */
 static inline struct span span_between(const char *p, const char *end) { return (struct span){p, (size_t)(end - p)}; }
 
-/* Those of a string; p NULL if it is NULL. */
+/* The octets of a string, without its NUL.  s may be NULL. */
 static inline struct span span_of(const char *s) { return (struct span){s, s != NULL ? strlen(s) : 0}; }
 
-/* Takes n octets, at most t->n, off the front. */
+/* Takes n octets off the front; n is at most t->n. */
 static inline void span_skip(struct span *t, size_t n)
 {
     t->p += n;
@@ -83,18 +80,17 @@ static inline bool span_starts(struct span t, const char *word)
     return true;
 }
 
-/* Takes word, a literal, in any case, off the front of t if it begins with it; whether it does.  Mostly they are the
-   same altogether. */
+/* Whether t begins with word, in any case; if so, takes it off the front. */
 static inline bool span_takes(struct span *t, const char *word)
 {
     size_t n = strlen(word);
-    bool does = (t->n >= n && memcmp(t->p, word, n) == 0) || span_starts(*t, word);
+    bool does = (t->n >= n && memcmp(t->p, word, n) == 0) || span_starts(*t, word); /* most clients use our case */
     if (does)
         span_skip(t, n);
     return does;
 }
 
-/* Whether they are the same, in any case. */
+/* Whether a and b are the same, in any case. */
 static inline bool span_same(struct span a, struct span b)
 {
     size_t i = 0;
@@ -112,7 +108,7 @@ static inline bool span_is(struct span t, const char *word)
     return i == t.n && word[i] == '\0';
 }
 
-/* Overwrites a secret, which no compiler may find needless: it does not know what it calls. */
+/* Overwrites a secret.  The compiler cannot leave it out, as it does not know which function is called. */
 static inline void span_wipe(char *p, size_t n)
 {
     static void *(*volatile const overwrite)(void *, int, size_t) = memset;
@@ -120,7 +116,7 @@ static inline void span_wipe(char *p, size_t n)
         (void)overwrite(p, 0, n);
 }
 
-/* Eight octets at a time. */
+/* Whether an octet is outside ASCII.  Looks at eight octets at a time. */
 static inline bool span_has_8bit(struct span t)
 {
     uint64_t all = 0, eight;
@@ -133,40 +129,26 @@ static inline bool span_has_8bit(struct span t)
     return (all & UINT64_C(0x8080808080808080)) != 0;
 }
 
-/* What failed, and why. */
-struct failure {
-    int error;        /* an errno */
-    const char *what; /* the name of a file, directory or stream; "memory" */
-};
+/* ---- text that grows ---- */
 
-/* ---- text ---- */
-
-/*
- * a text that grows.
- */
-
-/* The caller allocates it, zeroed, and frees p, which is NULL until there is some. */
+/* The caller zeroes it, and frees p at the end. */
 struct text {
-    char *p;
+    char *p; /* NULL while it is empty; no NUL ends it */
     size_t n, size;
-    bool failed; /* memory ran out: what is there is worth nothing, and nothing is added any more */
+    bool failed; /* memory ran out; the text is incomplete, and further additions do nothing */
 };
 
 void text_add(struct text *t, const char *p, size_t n);
-void text_add_ended(struct text *t, struct span s); /* and a NUL after it */
-void text_add_string(struct text *t, const char *s);
-void text_add_number(struct text *t, uint64_t n);
+void text_add_ended(struct text *t, struct span s);  /* and a NUL */
+void text_add_string(struct text *t, const char *s); /* without its NUL */
+void text_add_number(struct text *t, uint64_t n);    /* in decimal */
 
 static inline struct span text_span(const struct text *t) { return (struct span){t->p, t->n}; }
 
-/* ---- utf8 ---- */
+/* ---- UTF-8, RFC 3629 ---- */
 
-/*
- * well-formed UTF-8: RFC 3629 4, so no overlong form, no surrogate,
- * nothing above U+10FFFF.
- */
-
-/* How many octets the sequence at the front of t, which is not empty, takes; 0 if it is malformed. */
+/* The length of the sequence at the front of t, which is not empty.  0 if it is malformed: an overlong form, a
+   surrogate, or above U+10FFFF (section 4). */
 static inline size_t utf8_length(struct span t)
 {
     const unsigned char *p = (const unsigned char *)t.p;
@@ -182,7 +164,7 @@ static inline size_t utf8_length(struct span t)
     return overlong || outside ? 0 : length;
 }
 
-/* The code point of a well-formed sequence, or of an octet alone. */
+/* The code point of a well-formed sequence; the value of a single octet. */
 static inline uint32_t utf8_code_point(struct span sequence)
 {
     const unsigned char *p = (const unsigned char *)sequence.p;
@@ -203,78 +185,62 @@ static inline bool utf8_is_valid(struct span t)
     return true;
 }
 
-/* ---- number ---- */
-
 /*
- * numbers as people write them: the one place where they are read.
+ * Returns the length of the character at the front of t, which is not empty,
+ * and sets *visible if a person can be shown it: it does not move, hide or
+ * reorder the text around it, and is not blank itself.  A malformed octet is a
+ * character that is not visible.
  */
+size_t visible_take(struct span t, bool *visible);
 
-/* Decimal digits at *text, which moves past them.  False if there are none, or too many for 64 bits. */
+/* ---- numbers as people write them ---- */
+
+/* Reads decimal digits at *text, and moves *text past them.  False if there are none, or too many for 64 bits. */
 bool number_take(const char **text, uint64_t *value);
 
 /*
- * A decimal number and perhaps a unit, ms, s (which it is without one), m or
- * h, as milliseconds: the least that is told apart.  False if there is none, or
- * it is too large.
+ * Reads a decimal number, with a fraction or without, and a unit: ms, s, m or h;
+ * seconds if there is none.  Moves *text past them.  *milliseconds is rounded
+ * down.  False if there is no number, or it is too large.
  */
 bool number_take_time(const char **text, int64_t *milliseconds);
 
-/* ---- base64 ---- */
+/* ---- base64, RFC 4648 section 4 ---- */
 
-/*
- * RFC 4648 section 4: padded, and nothing between.  Bits that stand for
- * nothing may be anything.
- */
-
-/* What a digit stands for; 64 if it is none. */
+/* The value of a digit; 64 if c is not one. */
 static inline unsigned base64_digit(char c)
 {
-    if (ascii_is_upper(c))
-        return (unsigned)(c - 'A');
     if (ascii_is_letter(c))
-        return (unsigned)(c - 'a') + 26;
+        return c <= 'Z' ? (unsigned)(c - 'A') : (unsigned)(c - 'a') + 26;
     if (ascii_is_digit(c))
         return (unsigned)(c - '0') + 52;
     return c == '+' ? 62 : c == '/' ? 63 : 64;
 }
 
-/* Room for the base64 of n octets, with a NUL. */
+/* The size of the base64 of n octets, with its NUL. */
 #define BASE64_SIZE(n) (((n) + 2) / 3 * 4 + 1)
 
-/* Writes it there, as a string. */
+/* Writes a string of BASE64_SIZE(octets.n) octets. */
 void base64_encode(struct span octets, char *text);
 
-/* Decodes n characters in place; *n becomes the number of octets.  False, with some of them decoded, if they are not
-   base64. */
+/* Decodes *n characters in place, and sets *n to the number of octets.  Padding is required; unused bits are ignored.
+   False if they are not base64; text is then undefined. */
 bool base64_decode(char *text, size_t *n);
 
-/* ---- md5 ---- */
+/* ---- digests ---- */
 
-/*
- * the digest of RFC 1321, and the keyed one of RFC 2104 made of it,
- * for CRAM-MD5 (RFC 2195) and nothing else: it protects nothing any more.
- */
+enum { MD5_SIZE = 16, SHA256_SIZE = 32, SHA256_BLOCK = 64 /* octets */ };
 
-enum { MD5_SIZE = 16 /* octets of a digest */ };
-
-/* The digest of a, followed by b. */
+/* The MD5 digest of a followed by b (RFC 1321).  MD5 is broken, and is here for CRAM-MD5 only (RFC 2195). */
 void md5(struct span a, struct span b, unsigned char digest[MD5_SIZE]);
 
-/* The HMAC of text under key. */
+/* The HMAC-MD5 of text under key (RFC 2104). */
 void md5_hmac(struct span key, struct span text, unsigned char digest[MD5_SIZE]);
 
-/* ---- sha256 ---- */
-
-/*
- * the digest of FIPS 180-4, for telling attachments apart.
- */
-
-enum { SHA256_SIZE = 32, SHA256_BLOCK = 64 };
-
-/* A digest under way.  The caller allocates it. */
+/* A SHA-256 digest under way (FIPS 180-4).  The caller allocates it. */
 struct sha256 {
     uint32_t state[8];
-    uint64_t n; /* octets so far */
+    uint64_t n; /* octets added */
     unsigned char block[SHA256_BLOCK];
 };
 
@@ -282,23 +248,15 @@ void sha256_begin(struct sha256 *s);
 void sha256_add(struct sha256 *s, const char *octets, size_t n);
 void sha256_end(struct sha256 *s, unsigned char digest[SHA256_SIZE]);
 
-/* ---- visible ---- */
+/* ---- the rest ---- */
 
-/*
- * which characters can be shown to a person: what moves, hides or
- * reorders what is around it, or shows nothing, cannot.
- */
+/* A system call that failed. */
+struct failure {
+    int error;        /* an errno */
+    const char *what; /* a file, directory or stream; "memory".  Borrowed */
+};
 
-/*
- * How many octets the character at the front of t, which is not empty, takes,
- * and whether it can be shown.  An octet that is no UTF-8 is a character that
- * cannot.
- */
-size_t visible_take(struct span t, bool *visible);
-
-/* ---- clock ---- */
-
-/* Milliseconds since some time in the past, by a clock that is never set back. */
+/* Milliseconds by a monotonic clock, which starts at an unknown time. */
 int64_t clock_now(void);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * base64.c - RFC 4648 section 4.
+ * base64.c - base64, RFC 4648 section 4, three octets or four digits at a time.
  */
 #include "base/base.h"
 
@@ -13,9 +13,7 @@ void base64_encode(struct span octets, char *text)
         for (size_t i = 0; i < 3; i++)
             bits = bits << 8 | (i < n ? (unsigned char)octets.p[i] : 0);
         for (size_t i = 0; i < 4; i++)
-            *text++ = '=';
-        for (size_t i = 0; i <= n; i++)
-            text[(ptrdiff_t)i - 4] = digits[bits >> (18 - 6 * i) & 63];
+            *text++ = i <= n ? digits[bits >> (18 - 6 * i) & 63] : '=';
         span_skip(&octets, n);
     }
     *text = '\0';

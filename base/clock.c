@@ -1,5 +1,5 @@
 /*
- * clock.c - the clock by which a run waits.
+ * clock.c - the monotonic clock, the only thing in base/ that asks the system.
  */
 #include "base/base.h"
 

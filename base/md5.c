@@ -1,15 +1,17 @@
 /*
- * md5.c - RFC 1321.  The input is at most two spans, read block by block: there
- * is no context to be kept.
+ * md5.c - MD5 (RFC 1321) and HMAC (RFC 2104).
+ *
+ * The input is two spans, which is all that HMAC needs, so there is no context
+ * to keep between calls.
  */
 #include "base/base.h"
 
 #include <stdint.h>
 #include <string.h>
 
-enum { BLOCK = 64, LENGTH = 8 /* octets of the count of bits that ends the last block */ };
+enum { BLOCK = 64, LENGTH = 8 /* octets of the length in bits, at the end */ };
 
-/* 2^32 times the sine of 1 to 64 radians, its sign left out; RFC 1321 3.4 */
+/* 2^32 times the absolute sine of 1 to 64 radians; RFC 1321 3.4 */
 static const uint32_t sines[64] = {
     0xd76aa478, 0xe8c7b756, 0x242070db, 0xc1bdceee, 0xf57c0faf, 0x4787c62a, 0xa8304613, 0xfd469501,
     0x698098d8, 0x8b44f7af, 0xffff5bb1, 0x895cd7be, 0x6b901122, 0xfd987193, 0xa679438e, 0x49b40821,
@@ -28,7 +30,7 @@ static uint32_t word(const unsigned char *p)
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
-/* The function of a round, and which word of the block the step takes. */
+/* The function of the step's round; *which is the word of the block that the step adds. */
 static uint32_t mix(unsigned step, uint32_t b, uint32_t c, uint32_t d, unsigned *which)
 {
     switch (step / 16) {
@@ -65,31 +67,22 @@ static void add_block(uint32_t state[4], const unsigned char *block)
     state[3] += d;
 }
 
-/* Fills a block with what comes next of the spans; returns how many octets there were. */
-static size_t take_block(struct span *a, struct span *b, unsigned char *block)
-{
-    size_t n = 0;
-    for (struct span *from = a; n < BLOCK; from = b) {
-        size_t part = from->n < BLOCK - n ? from->n : BLOCK - n;
-        if (part > 0) {
-            memcpy(block + n, from->p, part);
-            span_skip(from, part);
-        }
-        n += part;
-        if (from == b)
-            break;
-    }
-    return n;
-}
-
 void md5(struct span a, struct span b, unsigned char digest[MD5_SIZE])
 {
+    struct span *const parts[] = {&a, &b};
     uint32_t state[4] = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476};
     uint64_t bits = ((uint64_t)a.n + b.n) * 8;
     unsigned char block[BLOCK];
-    size_t n;
-    while ((n = take_block(&a, &b, block)) == BLOCK)
-        add_block(state, block);
+    size_t n = 0;
+    for (size_t i = 0; i < 2; i++) {
+        for (struct span *p = parts[i]; p->n > 0; span_skip(p, 1)) {
+            block[n++] = (unsigned char)*p->p;
+            if (n == BLOCK) {
+                add_block(state, block);
+                n = 0;
+            }
+        }
+    }
     block[n++] = 0x80;
     memset(block + n, 0, BLOCK - n);
     if (n > BLOCK - LENGTH) {

@@ -3,9 +3,6 @@
  */
 #include "base/base.h"
 
-#include <stddef.h>
-#include <string.h>
-
 bool number_take(const char **text, uint64_t *value)
 {
     const char *p = *text;
@@ -22,7 +19,7 @@ bool number_take(const char **text, uint64_t *value)
     return found;
 }
 
-/* The digits after the point, in parts of *scale. */
+/* The digits after the point, as a number of parts of *scale.  Further digits than six do not count. */
 static uint64_t take_fraction(const char **text, uint64_t *scale)
 {
     uint64_t fraction = 0;
@@ -36,7 +33,7 @@ static uint64_t take_fraction(const char **text, uint64_t *scale)
     return fraction;
 }
 
-/* How long the unit is that *text begins with; seconds if there is none. */
+/* The milliseconds of the unit at *text; seconds if there is none. */
 static uint64_t take_unit(const char **text)
 {
     static const struct {

@@ -1,14 +1,15 @@
 /*
- * scan.h - searches: in mail data for a line that begins with a dot, for the CR at
- * the end of one, for octets that are odd; in a command for what no line holds.
+ * scan.h - searches that look at many octets at a time.
  *
- * scan_lf_dot() returns the first LF in [p, end) that a dot follows, or NULL.
- * It compares two rows of octets, one shifted by one, so that short lines cost
- * no more than long ones and no input is a bad case.  All forms are compiled
- * where they can be, so that the tests can hold one against the other.
+ * scan_lf_dot() finds a line of mail data that begins with a dot,
+ * scan_copy_to_cr() the CR at the end of a line, scan_odd() an octet that text
+ * should not hold, and scan_is_plain() checks a command.
+ *
+ * Each form that the machine can run is compiled, so that the tests can compare
+ * them.
  */
-#ifndef SCAN_H
-#define SCAN_H
+#ifndef BASE_SCAN_H
+#define BASE_SCAN_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,7 +22,7 @@
 #include <arm_neon.h>
 #endif
 
-/* Octet by octet: for what is left at the end. */
+/* Octet by octet, for the last few. */
 static inline const char *scan_lf_dot_octets(const char *p, const char *end)
 {
     for (; end - p >= 2; p++) {
@@ -31,7 +32,7 @@ static inline const char *scan_lf_dot_octets(const char *p, const char *end)
     return NULL;
 }
 
-/* Eight octets at a time, in portable C: the first word that may hold a pair is looked at closely. */
+/* Eight octets at a time, in portable C.  A word that may hold a pair is looked at again, octet by octet. */
 static inline const char *scan_lf_dot_words(const char *p, const char *end)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101);
@@ -50,7 +51,7 @@ static inline const char *scan_lf_dot_words(const char *p, const char *end)
 }
 
 #if defined(__SSE2__)
-/* Which of the 16 octets from p on are LF before a dot. */
+/* Marks each of the 16 octets from p on that is an LF before a dot. */
 static inline __m128i scan_pairs(const char *p)
 {
     __m128i here = _mm_loadu_si128((const __m128i *)(const void *)p);
@@ -58,7 +59,7 @@ static inline __m128i scan_pairs(const char *p)
     return _mm_and_si128(_mm_cmpeq_epi8(here, _mm_set1_epi8('\n')), _mm_cmpeq_epi8(next, _mm_set1_epi8('.')));
 }
 
-/* Four rows at a time until one has a pair; the last row overlaps the one before. */
+/* Four rows at a time until one has a pair.  The last row overlaps the one before. */
 static inline const char *scan_lf_dot_sse2(const char *p, const char *end)
 {
     for (; end - p >= 65; p += 64) {
@@ -90,6 +91,11 @@ static inline const char *scan_lf_dot_neon(const char *p, const char *end)
 }
 #endif
 
+/*
+ * Returns the first LF in [p, end) that is followed by a dot, or NULL.  It
+ * compares two rows of octets, one shifted by one, so short lines cost no more
+ * than long ones.
+ */
 static inline const char *scan_lf_dot(const char *p, const char *end)
 {
 #if defined(__SSE2__)
@@ -101,12 +107,7 @@ static inline const char *scan_lf_dot(const char *p, const char *end)
 #endif
 }
 
-/*
- * Copies what there is in front of the first CR in [p, end), or all of it;
- * returns how many octets that is.  Up to SCAN_BEHIND octets behind these may be
- * overwritten in out.
- */
-enum { SCAN_BEHIND = 16 };
+enum { SCAN_BEHIND = 16 /* octets after a copy that may be overwritten too */ };
 
 static inline size_t scan_copy_to_cr_portable(char *out, const char *p, const char *end)
 {
@@ -133,6 +134,7 @@ static inline size_t scan_copy_to_cr_sse2(char *out, const char *p, const char *
 }
 #endif
 
+/* Copies [p, end) up to its first CR, and returns the number of octets.  out has room for SCAN_BEHIND more. */
 static inline size_t scan_copy_to_cr(char *out, const char *p, const char *end)
 {
 #if defined(__SSE2__)
@@ -142,14 +144,14 @@ static inline size_t scan_copy_to_cr(char *out, const char *p, const char *end)
 #endif
 }
 
-/* Where x has an octet that is below 0x0e or has 8 bits, a bit of that is set; perhaps also further on. */
+/* Not 0 if an octet of x is below 0x0e or above 0x7f. */
 static inline uint64_t scan_unusual(uint64_t x)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101);
     return (((x - ones * 0x0e) & ~x) | x) & ones << 7;
 }
 
-/* Whether all of [p, end) is from 0x0e to 0x7f, so no NUL, CR or LF: eight at a time, the last ones twice. */
+/* Whether each octet of [p, end) is from 0x0e to 0x7f.  The last eight may overlap those before. */
 static inline bool scan_is_plain(const char *p, const char *end)
 {
     uint64_t x = UINT64_C(0x2020202020202020);
@@ -166,13 +168,10 @@ static inline bool scan_is_plain(const char *p, const char *end)
     return scan_unusual(x) == 0;
 }
 
-/* Whether an octet is none that the text of a line consists of: the ends of lines, NUL, those with 8 bits. */
+/* Whether c is CR, LF, NUL or outside ASCII. */
 static inline bool scan_is_odd(char c) { return c == '\r' || c == '\n' || c == '\0' || ((unsigned char)c & 0x80) != 0; }
 
-/*
- * The first such octet in [p, end), or end.  Eight at a time are passed over
- * while none of them is below 0x0e or has 8 bits.
- */
+/* Returns the first odd octet in [p, end), or end. */
 static inline const char *scan_odd(const char *p, const char *end)
 {
     while (p < end) {

@@ -1,11 +1,9 @@
 /*
- * sha256.c - FIPS 180-4, 6.2.
+ * sha256.c - SHA-256, FIPS 180-4 section 6.2.
  */
 #include "base/base.h"
 
-#include <string.h>
-
-enum { LENGTH = 8 /* octets of the count of bits that ends the last block */ };
+enum { LENGTH = 8 /* octets of the length in bits, at the end */ };
 
 /* The first 32 bits of the fractional parts of the cube roots of the first 64 primes; 4.2.2 */
 static const uint32_t roots[64] = {

@@ -1,15 +1,13 @@
 /*
- * visible.c - which characters can be shown to a person.
+ * visible.c - characters that can be shown to a person.
  */
 #include "base/base.h"
 
-#include <stdint.h>
-
 /*
- * Characters that move, hide or reorder what is around them, or show nothing:
- * controls, bidirectional and zero-width ones, fillers, variation selectors,
- * tags, private use, noncharacters.  From the Unicode Character Database:
- * General_Category Cc, Cf, Zl, Zp and Co, and Default_Ignorable_Code_Point.
+ * Controls, bidirectional and zero-width characters, fillers, variation
+ * selectors, tags, private use, noncharacters.  From the Unicode Character
+ * Database: General_Category Cc, Cf, Zl, Zp and Co, and
+ * Default_Ignorable_Code_Point.
  */
 static const struct {
     uint32_t first, last;
@@ -23,18 +21,15 @@ static const struct {
     {0x1fffe, 0x1ffff}, {0x2fffe, 0x2ffff}, {0x3fffe, 0xdffff}, {0xe0000, 0x10ffff},
 };
 
-static bool is_visible(uint32_t c)
-{
-    for (size_t i = 0; i < sizeof unseen / sizeof unseen[0] && c >= unseen[i].first; i++) {
-        if (c <= unseen[i].last)
-            return false;
-    }
-    return true;
-}
-
 size_t visible_take(struct span t, bool *visible)
 {
-    size_t length = utf8_length(t);
-    *visible = length > 0 && is_visible(utf8_code_point((struct span){t.p, length}));
-    return length > 0 ? length : 1;
+    size_t length = utf8_length(t), i = 0, most = sizeof unseen / sizeof unseen[0];
+    *visible = length > 0;
+    if (length == 0)
+        return 1;
+    uint32_t c = utf8_code_point((struct span){t.p, length});
+    while (i < most && c > unseen[i].last)
+        i++;
+    *visible = i == most || c < unseen[i].first;
+    return length;
 }

@@ -62,7 +62,7 @@ static int note_path(struct spool *p, struct spool *f)
     int n = snprintf(path, sizeof path, "%s/%s", f->place->path, f->file.name);
     if (n < 0 || (size_t)n >= sizeof path)
         return spool_fail(f, ENAMETOOLONG, f->place->path);
-    text_add_ended(&p->attached, (struct span){path, (size_t)n});
+    text_add(&p->attached, path, (size_t)n + 1);
     if (p->attached.failed)
         return spool_fail(f, ENOMEM, "memory");
     f->file.published = false; /* it stays when f is dropped */

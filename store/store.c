@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 int store_open(struct store *s, const struct store_options *o, struct failure *why)
 {
@@ -60,7 +61,7 @@ static int note_path(struct spool *p, struct mail *mail)
 {
     text_add_string(&p->path, p->place->path);
     text_add_string(&p->path, p->place->maildir ? "/new/" : "/");
-    text_add_ended(&p->path, span_of(p->file.name));
+    text_add(&p->path, p->file.name, strlen(p->file.name) + 1);
     mail->file = p->path.p;
     return p->path.failed ? spool_fail(p, ENOMEM, "memory") : 0;
 }
