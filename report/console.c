@@ -2,10 +2,14 @@
  * console.c - standard error.
  *
  * Each line is one write(2), so that lines of several processes do not mix.
- * The last lines of the dialogue are kept unescaped, and cut.  Most runs end
- * well, and then nobody reads them; they are escaped when they are printed.
+ * The last lines of the dialogue are kept as they came, and cut.  Most runs end
+ * well and nobody reads them, so they are escaped only when they are printed.
+ *
+ * A reader that takes nothing must not keep a run from its end.  After a signal,
+ * which the time limit sends too, a write waits for PATIENCE once; after that,
+ * text that would block is dropped.
  */
-#include "report/report.h"
+#include "report/inside.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -15,7 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/base.h"
+enum { PATIENCE = 500 /* milliseconds that a reader is waited for after a signal */ };
 
 void console_open(struct console *c, bool quiet, bool dialogue)
 {
@@ -27,10 +31,6 @@ void console_open(struct console *c, bool quiet, bool dialogue)
     c->colour = c->terminal && (no_color == NULL || *no_color == '\0') && (term == NULL || strcmp(term, "dumb") != 0);
 }
 
-enum { PATIENCE = 500 /* milliseconds */ };
-
-/* A reader that takes nothing must not keep a run from its end: after a signal (the time limit sends one) it is waited
-   for PATIENCE once, and then its text is dropped. */
 static void print(struct console *c, const char *text, size_t n)
 {
     struct pollfd fd = {.fd = STDERR_FILENO, .events = POLLOUT};
@@ -52,43 +52,30 @@ static void print(struct console *c, const char *text, size_t n)
     }
 }
 
-/* ---- escapes ---- */
-
-/* Escapes the n octets at p, one character; returns the length, at most 16. */
-static size_t escape_one(char *out, const char *p, size_t n, bool visible)
-{
-    static const char digits[] = "0123456789abcdef";
-    if (visible && *p != '\\') {
-        memcpy(out, p, n);
-        return n;
-    }
-    if (*p == '\\') {
-        memcpy(out, "\\\\", 2);
-        return 2;
-    }
-    for (size_t i = 0; i < n; i++) {
-        out[i * 4] = '\\';
-        out[i * 4 + 1] = 'x';
-        out[i * 4 + 2] = digits[(unsigned char)p[i] >> 4];
-        out[i * 4 + 3] = digits[(unsigned char)p[i] & 15];
-    }
-    return n * 4;
-}
-
 size_t console_escape(char *out, size_t size, struct span text)
 {
     static const char more[] = "...";
     size_t n = 0, safe = 0; /* safe: where "..." still fits */
     while (text.n > 0) {
         bool visible;
-        size_t length = visible_take(text, &visible);
-        char one[16];
-        size_t k = escape_one(one, text.p, length, visible);
+        size_t length = visible_take(text, &visible), k = 0;
+        char escaped[17];
+        const char *shown = text.p;
+        if (*text.p == '\\') {
+            shown = "\\\\";
+            k = 2;
+        } else if (visible) {
+            k = length;
+        } else {
+            shown = escaped;
+            for (size_t i = 0; i < length; i++)
+                k += (size_t)snprintf(escaped + k, 5, "\\x%02x", (unsigned)(unsigned char)text.p[i]);
+        }
         if (n + k + 1 > size) {
             memcpy(out + safe, more, sizeof more);
             return safe + sizeof more - 1;
         }
-        memcpy(out + n, one, k);
+        memcpy(out + n, shown, k);
         n += k;
         if (n + sizeof more <= size)
             safe = n;
@@ -97,8 +84,6 @@ size_t console_escape(char *out, size_t size, struct span text)
     out[n] = '\0';
     return n;
 }
-
-/* ---- lines ---- */
 
 void console_status(struct console *c, const char *text)
 {
@@ -113,15 +98,15 @@ void console_status(struct console *c, const char *text)
 
 void console_line(struct console *c, const char *format, ...)
 {
-    char line[CONSOLE_LINE_MAX];
-    int n = snprintf(line, sizeof line, "fakesmtp: ");
+    char line[CONSOLE_LINE_MAX] = "fakesmtp: ";
+    size_t length = strlen(line);
     va_list arguments;
     va_start(arguments, format);
-    int rest = vsnprintf(line + n, sizeof line - (size_t)n - 1, format, arguments);
+    int rest = vsnprintf(line + length, sizeof line - length - 1, format, arguments);
     va_end(arguments);
     if (rest < 0)
         return;
-    size_t length = strlen(line);
+    length = strlen(line);
     line[length++] = '\n';
     console_status(c, "");
     print(c, line, length);

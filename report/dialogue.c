@@ -1,16 +1,16 @@
 /*
  * dialogue.c - commands and replies as lines of the dialogue.
  *
- * A transcript can be compared with one of another run.  So it has no sizes of
- * mail: a Date or a Message-ID of another length would change them.
+ * A transcript can be compared with that of another run.  So it has no sizes of
+ * mail, which change with the length of a Date or a Message-ID.
  */
-#include "report/report.h"
+#include "report/inside.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
-enum { LINE_MAX_OCTETS = 200, AUTH_SHOWN = 40 /* octets of a command whose rest is secret */ };
+enum { REMARK_MAX = 200, AUTH_SHOWN = 40 /* octets of a command whose rest is secret */ };
 
 static void write_transcript(struct dialogue *d, uint64_t session, char who, struct span text)
 {
@@ -29,13 +29,12 @@ static void both(struct dialogue *d, uint64_t session, char who, struct span tex
     write_transcript(d, session, who, text);
 }
 
-/* Adds a remark with a number; the transcript gets its own text.  No printf(), as each message has such a line, and
-   mostly nobody reads it. */
+/* Adds a remark with a number; the transcript gets a text of its own.  It does without printf(), as each message has
+   such a line, and mostly nobody reads it. */
 static void note(struct dialogue *d, uint64_t session, const char *before, uint64_t n, const char *after,
                  const char *transcript)
 {
-    char line[LINE_MAX_OCTETS];
-    char digits[20], *end = digits + sizeof digits;
+    char line[REMARK_MAX], digits[20], *end = digits + sizeof digits;
     const struct span pieces[] = {span_of(before), span_between(ascii_put_number(end, n), end), span_of(after)};
     size_t length = 0;
     for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
@@ -46,30 +45,27 @@ static void note(struct dialogue *d, uint64_t session, const char *before, uint6
     write_transcript(d, session, 'C', span_of(transcript));
 }
 
-/* A secret is shown as its length. */
+/* Adds a command with the length of its secret in place of it. */
 static void add_secret(struct dialogue *d, uint64_t session, const struct smtp_event *e)
 {
-    char text[LINE_MAX_OCTETS];
+    char text[REMARK_MAX];
     int shown = e->line.n < AUTH_SHOWN ? (int)e->line.n : AUTH_SHOWN;
     int n = snprintf(text, sizeof text, "%.*s%s(%d octets)", shown, e->line.p, shown > 0 ? " " : "", e->hidden);
     if (n > 0)
         both(d, session, 'C', (struct span){text, (size_t)n});
 }
 
-/* Copies a command with # for the number after this word; returns the length. */
-static size_t leave_out(char *out, size_t size, struct span line, const char *word)
+/* Copies a command with # for each number after word; returns the length. */
+static size_t hide_numbers(char *out, size_t size, struct span line, const char *word)
 {
-    size_t n = 0;
-    while (line.n > 0 && n + 1 < size) {
-        bool here = span_starts(line, word) && line.n > strlen(word) && ascii_is_digit(line.p[strlen(word)]);
-        size_t k = here ? strlen(word) : 1;
-        for (size_t i = 0; i < k && n + 1 < size; i++)
-            out[n++] = line.p[i];
-        span_skip(&line, k);
-        if (!here)
-            continue;
-        out[n++] = '#';
-        while (line.n > 0 && ascii_is_digit(*line.p))
+    size_t n = 0, length = strlen(word);
+    while (line.n > 0 && n < size) {
+        bool here = span_starts(line, word) && line.n > length && ascii_is_digit(line.p[length]);
+        for (size_t k = here ? length : 1; k > 0 && n < size; k--, span_skip(&line, 1))
+            out[n++] = *line.p;
+        if (here && n < size)
+            out[n++] = '#';
+        while (here && line.n > 0 && ascii_is_digit(*line.p))
             span_skip(&line, 1);
     }
     return n;
@@ -82,7 +78,7 @@ static void add_command(struct dialogue *d, uint64_t session, const struct smtp_
     if (d->transcript == NULL)
         return;
     bool sized = e->type == SMTP_MAIL || e->type == SMTP_BDAT;
-    size_t n = sized ? leave_out(text, sizeof text, e->line, e->type == SMTP_MAIL ? " SIZE=" : "BDAT ") : 0;
+    size_t n = sized ? hide_numbers(text, sizeof text, e->line, e->type == SMTP_MAIL ? " SIZE=" : "BDAT ") : 0;
     write_transcript(d, session, 'C', sized ? (struct span){text, n} : e->line);
 }
 
@@ -104,7 +100,7 @@ void dialogue_client(struct dialogue *d, uint64_t session, const struct smtp_eve
         note(d, session, "(", e->size, " octets after it, dropped)", "(octets after it, dropped)");
 }
 
-/* The length of the first line, without its end. */
+/* The length of the first line, without its CRLF. */
 static size_t line_length(struct span t)
 {
     const char *end = t.p + t.n, *cr = t.p;
@@ -127,7 +123,7 @@ void dialogue_reply(struct dialogue *d, uint64_t session, struct span reply, boo
 
 void dialogue_rule(struct dialogue *d, uint64_t session, int64_t delay, const char *action)
 {
-    char text[LINE_MAX_OCTETS];
+    char text[REMARK_MAX];
     if (delay > 0) {
         (void)snprintf(text, sizeof text, "(delay of %jd ms)", (intmax_t)delay);
         both(d, session, 'S', span_of(text));
@@ -146,7 +142,7 @@ void dialogue_problem(struct dialogue *d, uint64_t session, enum problem problem
 
 void dialogue_tls(struct dialogue *d, uint64_t session, bool good, const char *what)
 {
-    char text[LINE_MAX_OCTETS];
+    char text[REMARK_MAX];
     (void)snprintf(text, sizeof text, good ? "(%s)" : "(no TLS: %s)", what);
     both(d, session, 'S', span_of(text));
 }

@@ -1,5 +1,5 @@
 /*
- * report.h - console, dialogue and verdict: the words for people.
+ * report.h - what is said to people: console, dialogue, listing and verdict.
  */
 #ifndef REPORT_REPORT_H
 #define REPORT_REPORT_H
@@ -14,113 +14,82 @@
 #include "mail/mail.h"
 #include "smtp.h"
 
-/* ---- console ---- */
-
-/*
- * Standard error: messages, the dialogue, the status line.  Text from a client
- * is escaped here.
- */
+/* ---- the console: messages, the dialogue and a status line on standard error ---- */
 
 enum {
-    CONSOLE_TAIL_LINES = 24, /* of the dialogue, kept for a run that fails */
+    CONSOLE_TAIL_LINES = 24, /* lines of the dialogue that are kept for a run that fails */
     CONSOLE_TAIL_MAX = 120,  /* octets of each */
-    CONSOLE_LINE_MAX = 4096, /* octets of a line that is printed, with the NUL */
 };
 
 struct console {
     bool quiet;    /* errors only */
-    bool dialogue; /* print it as it happens */
-    bool terminal; /* standard error is one */
+    bool dialogue; /* print the dialogue as it happens */
+    bool terminal; /* standard error is a terminal */
     bool colour;
     bool status; /* a status line is shown */
-    bool stuck;  /* a signal has interrupted a write: further writes wait for a moment only */
-    bool deaf;   /* that wait was in vain: no further one until standard error takes something */
+    bool stuck;  /* a signal interrupted a write: further writes wait for a short time only */
+    bool deaf;   /* that wait was in vain: writes do not wait until standard error takes something */
     struct console_kept {
         uint64_t session;
         char who;
         unsigned char n;
         char text[CONSOLE_TAIL_MAX];
     } tail[CONSOLE_TAIL_LINES]; /* a ring of the last lines of the dialogue */
-    uint64_t lines;             /* put into it so far */
+    uint64_t lines;             /* added to the ring so far */
 };
-
-/* The ending of a noun after the number n: "" or "s". */
-static inline const char *console_plural(uint64_t n) { return n == 1 ? "" : "s"; }
 
 void console_open(struct console *c, bool quiet, bool dialogue);
 
-/*
- * Writes text for a person to read into out, which holds size octets, at least
- * 8, with the NUL.  Printable ASCII and visible UTF-8 stay as they are; all else
- * becomes \xHH, and a backslash \\.  Text that does not fit ends in "...".
- * Returns the length.
- */
-size_t console_escape(char *out, size_t size, struct span text);
-
-/* Prints a line: "fakesmtp: " and the rest as printf(3) formats it. */
+/* Prints "fakesmtp: ", the text as printf(3) formats it, and a line end. */
 #if defined(__GNUC__)
 __attribute__((format(printf, 2, 3)))
 #endif
 void console_line(struct console *c, const char *format, ...);
 
-/*
- * Writes a line of the dialogue into out, which holds size octets, with its
- * line end: "2 C: NOOP".  Returns the length.
- */
-size_t console_format(char *out, size_t size, uint64_t session, char who, struct span text, bool colour);
+/* The ending of a noun after the number n: "" or "s". */
+static inline const char *console_plural(uint64_t n) { return n == 1 ? "" : "s"; }
 
-/* Prints or keeps a line of the dialogue.  who is 'C' for the client, 'S' for the server, '!' for a problem. */
+/* Prints a line of the dialogue, or keeps it.  who is 'C' for the client, 'S' for the server, '!' for a problem.  Text
+   from the client is escaped. */
 void console_dialogue(struct console *c, uint64_t session, char who, struct span text);
 
-/* Prints the lines of the dialogue that are kept. */
+/* Prints the lines of the dialogue that were kept. */
 void console_tail(struct console *c);
 
-/* Shows text, plain ASCII, as the status line on a terminal; "" removes the line. */
+/* Shows text, which is ASCII, as the status line of a terminal; "" removes the line. */
 void console_status(struct console *c, const char *text);
 
-/* ---- dialogue ---- */
+/* ---- the dialogue: commands and replies, without secrets and mail data ---- */
 
-/*
- * Commands and replies as lines of the dialogue, without secrets and mail data.
- * They go to the console and to a transcript.
- */
-
-/* The caller allocates it. */
+/* The caller allocates it.  Lines go to the console and to the transcript. */
 struct dialogue {
     struct console *console;
-    bool unseen;      /* nobody will see the dialogue: no line needs to be composed */
-    FILE *transcript; /* NULL: none.  It has no times, no ports, no sizes of mail, and nothing random */
-    int error;        /* errno of the first write to it that failed; 0 if none did */
+    bool unseen;      /* nobody will see the dialogue: lines are not composed */
+    FILE *transcript; /* NULL: none.  It has no times, ports, sizes or random text */
+    int error;        /* errno of the first write to the transcript that failed, or 0 */
 };
 
-/* Adds the command, or the end of mail data, of an event. */
+/* Adds the command of an event, or the end of mail data. */
 void dialogue_client(struct dialogue *d, uint64_t session, const struct smtp_event *e);
 
-/* Adds a reply of one line or several, with line ends.  masked: it is a challenge of CRAM-MD5, which is random. */
+/* Adds a reply of one or more lines, with their line ends.  masked: the reply is a challenge of CRAM-MD5, which is
+   random, and the transcript does not get it. */
 void dialogue_reply(struct dialogue *d, uint64_t session, struct span reply, bool masked);
 
-/* Adds the effect of a rule other than a reply: a delay in milliseconds, or 0; an action in a word, or NULL. */
+/* Adds what a rule does apart from a reply: a delay in milliseconds, or 0; the word for an action, or NULL. */
 void dialogue_rule(struct dialogue *d, uint64_t session, int64_t delay, const char *action);
 
-/* Adds a problem, but not to the transcript, as it can depend on how octets arrive. */
+/* Adds a problem.  The transcript does not get it, as some problems depend on how octets arrive. */
 void dialogue_problem(struct dialogue *d, uint64_t session, enum problem problem);
 
-/* Adds the result of a handshake: the version of TLS, or the reason of a failure. */
+/* Adds the result of a handshake: what is the version of TLS if it is good, else the reason. */
 void dialogue_tls(struct dialogue *d, uint64_t session, bool good, const char *what);
 
-/* ---- listing ---- */
+/* ---- the listing: a line for each message, for a run that did not get what it expected ---- */
 
-/*
- * The messages that came, a line for each, for a run that did not get what it
- * expected.
- */
+enum { LISTING_MAX = 50 /* messages that have a line */ };
 
-enum {
-    LISTING_MAX = 50,       /* messages that have a line */
-    LISTING_TEXT_MAX = 120, /* octets of a text of the client, with a NUL */
-};
-
-/* The caller allocates it, zeroed. */
+/* The caller zeroes it. */
 struct listing {
     char *lines[LISTING_MAX];
     size_t n;
@@ -130,38 +99,36 @@ struct listing {
 /* Whether one more message will have a line. */
 bool listing_has_room(const struct listing *l);
 
-/* Adds a message, which begins with head.  Text of the client is escaped. */
+/* Adds a message.  head is its first octets. */
 void listing_add(struct listing *l, const struct mail *mail, struct span head);
 
 void listing_close(struct listing *l);
 
-/* ---- tally ---- */
+/* ---- the verdict: what came in a run, held against what was expected ---- */
 
-/* What came in a run, counted for its verdict.  Zeroed at first. */
+/* What came in a run.  The caller zeroes it. */
 struct tally {
     uint64_t spoken;     /* sessions whose client has said something */
     uint64_t stored;     /* mails stored, whatever became of the reply */
-    uint64_t taken;      /* mails stored, and their 250 sent; */
-    uint64_t counted;    /* those among them that match, */
-    uint64_t pending;    /* and of those their 250 is on its way, or they may yet be stored */
-    uint64_t refused;    /* mails that were complete, and were not taken */
-    uint64_t unheard;    /* mails stored, but the client was gone before its 250 could be sent */
-    uint64_t cut_off;    /* mails that did not come to their end */
-    uint64_t tls_failed; /* connections that came to no TLS */
-    uint64_t failed;     /* mails that could not be stored; of the first of them: */
-    int error;           /* errno, and */
-    char culprit[256];   /* what failed */
+    uint64_t taken;      /* mails stored whose 250 was sent */
+    uint64_t counted;    /* mails taken that match */
+    uint64_t pending;    /* mails that may yet be counted: they are being stored, or their 250 is on its way */
+    uint64_t refused;    /* mails that were complete and not taken */
+    uint64_t unheard;    /* mails stored whose client left before the 250 was sent */
+    uint64_t cut_off;    /* mails that ended too early */
+    uint64_t tls_failed; /* connections whose handshake failed */
+    uint64_t failed;     /* mails that could not be stored */
+    int error;           /* errno of the first of them */
+    char culprit[256];   /* what failed then */
     bool reader_gone;    /* the reader of a stream has closed it */
-    struct listing came; /* what was stored */
+    struct listing came; /* mails stored */
     struct tally_problem {
-        uint64_t n;       /* how often, */
-        uint64_t session; /* and in which session first */
-    } problems[PROBLEMS]; /* what clients got wrong */
+        uint64_t n;       /* how often it was seen */
+        uint64_t session; /* where it was seen first */
+    } problems[PROBLEMS];
 };
 
-/* ---- verdict ---- */
-
-/* The status that the process ends with, beside the command's own. */
+/* The exit statuses of the program, apart from those of the command that it runs. */
 enum { AS_EXPECTED, NOT_AS_EXPECTED, USAGE, NOT_STARTED, NOT_WRITTEN, TIMED_OUT = 124, NOT_RUN = 126, NOT_FOUND };
 
 /* What ended a run. */
@@ -176,23 +143,23 @@ struct expectation {
     bool strict;          /* clients keep to the protocol, and each rule fires */
 };
 
-/* A run that is over.  Borrowed. */
+/* A run that is over.  Everything is borrowed. */
 struct verdict {
     const struct expectation *expected;
     const struct tally *tally;
-    const char *const *unfired; /* the rules that never fired, as they were given; */
-    size_t n_unfired;           /* so many */
+    const char *const *unfired; /* the rules that never fired, as they were given */
+    size_t n_unfired;
     enum cause cause;
-    const char *signal;  /* the name of the one that ended the run */
-    const char *command; /* NULL: there was none; */
-    int command_status;  /* its status as wait(2) has it, */
-    int exit_status;     /* and as a shell has it */
-    bool limit_hit;      /* by the command */
-    bool interrupted;    /* by SIGINT, and it was ours to take, not the command's */
+    const char *signal;  /* the name of the signal that ended the run */
+    const char *command; /* NULL: there was none */
+    int command_status;  /* as wait(2) gives it */
+    int exit_status;     /* the same as a shell gives it */
+    bool limit_hit;      /* the command still ran at the time limit */
+    bool interrupted;    /* SIGINT ended it, and not the command alone */
 };
 
-/* Says on one line why the run was not as expected, if it was not, and on further lines what came, what clients got
-   wrong, and what rules never fired.  Returns the status. */
+/* Prints why the run was not as expected, in one line, and after it the messages that came, the problems of clients and
+   the rules that never fired.  Returns the exit status. */
 int verdict_tell(const struct verdict *j, struct console *console);
 
 #endif

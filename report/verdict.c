@@ -1,5 +1,9 @@
 /*
  * verdict.c - the verdict on a run: what came, held against what was expected.
+ *
+ * Exactly one line says why the exit status is not 0.  A command that failed
+ * comes first, then mail that could not be stored, then the counts, and last
+ * what --strict asks for.
  */
 #include "report/report.h"
 
@@ -22,7 +26,7 @@ static const char *time_text(int64_t milliseconds, char text[32])
     return text;
 }
 
-/* What could not be written, "" if all could. */
+/* Which mail could not be stored; "" if none. */
 static const char *failures_text(const struct tally *v, char text[512])
 {
     text[0] = '\0';
@@ -38,7 +42,7 @@ static const char *failures_text(const struct tally *v, char text[512])
     return text;
 }
 
-/* Behind what was got: what brought the end. */
+/* What ended the run, after the count: " before the 5 s limit". */
 static void cause_text(const struct verdict *j, char *text, size_t size)
 {
     char time[32];
@@ -86,15 +90,7 @@ static void expected_text(const struct expectation *o, char *text, size_t size)
         (void)snprintf(text, size, "%ju to %ju messages%s", min, max, like);
 }
 
-static void got_text(const struct verdict *j, char *text, size_t size)
-{
-    const struct tally *v = j->tally;
-    int n = v->counted > 0 ? snprintf(text, size, "%ju", (uintmax_t)v->counted) : snprintf(text, size, "none");
-    if (j->expected->matching && v->taken > 0 && n > 0 && (size_t)n < size)
-        (void)snprintf(text + n, size - (size_t)n, " of the %ju that came", (uintmax_t)v->taken);
-}
-
-/* What else has come to nothing. */
+/* What else came and was not counted. */
 static void more_text(const struct tally *v, char *text, size_t size)
 {
     const struct {
@@ -124,12 +120,16 @@ static bool counts_hold(const struct verdict *j)
 /* "expected 1 message, got none" */
 static void counts_text(const struct verdict *j, const char *cause, char *text, size_t size)
 {
-    char expected[80], got[64], more[256];
+    const struct tally *v = j->tally;
+    char expected[80], got[24] = "none", came[48] = "", more[256];
     expected_text(j->expected, expected, sizeof expected);
-    got_text(j, got, sizeof got);
-    more_text(j->tally, more, sizeof more);
-    (void)snprintf(text, size, "expected %s, got %s%s%s", expected, got,
-                   j->tally->counted > j->expected->max ? "" : cause, more);
+    more_text(v, more, sizeof more);
+    if (v->counted > 0)
+        (void)snprintf(got, sizeof got, "%ju", (uintmax_t)v->counted);
+    if (j->expected->matching && v->taken > 0)
+        (void)snprintf(came, sizeof came, " of the %ju that came", (uintmax_t)v->taken);
+    (void)snprintf(text, size, "expected %s, got %s%s%s%s", expected, got, came,
+                   v->counted > j->expected->max ? "" : cause, more);
 }
 
 static int judge_counts(const struct verdict *j, struct console *console)
@@ -150,7 +150,7 @@ static int judge_counts(const struct verdict *j, struct console *console)
     return NOT_AS_EXPECTED;
 }
 
-/* What of the command's end makes the status, if anything does. */
+/* The status of the command, with the line for it if it is not 0. */
 static int judge_command(const struct verdict *j, struct console *console)
 {
     char time[32], failures[512], counts[512] = "", why[64];
@@ -178,27 +178,20 @@ static bool departs(const struct tally *v, int problem)
     return v->problems[problem].n > 0 && !problem_about((enum problem)problem)->noted_only;
 }
 
-static int judge_protocol(const struct verdict *j, struct console *console)
+static int judge_strict(const struct verdict *j, struct console *console)
 {
     int ways = 0;
     for (int i = 0; i < PROBLEMS; i++)
         ways += departs(j->tally, i);
-    if (ways == 0)
-        return AS_EXPECTED;
-    console_line(console, "clients departed from the protocol in %d way%s (--strict)", ways,
-                 console_plural((uint64_t)ways));
-    return NOT_AS_EXPECTED;
+    if (ways > 0)
+        console_line(console, "clients departed from the protocol in %d way%s (--strict)", ways,
+                     console_plural((uint64_t)ways));
+    else if (j->n_unfired > 0)
+        console_line(console, "%zu rule%s of --on never fired (--strict)", j->n_unfired, console_plural(j->n_unfired));
+    return ways > 0 || j->n_unfired > 0 ? NOT_AS_EXPECTED : AS_EXPECTED;
 }
 
-static int judge_rules(const struct verdict *j, struct console *console)
-{
-    if (j->n_unfired == 0)
-        return AS_EXPECTED;
-    console_line(console, "%zu rule%s of --on never fired (--strict)", j->n_unfired, console_plural(j->n_unfired));
-    return NOT_AS_EXPECTED;
-}
-
-/* ---- what there is to say beside the verdict ---- */
+/* ---- further lines ---- */
 
 static void list_messages(const struct verdict *j, struct console *console)
 {
@@ -225,15 +218,8 @@ static void list_problems(const struct verdict *j, struct console *console)
     }
 }
 
-static void list_rules(const struct verdict *j, struct console *console)
-{
-    for (size_t i = 0; i < j->n_unfired; i++)
-        console_line(console, "--on '%s' never fired", j->unfired[i]);
-}
-
 /* ---- the verdict ---- */
 
-/* Exactly one line says why a status is not 0. */
 static int judge_run(const struct verdict *j, struct console *console)
 {
     char failures[512];
@@ -246,9 +232,7 @@ static int judge_run(const struct verdict *j, struct console *console)
     }
     status = judge_counts(j, console);
     if (status == AS_EXPECTED && j->expected->strict)
-        status = judge_protocol(j, console);
-    if (status == AS_EXPECTED && j->expected->strict)
-        status = judge_rules(j, console);
+        status = judge_strict(j, console);
     if (status == AS_EXPECTED && j->interrupted)
         console_line(console, "interrupted");
     return status;
@@ -261,7 +245,7 @@ int verdict_tell(const struct verdict *j, struct console *console)
         list_messages(j, console);
     if (j->expected->strict)
         list_problems(j, console);
-    if (j->expected->strict || !console->quiet)
-        list_rules(j, console);
+    for (size_t i = 0; i < j->n_unfired && (j->expected->strict || !console->quiet); i++)
+        console_line(console, "--on '%s' never fired", j->unfired[i]);
     return status;
 }

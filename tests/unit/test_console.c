@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "report/report.h"
+#include "report/inside.h"
 
 static const char *escaped(const char *text, size_t n)
 {

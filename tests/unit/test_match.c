@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "mail/mail.h"
-#include "report/report.h"
+#include "report/inside.h"
 #include "tests/unit/memory.h"
 
 enum { MAX = 8 };

@@ -1,0 +1,26 @@
+/*
+ * inside.h - what the files of report/ share.
+ */
+#ifndef REPORT_INSIDE_H
+#define REPORT_INSIDE_H
+
+#include "report/report.h"
+
+enum {
+    CONSOLE_LINE_MAX = 4096, /* octets of a line that is printed, with its NUL */
+    LISTING_TEXT_MAX = 120,  /* octets of a text from the client in a listing, with its NUL */
+};
+
+/*
+ * Writes text for a person to read into out, which holds size octets, at least
+ * 8, with the NUL.  Printable ASCII and visible UTF-8 stay; a backslash becomes
+ * \\, and any other octet \xHH.  Text that does not fit ends in "...".  Returns
+ * the length.
+ */
+size_t console_escape(char *out, size_t size, struct span text);
+
+/* Writes a line of the dialogue, "2 C: NOOP", with its line end and a NUL into out, which holds size octets.  Returns
+   the length. */
+size_t console_format(char *out, size_t size, uint64_t session, char who, struct span text, bool colour);
+
+#endif
