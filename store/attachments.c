@@ -1,8 +1,8 @@
 /*
- * attachments.c - files of the attachments of a mail.
+ * attachments.c - the attachments of a mail as files.
  *
- * Their names are ours: the number of the mail, and as much of the client's
- * name as can do no harm in a shell, in a terminal, or in a path.
+ * The name of a file is the number of the mail, and the part of the client's
+ * name that can do no harm in a shell, a terminal or a path.
  */
 #include "store/inside.h"
 
@@ -15,27 +15,20 @@
 
 enum { NAME_SHOWN = 80 /* octets of a client's name for a file */ };
 
-/* ---- names ---- */
-
-static bool is_harmless(char c) { return ascii_is_letter(c) || ascii_is_digit(c) || c == '.' || c == '-' || c == '_'; }
-
-/* Writes a client's name without directories and odd characters.  A name that is too long loses its front, as its end
-   tells the type. */
+/* Writes a client's name without directories and odd characters.  A long name loses its front, as its end shows the
+   type. */
 static size_t clean(char *out, struct span name)
 {
-    size_t n = 0;
-    for (size_t i = 0; i + 1 < name.n; i++) {
-        if (name.p[i] == '/' || name.p[i] == '\\') {
-            span_skip(&name, i + 1);
-            i = (size_t)-1;
-        }
-    }
-    if (name.n > NAME_SHOWN)
-        span_skip(&name, name.n - NAME_SHOWN);
+    size_t n = 0, start = name.n > 0 ? name.n - 1 : 0, most = NAME_SHOWN;
+    while (start > 0 && name.p[start - 1] != '/' && name.p[start - 1] != '\\')
+        start--;
+    span_skip(&name, start);
+    span_skip(&name, name.n > most ? name.n - most : 0);
     for (; name.n > 0; span_skip(&name, 1)) {
-        bool good = is_harmless(*name.p);
+        char c = *name.p;
+        bool good = ascii_is_letter(c) || ascii_is_digit(c) || c == '.' || c == '-' || c == '_';
         if (good || n == 0 || out[n - 1] != '_')
-            out[n++] = (char)(good ? *name.p : '_');
+            out[n++] = (char)(good ? c : '_');
     }
     return n;
 }
@@ -51,11 +44,9 @@ static size_t make_name(char *out, struct span suffix)
     return n;
 }
 
-/* ---- files ---- */
-
 static void put_spool(void *context, const char *octets, size_t n) { spool_add(context, octets, n); }
 
-/* Keeps the path of a file, which is published; -1 if that cannot be, and the failure is kept in f. */
+/* Notes the path of a published file, so that it stays when f is dropped.  -1 on failure, which is kept in f. */
 static int note_path(struct spool *p, struct spool *f)
 {
     char path[PATH_MAX];
@@ -65,7 +56,7 @@ static int note_path(struct spool *p, struct spool *f)
     text_add(&p->attached, path, (size_t)n + 1);
     if (p->attached.failed)
         return spool_fail(f, ENOMEM, "memory");
-    f->file.published = false; /* it stays when f is dropped */
+    f->file.published = false;
     return 0;
 }
 

@@ -1,6 +1,6 @@
 /*
- * envelope.c - the envelope as it is written with a mail: header fields, the
- * line of an mbox.
+ * envelope.c - the envelope as it is written with a mail: as header fields, and
+ * as the line before a mail in an mbox.
  */
 #include "store/inside.h"
 
@@ -17,7 +17,7 @@ enum {
 
 static void put(struct spool *p, const char *text) { spool_add(p, text, strlen(text)); }
 
-/* The name that the client gave, with nothing in it that could end the field. */
+/* Adds the name that the client gave, without characters that could end the field, and its address. */
 static void put_client(const struct mail *mail, struct spool *p)
 {
     char name[HELO_SHOWN + 1];
@@ -34,7 +34,7 @@ static void put_client(const struct mail *mail, struct spool *p)
     put(p, "])");
 }
 
-/* Received: RFC 5321 4.4; "for" only of a single recipient, so that no Bcc leaks (7.2). */
+/* RFC 5321 4.4.  "for" stands there only if there is one recipient, so that no Bcc is disclosed (7.2). */
 static void put_received(const struct mail *mail, struct spool *p, const char *hostname, uint64_t id)
 {
     char line[128], date[64] = "";
@@ -72,8 +72,6 @@ void envelope_add_headers(const struct mail *mail, struct spool *p, const char *
     put_received(mail, p, hostname, id);
     p->ours = p->total;
 }
-
-/* ---- mbox ---- */
 
 void envelope_mbox_line(const struct mail *mail, struct text *line)
 {

@@ -1,5 +1,6 @@
 /*
- * link_linux.c - O_TMPFILE, linkat of a descriptor, and renameat2.
+ * link_linux.c - files that appear whole, by O_TMPFILE, linkat(2) of a
+ * descriptor, and renameat2(2).
  */
 #define _GNU_SOURCE
 #include "store/inside.h"
@@ -12,42 +13,31 @@
 
 enum { RENAME_WITHOUT_REPLACING = 1 /* RENAME_NOREPLACE, for which musl has no name */ };
 
-int link_create_unnamed(int directory, mode_t mode)
+int link_create_unnamed(int directory)
 {
-    int fd = openat(directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
-    /* an old kernel sees a directory to be written, a file system without it says so, and a directory that is
-       gone has no better word for it */
+    int fd = openat(directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, LINK_MODE);
+    /* an old kernel takes it for writing to a directory, file systems without it differ, and a directory that was
+       removed has no error of its own */
     if (fd < 0 && (errno == EISDIR || errno == EINVAL || errno == EOPNOTSUPP || errno == ENOENT || errno == EPERM))
         errno = ENOTSUP;
     return fd;
 }
 
-/* Names it by its descriptor; ENOENT if the process may not. */
-static int by_descriptor(int fd, int directory, const char *name)
-{
-    return linkat(fd, "", directory, name, AT_EMPTY_PATH);
-}
-
-/* Names it by its path in /proc, where that is mounted. */
-static int by_proc(int fd, int directory, const char *name)
-{
-    char path[32];
-    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    return linkat(AT_FDCWD, path, directory, name, AT_SYMLINK_FOLLOW);
-}
-
+/* Naming a descriptor needs a privilege, naming its path in /proc needs that to be mounted. */
 int link_name_unnamed(int fd, int directory, const char *name, bool *by_path)
 {
     if (!*by_path) {
-        if (by_descriptor(fd, directory, name) == 0)
+        if (linkat(fd, "", directory, name, AT_EMPTY_PATH) == 0)
             return 0;
-        if (errno != ENOENT)
+        if (errno != ENOENT) /* the error without the privilege */
             return -1;
     }
-    int status = by_proc(fd, directory, name);
+    char path[32];
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    int status = linkat(AT_FDCWD, path, directory, name, AT_SYMLINK_FOLLOW);
     *by_path = *by_path || status == 0;
     if (status < 0 && errno == EPERM)
-        errno = ENOENT; /* the directory itself is gone */
+        errno = ENOENT; /* the directory was removed */
     return status;
 }
 

@@ -1,5 +1,6 @@
 /*
- * link_posix.c - the same with POSIX.1-2008 alone: every file has a name from the start.
+ * link_posix.c - files that appear whole, with POSIX.1-2008 alone.  Each file has
+ * a name from the start.
  */
 #include "store/inside.h"
 
@@ -8,9 +9,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
-int link_create_unnamed(int directory, mode_t mode)
+int link_create_unnamed(int directory)
 {
-    (void)directory, (void)mode;
+    (void)directory;
     errno = ENOTSUP;
     return -1;
 }
@@ -22,10 +23,10 @@ int link_name_unnamed(int fd, int directory, const char *name, bool *by_path)
     return -1;
 }
 
-/* The name is taken first, by an empty file, which the rename then replaces. */
+/* An empty file takes the name first; the rename then replaces it. */
 int link_rename_new(int from_directory, const char *from, int directory, const char *name)
 {
-    int fd = openat(directory, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+    int fd = openat(directory, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, LINK_MODE);
     if (fd < 0)
         return -1;
     (void)close(fd);

@@ -1,11 +1,11 @@
 /*
  * place.c - a directory or a Maildir, and how files appear in it.
  *
- * A file is made without a name where the system can (Linux), else under a
- * hidden one, and published by link(2), which never replaces.  Where the file
- * system has no hard links it is renamed.  If several processes number files in
- * one directory at once, each takes the next free number.  Without a directory,
- * a file is made in TMPDIR and never has a name.
+ * A file is made without a name (Linux), or under a hidden one, and published by
+ * link(2), which never replaces a file.  Where the file system has no hard links
+ * it is renamed.  If several processes number files in one directory at once,
+ * each takes the next free number.  Without a directory, a file is made in TMPDIR
+ * and never has a name.
  */
 #include "store/inside.h"
 
@@ -21,66 +21,70 @@
 #include <unistd.h>
 
 enum {
-    FEW = 8,        /* names tried with the next number */
+    FEW = 8,        /* names tried with a number of their own */
     TAKEN_MAX = 16, /* numbers found taken in a row before the directory is read again */
-    MODE = 0600,
 };
 
 /* ---- the directory ---- */
 
+/* Closes a descriptor, if it is one, and keeps errno. */
+static void close_quietly(int fd)
+{
+    int saved = errno;
+    if (fd >= 0)
+        (void)close(fd);
+    errno = saved;
+}
+
 static int open_directory(int at, const char *path) { return openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC); }
+
+/* Opens a directory in which files can be made. */
+static int open_writable(int at, const char *path)
+{
+    int fd = open_directory(at, path);
+    if (fd < 0 || faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) == 0)
+        return fd;
+    close_quietly(fd);
+    return -1;
+}
 
 /* Makes a directory and those above it. */
 static int make_directories(const char *path)
 {
-    char *copy = strdup(path);
+    char *copy = strdup(path), *slash = copy;
     if (copy == NULL)
         return -1;
     int status = 0;
-    for (char *p = copy + 1; status == 0 && *copy != '\0'; p++) {
-        char c = *p;
-        if (c != '/' && c != '\0')
-            continue;
-        *p = '\0';
+    do {
+        slash = strchr(slash + strspn(slash, "/"), '/');
+        if (slash != NULL)
+            *slash = '\0';
         if (mkdir(copy, 0777) < 0 && errno != EEXIST && errno != EISDIR)
             status = -1;
-        *p = c;
-        if (c == '\0')
-            break;
-    }
+        if (slash != NULL)
+            *slash = '/';
+    } while (status == 0 && slash != NULL);
     int saved = errno;
     free(copy);
     errno = saved;
     return status;
 }
 
-/* The number in the name of a file, 0 if it is not one of our names. */
-static uint64_t number_of(const char *name)
-{
-    uint64_t number = 0;
-    size_t digits = 0;
-    for (; name[digits] >= '0' && name[digits] <= '9'; digits++) {
-        if (digits == 18)
-            return 0;
-        number = number * 10 + (uint64_t)(name[digits] - '0');
-    }
-    return strcmp(name + digits, ".eml") == 0 ? number : 0;
-}
-
-/* Has the next number follow the highest one in the directory. */
+/* Sets the next number after the highest one in the directory. */
 static int find_next(struct place *to)
 {
     int fd = open_directory(to->final, ".");
     DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
     if (d == NULL) {
-        if (fd >= 0)
-            (void)close(fd);
+        close_quietly(fd);
         return -1;
     }
     struct dirent *entry;
     while (errno = 0, (entry = readdir(d)) != NULL) {
-        uint64_t number = number_of(entry->d_name);
-        if (number >= to->next)
+        const char *end = entry->d_name;
+        uint64_t number;
+        bool ours = number_take(&end, &number) && end - entry->d_name <= 18 && strcmp(end, ".eml") == 0;
+        if (ours && number >= to->next)
             to->next = number + 1;
     }
     int saved = errno;
@@ -91,16 +95,15 @@ static int find_next(struct place *to)
 
 static int open_numbered(struct place *to)
 {
-    to->final = open_directory(AT_FDCWD, to->path);
-    if (to->final < 0 &&
-        (errno != ENOENT || make_directories(to->path) < 0 || (to->final = open_directory(AT_FDCWD, to->path)) < 0))
-        return -1;
+    to->final = open_writable(AT_FDCWD, to->path);
+    if (to->final < 0 && errno == ENOENT && make_directories(to->path) == 0)
+        to->final = open_writable(AT_FDCWD, to->path);
     to->temporary = to->final;
     to->next = 1;
-    return faccessat(to->final, ".", W_OK | X_OK, AT_EACCESS) < 0 ? -1 : find_next(to);
+    return to->final < 0 ? -1 : find_next(to);
 }
 
-/* Takes the name of this machine; characters that a file name cannot have are escaped as in maildir(5). */
+/* Sets the name of this machine.  Characters that a file name cannot have are escaped as in maildir(5). */
 static void learn_host(struct place *to)
 {
     char name[256] = "";
@@ -126,18 +129,9 @@ static int open_maildir(struct place *to)
     int status = 0;
     for (size_t i = 0; i < 3 && status == 0; i++)
         status = mkdirat(top, parts[i], 0700) < 0 && errno != EEXIST ? -1 : 0;
-    if (status == 0) {
-        to->temporary = open_directory(top, "tmp");
-        to->final = open_directory(top, "new");
-        status = to->temporary < 0 || to->final < 0 ? -1 : 0;
-    }
-    if (status == 0 && faccessat(to->final, ".", W_OK | X_OK, AT_EACCESS) < 0)
+    if (status == 0 && ((to->final = open_writable(top, "new")) < 0 || (to->temporary = open_writable(top, "tmp")) < 0))
         status = -1;
-    if (status == 0 && faccessat(to->temporary, ".", W_OK | X_OK, AT_EACCESS) < 0)
-        status = -1;
-    int saved = errno;
-    (void)close(top);
-    errno = saved;
+    close_quietly(top);
     learn_host(to);
     return status;
 }
@@ -147,9 +141,7 @@ int place_open(struct place *to, const char *path, bool maildir, bool fsync)
     *to = (struct place){.path = path, .maildir = maildir, .fsync = fsync, .temporary = -1, .final = -1};
     if (path == NULL || (maildir ? open_maildir(to) : open_numbered(to)) == 0)
         return 0;
-    int saved = errno;
     place_close(to);
-    errno = saved;
     return -1;
 }
 
@@ -157,10 +149,9 @@ void place_close(struct place *to)
 {
     if (to->path == NULL)
         return;
-    if (to->temporary >= 0 && to->temporary != to->final)
-        (void)close(to->temporary);
-    if (to->final >= 0)
-        (void)close(to->final);
+    if (to->temporary != to->final)
+        close_quietly(to->temporary);
+    close_quietly(to->final);
     to->path = NULL;
 }
 
@@ -174,7 +165,7 @@ const char *place_temporary(void)
 
 /* ---- making a file ---- */
 
-/* A name of its own: seconds, microseconds, process and count, as maildir(5) has it. */
+/* Writes a unique name, as in maildir(5): seconds, microseconds, process and count. */
 static void unique_name(struct place *to, char *name, const char *prefix, const char *suffix)
 {
     struct timespec now;
@@ -197,7 +188,7 @@ int place_write(int fd, const char *p, size_t n)
     return 0;
 }
 
-/* A file that nobody else sees. */
+/* Opens a file in TMPDIR that has no name any more. */
 static int create_hidden(void)
 {
     char path[PATH_MAX];
@@ -219,7 +210,7 @@ static int create_named(struct place *to, struct place_file *f)
         unique_name(to, f->temporary, "", to->host);
     else
         unique_name(to, f->temporary, ".fakesmtp-", "");
-    f->fd = openat(to->temporary, f->temporary, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_CLOEXEC, MODE);
+    f->fd = openat(to->temporary, f->temporary, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_CLOEXEC, LINK_MODE);
     if (f->fd < 0)
         f->temporary[0] = '\0';
     return f->fd < 0 ? -1 : 0;
@@ -227,13 +218,13 @@ static int create_named(struct place *to, struct place_file *f)
 
 int place_create(struct place *to, struct place_file *f)
 {
-    f->fd = to->path == NULL ? create_hidden() : link_create_unnamed(to->temporary, MODE);
+    f->fd = to->path == NULL ? create_hidden() : link_create_unnamed(to->temporary);
     return f->fd >= 0 || (to->path != NULL && errno == ENOTSUP && create_named(to, f) == 0) ? 0 : -1;
 }
 
 /* ---- publishing it ---- */
 
-/* "report.pdf", "report-2.pdf", ... */
+/* Writes "report.pdf", "report-2.pdf", ... */
 static void number_name(struct place *to, char name[PLACE_NAME_MAX], const char *asked, int taken)
 {
     const char *dot = strrchr(asked, '.');
@@ -247,18 +238,7 @@ static void number_name(struct place *to, char name[PLACE_NAME_MAX], const char 
                        asked + n);
 }
 
-/* "0001.eml": a number of four digits or more. */
-static void write_number(char name[PLACE_NAME_MAX], uint64_t number)
-{
-    char digits[24], *end = digits + sizeof digits, *first = ascii_put_number(end, number);
-    while (end - first < 4)
-        *--first = '0';
-    size_t n = (size_t)(end - first);
-    memcpy(name, first, n);
-    memcpy(name + n, ".eml", sizeof ".eml");
-}
-
-/* The number goes up by one where another process was first; after many, the directory is read again. */
+/* Writes the next name to try.  A numbered one is "0001.eml": four digits or more. */
 static int next_name(struct place *to, char name[PLACE_NAME_MAX], const char *asked, int taken)
 {
     if (to->maildir) {
@@ -268,19 +248,23 @@ static int next_name(struct place *to, char name[PLACE_NAME_MAX], const char *as
     } else {
         if (taken > 0 && taken % TAKEN_MAX == 0 && find_next(to) < 0)
             return -1;
-        write_number(name, to->next++);
+        char digits[24], *end = digits + sizeof digits, *first = ascii_put_number(end, to->next++);
+        while (end - first < 4)
+            *--first = '0';
+        memcpy(name, first, (size_t)(end - first));
+        memcpy(name + (end - first), ".eml", sizeof ".eml");
     }
     return 0;
 }
 
-/* Whether the file system has no hard links, or the system no way to name an unnamed file. */
+/* Whether the file system may have no hard links, or the system no way to name a file that has no name. */
 static bool has_no_links(int error)
 {
     return error == EPERM || error == ENOTSUP || error == EOPNOTSUPP || error == ENOSYS || error == EMLINK ||
            error == ENOENT || error == EACCES;
 }
 
-/* Copies a file without a name to one that has a temporary name. */
+/* Replaces a file without a name by a copy that has a temporary one. */
 static int copy_to_named(struct place *to, struct place_file *f)
 {
     int from = f->fd, status = create_named(to, f);
@@ -290,9 +274,7 @@ static int copy_to_named(struct place *to, struct place_file *f)
         status = place_write(f->fd, block, (size_t)got);
     if (status == 0 && (got < 0 || (to->fsync && fsync(f->fd) < 0)))
         status = -1;
-    int saved = errno;
-    (void)close(from);
-    errno = saved;
+    close_quietly(from);
     return status;
 }
 
@@ -314,7 +296,7 @@ static int name_file(struct place *to, struct place_file *f)
 
 int place_publish(struct place *to, struct place_file *f, const char *asked, bool read_on)
 {
-    /* some file systems report a failed write only at close; a file without a name cannot be closed yet */
+    /* some file systems report a failed write only at close(2); a file without a name cannot be closed yet */
     if (f->temporary[0] != '\0') {
         int fd = f->fd;
         f->fd = read_on ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;

@@ -1,12 +1,11 @@
 /*
  * spool.c - the mail data of a mail under way.
  *
- * They collect in memory until they end or BUFFER octets are there, so that a
- * small mail costs one write to each place.  A large one goes on in a file.
- * With a directory, that is the file that will be published; else it is one in
- * TMPDIR, as a stream must not be begun before the mail is whole.  So memory
- * does not grow with the size of a mail.  A long run of octets is written from
- * where it lies.
+ * They collect in memory until they end or there are BUFFER octets, so a small
+ * mail costs one write to each place.  A large one goes on in a file, so memory
+ * does not grow with it.  With a directory, that is the file that will be
+ * published; otherwise it is one in TMPDIR, as nothing may go to a stream before
+ * the mail is complete.  A long run of octets is written without a copy.
  */
 #include "store/inside.h"
 
@@ -62,7 +61,7 @@ static int flush(struct spool *p)
     return write_file(p, p->buffer, n);
 }
 
-/* Makes room for n octets, not many more than STEP, in the buffer. */
+/* Makes room for n octets in the buffer; n is not much larger than STEP. */
 static int reserve(struct spool *p, size_t n)
 {
     size_t size = p->size > 0 ? p->size : FIRST;
@@ -82,7 +81,7 @@ static void add_as_is(struct spool *p, const char *octets, size_t n)
 {
     p->total += n;
     while (n > 0 && p->failure.error == 0) {
-        if (n >= BUFFER) { /* too many to be collected */
+        if (n >= BUFFER) { /* no need to collect them */
             if (flush(p) == 0)
                 (void)write_file(p, octets, n);
             return;
@@ -97,7 +96,7 @@ static void add_as_is(struct spool *p, const char *octets, size_t n)
     }
 }
 
-/* Each CRLF becomes LF; there is room.  A CR alone stays, so one at the end has to wait. */
+/* Turns each CRLF into LF; there is room.  A CR alone stays, so one at the end is held back. */
 static void add_with_lf(struct spool *p, const char *octets, size_t n)
 {
     char *start = p->buffer + p->n, *out = start;
@@ -194,18 +193,12 @@ int spool_publish(struct spool *p, const char *asked)
     return place_publish(p->place, &p->file, asked, read_on) < 0 ? spool_fail(p, errno, place_name(p->place)) : 0;
 }
 
-static void remove_attachments(const struct spool *p)
-{
-    for (size_t at = 0; at < p->attached.n; at += strlen(p->attached.p + at) + 1)
-        (void)unlinkat(p->store->attachments.final, strrchr(p->attached.p + at, '/') + 1, 0);
-}
-
 void spool_drop(struct spool *p)
 {
-    if (p->store != NULL) {
+    if (p->store != NULL)
         stream_leave(&p->store->stream, p);
-        remove_attachments(p);
-    }
+    for (size_t at = 0; at < p->attached.n; at += strlen(p->attached.p + at) + 1)
+        (void)unlinkat(p->store->attachments.final, strrchr(p->attached.p + at, '/') + 1, 0);
     place_drop(p->place, &p->file);
     if (p->mapped > 0)
         (void)munmap((void *)(uintptr_t)p->octets.p, p->mapped);

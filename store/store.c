@@ -1,10 +1,10 @@
 /*
- * store.c - storing a mail: the order of the calls is the order of the events.
+ * store.c - storing a mail.
  *
- * A file can be taken back, octets in a stream cannot.  So the file is complete
- * and published first, as the JSON names it; then the mail is looked at, and
- * its attachments are written; the stream comes last.  spool_drop() takes all
- * of it back in reverse.
+ * A file can be removed again, octets in a stream cannot be taken back.  So the
+ * file is published first, as the JSON names it; then the mail is examined, and
+ * its attachments are written; the stream comes last.  If a step fails,
+ * spool_drop() undoes those before it.
  */
 #include "store/inside.h"
 
@@ -37,8 +37,6 @@ void store_close(struct store *s)
     place_close(&s->attachments);
 }
 
-/* ---- looking at a mail ---- */
-
 static int examine_message(struct store *s, struct spool *p, struct mail *mail, struct message *m)
 {
     const struct match *failed = match_failed(s->o.matches, s->o.n_matches, m, mail, &p->had, &mail->has_none);
@@ -57,28 +55,23 @@ static int examine_message(struct store *s, struct spool *p, struct mail *mail, 
     return p->front.failed ? spool_fail(p, ENOMEM, "memory") : 0;
 }
 
-static int note_path(struct spool *p, struct mail *mail)
-{
-    text_add_string(&p->path, p->place->path);
-    text_add_string(&p->path, p->place->maildir ? "/new/" : "/");
-    text_add(&p->path, p->file.name, strlen(p->file.name) + 1);
-    mail->file = p->path.p;
-    return p->path.failed ? spool_fail(p, ENOMEM, "memory") : 0;
-}
-
 static int examine(struct store *s, struct spool *p, struct mail *mail)
 {
     struct span octets = p->octets;
     span_skip(&octets, (size_t)p->ours);
-    if (s->o.directory != NULL && note_path(p, mail) < 0)
-        return -1;
+    if (s->o.directory != NULL) {
+        text_add_string(&p->path, p->place->path);
+        text_add_string(&p->path, p->place->maildir ? "/new/" : "/");
+        text_add(&p->path, p->file.name, strlen(p->file.name) + 1);
+        if (p->path.failed)
+            return spool_fail(p, ENOMEM, "memory");
+        mail->file = p->path.p;
+    }
     struct message *m = message_open(octets);
     int status = m != NULL ? examine_message(s, p, mail, m) : spool_fail(p, ENOMEM, "memory");
     message_close(m);
     return status;
 }
-
-/* ---- storing ---- */
 
 static enum store_outcome fail(struct spool *p, struct failure *why)
 {
@@ -108,7 +101,7 @@ enum store_outcome store_go_on(struct store *s, struct spool *p, struct failure 
     enum store_outcome outcome = s->o.stream >= 0 ? stream_put(&s->stream, p) : STORE_DONE;
     if (outcome == STORE_FAILED)
         return fail(p, why);
-    if (outcome == STORE_DONE) { /* now spool_drop() takes nothing back */
+    if (outcome == STORE_DONE) { /* spool_drop() must not remove them now */
         p->file.published = false;
         p->attached.n = 0;
     }

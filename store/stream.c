@@ -1,13 +1,14 @@
 /*
- * stream.c - one stream that mail goes down: messages as they are, an mbox, JSON or text.
+ * stream.c - the stream of all mails: messages as they are, an mbox, JSON or text.
  *
- * A mail goes down whole before the next one.  A regular file takes all at
- * once; if it does not, it is cut back to where the mail began.  Anything else
- * may block, and its description may be shared, so that it cannot be made
- * non-blocking.  It is given pieces that poll(2) says fit.  Between two pieces
- * the mail is the owner of the stream; others wait.
+ * A mail is written whole before the next one.  A regular file takes all of it
+ * at once; if it fails, the file is cut back to where the mail began.  Anything
+ * else may block, and other processes may share it, so it cannot be made
+ * non-blocking.  It gets pieces that fit according to poll(2).  Between two
+ * pieces the mail owns the stream, and other mails wait.
  *
- * An mbox that is a file is locked for each mail, as others may append to it.
+ * An mbox that is a file is locked for each mail, as other programs may append
+ * to it.
  */
 #include "store/inside.h"
 
@@ -31,13 +32,6 @@ void stream_open(struct stream *s, int fd, const char *name, enum store_format f
     s->is_file = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 }
 
-/* Where the next octet goes in a file. */
-static off_t find_end(const struct stream *s)
-{
-    int flags = fcntl(s->fd, F_GETFL);
-    return lseek(s->fd, 0, flags >= 0 && flags & O_APPEND ? SEEK_END : SEEK_CUR);
-}
-
 static int lock(const struct stream *s, short type)
 {
     struct flock whole = {.l_type = type, .l_whence = SEEK_SET};
@@ -48,7 +42,7 @@ static int lock(const struct stream *s, short type)
     return status;
 }
 
-/* ---- mbox: RFC 4155, with lines that begin with "From " quoted as mboxrd has it ---- */
+/* ---- mbox: RFC 4155, where mboxrd quotes lines that begin with "From " ---- */
 
 static const char from[] = "From ";
 
@@ -58,7 +52,7 @@ static void put(struct stream *s, const char *octets, size_t n)
     s->n += n;
 }
 
-/* Quotes up to PIECE octets.  A block has room for them: a mark is added to each "From " at most. */
+/* Adds up to PIECE octets, quoted.  The block has room: at most each "From " grows by one octet. */
 static void quote(struct stream *s, struct span o)
 {
     while (o.n > 0) {
@@ -84,7 +78,7 @@ static void quote(struct stream *s, struct span o)
     }
 }
 
-/* A file may end in the middle of a line, or without an empty one. */
+/* Ends the last line of a file, and adds an empty one, where these are missing. */
 static void put_gap(struct stream *s)
 {
     struct stat st;
@@ -92,7 +86,7 @@ static void put_gap(struct stream *s)
     if (!s->is_file || fstat(s->fd, &st) < 0 || st.st_size == 0)
         return;
     if (st.st_size == 1 ? pread(s->fd, last + 1, 1, 0) != 1 : pread(s->fd, last, 2, st.st_size - 2) != 2)
-        return; /* it may only be written: its end is the user's business */
+        return; /* a file that can only be written is left to the user */
     if (last[1] != '\n')
         put(s, "\n\n", 2);
     else if (last[0] != '\n')
@@ -101,7 +95,7 @@ static void put_gap(struct stream *s)
 
 /* ---- what is written next ---- */
 
-/* The next octets of the mail, up to PIECE of them; n 0 at its end, or on failure. */
+/* Reads the next octets of the mail, up to PIECE.  None at its end, or on failure. */
 static struct span read_mail(struct stream *s, struct spool *p, char room[PIECE])
 {
     struct span piece = p->octets;
@@ -118,7 +112,7 @@ static struct span read_mail(struct stream *s, struct spool *p, char room[PIECE]
     return piece;
 }
 
-/* A mail ends with an empty line, and so its last line has an end. */
+/* Fills the block.  After a mail comes an empty line, so its last line must have an end. */
 static void fill_mbox(struct stream *s, struct spool *p)
 {
     char room[PIECE];
@@ -140,7 +134,7 @@ static void fill_mbox(struct stream *s, struct spool *p)
     s->rest = (struct span){s->block, s->n};
 }
 
-/* False at the end of the mail, or on failure. */
+/* Sets the octets to be written next.  False at the end of the mail, or on failure. */
 static bool take_next(struct stream *s, struct spool *p)
 {
     if (s->ended)
@@ -160,7 +154,7 @@ static bool take_next(struct stream *s, struct spool *p)
 
 /* ---- writing ---- */
 
-/* Has the mail begin.  One that waits for the lock has the stream already, so that the order is kept. */
+/* Begins a mail.  A mail that waits for the lock owns the stream already, so that the order is kept. */
 static enum store_outcome begin(struct stream *s, struct spool *p)
 {
     s->owner = p;
@@ -171,8 +165,9 @@ static enum store_outcome begin(struct stream *s, struct spool *p)
         (void)spool_fail(p, errno, s->name);
         return STORE_FAILED;
     }
+    int flags = s->is_file ? fcntl(s->fd, F_GETFL) : -1;
     s->locked = true;
-    s->start = s->is_file ? find_end(s) : 0;
+    s->start = s->is_file ? lseek(s->fd, 0, flags >= 0 && flags & O_APPEND ? SEEK_END : SEEK_CUR) : 0;
     s->written = s->read = 0;
     s->begun = s->ended = false;
     s->rest = (struct span){NULL, 0};
@@ -226,7 +221,7 @@ enum store_outcome stream_put(struct stream *s, struct spool *p)
     return STORE_DONE;
 }
 
-/* A file is cut back unless somebody else has written after the mail. */
+/* A file is not cut back if another program has written after the mail. */
 void stream_leave(struct stream *s, const struct spool *p)
 {
     struct stat st;
