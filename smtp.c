@@ -36,7 +36,7 @@ static char *find_line_end(const struct smtp *s, size_t from, size_t limit)
     return NULL;
 }
 
-/* Passes over a line that is too long.  Only CRLF ends it, so that no part of it is taken for a command. */
+/* Passes over a line that is too long.  Only CRLF ends it, so that no part of the line is taken for a command. */
 static bool skip_line(struct smtp *s, struct smtp_event *e)
 {
     while (s->in < s->in_end) {
@@ -97,8 +97,7 @@ static void refuse_long_line(struct smtp *s, struct smtp_event *e)
 /* Commands whose reply the client has to wait for; RFC 2920 3.1, RFC 4954 4.  STARTTLS has a problem of its own. */
 static bool is_last_in_group(const struct smtp_event *e)
 {
-    bool whole =
-        e->mechanism == SASL_PLAIN && e->code == 235; /* RFC 4954 4: with its initial response it needs no other */
+    bool whole = e->mechanism == SASL_PLAIN && e->code == 235; /* it came with its only response */
     return e->type == SMTP_HELO || e->type == SMTP_DATA || e->type == SMTP_VRFY || e->type == SMTP_EXPN ||
            e->type == SMTP_NOOP || e->type == SMTP_QUIT || (e->type == SMTP_AUTH && !whole);
 }
@@ -149,13 +148,6 @@ static void reset(struct smtp *s)
     s->more = s->path_refused = false;
 }
 
-/* What is secret is of no use any more. */
-static void wipe(struct smtp *s)
-{
-    span_wipe(s->secret, s->secret_n);
-    s->secret_n = 0;
-}
-
 /* The mail data have had their reply, or one of their replies. */
 static void end_transaction(struct smtp *s)
 {
@@ -178,8 +170,8 @@ static void apply_auth(struct smtp *s, bool good)
         s->state = STATE_READY;
 }
 
-/* A chunk that fails is the end of the transaction, whether its size is known or not (RFC 3030 2), but for
-   502, which says that there are none. */
+/* A chunk that fails ends the transaction, whether its size is known or not (RFC 3030 2), except with 502, which says
+   that there are no chunks. */
 static void apply_chunk(struct smtp *s, bool good)
 {
     if (good) {
@@ -190,21 +182,8 @@ static void apply_chunk(struct smtp *s, bool good)
     }
 }
 
-static void begin_transaction(struct smtp *s)
-{
-    s->state = STATE_MAIL;
-    s->mail = s->asked;
-}
-
-static void begin_mail_data(struct smtp *s)
-{
-    s->state = STATE_DATA;
-    s->last = false;
-    s->dot = DOT_CRLF;
-    data_begin(s);
-}
-
-/* What a command does once its reply is given; positive: the code is.  Most do nothing unless they were legal, too. */
+/* Lets a command take effect, once its reply is given; positive: the code is.  Most take none unless they were legal.
+ */
 static void apply(struct smtp *s, enum smtp_event_type event, bool positive)
 {
     bool good = s->legal && positive;
@@ -230,8 +209,10 @@ static void apply(struct smtp *s, enum smtp_event_type event, bool positive)
         break;
     case SMTP_MAIL:
         s->path_refused = !positive;
-        if (good)
-            begin_transaction(s);
+        if (good) {
+            s->state = STATE_MAIL;
+            s->mail = s->asked;
+        }
         break;
     case SMTP_RCPT:
         s->path_refused = s->path_refused || !positive;
@@ -241,8 +222,11 @@ static void apply(struct smtp *s, enum smtp_event_type event, bool positive)
         }
         break;
     case SMTP_DATA:
-        if (good)
-            begin_mail_data(s);
+        if (good) {
+            s->state = STATE_DATA;
+            s->last = false;
+            data_begin(s);
+        }
         break;
     case SMTP_BDAT:
     case SMTP_CHUNK:
@@ -270,10 +254,13 @@ static void apply(struct smtp *s, enum smtp_event_type event, bool positive)
     }
 }
 
-static void commit(struct smtp *s)
+void smtp_commit(struct smtp *s)
 {
     enum smtp_event_type event = (enum smtp_event_type)s->event;
-    wipe(s);
+    if (event == SMTP_NONE)
+        return;
+    span_wipe(s->secret, s->secret_n);
+    s->secret_n = 0;
     s->event = SMTP_NONE;
     s->out_n += s->reply_n;
     s->reply_n = 0;
@@ -283,12 +270,6 @@ static void commit(struct smtp *s)
         apply(s, event, smtp_is_positive(event, s->code));
     bool refused = s->code >= 500 && (!s->legal || event == SMTP_AUTH);
     s->refused = refused ? s->refused + 1 : 0;
-}
-
-void smtp_commit(struct smtp *s)
-{
-    if (s->event != SMTP_NONE)
-        commit(s);
 }
 
 static bool greet(struct smtp *s, struct smtp_event *e)
@@ -348,29 +329,24 @@ bool smtp_next(struct smtp *s, struct smtp_event *e)
     return found;
 }
 
-static void close_with_prepared(struct smtp *s)
-{
-    wipe(s);
-    s->out_n += s->reply_n;
-    s->reply_n = 0;
-    s->event = SMTP_NONE;
-    s->state = STATE_CLOSED;
-}
-
 void smtp_close(struct smtp *s, const char *enhanced, const char *text)
 {
+    struct smtp_event e;
     if (s->state == STATE_CLOSED)
         return;
-    reply_compose(s, 421, enhanced, text);
-    close_with_prepared(s);
+    s->event = SMTP_UNKNOWN;
+    smtp_reply(s, &e, 421, enhanced, text);
+    smtp_commit(s);
 }
 
 void smtp_close_raw(struct smtp *s, struct span wire)
 {
+    struct smtp_event e;
     if (s->state == STATE_CLOSED)
         return;
-    reply_copy(s, wire);
-    close_with_prepared(s);
+    s->event = SMTP_UNKNOWN;
+    smtp_reply_raw(s, &e, 421, wire);
+    smtp_commit(s);
 }
 
 bool smtp_wants_tls(const struct smtp *s) { return s->state == STATE_HANDSHAKE; }

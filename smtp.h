@@ -98,7 +98,7 @@ void smtp_close_raw(struct smtp *s, struct span wire);
 
 /*
  * Whether the 220 to STARTTLS has been given: send it, shake hands, then call
- * smtp_secure().  Whatever is lent before is dropped (RFC 3207 4.2).
+ * smtp_secure().  All input lent before is dropped (RFC 3207 4.2).
  */
 bool smtp_wants_tls(const struct smtp *s);
 

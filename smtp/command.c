@@ -315,7 +315,7 @@ static enum objection_name out_of_order(const struct smtp *s, enum smtp_event_ty
     return s->state == STATE_READY ? OBJECTION_MAIL_FIRST : OBJECTION_RCPT_FIRST;
 }
 
-/* What only clients that are held to the letter are refused for; n: octets of the line. */
+/* Objections that only clients held to the letter are refused for; n: octets of the line. */
 static const struct objection *object_to_form(struct smtp *s, struct smtp_event *e, const struct verb *v, size_t n)
 {
     const unsigned extended = SMTP_EXT_STARTTLS | SMTP_EXT_AUTH | SMTP_EXT_CHUNKING;

@@ -22,6 +22,7 @@ enum { TEXT_LINE_MAX = 998 /* octets without CRLF; RFC 5321 4.5.3.1.6 */ };
 void data_begin(struct smtp *s)
 {
     s->size = s->line_size = 0;
+    s->dot = DOT_CRLF;
     s->cr = false;
     s->data_problems = (struct problems){{0, 0}};
 }

@@ -60,7 +60,7 @@ const char *sasl_name(enum sasl_mechanism mechanism);
 bool sasl_verify(enum sasl_mechanism mechanism, const char *known, struct span user, struct span secret,
                  struct span challenge);
 
-/* What can happen in a session: the points at which policy, faults and logging attach. */
+/* The events of a session: the points at which policy, faults and logging attach. */
 enum smtp_event_type {
     SMTP_NONE,
     SMTP_CONNECT,  /* the client is there; the reply is the greeting */

@@ -26,7 +26,7 @@ enum smtp_step { STEP_FIRST, STEP_PASSWORD, STEP_FAILED };
 /* The part of CRLF.CRLF that the mail data so far end with. */
 enum smtp_dot { DOT_NONE, DOT_CR, DOT_CRLF, DOT_DOT, DOT_DOT_CR };
 
-/* What MAIL declares of the message. */
+/* The parameters of MAIL that matter later. */
 struct smtp_declared {
     uint64_t size;               /* RFC 1870; 0 if none */
     bool utf8, binary, eightbit; /* SMTPUTF8 (RFC 6531), BODY=BINARYMIME (RFC 3030), BODY=8BITMIME */
@@ -86,9 +86,9 @@ struct smtp {
 /* ---- reply ---- */
 
 /*
- * A reply that is always the same, as it goes over the wire, so that to prepare
- * it is to copy it.  Where enhanced status codes are not offered, the octets of
- * its own are left out, with the blank behind them.
+ * A reply that never changes, as it goes over the wire, so that it need only be
+ * copied.  Where enhanced status codes are not offered, its own is left out, with
+ * the blank after it.
  */
 struct smtp_canned {
     int16_t code;
@@ -105,12 +105,6 @@ struct smtp_canned {
 
 /* As smtp_reply(). */
 void reply_canned(struct smtp *s, struct smtp_event *e, const struct smtp_canned *reply);
-
-/* Prepares a reply, as smtp_reply() does, whatever the event. */
-void reply_compose(struct smtp *s, int code, const char *enhanced, const char *text);
-
-/* Prepares these octets as the reply. */
-void reply_copy(struct smtp *s, struct span wire);
 
 /* Adds words to a string that has room for them; returns its new end. */
 static inline char *string_add(char *end, const char *words)
@@ -175,10 +169,10 @@ bool data_end(struct smtp *s, struct smtp_event *e);
  * mailbox as written, without brackets and source route, and is empty for "<>";
  * it points into t.
  *
- * What mail servers take beyond the grammar is taken: missing brackets, a
+ * It takes more than the grammar, as mail servers do: missing brackets, a
  * mailbox without a domain, dots anywhere in a local part, underscores in a
- * domain, lengths beyond RFC 5321 4.5.3.1.  *problem says what of it is there,
- * and is PROBLEMS if the address is to the letter.  Only a forward-path may be
+ * domain, lengths beyond RFC 5321 4.5.3.1.  *problem becomes the first such
+ * departure, or PROBLEMS if the address is to the letter.  Only a forward-path may be
  * Postmaster without a domain (RFC 5321 4.1.1.3).
  */
 const char *path_end(struct span t, bool forward, struct span *address, enum problem *problem);

@@ -79,7 +79,7 @@ static const struct objection *parse_envid(struct smtp *s, struct smtp_event *e,
     return o != NULL || is_xtext(value, false) ? o : objection_raise(s, e, OBJECTION_ENVID);
 }
 
-/* Who submitted the message first, or "<>"; RFC 4954 5 */
+/* The first submitter of the message, or "<>"; RFC 4954 5 */
 static const struct objection *parse_auth(struct smtp *s, struct smtp_event *e, struct span value)
 {
     return is_xtext(value, false) ? NULL : objection_raise(s, e, OBJECTION_AUTH_PARAMETER);

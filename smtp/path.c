@@ -1,8 +1,8 @@
 /*
- * path.c - a recursive-descent parser without the recursion: each function
- * named after what it recognises looks for it in [p, end), and returns where it
- * ends, or NULL if it is not well-formed.  Those that take more than the grammar
- * has also say whether what they took is to the letter.
+ * path.c - parses paths and domains (RFC 5321 4.1.2).  A function that is named
+ * after a rule of the grammar looks for it in [p, end), and returns where it
+ * ends, or NULL if it is malformed.  One that takes more than the grammar also
+ * says whether the text is to the letter.
  */
 #include "smtp/inside.h"
 
@@ -16,14 +16,14 @@ enum {
     U_LABEL_MAX = 252,         /* of one outside ASCII; RFC 5890 4.2 */
 };
 
-/* What an octet may stand in, */
+/* The places where an octet may stand */
 enum {
-    ATOM = 1,      /* of a Dot-string, but for the dots: all but controls, blanks and specials */
-    LABEL = 2,     /* of a domain: letters, digits, hyphens; */
-    ODD_LABEL = 4, /* taken there too: '_', never to the letter, and what is outside ASCII, which may be longer */
+    ATOM = 1,      /* of a Dot-string: all but dots, controls, blanks and specials */
+    LABEL = 2,     /* of a domain: letters, digits, hyphens */
+    ODD_LABEL = 4, /* taken in a domain too: '_', never to the letter, and octets outside ASCII, which may be more */
 };
 
-/* for each octet. */
+/* Those of each octet. */
 static const uint8_t kinds[256] = {
 #define A ATOM
 #define L (ATOM | LABEL)

@@ -28,23 +28,17 @@ static void put_line(struct smtp *s, int code, char separator, const char *enhan
     put(s, "\r\n", 2);
 }
 
-void reply_compose(struct smtp *s, int code, const char *enhanced, const char *text)
+void smtp_reply(struct smtp *s, struct smtp_event *e, int code, const char *enhanced, const char *text)
 {
+    assert(s->event != SMTP_NONE && code >= 200 && code <= 599);
     if (!(s->config->extensions & SMTP_EXT_ENHANCEDSTATUSCODES))
         enhanced = NULL;
-    s->code = (int16_t)code;
+    e->code = s->code = (int16_t)code;
     s->reply_n = 0;
     const char *lf;
     for (; (lf = strchr(text, '\n')) != NULL; text = lf + 1)
         put_line(s, code, '-', enhanced, text, (size_t)(lf - text));
     put_line(s, code, ' ', enhanced, text, strlen(text));
-}
-
-void smtp_reply(struct smtp *s, struct smtp_event *e, int code, const char *enhanced, const char *text)
-{
-    assert(s->event != SMTP_NONE && code >= 200 && code <= 599);
-    reply_compose(s, code, enhanced, text);
-    e->code = s->code;
 }
 
 void reply_canned(struct smtp *s, struct smtp_event *e, const struct smtp_canned *reply)
@@ -62,15 +56,10 @@ void reply_canned(struct smtp *s, struct smtp_event *e, const struct smtp_canned
     }
 }
 
-void reply_copy(struct smtp *s, struct span wire)
-{
-    s->reply_n = 0;
-    put(s, wire.p, wire.n);
-}
-
 void smtp_reply_raw(struct smtp *s, struct smtp_event *e, int code, struct span wire)
 {
     assert(s->event != SMTP_NONE && code >= 100 && code <= 999);
     e->code = s->code = (int16_t)code;
-    reply_copy(s, wire);
+    s->reply_n = 0;
+    put(s, wire.p, wire.n);
 }

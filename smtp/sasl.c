@@ -23,7 +23,7 @@ enum sasl_mechanism sasl_mechanism(struct span name)
     return (enum sasl_mechanism)i;
 }
 
-/* Takes what is in front of the next separator, which goes too.  False if there is none. */
+/* Takes the text before the next separator, and drops the separator.  False if there is none. */
 static bool take_until(struct span *t, char separator, struct span *found)
 {
     const char *end = t->n > 0 ? memchr(t->p, separator, t->n) : NULL;
