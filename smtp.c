@@ -304,7 +304,8 @@ static void finish_event(struct smtp *s, struct smtp_event *e)
 
 bool smtp_next(struct smtp *s, struct smtp_event *e)
 {
-    smtp_commit(s);
+    if (s->event != SMTP_NONE)
+        smtp_commit(s);
     if (!smtp_goes_on(s)) {
         span_wipe(s->in, smtp_left(s)); /* nobody has looked at it */
         s->in = s->in_end;
