@@ -1,19 +1,19 @@
 /*
- * tls_openssl.c - TLS through OpenSSL, 1.1.1 or 3.
+ * tls_openssl.c - TLS by OpenSSL, 1.1.1 or 3.
  *
  * OpenSSL is not linked.  tls_open() loads libssl, which loads libcrypto, and
- * looks up each function of FUNCTIONS, so that a run without TLS neither pays for
- * it nor needs it.  The headers give types and constants.  Many functions of the
- * manual are macros there; this file uses the functions underneath.
+ * looks up each function of FUNCTIONS.  So a run without TLS does not need it,
+ * and does not pay for it.  The headers give types and constants.  Many functions
+ * of the manual are macros there; this file calls the functions they use.
  *
  * A certificate that is made here stays in memory, and is its own issuer.  It is
  * no CA: clients with webpki (Rust) refuse a CA as a server's certificate.  It
  * has no keyUsage: without keyCertSign it could not be its own issuer, and
  * keyCertSign is for CAs alone (RFC 5280 4.2.1.3).
  *
- * OpenSSL gives out a record at a time, and poll() sees only the socket.  So a
- * read goes on while a whole record fits in, and no octets are left in OpenSSL
- * that poll() would not report.  An error or the end, found after some octets, is
+ * OpenSSL returns a record at a time, and poll(2) sees only the socket.  So a
+ * read goes on while another record fits, and leaves no octets in OpenSSL that
+ * poll(2) would not report.  An error or the end that comes after some octets is
  * kept for the next call.
  */
 #include "net/net.h"
@@ -57,7 +57,7 @@ const char tls_kind[] = "TLS by OpenSSL";
 #define LIBRARY "libssl.so." RELEASE
 #endif
 
-/* its directory at build time, in case the system does not look there */
+/* its directory when this was built, in case the system does not look there */
 #ifndef TLS_LIBDIR
 #define TLS_LIBDIR "/usr/lib"
 #endif
@@ -71,83 +71,29 @@ enum {
     VALID_DAYS = 820, /* clients refuse more than 825 */
     SKEW_DAYS = 1,    /* of these in the past, for clients whose clock is slow */
     SERIAL = 16,      /* octets; RFC 5280 4.1.2.2 allows 20 */
-    DNS_MAX = 253,
+    DNS_MAX = 253,    /* octets of a name */
+    NAMES_MAX = DNS_MAX + 64,
 };
 
 /* ---- OpenSSL's functions ---- */
 
+/* clang-format off */
 #define FUNCTIONS(F) \
-    F(OpenSSL_version_num) \
-    F(TLS_server_method) \
-    F(SSL_CTX_new) \
-    F(SSL_CTX_free) \
-    F(SSL_CTX_ctrl) \
-    F(SSL_CTX_set_options) \
-    F(SSL_CTX_set_num_tickets) \
-    F(SSL_CTX_set_default_passwd_cb) \
-    F(SSL_CTX_use_certificate_chain_file) \
-    F(SSL_CTX_use_certificate) \
-    F(SSL_CTX_use_PrivateKey) \
-    F(SSL_CTX_check_private_key) \
-    F(SSL_new) \
-    F(SSL_free) \
-    F(SSL_set_rfd) \
-    F(SSL_set_wfd) \
-    F(SSL_set_accept_state) \
-    F(SSL_do_handshake) \
-    F(SSL_is_init_finished) \
-    F(SSL_read_ex) \
-    F(SSL_write_ex) \
-    F(SSL_shutdown) \
-    F(SSL_get_error) \
-    F(SSL_get_version) \
-    F(SSL_alert_desc_string_long) \
-    F(ERR_clear_error) \
-    F(ERR_peek_error) \
-    F(ERR_reason_error_string) \
-    F(BIO_new) \
-    F(BIO_new_file) \
-    F(BIO_s_mem) \
-    F(BIO_ctrl) \
-    F(BIO_free) \
-    F(PEM_read_bio_PrivateKey) \
-    F(PEM_write_bio_X509) \
-    F(RAND_bytes) \
-    F(EVP_PKEY_CTX_new_id) \
-    F(EVP_PKEY_CTX_ctrl) \
-    F(EVP_PKEY_CTX_free) \
-    F(EVP_PKEY_keygen_init) \
-    F(EVP_PKEY_keygen) \
-    F(EVP_PKEY_free) \
-    F(EVP_sha256) \
-    F(X509_new) \
-    F(X509_free) \
-    F(X509_set_version) \
-    F(X509_get_serialNumber) \
-    F(X509_getm_notBefore) \
-    F(X509_getm_notAfter) \
-    F(X509_gmtime_adj) \
-    F(X509_set_pubkey) \
-    F(X509_set_subject_name) \
-    F(X509_set_issuer_name) \
-    F(X509_sign) \
-    F(X509_NAME_new) \
-    F(X509_NAME_free) \
-    F(X509_NAME_add_entry_by_txt) \
-    F(X509_add_ext) \
-    F(X509_add1_ext_i2d) \
-    F(X509_EXTENSION_free) \
-    F(X509V3_set_ctx) \
-    F(X509V3_EXT_conf_nid) \
-    F(ASN1_STRING_type_new) \
-    F(ASN1_STRING_set) \
-    F(ASN1_STRING_free) \
-    F(GENERAL_NAME_new) \
-    F(GENERAL_NAME_free) \
-    F(GENERAL_NAME_set0_value) \
-    F(GENERAL_NAMES_new) \
-    F(GENERAL_NAMES_free) \
-    F(OPENSSL_sk_push)
+    F(OpenSSL_version_num) F(TLS_server_method) F(RAND_bytes) F(EVP_sha256) \
+    F(SSL_CTX_new) F(SSL_CTX_free) F(SSL_CTX_ctrl) F(SSL_CTX_set_options) F(SSL_CTX_set_num_tickets) \
+    F(SSL_CTX_set_default_passwd_cb) F(SSL_CTX_use_certificate_chain_file) F(SSL_CTX_use_certificate) \
+    F(SSL_CTX_use_PrivateKey) F(SSL_CTX_check_private_key) \
+    F(SSL_new) F(SSL_free) F(SSL_set_rfd) F(SSL_set_wfd) F(SSL_set_accept_state) F(SSL_do_handshake) \
+    F(SSL_is_init_finished) F(SSL_read_ex) F(SSL_write_ex) F(SSL_shutdown) F(SSL_get_error) F(SSL_get_version) \
+    F(SSL_alert_desc_string_long) F(ERR_clear_error) F(ERR_peek_error) F(ERR_reason_error_string) \
+    F(BIO_new) F(BIO_new_file) F(BIO_s_mem) F(BIO_ctrl) F(BIO_free) F(PEM_read_bio_PrivateKey) F(PEM_write_bio_X509) \
+    F(EVP_PKEY_CTX_new_id) F(EVP_PKEY_CTX_ctrl) F(EVP_PKEY_CTX_free) \
+    F(EVP_PKEY_keygen_init) F(EVP_PKEY_keygen) F(EVP_PKEY_free) \
+    F(X509_new) F(X509_free) F(X509_set_version) F(X509_get_serialNumber) F(ASN1_STRING_set) \
+    F(X509_getm_notBefore) F(X509_getm_notAfter) F(X509_gmtime_adj) F(X509_set_pubkey) F(X509_sign) \
+    F(X509_get_subject_name) F(X509_set_issuer_name) F(X509_NAME_add_entry_by_txt) \
+    F(X509V3_set_ctx) F(X509V3_EXT_conf_nid) F(X509_EXTENSION_free) F(X509_add_ext)
+/* clang-format on */
 
 /* A pointer to each, with its name and its type. */
 struct functions {
@@ -158,7 +104,7 @@ struct functions {
 static const struct {
     const char *name;
     size_t at;
-} names[] = {
+} symbols[] = {
 #define PLACE(name) {#name, offsetof(struct functions, name)},
     FUNCTIONS(PLACE)};
 
@@ -175,7 +121,7 @@ struct session {
     SSL *ssl;
     bool ended;                  /* nothing more will be read */
     bool broken;                 /* not even a close_notify can be sent */
-    int read_error, write_error; /* 0, or errno of all further calls */
+    int read_error, write_error; /* errno of all further calls, or 0 */
 };
 
 static int load(struct tls *t, char *why, size_t size)
@@ -187,13 +133,13 @@ static int load(struct tls *t, char *why, size_t size)
     }
     if (t->library == NULL)
         return -1;
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        void *symbol = dlsym(t->library, names[i].name);
+    for (size_t i = 0; i < sizeof symbols / sizeof symbols[0]; i++) {
+        void *symbol = dlsym(t->library, symbols[i].name);
         if (symbol == NULL) {
-            (void)snprintf(why, size, "%s cannot be used: it lacks %s", LIBRARY, names[i].name);
+            (void)snprintf(why, size, "%s cannot be used: it lacks %s", LIBRARY, symbols[i].name);
             return -1;
         }
-        memcpy((char *)&t->f + names[i].at, &symbol, sizeof symbol);
+        memcpy((char *)&t->f + symbols[i].at, &symbol, sizeof symbol);
     }
     unsigned long found = t->f.OpenSSL_version_num() >> 28, built = (unsigned long)OPENSSL_VERSION_NUMBER >> 28;
     if (found != built)
@@ -201,7 +147,7 @@ static int load(struct tls *t, char *why, size_t size)
     return found == built ? 0 : -1;
 }
 
-/* The first error is the cause; later ones are from its callers. */
+/* The text of the first error, which is the cause; later ones are from its callers. */
 static const char *reason(const struct functions *f)
 {
     const char *text = f->ERR_reason_error_string(f->ERR_peek_error());
@@ -315,90 +261,59 @@ static EVP_PKEY *make_key(const struct functions *f)
     return key;
 }
 
-static int add_name(const struct functions *f, GENERAL_NAMES *to, int type, const void *octets, size_t n)
+/* Reads an address, or an address literal (RFC 5321 4.1.3), and writes it in its usual form.  False if it is neither.
+ */
+static bool read_address(const char *text, char address[INET6_ADDRSTRLEN])
 {
-    GENERAL_NAME *name = f->GENERAL_NAME_new();
-    ASN1_STRING *value = f->ASN1_STRING_type_new(type == GEN_DNS ? V_ASN1_IA5STRING : V_ASN1_OCTET_STRING);
-    if (name != NULL && value != NULL && f->ASN1_STRING_set(value, octets, (int)n) == 1) {
-        f->GENERAL_NAME_set0_value(name, type, value);
-        value = NULL;
-        if (f->OPENSSL_sk_push((OPENSSL_STACK *)to, name) > 0)
-            return 0;
-    }
-    f->ASN1_STRING_free(value);
-    f->GENERAL_NAME_free(name);
-    return -1;
-}
-
-static const unsigned char loopback4[4] = {127, 0, 0, 1}, loopback6[16] = {[15] = 1};
-
-/* Reads an address, or an address literal (RFC 5321 4.1.3).  Returns the number of octets; 0 if it is neither. */
-static size_t read_address(const char *text, unsigned char octets[16])
-{
-    char inner[INET6_ADDRSTRLEN];
+    unsigned char octets[sizeof(struct in6_addr)];
     size_t n = strlen(text);
     if (n > 1 && text[0] == '[' && text[n - 1] == ']') {
         text++, n -= 2;
         if (strncasecmp(text, "IPv6:", 5) == 0)
             text += 5, n -= 5;
     }
-    if (n >= sizeof inner)
-        return 0;
-    memcpy(inner, text, n);
-    inner[n] = '\0';
-    return inet_pton(AF_INET, inner, octets) == 1 ? 4 : inet_pton(AF_INET6, inner, octets) == 1 ? 16 : 0;
+    if (n >= INET6_ADDRSTRLEN)
+        return false;
+    memcpy(address, text, n);
+    address[n] = '\0';
+    int family = inet_pton(AF_INET, address, octets) == 1 ? AF_INET : AF_INET6;
+    if (family == AF_INET6 && inet_pton(AF_INET6, address, octets) != 1)
+        return false;
+    return inet_ntop(family, octets, address, INET6_ADDRSTRLEN) != NULL;
 }
 
-/* The length of a name that a certificate can have, without a dot at its end; else 0. */
-static size_t measure_name(const char *name)
+/* Writes the names as X509V3_EXT_conf_nid() takes them.  A host that a certificate cannot have, or that is there
+   already, is left out. */
+static void write_names(const char *host, char names[NAMES_MAX])
 {
-    size_t n = 0;
-    while (name[n] > ' ' && name[n] <= '~' && strchr("[]:", name[n]) == NULL)
-        n++;
-    if (name[n] != '\0')
-        return 0;
-    if (n > 0 && name[n - 1] == '.')
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_";
+    char address[INET6_ADDRSTRLEN];
+    size_t n = strspn(host, letters), end = (size_t)snprintf(names, NAMES_MAX, "DNS:localhost,IP:127.0.0.1,IP:::1");
+    bool good = n > 0 && host[n] == '\0';
+    if (good && host[n - 1] == '.')
         n--;
-    return n <= DNS_MAX ? n : 0;
-}
-
-/* Leaves out a name that a certificate cannot have, or that it has already. */
-static int add_host(const struct functions *f, GENERAL_NAMES *to, const char *host)
-{
-    unsigned char octets[16];
-    size_t n = read_address(host, octets);
-    if (n > 0) {
-        bool known = memcmp(octets, n == 4 ? loopback4 : loopback6, n) == 0;
-        return known ? 0 : add_name(f, to, GEN_IPADD, octets, n);
+    if (read_address(host, address)) {
+        if (strcmp(address, "127.0.0.1") != 0 && strcmp(address, "::1") != 0)
+            (void)snprintf(names + end, NAMES_MAX - end, ",IP:%s", address);
+    } else if (good && n > 0 && n <= DNS_MAX && !(n == strlen("localhost") && strncasecmp(host, "localhost", n) == 0)) {
+        (void)snprintf(names + end, NAMES_MAX - end, ",DNS:%.*s", (int)n, host);
     }
-    n = measure_name(host);
-    bool known = n == strlen("localhost") && strncasecmp(host, "localhost", n) == 0;
-    return n == 0 || known ? 0 : add_name(f, to, GEN_DNS, host, n);
 }
 
-static int add_names(const struct functions *f, X509 *x, const char *host)
+static int add_extensions(const struct functions *f, X509 *x, const char *host)
 {
-    GENERAL_NAMES *all = f->GENERAL_NAMES_new();
-    bool done = all != NULL && add_name(f, all, GEN_DNS, "localhost", strlen("localhost")) == 0 &&
-                add_name(f, all, GEN_IPADD, loopback4, sizeof loopback4) == 0 &&
-                add_name(f, all, GEN_IPADD, loopback6, sizeof loopback6) == 0 &&
-                (host == NULL || add_host(f, all, host) == 0) &&
-                f->X509_add1_ext_i2d(x, NID_subject_alt_name, all, 0, X509V3_ADD_DEFAULT) == 1;
-    f->GENERAL_NAMES_free(all);
-    return done ? 0 : -1;
-}
-
-static int add_extensions(const struct functions *f, X509 *x)
-{
-    static const struct {
+    char names[NAMES_MAX];
+    const struct {
         int nid;
         const char *value;
     } extensions[] = {
+        {NID_subject_alt_name, names},
         {NID_basic_constraints, "critical,CA:FALSE"},
         {NID_ext_key_usage, "serverAuth"},
         {NID_subject_key_identifier, "hash"},
         {NID_authority_key_identifier, "keyid:always"}, /* after the subject key identifier, its source */
     };
+    write_names(host != NULL ? host : "", names);
     X509V3_CTX context;
     f->X509V3_set_ctx(&context, x, x, NULL, NULL, 0);
     X509V3_set_ctx_nodb(&context);
@@ -412,32 +327,22 @@ static int add_extensions(const struct functions *f, X509 *x)
     return 0;
 }
 
-static int set_serial(const struct functions *f, X509 *x)
-{
-    unsigned char octets[SERIAL];
-    if (f->RAND_bytes(octets, sizeof octets) != 1)
-        return -1;
-    octets[0] = (octets[0] & 0x3f) | 0x40; /* positive, without zeros in front */
-    return f->ASN1_STRING_set(f->X509_get_serialNumber(x), octets, sizeof octets) == 1 ? 0 : -1;
-}
-
-static int set_names(const struct functions *f, X509 *x)
-{
-    static const unsigned char common[] = "localhost";
-    X509_NAME *name = f->X509_NAME_new();
-    bool done = name != NULL && f->X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, common, -1, -1, 0) == 1 &&
-                f->X509_set_subject_name(x, name) == 1 && f->X509_set_issuer_name(x, name) == 1;
-    f->X509_NAME_free(name);
-    return done ? 0 : -1;
-}
-
 static int fill(const struct functions *f, X509 *x, EVP_PKEY *key, const char *host)
 {
     const long before = -(long)SKEW_DAYS * DAY, after = (long)(VALID_DAYS - SKEW_DAYS) * DAY;
-    bool done = f->X509_set_version(x, 2 /* v3 */) == 1 && set_serial(f, x) == 0 && set_names(f, x) == 0 &&
+    static const unsigned char common[] = "localhost";
+    unsigned char serial[SERIAL];
+    X509_NAME *name = f->X509_get_subject_name(x);
+    if (f->RAND_bytes(serial, sizeof serial) != 1)
+        return -1;
+    serial[0] = (serial[0] & 0x3f) | 0x40; /* positive, without zeros in front */
+    bool done = f->X509_set_version(x, 2 /* v3 */) == 1 &&
+                f->ASN1_STRING_set(f->X509_get_serialNumber(x), serial, sizeof serial) == 1 &&
+                f->X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, common, -1, -1, 0) == 1 &&
+                f->X509_set_issuer_name(x, name) == 1 &&
                 f->X509_gmtime_adj(f->X509_getm_notBefore(x), before) != NULL &&
                 f->X509_gmtime_adj(f->X509_getm_notAfter(x), after) != NULL && f->X509_set_pubkey(x, key) == 1 &&
-                add_names(f, x, host) == 0 && add_extensions(f, x) == 0 && f->X509_sign(x, key, f->EVP_sha256()) > 0;
+                add_extensions(f, x, host) == 0 && f->X509_sign(x, key, f->EVP_sha256()) > 0;
     return done ? 0 : -1;
 }
 
@@ -508,7 +413,7 @@ const char *tls_ca(const struct tls *t, size_t *n)
 
 /* ---- a connection ---- */
 
-/* Why an operation failed: EAGAIN if it has to wait, 0 if the client has ended, else an error that is final. */
+/* The errno of an operation that failed: EAGAIN if it has to wait, 0 if the client has ended, or one that is final. */
 static int explain(struct connection *c, int status)
 {
     struct session *s = c->state;
@@ -529,13 +434,14 @@ static int explain(struct connection *c, int status)
     }
 }
 
-/* SSL_get_error() must not see the errors of an earlier operation. */
+/* SSL_get_error() must not see errors of an earlier operation. */
 static void forget_errors(const struct session *s)
 {
     s->f->ERR_clear_error();
     errno = 0;
 }
 
+/* Writes the reason why a handshake failed. */
 static void tell(const struct session *s, int error, char *why, size_t size)
 {
     unsigned long cause = s->f->ERR_peek_error();
