@@ -11,6 +11,7 @@
  * decides its status.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -83,7 +84,7 @@ static bool prepare(struct run *r)
     for (size_t i = 0; i < o->n_endpoints; i++) {
         char text[16];
         (void)snprintf(text, sizeof text, "fd:%d", o->endpoints[i].fd);
-        if (o->endpoints[i].kind == ENDPOINT_FD && !endpoint_is_open(o->endpoints[i].fd))
+        if (o->endpoints[i].kind == ENDPOINT_FD && fcntl(o->endpoints[i].fd, F_GETFD) < 0)
             return cannot(r, "listen on", text, NULL);
     }
     if (signals_open(&r->signals, o->expected.time) < 0)

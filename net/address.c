@@ -1,5 +1,5 @@
 /*
- * address.c - addresses of sockets: from an endpoint, and as text.
+ * address.c - addresses of sockets, from an endpoint and as text.
  */
 #include "net/inside.h"
 
@@ -23,37 +23,30 @@ uint16_t address_port(const struct address *a)
 
 void address_text(const struct address *a, char *text, size_t size)
 {
-    const void *octets = &a->u.in.sin_addr;
-    if (a->u.any.sa_family == AF_INET6)
-        octets = &a->u.in6.sin6_addr;
+    bool v6 = a->u.any.sa_family == AF_INET6;
+    const void *octets = v6 ? (const void *)&a->u.in6.sin6_addr : &a->u.in.sin_addr;
     if (inet_ntop(a->u.any.sa_family, octets, text, (socklen_t)size) == NULL)
         (void)snprintf(text, size, "?");
 }
 
-void address_with_port(const struct address *a, uint16_t port, char *text, size_t size)
+void address_with_port(const struct address *a, char *text, size_t size)
 {
     char host[INET6_ADDRSTRLEN];
     address_text(a, host, sizeof host);
-    (void)snprintf(text, size, a->u.any.sa_family == AF_INET6 ? "[%s]:%u" : "%s:%u", host, (unsigned)port);
+    (void)snprintf(text, size, a->u.any.sa_family == AF_INET6 ? "[%s]:%u" : "%s:%u", host, (unsigned)address_port(a));
 }
 
 static struct address ipv4(in_addr_t host)
 {
-    struct address a = {.optional = false};
-    a.u.in.sin_family = AF_INET;
-    a.u.in.sin_addr.s_addr = htonl(host);
-    return a;
+    return (struct address){.u.in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(host)}};
 }
 
 static struct address ipv6(struct in6_addr host)
 {
-    struct address a = {.optional = true};
-    a.u.in6.sin6_family = AF_INET6;
-    a.u.in6.sin6_addr = host;
-    return a;
+    return (struct address){.u.in6 = {.sin6_family = AF_INET6, .sin6_addr = host}, .optional = true};
 }
 
-/* An address is not looked up, as that would load libraries. */
+/* getaddrinfo(3) is for names only, as it loads libraries. */
 static size_t resolve(const char *host, struct address *addresses, const char **reason)
 {
     struct address *a = addresses;

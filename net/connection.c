@@ -1,10 +1,10 @@
 /*
- * connection.c - connected sockets, standard input and output.
+ * connection.c - connected sockets, and standard input and output.
  *
  * Standard input and output may be shared with other processes, as a terminal
- * is.  They would share O_NONBLOCK too.  So a descriptor that is no socket keeps
- * its flags, and is polled before each use.  Where that is not possible, as with
- * TLS, the flags are restored at the end.
+ * is, and then O_NONBLOCK is shared too.  So a descriptor that is not a socket
+ * keeps its flags, and is polled before each use.  Where that is not possible, as
+ * with TLS, the flags are restored at the end.
  */
 #include "net/inside.h"
 
@@ -68,7 +68,7 @@ int connection_take_stdio(struct connection *c, struct peer *peer)
     set_peer(&a, peer);
     *c = (struct connection){.borrowed = true, .polled = !is_socket(STDIN_FILENO) || !is_socket(STDOUT_FILENO)};
     c->in_flags = fcntl(STDIN_FILENO, F_GETFL);
-    c->out_flags = fcntl(STDOUT_FILENO, F_GETFL); /* before the first one changes: both may share one description */
+    c->out_flags = fcntl(STDOUT_FILENO, F_GETFL); /* before those of the input change, as they may be the same */
     if (c->in_flags < 0 || c->out_flags < 0)
         return -1;
     c->in = connection_take_descriptor(STDIN_FILENO);
@@ -90,7 +90,7 @@ int connection_unblock(struct connection *c)
                : 0;
 }
 
-/* Whether a use will not block; if it would, errno is EAGAIN. */
+/* Whether a use will not block.  If not, errno is EAGAIN. */
 static bool is_ready(int fd, short events)
 {
     struct pollfd one = {.fd = fd, .events = events};
@@ -111,12 +111,14 @@ static ssize_t read_borrowed(const struct connection *c, void *octets, size_t n)
     return got;
 }
 
-static ssize_t write_borrowed(const struct connection *c, const void *octets, size_t n)
+ssize_t connection_write_other(struct connection *c, const void *octets, size_t n)
 {
+    if (c->transport != NULL)
+        return c->transport->write(c, octets, n);
     ssize_t put;
     if (c->polled && !is_ready(c->out, POLLOUT))
         return -1;
-    if (c->polled && n > PIPE_BUF) /* a pipe that is ready takes this much */
+    if (c->polled && n > PIPE_BUF) /* a pipe that is ready takes these */
         n = PIPE_BUF;
     do
         put = write(c->out, octets, n);
@@ -127,11 +129,6 @@ static ssize_t write_borrowed(const struct connection *c, const void *octets, si
 ssize_t connection_read_other(struct connection *c, void *octets, size_t n)
 {
     return c->transport != NULL ? c->transport->read(c, octets, n) : read_borrowed(c, octets, n);
-}
-
-ssize_t connection_write_other(struct connection *c, const void *octets, size_t n)
-{
-    return c->transport != NULL ? c->transport->write(c, octets, n) : write_borrowed(c, octets, n);
 }
 
 ssize_t connection_discard(struct connection *c, void *room, size_t n)
@@ -146,7 +143,7 @@ bool connection_has_octets(const struct connection *c)
     return got > 0 || (got < 0 && errno == ENOTSOCK);
 }
 
-/* A pipe has to be closed, so that its reader sees the end. */
+/* A pipe is closed, so that its reader sees the end. */
 void connection_end(struct connection *c)
 {
     if (c->transport != NULL)
@@ -176,5 +173,5 @@ void connection_close(struct connection *c)
 void connection_reset(struct connection *c)
 {
     struct linger at_once = {.l_onoff = 1, .l_linger = 0};
-    (void)setsockopt(c->in, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once); /* fails on what is no socket */
+    (void)setsockopt(c->in, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once); /* fails unless it is a socket */
 }

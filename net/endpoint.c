@@ -1,12 +1,9 @@
 /*
- * endpoint.c - where to listen, as the user writes it.
+ * endpoint.c - endpoints as the user writes them.
  */
 #include "net/inside.h"
 
-#include <fcntl.h>
-#include <stddef.h>
 #include <string.h>
-#include <sys/un.h>
 
 #include "base/base.h"
 
@@ -25,13 +22,6 @@ static const char *parse_path(const char *text, struct endpoint *e)
         return "has a path that is too long for a Unix socket; a relative one may do";
     memcpy(e->host, text, strlen(text) + 1);
     return NULL;
-}
-
-static const char *parse_fd(const char *text, struct endpoint *e)
-{
-    e->kind = ENDPOINT_FD;
-    e->fd = endpoint_number(text);
-    return e->fd < 0 ? "wants the number of an open descriptor after fd:" : NULL;
 }
 
 static const char *parse_host(const char *text, struct endpoint *e)
@@ -87,9 +77,11 @@ const char *endpoint_parse(const char *text, struct endpoint *e)
         e->kind = ENDPOINT_STDIO;
         return NULL;
     }
-    return begins(text, "unix:", &text) ? parse_path(text, e)
-           : begins(text, "fd:", &text) ? parse_fd(text, e)
-                                        : parse_host(text, e);
+    if (begins(text, "unix:", &text))
+        return parse_path(text, e);
+    if (!begins(text, "fd:", &text))
+        return parse_host(text, e);
+    e->kind = ENDPOINT_FD;
+    e->fd = endpoint_number(text);
+    return e->fd < 0 ? "wants the number of an open descriptor after fd:" : NULL;
 }
-
-bool endpoint_is_open(int fd) { return fcntl(fd, F_GETFD) >= 0; }

@@ -1,15 +1,11 @@
 /*
- * inside.h - shared by the files of net/, and needed nowhere else.
+ * inside.h - what the files of net/ share.
  */
 #ifndef NET_INSIDE_H
 #define NET_INSIDE_H
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -25,15 +21,13 @@ static inline int poll_timeout(int64_t until, int64_t now)
     return until <= now ? 0 : until - now < WAIT_MAX ? (int)(until - now) : WAIT_MAX;
 }
 
-/* ---- endpoint ---- */
-
 /* "smtp://" and so on, by enum scheme. */
 extern const char *const endpoint_schemes[];
 
-/* Reads a decimal number up to 65535, and nothing else; -1 if there is none. */
+/* Reads a decimal number up to 65535, and nothing else.  -1 if text is not such a number. */
 int endpoint_number(const char *text);
 
-/* ---- address ---- */
+/* ---- addresses of sockets ---- */
 
 struct address {
     union {
@@ -42,39 +36,38 @@ struct address {
         struct sockaddr_in6 in6;
         struct sockaddr_un path;
     } u;
-    bool optional; /* it is no failure if this machine does not have it */
+    bool optional; /* it is left out if this machine does not have it */
 };
 
-/* The port of an address of IPv4 or IPv6. */
+/* These take an address of IPv4 or IPv6. */
 uint16_t address_port(const struct address *a);
 void address_set_port(struct address *a, uint16_t port);
 
 /* Writes it as text, without its port. */
 void address_text(const struct address *a, char *text, size_t size);
 
-/* Writes it as text, HOST:PORT, with this port. */
-void address_with_port(const struct address *a, uint16_t port, char *text, size_t size);
+/* Writes it as HOST:PORT or [HOST]:PORT. */
+void address_with_port(const struct address *a, char *text, size_t size);
 
-/* Finds the addresses of an endpoint of IPv4 or IPv6, at most LISTENER_SOCKETS_MAX; returns how many, or 0 and *reason,
-   NULL if errno has it. */
+/* Finds the addresses of an endpoint of IPv4 or IPv6, at most LISTENER_SOCKETS_MAX, and returns their number.  0 on
+   failure, with *reason as in listener_open(). */
 size_t address_resolve(const struct endpoint *e, struct address *addresses, const char **reason);
 
-/* ---- socket ---- */
+/* ---- socket_linux.c or socket_posix.c, which the Makefile chooses ---- */
 
-/* accept(2); the socket does not block, and is closed on exec. */
+/* As accept(2).  The socket does not block, and is closed on exec. */
 int socket_accept(int fd, struct sockaddr *address, socklen_t *length);
 
-/* Takes up to n octets that a socket has, as recv(2), and drops them; room holds n octets, and may be written to. */
+/* As recv(2), but the octets are dropped.  room holds n octets, and may be overwritten. */
 ssize_t socket_discard(int fd, void *room, size_t n);
 
-/*
- * Locks the directory that holds path against other processes that do the same.
- * Returns a descriptor, which keeps the lock until it is closed; -1 where that
- * is not possible.
- */
+/* Locks the directory that holds path against other calls.  Returns a descriptor, which keeps the lock until it is
+   closed; -1 where that is not possible. */
 int socket_lock_directory(const char *path);
 
-/* Closes a descriptor after a failure, and keeps errno; returns -1. */
+/* ---- descriptors ---- */
+
+/* Closes a descriptor after a failure, and keeps errno.  Returns -1. */
 static inline int socket_close_failed(int fd)
 {
     int saved = errno;
@@ -83,9 +76,7 @@ static inline int socket_close_failed(int fd)
     return -1;
 }
 
-/* ---- connection ---- */
-
-/* Moves what fd is open on to a new descriptor, which is returned, and puts /dev/null in its place. */
+/* Moves an open file from fd to a new descriptor, which is returned, and puts /dev/null in its place. */
 int connection_take_descriptor(int fd);
 
 #endif

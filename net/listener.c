@@ -2,8 +2,8 @@
  * listener.c - listening sockets.
  *
  * An endpoint becomes a list of addresses, which are bound in turn with one
- * port.  If any free port will do, the system chooses it for the first address
- * and the others must get the same; if one of them cannot, all try another.
+ * port.  If it may be any free port, the system chooses it for the first address,
+ * and the others must get the same; if one cannot, all try another port.
  *
  * SO_REUSEADDR lets a port be used again soon after an earlier run.  Two
  * processes can still not listen on one address.  SO_REUSEPORT would let them
@@ -11,15 +11,12 @@
  */
 #include "net/inside.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 enum { BACKLOG = 4096, PORT_TRIES = 64 };
 
@@ -40,38 +37,27 @@ static int open_socket(const struct address *a)
     return fd;
 }
 
-/* The port that the system chose. */
-static int learn_port(int fd, uint16_t *port)
-{
-    struct address a;
-    socklen_t length = sizeof a.u;
-    if (getsockname(fd, &a.u.any, &length) < 0)
-        return -1;
-    *port = address_port(&a);
-    return 0;
-}
-
 static int listen_on_all(struct address *addresses, size_t n, uint16_t port, struct listener *l)
 {
     l->n = 0;
     l->port = port;
-    for (size_t i = 0; i < n; i++) {
-        address_set_port(&addresses[i], l->port);
-        address_with_port(&addresses[i], l->port, l->text, sizeof l->text);
-        int fd = open_socket(&addresses[i]);
+    for (struct address *a = addresses; a < addresses + n; a++) {
+        socklen_t length = sizeof a->u;
+        address_set_port(a, l->port);
+        address_with_port(a, l->text, sizeof l->text);
+        int fd = open_socket(a);
         bool missing = fd < 0 && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL || errno == EPROTONOSUPPORT);
-        if (missing && addresses[i].optional)
+        if (missing && a->optional)
             continue;
         if (fd >= 0)
             l->fds[l->n++] = fd;
-        if (fd < 0 || (l->port == 0 && learn_port(fd, &l->port) < 0)) {
-            int saved = errno;
+        if (fd < 0 || getsockname(fd, &a->u.any, &length) < 0) {
             listener_close(l);
-            errno = saved;
             return -1;
         }
+        l->port = address_port(a); /* the system may have chosen it */
         if (l->n == 1)
-            address_text(&addresses[i], l->host, sizeof l->host);
+            address_text(a, l->host, sizeof l->host);
     }
     return l->n > 0 ? 0 : -1;
 }
@@ -93,20 +79,20 @@ static int listen_on_addresses(const struct endpoint *e, struct listener *l, con
     return 0;
 }
 
-/* Whether nobody listens on the Unix socket of this name any more. */
+/* Whether there is a Unix socket of this name on which nobody listens any more. */
 static bool is_stale(const struct sockaddr_un *name, const char **reason)
 {
     struct stat st;
     if (lstat(name->sun_path, &st) < 0)
         return false;
     if (!S_ISSOCK(st.st_mode)) {
-        *reason = "a file is there that is no socket";
+        *reason = "there is a file that is not a socket";
         return false;
     }
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     if (fd < 0)
         return false;
-    bool refused = fcntl(fd, F_SETFL, O_NONBLOCK) == 0 && /* a live one may have no room */
+    bool refused = fcntl(fd, F_SETFL, O_NONBLOCK) == 0 && /* one that is in use may have no room */
                    connect(fd, (const struct sockaddr *)name, sizeof *name) < 0 && errno == ECONNREFUSED;
     (void)close(fd);
     return refused;
@@ -126,7 +112,7 @@ static int bind_path(int fd, const struct sockaddr_un *name, const char **reason
     return unlink(name->sun_path) < 0 ? -1 : bind(fd, address, sizeof *name);
 }
 
-/* A client is given the absolute path, unless that is too long for a Unix socket. */
+/* Clients get the absolute path, unless it is too long for a Unix socket. */
 static void set_host(struct listener *l, const char *path, size_t size)
 {
     char *whole = *path != '@' ? realpath(path, NULL) : NULL;
@@ -151,13 +137,11 @@ static int bind_and_listen(const struct sockaddr_un *name, struct listener *l, c
     }
     if (listen(fd, BACKLOG) == 0)
         return 0;
-    int saved = errno;
     listener_close(l);
-    errno = saved;
     return -1;
 }
 
-/* Of several processes that start at once, each looks for a stale socket and replaces it before the next one looks. */
+/* Under a lock, so that of several processes that start at once, only one replaces a stale socket. */
 static int listen_on_path(const struct endpoint *e, struct listener *l, const char **reason)
 {
     struct sockaddr_un name = {.sun_family = AF_UNIX};
@@ -170,7 +154,8 @@ static int listen_on_path(const struct endpoint *e, struct listener *l, const ch
     return status;
 }
 
-/* The name of a Unix socket, whose address is length octets; one that is in no file system (Linux) begins with @. */
+/* Writes the name of a Unix socket; length is that of the address.  A name that is not in a file system (Linux) begins
+   with @. */
 static void path_text(const struct sockaddr_un *name, socklen_t length, char *text, size_t size)
 {
     size_t n = length > offsetof(struct sockaddr_un, sun_path) ? length - offsetof(struct sockaddr_un, sun_path) : 0;
@@ -190,11 +175,11 @@ static int listen_on_fd(const struct endpoint *e, struct listener *l, const char
     if (getsockname(e->fd, &a.u.any, &length) < 0)
         return -1;
     if (getsockopt(e->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0 || !listens) {
-        *reason = "it is no listening socket";
+        *reason = "it is not a listening socket";
         return -1;
     }
     if (getsockopt(e->fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0 || type != SOCK_STREAM) {
-        *reason = "it is no stream socket";
+        *reason = "it is not a stream socket";
         return -1;
     }
     l->flags = fcntl(e->fd, F_GETFL);
@@ -213,25 +198,25 @@ static int listen_on_fd(const struct endpoint *e, struct listener *l, const char
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     l->port = address_port(&a);
     address_text(&a, l->host, sizeof l->host);
-    address_with_port(&a, l->port, l->text, sizeof l->text);
+    address_with_port(&a, l->text, sizeof l->text);
     return 0;
 }
 
-/* A client on this machine cannot connect to the unspecified address. */
+/* The unspecified address is replaced, as a client cannot connect to it. */
 static void set_url(struct listener *l)
 {
     if (strcmp(l->host, "0.0.0.0") == 0)
         (void)snprintf(l->host, sizeof l->host, "127.0.0.1");
     else if (strcmp(l->host, "::") == 0)
         (void)snprintf(l->host, sizeof l->host, "::1");
-    if (l->port > 0)
+    if (l->port > 0) {
         (void)snprintf(l->port_text, sizeof l->port_text, "%u", (unsigned)l->port);
-    if (l->port > 0)
         (void)snprintf(l->url, sizeof l->url, strchr(l->host, ':') != NULL ? "%s[%s]:%u" : "%s%s:%u",
                        endpoint_schemes[l->scheme], l->host, (unsigned)l->port);
-    else
+    } else {
         (void)snprintf(l->url, sizeof l->url, "%sunix:%s", l->scheme == SCHEME_SMTP ? "" : endpoint_schemes[l->scheme],
                        l->host);
+    }
 }
 
 int listener_open(const struct endpoint *e, struct listener *l, const char **reason)
@@ -277,6 +262,7 @@ int listener_count_passed(void)
 void listener_close(struct listener *l)
 {
     struct stat st;
+    int saved = errno;
     if (l->borrowed && l->n > 0)
         (void)fcntl(l->fds[0], F_SETFL, l->flags);
     for (size_t i = 0; i < l->n; i++)
@@ -285,4 +271,5 @@ void listener_close(struct listener *l)
     if (l->path[0] != '\0' && lstat(l->path, &st) == 0 && st.st_dev == l->device && st.st_ino == l->inode)
         (void)unlink(l->path);
     l->path[0] = '\0';
+    errno = saved;
 }

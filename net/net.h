@@ -1,8 +1,8 @@
 /*
- * net.h - endpoints, listeners, connections, readiness, TLS.
+ * net.h - endpoints, listeners, connections, TLS and readiness.
  *
  * Functions that return int give -1 with errno on failure, unless they say
- * otherwise.  No descriptor outlives an exec.
+ * otherwise.  Each descriptor is closed on exec.
  */
 #ifndef NET_NET_H
 #define NET_NET_H
@@ -13,147 +13,67 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
-/* ---- poll ---- */
-
-/*
- * Which of many descriptors are ready.  poll_linux.c uses epoll, poll_posix.c
- * poll(2); the Makefile links one of them.
- */
-
-/* The one that is used, for --version. */
-extern const char poll_kind[];
-
-struct poll {
-    int fd;             /* Linux: the epoll set */
-    void *always;       /* Linux: the tag of the one descriptor that is always ready; NULL if there is none */
-    bool always_read;   /* it is watched for reading */
-    struct pollfd *fds; /* POSIX: for poll(2) */
-    void **tags;        /* POSIX: the tag of each, in the same order */
-    size_t n, size;
-    size_t turn; /* POSIX: the index that the next search starts from */
-};
-
-int poll_open(struct poll *p);
-void poll_close(struct poll *p);
-
-/* Watches fd for reading.  Only one descriptor may be of a kind that is always ready; a second one fails with EPERM. */
-int poll_add(struct poll *p, int fd, void *tag);
-
-/* Changes what fd is watched for.  If it is for neither, only hanging up is noticed. */
-int poll_set(struct poll *p, int fd, void *tag, bool read, bool write);
-
-/* Stops watching fd. */
-void poll_remove(struct poll *p, int fd, void *tag);
-
-/* The same for a descriptor that nobody else has open, just before it is closed. */
-void poll_closing(struct poll *p, int fd);
-
-enum { READY_MAX = 64 /* tags that one wait returns */ };
-
-/*
- * Waits until a descriptor is ready, has hung up or failed.  Puts the tags of
- * those into ready, and returns how many; the next call returns the rest.
- * Returns 0 on a signal, at about the time `until`, or earlier for no reason:
- * ask again.  `until` and `now` are times of clock_now().  Does not wait if
- * `until` is not after `now`; waits for ever if it is INT64_MAX.
- */
-int poll_wait(struct poll *p, void *ready[READY_MAX], int64_t until, int64_t now);
-
-/* ---- endpoint ---- */
+/* ---- endpoints: where to listen ---- */
 
 enum {
     LISTENER_SOCKETS_MAX = 8, /* sockets of one endpoint */
     ENDPOINT_TEXT_MAX = 300,  /* octets of an endpoint or address as text, with the NUL */
-    ENDPOINT_URL_MAX = ENDPOINT_TEXT_MAX + 16,
 };
 
-/* The protocol: SMTP, SMTP under TLS from the first octet on (RFC 8314 3.3), LMTP. */
+/* SMTP, SMTP with TLS from the first octet on (RFC 8314 3.3), LMTP. */
 enum scheme { SCHEME_SMTP, SCHEME_SMTPS, SCHEME_LMTP };
 
-/* Where to listen. */
 struct endpoint {
     enum scheme scheme;
     enum { ENDPOINT_LOOPBACK, ENDPOINT_ANY, ENDPOINT_HOST, ENDPOINT_UNIX, ENDPOINT_FD, ENDPOINT_STDIO } kind;
     char host[256]; /* ENDPOINT_HOST: an address or a name; ENDPOINT_UNIX: a path */
-    uint16_t port;  /* 0: any free one */
-    int fd;         /* ENDPOINT_FD: a listening socket that is already open */
+    uint16_t port;  /* 0: any free port */
+    int fd;         /* ENDPOINT_FD: a socket that listens already */
 };
 
 /*
  * Reads HOST:PORT, [ADDRESS]:PORT, :PORT (loopback), *:PORT (all addresses),
  * unix:PATH, fd:N or -, after an optional smtp://, smtps:// or lmtp://.
- * Returns NULL, or the error as words that follow "it".
+ * Returns NULL, or an error that follows the word "it".
  */
 const char *endpoint_parse(const char *text, struct endpoint *e);
 
-/* Whether the descriptor of fd:N is open.  Ask before the program opens any of its own. */
-bool endpoint_is_open(int fd);
+/* ---- listeners: the sockets of an endpoint, one for each of its addresses ---- */
 
-/* ---- listener ---- */
-
-/* The listening sockets of an endpoint: several if it means several addresses, none for ENDPOINT_STDIO. */
 struct listener {
     enum scheme scheme;
     int fds[LISTENER_SOCKETS_MAX];
-    size_t n;
-    uint16_t port;                /* 0: none */
-    char port_text[8];            /* the port as text, "" if there is none */
-    char host[ENDPOINT_TEXT_MAX]; /* for a client on this machine: an address, or the path of a Unix socket */
-    char text[ENDPOINT_TEXT_MAX]; /* the endpoint in short; after a failure, the address that failed */
-    char url[ENDPOINT_URL_MAX];   /* for a client on this machine */
-    char path[ENDPOINT_TEXT_MAX]; /* the Unix socket that was made, "" if none was; it is removed at the end */
-    dev_t device;                 /* if it is still this file */
+    size_t n;                         /* 0 for ENDPOINT_STDIO */
+    uint16_t port;                    /* 0: none */
+    char port_text[8];                /* the port as text; "" if there is none */
+    char host[ENDPOINT_TEXT_MAX];     /* for a client on this machine: an address, or the path of a Unix socket */
+    char text[ENDPOINT_TEXT_MAX];     /* the endpoint in short; after a failure, the address that failed */
+    char url[ENDPOINT_TEXT_MAX + 16]; /* for a client on this machine */
+    char path[ENDPOINT_TEXT_MAX];     /* the Unix socket that was made, and is removed at the end; "": none */
+    dev_t device;                     /* of that socket, so that no other file is removed */
     ino_t inode;
-    bool borrowed; /* fds[0] is shared with other processes; flags are restored at the end */
-    int flags;
+    bool borrowed; /* fds[0] is shared with other processes */
+    int flags;     /* borrowed: restored at the end */
 };
 
 /*
- * Listens on all addresses of the endpoint, with one port.  IPv6 is left out
- * where the machine has none, unless nothing else was asked for.  An address in
- * use is a failure; a Unix socket on which nobody listens any more is replaced.
- * After a failure *reason is words, or NULL if errno has it.
+ * Listens on all addresses of the endpoint, with one port.  IPv6 is left out on
+ * a machine without it, unless only IPv6 was asked for.  An address in use is a
+ * failure; a Unix socket on which nobody listens any more is replaced.  After a
+ * failure *reason is a text, or NULL if errno tells the reason.
  */
 int listener_open(const struct endpoint *e, struct listener *l, const char **reason);
 
+/* Keeps errno. */
 void listener_close(struct listener *l);
 
 enum { LISTENER_PASSED = 3 /* the first descriptor that a service manager passes */ };
 
-/* How many sockets a service manager has passed (sd_listen_fds(3)); unsets the variables that say so.  -1, without
-   errno, if LISTEN_FDS makes no sense. */
+/* The number of sockets that a service manager has passed (sd_listen_fds(3)).  Unsets the variables for that.  -1,
+   without errno, if LISTEN_FDS is not a number. */
 int listener_count_passed(void);
 
-/* ---- connection ---- */
-
-/*
- * A transport over a connection, such as TLS.  Its state is c->state.  Where a
- * function has to wait, it sets c->wants_write: true if it waits for writing.
- */
-struct connection;
-struct transport {
-    /* Goes on with the handshake: 1 if it is done, 0 if it has to wait, -1 if it has failed.  The reason is then in
-       why, of size octets. */
-    int (*handshake)(struct connection *c, char *why, size_t size);
-    /* As read(2), 0 at the end, and write(2); -1 with EAGAIN if they have to wait.  Octets that could not be written
-       must be given again, from the first one on. */
-    ssize_t (*read)(struct connection *c, void *octets, size_t n);
-    ssize_t (*write)(struct connection *c, const void *octets, size_t n);
-    void (*end)(struct connection *c);                  /* tells the peer that nothing more will come */
-    void (*close)(struct connection *c);                /* frees the state */
-    const char *(*version)(const struct connection *c); /* its name, after the handshake; static */
-};
-
-/* A connection.  The caller allocates it. */
-struct connection {
-    int in, out;                       /* the same descriptor, except for standard input and output */
-    const struct transport *transport; /* NULL: plain octets */
-    void *state;                       /* the transport's */
-    bool wants_write;                  /* the transport has to write before it can go on */
-    bool borrowed;                     /* in and out are shared with other processes, and need not be sockets */
-    int in_flags, out_flags;           /* borrowed: restored at the end */
-    bool polled;                       /* the flags are unchanged: each use asks first whether it would block */
-};
+/* ---- connections ---- */
 
 /* The other end of a connection. */
 struct peer {
@@ -161,27 +81,49 @@ struct peer {
     uint16_t port;
 };
 
-/* Accepts a connection, which does not block. */
+/* The caller allocates it. */
+struct connection {
+    int in, out;                       /* the same descriptor, except for standard input and output */
+    const struct transport *transport; /* NULL: plain octets */
+    void *state;                       /* of the transport */
+    bool wants_write;                  /* the transport has to write before it can go on */
+    bool borrowed;                     /* in and out are shared with other processes, and may not be sockets */
+    int in_flags, out_flags;           /* borrowed: restored at the end */
+    bool polled;                       /* the flags are not changed, so each use asks first whether it would block */
+};
+
+/* A layer on a connection, such as TLS.  A function that has to wait sets c->wants_write. */
+struct transport {
+    /* Goes on with the handshake.  Returns 1 if it is done, 0 if it has to wait, -1 with the reason in why, of size
+       octets, if it failed. */
+    int (*handshake)(struct connection *c, char *why, size_t size);
+    /* As read(2) and write(2); -1 with EAGAIN if they have to wait.  Octets that could not be written must be given
+       again, from the first one on. */
+    ssize_t (*read)(struct connection *c, void *octets, size_t n);
+    ssize_t (*write)(struct connection *c, const void *octets, size_t n);
+    void (*end)(struct connection *c);                  /* tells the peer that nothing more will come */
+    void (*close)(struct connection *c);                /* frees the state */
+    const char *(*version)(const struct connection *c); /* of the protocol, after the handshake; static */
+};
+
+/* Accepts a connection.  It does not block. */
 int connection_accept(int fd, struct connection *c, struct peer *peer);
 
-/* Takes standard input and output as one connection, and puts /dev/null in their places. */
+/* Takes standard input and output as one connection, and puts /dev/null in their place. */
 int connection_take_stdio(struct connection *c, struct peer *peer);
 
-/* Makes reads and writes non-blocking, for a transport that cannot ask first. */
+/* Makes a borrowed connection non-blocking, for a transport that cannot ask first. */
 int connection_unblock(struct connection *c);
 
-/* Whether it is a socket that was accepted, without TLS. */
+/* Whether it is an accepted socket without a transport. */
 static inline bool connection_is_plain(const struct connection *c) { return c->transport == NULL && !c->borrowed; }
 
-/* For connection_read() and connection_write() only: connections that are not plain. */
+/* For connection_read() and connection_write(), where the connection is not plain. */
 ssize_t connection_read_other(struct connection *c, void *octets, size_t n);
 ssize_t connection_write_other(struct connection *c, const void *octets, size_t n);
 
-/*
- * As recv(2) and send(2), or read(2) and write(2) for what is borrowed, through
- * the transport if there is one.  They never fail with EINTR.  recv() and
- * send() are cheaper than read() and write().
- */
+/* As read(2) and write(2), through the transport if there is one.  They never fail with EINTR.  On a socket, recv(2)
+   and send(2) are cheaper. */
 static inline ssize_t connection_read(struct connection *c, void *octets, size_t n)
 {
     return connection_is_plain(c) ? recv(c->in, octets, n, 0) : connection_read_other(c, octets, n);
@@ -192,13 +134,13 @@ static inline ssize_t connection_write(struct connection *c, const void *octets,
     return connection_is_plain(c) ? send(c->out, octets, n, 0) : connection_write_other(c, octets, n);
 }
 
-/* Whether there is something to read, without reading it; always true unless it is a socket. */
+/* Whether there are octets to read.  Always true unless it is a socket. */
 bool connection_has_octets(const struct connection *c);
 
-/* Drops up to n octets from the peer, as connection_read(), without the transport.  room holds n octets. */
+/* Drops up to n octets from the peer, below the transport.  room holds n octets.  Returns the same as read(2). */
 ssize_t connection_discard(struct connection *c, void *room, size_t n);
 
-/* Tells the peer that nothing more will come.  Reading still works. */
+/* Tells the peer that nothing more will come.  Octets can still be read. */
 void connection_end(struct connection *c);
 
 void connection_close(struct connection *c);
@@ -206,36 +148,69 @@ void connection_close(struct connection *c);
 /* Makes the next connection_close() reset a TCP connection (RST). */
 void connection_reset(struct connection *c);
 
-/* ---- tls ---- */
+/* ---- TLS 1.2 and later as a server (RFC 5246, 8446): by tls_openssl.c, or not at all by tls_none.c ---- */
 
-/*
- * The server's side of TLS 1.2 and up (RFC 8446, 5246), as a transport.
- * tls_openssl.c uses OpenSSL, which is loaded when it is needed; tls_none.c
- * always fails.  The Makefile links one of them.
- */
-
-/* The one that is used, for --version. */
+/* For --version. */
 extern const char tls_kind[];
 
-/* Borrowed while tls_open() runs. */
 struct tls_options {
-    const char *cert;     /* a PEM file, the server's certificate first; NULL: make one */
+    const char *cert;     /* a PEM file, the server's certificate first; NULL: make a certificate */
     const char *key;      /* a PEM file; NULL: the same as cert */
-    const char *hostname; /* for the certificate that is made, with localhost, 127.0.0.1 and ::1 */
+    const char *hostname; /* for the certificate that is made, beside localhost, 127.0.0.1 and ::1 */
 };
 
 /* A certificate, its key, and the settings of all connections. */
 struct tls;
 
-/* Returns NULL on failure; why, of size octets, then says what failed, and of which file. */
+/* NULL on failure, with the reason in why, of size octets. */
 struct tls *tls_open(const struct tls_options *o, char *why, size_t size);
 void tls_close(struct tls *t);
 
-/* The certificate that was made, in PEM, for a client to trust: *n octets that live as long as t.  NULL if it was read
+/* The certificate that was made, in PEM, for clients to trust: *n octets that live as long as t.  NULL if it was read
    from a file. */
 const char *tls_ca(const struct tls *t, size_t *n);
 
-/* Puts TLS on a connection; the handshake is next. */
+/* Sets the transport of a connection to TLS.  The handshake is next. */
 int tls_start(struct tls *t, struct connection *c);
+
+/* ---- readiness: by epoll (poll_linux.c) or poll(2) (poll_posix.c), as the Makefile chooses ---- */
+
+/* "epoll" or "poll", for --version. */
+extern const char poll_kind[];
+
+struct poll {
+    int fd;             /* Linux: the epoll set */
+    void *always;       /* Linux: the tag of the one descriptor that is always ready; NULL: none */
+    bool always_read;   /* Linux: that descriptor is watched for reading */
+    struct pollfd *fds; /* POSIX: for poll(2) */
+    void **tags;        /* POSIX: the tag of each, in the same order */
+    size_t n, size;
+    size_t turn; /* POSIX: the index at which the next search starts */
+};
+
+int poll_open(struct poll *p);
+void poll_close(struct poll *p);
+
+/* Watches fd for reading.  EPERM if it is a second descriptor of a kind that is always ready. */
+int poll_add(struct poll *p, int fd, void *tag);
+
+/* Changes what fd is watched for.  With neither, only a hangup or an error is reported. */
+int poll_set(struct poll *p, int fd, void *tag, bool read, bool write);
+
+/* Stops watching fd. */
+void poll_remove(struct poll *p, int fd, void *tag);
+
+/* Stops watching a descriptor that is about to be closed, and that no other process has. */
+void poll_closing(struct poll *p, int fd);
+
+enum { READY_MAX = 64 /* tags that one wait returns */ };
+
+/*
+ * Waits until a descriptor is ready, has hung up or failed.  Puts the tags into
+ * ready, and returns their number; the next call returns the rest.  until and
+ * now are times of clock_now().  Does not wait if until is not after now; waits
+ * for ever if it is INT64_MAX.  May return 0 before until, after a signal.
+ */
+int poll_wait(struct poll *p, void *ready[READY_MAX], int64_t until, int64_t now);
 
 #endif

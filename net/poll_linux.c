@@ -1,12 +1,12 @@
 /*
- * poll_linux.c - which of many descriptors are ready, by epoll.
+ * poll_linux.c - readiness by epoll.
+ *
+ * epoll refuses a regular file, which is always ready, so poll_wait() reports it
+ * by itself.
  */
 #include "net/inside.h"
 
-#include <errno.h>
-#include <stdint.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
 const char poll_kind[] = "epoll";
 
@@ -29,7 +29,7 @@ int poll_add(struct poll *p, int fd, void *tag)
     int status = epoll_ctl(p->fd, EPOLL_CTL_ADD, fd, &event);
     if (status == 0 || errno != EPERM || p->always != NULL)
         return status;
-    p->always = tag; /* epoll takes no regular files, as there is nothing to wait for */
+    p->always = tag;
     p->always_read = true;
     return 0;
 }
@@ -53,7 +53,7 @@ void poll_remove(struct poll *p, int fd, void *tag)
         p->always = NULL;
 }
 
-void poll_closing(struct poll *p, int fd) { (void)p, (void)fd; /* closing it does that */ }
+void poll_closing(struct poll *p, int fd) { (void)p, (void)fd; /* close(2) does that */ }
 
 int poll_wait(struct poll *p, void *ready[READY_MAX], int64_t until, int64_t now)
 {

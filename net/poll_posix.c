@@ -1,9 +1,8 @@
 /*
- * poll_posix.c - which of many descriptors are ready, by poll.
+ * poll_posix.c - readiness by poll(2).
  */
 #include "net/inside.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 
@@ -87,7 +86,7 @@ int poll_wait(struct poll *p, void *ready[READY_MAX], int64_t until, int64_t now
         n = poll(p->fds, (nfds_t)p->n, 0);
     if (n < 0)
         return -1;
-    size_t found = 0, start = p->turn++; /* so that the first ones do not starve the last */
+    size_t found = 0, start = p->turn++; /* the search starts elsewhere each time, so that none starves */
     for (size_t k = 0; k < p->n && found < (size_t)n && found < READY_MAX; k++) {
         size_t i = (start + k) % p->n;
         if (p->fds[i].revents != 0)

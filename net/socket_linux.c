@@ -1,5 +1,5 @@
 /*
- * socket_linux.c - accept4, MSG_TRUNC, and a lock on a directory.
+ * socket_linux.c - sockets by accept4(2) and MSG_TRUNC, and a lock on a directory.
  */
 #define _GNU_SOURCE
 #include "net/inside.h"
@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <unistd.h>
 
 int socket_accept(int fd, struct sockaddr *address, socklen_t *length)
 {
@@ -18,7 +17,7 @@ int socket_accept(int fd, struct sockaddr *address, socklen_t *length)
 
 ssize_t socket_discard(int fd, void *room, size_t n)
 {
-    return recv(fd, room, n, MSG_TRUNC); /* of TCP nothing is copied */
+    return recv(fd, room, n, MSG_TRUNC); /* which copies nothing of TCP */
 }
 
 int socket_lock_directory(const char *path)

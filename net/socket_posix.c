@@ -1,5 +1,5 @@
 /*
- * socket_posix.c - the same with POSIX.1-2008 alone.
+ * socket_posix.c - sockets with POSIX.1-2008 alone.
  */
 #include "net/inside.h"
 
@@ -21,5 +21,5 @@ ssize_t socket_discard(int fd, void *room, size_t n) { return recv(fd, room, n, 
 int socket_lock_directory(const char *path)
 {
     (void)path;
-    return -1; /* POSIX locks no directory: of several that start within an instant, more than one may win */
+    return -1; /* POSIX cannot lock a directory: of several processes that start at once, more than one may win */
 }

@@ -15,7 +15,7 @@ struct tls *tls_open(const struct tls_options *o, char *why, size_t size)
     return NULL;
 }
 
-/* The others need what tls_open() did not give. */
+/* The others are not called, as tls_open() failed. */
 void tls_close(struct tls *t) { (void)t; }
 
 const char *tls_ca(const struct tls *t, size_t *n)

@@ -76,7 +76,7 @@ t_live_unix_socket_is_an_error() {
 t_unix_socket_where_a_file_is() {
     echo precious >file
     run -l unix:file -n 0 -t 0
-    status_is 3 'fakesmtp: cannot listen on unix:file: a file is there that is no socket'
+    status_is 3 'fakesmtp: cannot listen on unix:file: there is a file that is not a socket'
     [ "$(cat file)" = precious ]
     mkdir directory
     run -l unix:directory -n 0 -t 0
@@ -286,7 +286,7 @@ packets.listen(1)
 for s, why in (pair[0], b"listening"), (bound, b"listening"), (datagram, b"listening"), (packets, b"stream"):
     p = subprocess.run([sys.argv[1], "-l", "fd:%d" % s.fileno()], pass_fds=(s.fileno(),), stderr=subprocess.PIPE, timeout=20)
     assert p.returncode == 3, p
-    assert p.stderr == b"fakesmtp: cannot listen on fd:%d: it is no %s socket\n" % (s.fileno(), why), p
+    assert p.stderr == b"fakesmtp: cannot listen on fd:%d: it is not a %s socket\n" % (s.fileno(), why), p
 PY
     for bad in fd: fd:x fd:-1 fd:3x fd:99999999999; do
         run -l "$bad"
