@@ -250,7 +250,7 @@ void sha256_end(struct sha256 *s, unsigned char digest[SHA256_SIZE]);
 
 /* ---- the rest ---- */
 
-/* A system call that failed. */
+/* The reason why something failed. */
 struct failure {
     int error;        /* an errno */
     const char *what; /* a file, directory or stream; "memory".  Borrowed */

@@ -215,7 +215,7 @@ static EVP_PKEY *read_key(const struct functions *f, const char *path, char *why
     EVP_PKEY *key = file != NULL ? f->PEM_read_bio_PrivateKey(file, NULL, refuse_passphrase, &asked) : NULL;
     if (key == NULL && asked)
         (void)snprintf(why, size,
-                       "the key in %s is encrypted, and nobody is asked for a passphrase; "
+                       "the key in %s is encrypted, and fakesmtp never asks for a passphrase; "
                        "openssl pkey -in %s -out FILE decrypts it",
                        path, path);
     else if (key == NULL)
@@ -327,7 +327,7 @@ static int add_extensions(const struct functions *f, X509 *x, const char *host)
     return 0;
 }
 
-static int fill(const struct functions *f, X509 *x, EVP_PKEY *key, const char *host)
+static int fill_certificate(const struct functions *f, X509 *x, EVP_PKEY *key, const char *host)
 {
     const long before = -(long)SKEW_DAYS * DAY, after = (long)(VALID_DAYS - SKEW_DAYS) * DAY;
     static const unsigned char common[] = "localhost";
@@ -352,7 +352,7 @@ static int make_certificate(struct tls *t, const char *host, char *why, size_t s
     EVP_PKEY *key = make_key(f);
     X509 *x = f->X509_new();
     t->ca = f->BIO_new(f->BIO_s_mem());
-    bool done = key != NULL && x != NULL && t->ca != NULL && fill(f, x, key, host) == 0 &&
+    bool done = key != NULL && x != NULL && t->ca != NULL && fill_certificate(f, x, key, host) == 0 &&
                 f->PEM_write_bio_X509(t->ca, x) == 1 && f->SSL_CTX_use_certificate(t->context, x) == 1 &&
                 f->SSL_CTX_use_PrivateKey(t->context, key) == 1;
     if (!done)
@@ -442,7 +442,7 @@ static void forget_errors(const struct session *s)
 }
 
 /* Writes the reason why a handshake failed. */
-static void tell(const struct session *s, int error, char *why, size_t size)
+static void write_reason(const struct session *s, int error, char *why, size_t size)
 {
     unsigned long cause = s->f->ERR_peek_error();
     int number = ERR_GET_LIB(cause) == ERR_LIB_SSL ? ERR_GET_REASON(cause) : 0;
@@ -475,7 +475,7 @@ static int handshake(struct connection *c, char *why, size_t size)
     if (error == EAGAIN)
         return 0;
     s->broken = true;
-    tell(s, error, why, size);
+    write_reason(s, error, why, size);
     return -1;
 }
 

@@ -106,7 +106,7 @@ void listing_close(struct listing *l);
 
 /* ---- the verdict: what came in a run, held against what was expected ---- */
 
-/* What came in a run.  The caller zeroes it. */
+/* The counts of a run.  The caller zeroes it. */
 struct tally {
     uint64_t spoken;     /* sessions whose client has said something */
     uint64_t stored;     /* mails stored, whatever became of the reply */
@@ -131,10 +131,10 @@ struct tally {
 /* The exit statuses of the program, apart from those of the command that it runs. */
 enum { AS_EXPECTED, NOT_AS_EXPECTED, USAGE, NOT_STARTED, NOT_WRITTEN, TIMED_OUT = 124, NOT_RUN = 126, NOT_FOUND };
 
-/* What ended a run. */
+/* The event that ended a run. */
 enum cause { NOTHING, ENOUGH, CONNECTIONS, SESSION_ENDED, LIMIT, SIGNALLED, COMMAND_ENDED, OUTPUT_FAILED };
 
-/* What was expected of a run. */
+/* The expectations of a run. */
 struct expectation {
     uint64_t min, max;    /* mails; max UINT64_MAX: any number */
     uint64_t connections; /* 0: any number */

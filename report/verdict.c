@@ -26,7 +26,7 @@ static const char *time_text(int64_t milliseconds, char text[32])
     return text;
 }
 
-/* Which mail could not be stored; "" if none. */
+/* The mail that could not be stored; "" if all could. */
 static const char *failures_text(const struct tally *v, char text[512])
 {
     text[0] = '\0';
@@ -37,12 +37,12 @@ static const char *failures_text(const struct tally *v, char text[512])
         (void)snprintf(text, 512, "%ju message%s could not be written%s to %s: %s", (uintmax_t)v->failed,
                        console_plural(v->failed), v->failed > 1 ? ", the first one" : "", v->culprit,
                        v->error == ETIMEDOUT ? "its reader takes nothing"
-                       : v->error == ENOLCK  ? "another process has it locked"
+                       : v->error == ENOLCK  ? "another process has locked it"
                                              : strerror(v->error));
     return text;
 }
 
-/* What ended the run, after the count: " before the 5 s limit". */
+/* The end of the run, as it follows the count: " before the 5 s limit". */
 static void cause_text(const struct verdict *j, char *text, size_t size)
 {
     char time[32];
@@ -90,7 +90,7 @@ static void expected_text(const struct expectation *o, char *text, size_t size)
         (void)snprintf(text, size, "%ju to %ju messages%s", min, max, like);
 }
 
-/* What else came and was not counted. */
+/* Mail and connections that were not counted. */
 static void more_text(const struct tally *v, char *text, size_t size)
 {
     const struct {

@@ -24,7 +24,7 @@ static void put_client(const struct mail *mail, struct spool *p)
     size_t n = mail->helo.n < HELO_SHOWN ? mail->helo.n : HELO_SHOWN;
     for (size_t i = 0; i < n; i++) {
         char c = mail->helo.p[i];
-        name[i] = (char)(ascii_is_letter(c) || ascii_is_digit(c) || strchr(".-_:[]", c) != NULL ? c : '_');
+        name[i] = (char)(ascii_is_letter(c) || ascii_is_digit(c) || memchr(".-_:[]", c, 6) != NULL ? c : '_');
     }
     spool_add(p, name, n);
     if (mail->address[0] == '\0')

@@ -563,7 +563,7 @@ t_broken_pipe() {
 
 t_stuck_reader_and_a_limit() {
     rm -f port && mkfifo port reader
-    "$FAKESMTP" -t 1s -p 0 --port-file port 2>err >reader &
+    "$FAKESMTP" -t 4s -p 0 --port-file port 2>err >reader &
     pid=$!
     exec 9<reader # open, and never read
     read -r port <port

@@ -541,7 +541,7 @@ for kind in "eml", "mbox":
             assert re.findall(rb"Subject: mail (\d)", got) == [b"0", b"1", b"2"], got[:200]
         else:
             assert status == 4, (status, said)
-            assert ("its reader takes nothing" if kind == "eml" else "another process has it locked") in said, said
+            assert ("its reader takes nothing" if kind == "eml" else "another process has locked it") in said, said
             assert os.listdir(mail) == [], os.listdir(mail)
             if kind == "mbox":
                 assert os.path.getsize(name) == 0

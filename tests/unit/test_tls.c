@@ -709,8 +709,8 @@ static const struct failure {
      "@/broken-key holds no key that can be read, in PEM with a line -----BEGIN PRIVATE KEY-----"},
     {"cert", "other", "the key in @/other is not that of the first certificate in @/cert"},
     {"cert", "ed25519", "the key in @/ed25519 is not that of the first certificate in @/cert"},
-    {"cert", "locked", "the key in @/locked is encrypted, and nobody is asked for a passphrase; "},
-    {"cert", "locked-old", "the key in @/locked-old is encrypted, and nobody is asked for a passphrase; "},
+    {"cert", "locked", "the key in @/locked is encrypted, and fakesmtp never asks for a passphrase; "},
+    {"cert", "locked-old", "the key in @/locked-old is encrypted, and fakesmtp never asks for a passphrase; "},
 };
 
 /* Whether text begins so. */
