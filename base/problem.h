@@ -9,110 +9,126 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum problem {
-    /* lines of a message */
-    PROBLEM_NUL,
-    PROBLEM_BARE_CR,
-    PROBLEM_BARE_LF,
-    PROBLEM_MIXED_LINES, /* where it is not known which line ends were on the wire */
-    PROBLEM_LONG_LINE,
-    PROBLEM_8BIT_DATA,
-    /* header fields */
-    PROBLEM_ENVELOPE_LINE, /* "From ", as in an mbox */
-    PROBLEM_NO_COLON,
-    PROBLEM_BLANK_BEFORE_COLON,
-    PROBLEM_STRAY_FOLD,
-    PROBLEM_NO_BLANK_LINE,
-    PROBLEM_LARGE_HEADER,
-    PROBLEM_DUPLICATE_FIELD,
-    PROBLEM_8BIT_HEADER, /* 8-bit octets that are not UTF-8 */
-    PROBLEM_UTF8_HEADER,
-    PROBLEM_NO_DATE,
-    PROBLEM_NO_FROM,
-    PROBLEM_NO_SENDER,
-    PROBLEM_NO_ADDRESS,
-    PROBLEM_NO_MESSAGE_ID,
-    PROBLEM_MESSAGE_ID,
-    PROBLEM_BCC,
-    PROBLEM_RETURN_PATH,
-    PROBLEM_NO_MIME_VERSION,
-    /* encoded words and charsets */
-    PROBLEM_ENCODED_WORD,
-    PROBLEM_LONG_ENCODED_WORD,
-    PROBLEM_UNKNOWN_CHARSET,
-    PROBLEM_TOO_MANY_CHARSETS,
-    PROBLEM_UNDECODABLE,
-    PROBLEM_UNDECLARED_8BIT,
-    /* transfer encodings */
-    PROBLEM_UNKNOWN_ENCODING,
-    PROBLEM_BASE64,
-    PROBLEM_BASE64_PADDING,
-    PROBLEM_QUOTED_PRINTABLE,
-    PROBLEM_LONG_ENCODED_LINE,
-    /* parts */
-    PROBLEM_CONTENT_TYPE,
-    PROBLEM_NO_BOUNDARY,
-    PROBLEM_LONG_BOUNDARY,
-    PROBLEM_NO_PARTS,
-    PROBLEM_UNCLOSED,
-    PROBLEM_ENCODED_MULTIPART,
-    PROBLEM_ENCODED_MESSAGE,
-    PROBLEM_TOO_MANY_PARTS,
-    PROBLEM_TOO_DEEP,
-    /* parameters */
-    PROBLEM_PARAMETER,
-    PROBLEM_PARAMETER_WORD, /* an encoded word in it */
-    PROBLEM_PARAMETER_SEGMENT,
-    PROBLEM_PARAMETER_CODING,
-    /* addresses and dates */
-    PROBLEM_ADDRESS,
-    PROBLEM_NO_COMMA,
-    PROBLEM_DATE,
-    PROBLEM_OBSOLETE_DATE,
-    PROBLEM_WRONG_DAY,
-    /* commands */
-    PROBLEM_BARE_LF_COMMAND,
-    PROBLEM_COMMAND_OCTETS,
-    PROBLEM_LONG_COMMAND,
-    PROBLEM_UNKNOWN_COMMAND,
-    PROBLEM_OBSOLETE_COMMAND,
-    PROBLEM_COMMAND_SYNTAX,
-    PROBLEM_OUT_OF_ORDER,
-    PROBLEM_NOT_OFFERED,
-    PROBLEM_AFTER_HELO,
-    PROBLEM_TRAILING_BLANK,
-    PROBLEM_EXTRA_BLANK,
-    PROBLEM_HELO_NAME,
-    PROBLEM_HELO_EXTRA,
-    PROBLEM_HELO_LITERAL,
-    /* the envelope */
-    PROBLEM_BLANK_BEFORE_PATH,
-    PROBLEM_NO_BRACKETS,
-    PROBLEM_PATH,
-    PROBLEM_NO_DOMAIN,
-    PROBLEM_STRAY_DOT,
-    PROBLEM_LONG_LOCAL_PART,
-    PROBLEM_DOMAIN,
-    PROBLEM_LONG_PATH,
-    PROBLEM_SOURCE_ROUTE,
-    PROBLEM_UTF8_PATH,
-    PROBLEM_NOT_UTF8,
-    PROBLEM_MAIL_PARAMETER,
-    PROBLEM_MAIL_PARAMETER_TWICE,
-    PROBLEM_LONG_ENVID,
-    PROBLEM_NOTIFY_TWICE,
-    PROBLEM_SIZE,
-    /* the session */
-    PROBLEM_EARLY_TALKER,
-    PROBLEM_PIPELINING,
-    PROBLEM_PIPELINING_SYNC,
-    PROBLEM_EARLY_TLS,
-    PROBLEM_AUTH_SYNTAX,
-    PROBLEM_AUTH_IN_CLEAR,
-    PROBLEM_CUT_OFF,
-    PROBLEM_NO_QUIT,
+/*
+ * Each with its name for scripts, a sentence for people, the section it departs
+ * from or belongs to, and whether it is a breach or only noted: it breaks no rule
+ * of an RFC, and --strict ignores it.  mixed-lines is for mail of which nobody knows
+ * which line ends were on the wire.
+ */
+#define PROBLEMS_LIST(X) \
+    /* lines of a message */ \
+    X(NUL, "nul", "NUL octet", "RFC 5322 4", BREACH) \
+    X(BARE_CR, "bare-cr", "bare CR", "RFC 5322 2.3", BREACH) \
+    X(BARE_LF, "bare-lf", "bare LF in the message", "RFC 5321 2.3.8", BREACH) \
+    X(MIXED_LINES, "mixed-lines", "bare LF among lines ending in CRLF", "RFC 5322 2.3", BREACH) \
+    X(LONG_LINE, "long-line", "line longer than 998 octets", "RFC 5322 2.1.1", BREACH) \
+    X(8BIT_DATA, "8bit-data", "8-bit octets without BODY=8BITMIME or SMTPUTF8", "RFC 6152 3", BREACH) \
+    /* header fields */ \
+    X(ENVELOPE_LINE, "envelope-line", "mbox \"From \" line before the header", "RFC 4155", BREACH) \
+    X(NO_COLON, "no-colon", "header line that is not a field", "RFC 5322 2.2", BREACH) \
+    X(BLANK_BEFORE_COLON, "blank-before-colon", "blank between a field's name and its colon", "RFC 5322 4.5", BREACH) \
+    X(STRAY_FOLD, "stray-fold", "header that begins with a folded line", "RFC 5322 2.2.3", BREACH) \
+    X(NO_BLANK_LINE, "no-blank-line", "no blank line between header and body", "RFC 5322 2.1", BREACH) \
+    X(LARGE_HEADER, "large-header", "header larger than 1 MiB; the rest not read", "RFC 5322 2.2", NOTED) \
+    X(DUPLICATE_FIELD, "duplicate-field", "field that may occur only once", "RFC 5322 3.6", BREACH) \
+    X(8BIT_HEADER, "8bit-header", "8-bit octets in the header that are not UTF-8", "RFC 6532 3.1", BREACH) \
+    X(UTF8_HEADER, "utf8-header", "UTF-8 in the header without SMTPUTF8", "RFC 6531 3.4", BREACH) \
+    X(NO_DATE, "no-date", "no Date field", "RFC 5322 3.6", BREACH) \
+    X(NO_FROM, "no-from", "no From field", "RFC 5322 3.6", BREACH) \
+    X(NO_SENDER, "no-sender", "several authors in From, and no Sender field", "RFC 5322 3.6.2", BREACH) \
+    X(NO_ADDRESS, "no-address", "address field without an address", "RFC 5322 3.6.3", BREACH) \
+    X(NO_MESSAGE_ID, "no-message-id", "no Message-ID field; there should be one", "RFC 5322 3.6.4", NOTED) \
+    X(MESSAGE_ID, "message-id", "Message-ID that is not one <left@right>", "RFC 5322 3.6.4", BREACH) \
+    X(BCC, "bcc", "Bcc field in a copy for others, who can read it", "RFC 5322 3.6.3", BREACH) \
+    X(RETURN_PATH, "return-path", "Return-Path field, which only the last server adds", "RFC 5321 4.4", BREACH) \
+    X(NO_MIME_VERSION, "no-mime-version", "MIME fields without MIME-Version", "RFC 2045 4", BREACH) \
+    /* encoded words and charsets */ \
+    X(ENCODED_WORD, "encoded-word", "malformed encoded word", "RFC 2047 2", BREACH) \
+    X(LONG_ENCODED_WORD, "long-encoded-word", "encoded word longer than 75 characters", "RFC 2047 2", BREACH) \
+    X(UNKNOWN_CHARSET, "unknown-charset", "unknown charset", "RFC 2046 4.1.2", BREACH) \
+    X(TOO_MANY_CHARSETS, "too-many-charsets", "more than 2000 changes of charset; the rest not decoded", "RFC 2047 5", \
+      NOTED) \
+    X(UNDECODABLE, "undecodable", "octets that are not valid in their charset", "RFC 2046 4.1.2", BREACH) \
+    X(UNDECLARED_8BIT, "undeclared-8bit", "8-bit octets in text declared to be US-ASCII", "RFC 2046 4.1.2", BREACH) \
+    /* transfer encodings */ \
+    X(UNKNOWN_ENCODING, "unknown-encoding", "unknown transfer encoding", "RFC 2045 6.1", NOTED) \
+    X(BASE64, "base64", "malformed base64", "RFC 2045 6.8", BREACH) \
+    X(BASE64_PADDING, "base64-padding", "base64 without its padding", "RFC 2045 6.8", BREACH) \
+    X(QUOTED_PRINTABLE, "quoted-printable", "malformed quoted-printable", "RFC 2045 6.7", BREACH) \
+    X(LONG_ENCODED_LINE, "long-encoded-line", "line of base64 or quoted-printable longer than 76 characters", \
+      "RFC 2045 6.7, 6.8", BREACH) \
+    /* parts */ \
+    X(CONTENT_TYPE, "content-type", "malformed Content-Type", "RFC 2045 5.1", BREACH) \
+    X(NO_BOUNDARY, "no-boundary", "multipart without a boundary parameter", "RFC 2046 5.1.1", BREACH) \
+    X(LONG_BOUNDARY, "long-boundary", "boundary longer than 70 characters", "RFC 2046 5.1.1", BREACH) \
+    X(NO_PARTS, "no-parts", "multipart without a part", "RFC 2046 5.1.1", BREACH) \
+    X(UNCLOSED, "unclosed", "multipart without its closing boundary", "RFC 2046 5.1.1", BREACH) \
+    X(ENCODED_MULTIPART, "encoded-multipart", "transfer encoding of a multipart", "RFC 2045 6.4", BREACH) \
+    X(ENCODED_MESSAGE, "encoded-message", "transfer encoding of a message in a message", "RFC 2046 5.2.1", BREACH) \
+    X(TOO_MANY_PARTS, "too-many-parts", "more than 1000 parts; the rest not read", "RFC 2046 5.1", NOTED) \
+    X(TOO_DEEP, "too-deep", "parts nested more than 100 deep", "RFC 2046 5.1", NOTED) \
+    /* parameters */ \
+    X(PARAMETER, "parameter", "malformed parameter", "RFC 2045 5.1", BREACH) \
+    X(PARAMETER_WORD, "parameter-word", "encoded word in a parameter", "RFC 2047 5", BREACH) \
+    X(PARAMETER_SEGMENT, "parameter-segment", "parameter in pieces, some missing or given twice", "RFC 2231 3", \
+      BREACH) \
+    X(PARAMETER_CODING, "parameter-coding", "malformed charset or percent sign in a parameter", "RFC 2231 4", BREACH) \
+    /* addresses and dates */ \
+    X(ADDRESS, "address", "malformed address", "RFC 5322 3.4", BREACH) \
+    X(NO_COMMA, "no-comma", "no comma between two addresses", "RFC 5322 3.4", BREACH) \
+    X(DATE, "date", "malformed date", "RFC 5322 3.3", BREACH) \
+    X(OBSOLETE_DATE, "obsolete-date", "date in an obsolete form", "RFC 5322 4.3", BREACH) \
+    X(WRONG_DAY, "wrong-day", "date with the wrong day of the week", "RFC 5322 3.3", BREACH) \
+    /* commands */ \
+    X(BARE_LF_COMMAND, "bare-lf-command", "command that ends in a bare LF", "RFC 5321 2.3.8", BREACH) \
+    X(COMMAND_OCTETS, "command-octets", "command with NUL, CR or LF in it", "RFC 5321 2.3.8", BREACH) \
+    X(LONG_COMMAND, "long-command", "command line too long", "RFC 5321 4.5.3.1.4", BREACH) \
+    X(UNKNOWN_COMMAND, "unknown-command", "unknown command", "RFC 5321 4.1.1", BREACH) \
+    X(OBSOLETE_COMMAND, "obsolete-command", "obsolete command", "RFC 5321 F.1, F.6", BREACH) \
+    X(COMMAND_SYNTAX, "command-syntax", "malformed command", "RFC 5321 4.1.1", BREACH) \
+    X(OUT_OF_ORDER, "out-of-order", "command out of order", "RFC 5321 4.1.4", BREACH) \
+    X(NOT_OFFERED, "not-offered", "extension that was not offered", "RFC 5321 2.2.1", BREACH) \
+    X(AFTER_HELO, "after-helo", "extension used after HELO", "RFC 5321 2.2.1", BREACH) \
+    X(TRAILING_BLANK, "trailing-blank", "blanks at the end of a command", "RFC 5321 4.1.1", BREACH) \
+    X(EXTRA_BLANK, "extra-blank", "more than one space where there should be one", "RFC 5321 4.1.1", BREACH) \
+    X(HELO_NAME, "helo-name", "name in EHLO or HELO that is not a domain or address literal", "RFC 5321 4.1.2", \
+      BREACH) \
+    X(HELO_EXTRA, "helo-extra", "extra words after the name in EHLO or HELO", "RFC 5321 4.1.1.1", BREACH) \
+    X(HELO_LITERAL, "helo-literal", "address literal in HELO, which takes a domain", "RFC 5321 4.1.1.1", BREACH) \
+    /* the envelope */ \
+    X(BLANK_BEFORE_PATH, "blank-before-path", "space between the colon and the address", "RFC 5321 3.3", BREACH) \
+    X(NO_BRACKETS, "no-brackets", "address without angle brackets", "RFC 5321 4.1.2", BREACH) \
+    X(PATH, "path", "malformed address in MAIL or RCPT", "RFC 5321 4.1.2", BREACH) \
+    X(NO_DOMAIN, "no-domain", "address without a domain in MAIL or RCPT", "RFC 5321 2.3.5, 4.1.2", BREACH) \
+    X(STRAY_DOT, "stray-dot", "local part with a misplaced dot", "RFC 5321 4.1.2", BREACH) \
+    X(LONG_LOCAL_PART, "long-local-part", "local part longer than 64 octets", "RFC 5321 4.5.3.1.1", BREACH) \
+    X(DOMAIN, "domain", "malformed domain in MAIL or RCPT", "RFC 5321 4.1.2", BREACH) \
+    X(LONG_PATH, "long-path", "address longer than 254 octets", "RFC 5321 4.5.3.1.3", BREACH) \
+    X(SOURCE_ROUTE, "source-route", "source route in MAIL or RCPT", "RFC 5321 F.2", BREACH) \
+    X(UTF8_PATH, "utf8-path", "non-ASCII address without SMTPUTF8", "RFC 6531 3.4", BREACH) \
+    X(NOT_UTF8, "not-utf8", "address that is not UTF-8", "RFC 6531 3.3", BREACH) \
+    X(MAIL_PARAMETER, "mail-parameter", "malformed parameter of MAIL or RCPT", "RFC 5321 4.1.2", BREACH) \
+    X(MAIL_PARAMETER_TWICE, "mail-parameter-twice", "parameter of MAIL or RCPT given twice", "RFC 5321 4.1.1.11", \
+      BREACH) \
+    X(LONG_ENVID, "long-envid", "ENVID longer than 100 characters", "RFC 3461 4.4", BREACH) \
+    X(NOTIFY_TWICE, "notify-twice", "NOTIFY with a word given twice", "RFC 3461 4.1", NOTED) \
+    X(SIZE, "size", "message larger than its SIZE parameter says", "RFC 1870 5, 6.1", NOTED) \
+    /* the session */ \
+    X(EARLY_TALKER, "early-talker", "octets sent before the greeting", "RFC 5321 4.3.1", BREACH) \
+    X(PIPELINING, "pipelining", "pipelining that was not offered", "RFC 2920 2", BREACH) \
+    X(PIPELINING_SYNC, "pipelining-sync", "octets sent after a command without waiting for its reply", "RFC 2920 3.1", \
+      BREACH) \
+    X(EARLY_TLS, "early-tls", "octets sent after STARTTLS and before TLS", "RFC 3207 4", BREACH) \
+    X(AUTH_SYNTAX, "auth-syntax", "malformed AUTH command or response", "RFC 4954 4", BREACH) \
+    X(AUTH_IN_CLEAR, "auth-in-clear", "password sent in clear text although TLS was offered", "RFC 4616 1", BREACH) \
+    X(CUT_OFF, "cut-off", "message that ended too early", "RFC 5321 4.1.1.4", BREACH) \
+    X(NO_QUIT, "no-quit", "connection closed without QUIT", "RFC 5321 4.1.1.10", BREACH)
 
-    PROBLEMS /* their number */
+enum problem {
+#define X(name, word, sentence, section, kind) PROBLEM_##name,
+    PROBLEMS_LIST(X)
+#undef X
+        PROBLEMS /* how many there are */
 };
 
 struct problem_about {

@@ -62,13 +62,13 @@
     X(TOO_MANY_RECIPIENTS, REFUSED, PROBLEMS, 452, "4.5.3 ", "Too many recipients") \
     /* the same: what objection_to_path() looks up by its problem */ \
     X(SENDER, REFUSED, PROBLEM_PATH, 501, "5.1.7 ", "The address is not well-formed") \
-    X(SENDER_DOT, TOLERATED, PROBLEM_STRAY_DOT, 501, "5.1.7 ", "local part with a dot out of place") \
+    X(SENDER_DOT, TOLERATED, PROBLEM_STRAY_DOT, 501, "5.1.7 ", "local part with a misplaced dot") \
     X(SENDER_LOCAL_PART, TOLERATED, PROBLEM_LONG_LOCAL_PART, 501, "5.1.7 ", "local part longer than 64 octets") \
     X(SENDER_NO_DOMAIN, TOLERATED, PROBLEM_NO_DOMAIN, 501, "5.1.7 ", "address without a domain in MAIL or RCPT") \
     X(SENDER_DOMAIN, TOLERATED, PROBLEM_DOMAIN, 501, "5.1.7 ", "malformed domain in MAIL or RCPT") \
     X(SENDER_LENGTH, TOLERATED, PROBLEM_LONG_PATH, 501, "5.1.7 ", "address longer than 254 octets") \
     X(RECIPIENT, REFUSED, PROBLEM_PATH, 501, "5.1.3 ", "The address is not well-formed") \
-    X(RECIPIENT_DOT, TOLERATED, PROBLEM_STRAY_DOT, 501, "5.1.3 ", "local part with a dot out of place") \
+    X(RECIPIENT_DOT, TOLERATED, PROBLEM_STRAY_DOT, 501, "5.1.3 ", "local part with a misplaced dot") \
     X(RECIPIENT_LOCAL_PART, TOLERATED, PROBLEM_LONG_LOCAL_PART, 501, "5.1.3 ", "local part longer than 64 octets") \
     X(RECIPIENT_NO_DOMAIN, TOLERATED, PROBLEM_NO_DOMAIN, 501, "5.1.3 ", "address without a domain in MAIL or RCPT") \
     X(RECIPIENT_DOMAIN, TOLERATED, PROBLEM_DOMAIN, 501, "5.1.3 ", "malformed domain in MAIL or RCPT") \

@@ -10,7 +10,7 @@ manual    runs each display under EXAMPLES
 README's first ```sh block makes the mails that the others send.
 options   --help and the manual tell of the same options, with the same arguments
 statuses  README, the manual and --help tell of the same statuses
-problems  the manual tells of each problem as problem.c does
+problems  the manual tells of each problem as problem.h does
 """
 import os
 import re
@@ -110,14 +110,14 @@ def check_statuses():
 
 
 def check_problems():
-    source = open(os.path.join(tree, "base", "problem.c")).read()
-    known = re.findall(r'\[PROBLEM_\w+\] = \{\s*"([^"]+)",\s*"((?:[^"\\]|\\.)*)",\s*"([^"]+)",\s*(true|false)\}', source)
+    source = open(os.path.join(tree, "base", "problem.h")).read().replace("\\\n", "")
+    known = re.findall(r'X\(\w+, "([^"]+)",\s*"((?:[^"\\]|\\.)*)",\s*"([^"]+)",\s*(BREACH|NOTED)\)', source)
     assert known
     told = re.findall(r"^\.It Li (\S+)\n(.*) \((RFC .*?)\)(; noted only)?$", section("PROBLEMS"), re.M)
-    want = [(n, s.replace('\\"', "\\(dq"), r, "; noted only" if only == "true" else "") for n, s, r, only in known]
+    want = [(n, s.replace('\\"', "\\(dq"), r, "; noted only" if only == "NOTED" else "") for n, s, r, only in known]
     for one in want + told:
         if one not in want or one not in told:
-            sys.exit("not in both problem.c and the manual: %r" % (one,))
+            sys.exit("not in both problem.h and the manual: %r" % (one,))
 
 
 {"readme": check_readme, "manual": check_manual, "options": check_options, "statuses": check_statuses, "problems": check_problems}[what]()

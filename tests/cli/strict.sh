@@ -16,7 +16,7 @@ t_nothing_odd() { cases good; }
 
 # mixed-lines cannot come about here: on the wire it is known which lines ended how
 t_each_problem_has_a_case() {
-    sed -n 's/^ *\[PROBLEM_[A-Z0-9_]*\] = {"\([a-z0-9-]*\)".*/\1/p' "$HERE/../../base/problem.c" | grep -vx mixed-lines | sort >all
+    sed -n 's/^ *X([A-Z0-9_]*, "\([a-z0-9-]*\)".*/\1/p' "$HERE/../../base/problem.h" | grep -vx mixed-lines | sort >all
     [ "$(wc -l <all)" -gt 80 ]
     python3 - "$HERE" <<'PY' | sort >covered
 import sys
