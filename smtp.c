@@ -86,29 +86,17 @@ static bool take_line(struct smtp *s, struct smtp_event *e)
     return skip_line(s, e);
 }
 
-static void refuse_long_line(struct smtp *s, struct smtp_event *e)
-{
-    s->event = e->type = s->state == STATE_AUTH ? SMTP_AUTH : SMTP_UNKNOWN;
-    problems_add(&e->problems, PROBLEM_LONG_COMMAND);
-    enum objection_name name = s->http ? OBJECTION_HTTP : s->long_auth ? OBJECTION_LONG_AUTH : OBJECTION_LONG_LINE;
-    objection_refuse(s, e, objection_raise(s, e, name));
-}
-
-/* Commands whose reply the client has to wait for; RFC 2920 3.1, RFC 4954 4.  STARTTLS has a problem of its own. */
-static bool is_last_in_group(const struct smtp_event *e)
-{
-    bool whole = e->mechanism == SASL_PLAIN && e->code == 235; /* it came with its only response */
-    return e->type == SMTP_HELO || e->type == SMTP_DATA || e->type == SMTP_VRFY || e->type == SMTP_EXPN ||
-           e->type == SMTP_NOOP || e->type == SMTP_QUIT || (e->type == SMTP_AUTH && !whole);
-}
-
-/* Octets that have come already after a command were sent before its reply. */
+/* Octets that have come already after a command were sent before its reply.  STARTTLS has a problem of its own. */
 static void note_pipelining(const struct smtp *s, struct smtp_event *e)
 {
+    enum smtp_event_type t = e->type;
     bool offered = s->config->extensions & SMTP_EXT_PIPELINING && s->extended;
-    if (e->type == SMTP_BDAT || e->type == SMTP_STARTTLS)
+    bool auth = t == SMTP_AUTH && !(e->mechanism == SASL_PLAIN && e->code == 235); /* whose only response has come */
+    if (t == SMTP_BDAT || t == SMTP_STARTTLS)
         return;
-    if (is_last_in_group(e))
+    /* commands whose reply has to be waited for; RFC 2920 3.1, RFC 4954 4 */
+    if (auth || t == SMTP_HELO || t == SMTP_DATA || t == SMTP_VRFY || t == SMTP_EXPN || t == SMTP_NOOP ||
+        t == SMTP_QUIT)
         problems_add(&e->problems, PROBLEM_PIPELINING_SYNC);
     else if (!offered)
         problems_add(&e->problems, PROBLEM_PIPELINING);
@@ -118,12 +106,16 @@ static bool next_command(struct smtp *s, struct smtp_event *e)
 {
     if (!take_line(s, e))
         return false;
-    if (e->line.p == NULL)
-        refuse_long_line(s, e);
-    else if (s->state == STATE_AUTH)
+    if (e->line.p == NULL) {
+        s->event = e->type = s->state == STATE_AUTH ? SMTP_AUTH : SMTP_UNKNOWN;
+        problems_add(&e->problems, PROBLEM_LONG_COMMAND);
+        enum objection_name name = s->long_auth ? OBJECTION_LONG_AUTH : OBJECTION_LONG_LINE;
+        objection_refuse(s, e, objection_raise(s, e, s->http ? OBJECTION_HTTP : name));
+    } else if (s->state == STATE_AUTH) {
         auth_respond(s, e);
-    else
+    } else {
         command_interpret(s, e);
+    }
     return true;
 }
 
@@ -286,12 +278,6 @@ static bool greet(struct smtp *s, struct smtp_event *e)
     return true;
 }
 
-/* Whether nothing can happen without the client. */
-static bool needs_input(const struct smtp *s)
-{
-    return s->in == s->in_end && s->state != STATE_CONNECTED && !s->more && !(s->in_chunk && s->chunk == 0);
-}
-
 /* Adds to an event that has a reply what depends on the session rather than on the command. */
 static void finish_event(struct smtp *s, struct smtp_event *e)
 {
@@ -311,7 +297,8 @@ bool smtp_next(struct smtp *s, struct smtp_event *e)
         s->in = s->in_end;
         return false;
     }
-    if (smtp_is_full(s) || needs_input(s))
+    bool waits = s->state != STATE_CONNECTED && !s->more && !(s->in_chunk && s->chunk == 0); /* for the client */
+    if (smtp_is_full(s) || (waits && s->in == s->in_end))
         return false;
     *e = (struct smtp_event){.type = SMTP_NONE};
     bool found;

@@ -300,19 +300,24 @@ static const struct objection *parse_help(struct smtp *s, struct smtp_event *e)
 
 /* ---- objections to a command, whatever its argument ---- */
 
-static enum objection_name out_of_order(const struct smtp *s, enum smtp_event_type event)
+static const struct objection *object_to_order(struct smtp *s, struct smtp_event *e)
 {
+    enum objection_name name = OBJECTION_RCPT_FIRST;
     if (s->state == STATE_REFUSED)
-        return OBJECTION_UNAVAILABLE;
-    if (s->state == STATE_GREETED)
-        return s->config->lmtp ? OBJECTION_LHLO_FIRST : OBJECTION_EHLO_FIRST;
-    if (s->state == STATE_CHUNKS)
-        return OBJECTION_IN_CHUNKS;
-    if (event == SMTP_AUTH)
-        return OBJECTION_AUTH_IN_MAIL;
-    if (event == SMTP_MAIL)
-        return OBJECTION_SECOND_MAIL;
-    return s->state == STATE_READY ? OBJECTION_MAIL_FIRST : OBJECTION_RCPT_FIRST;
+        name = OBJECTION_UNAVAILABLE;
+    else if (s->state == STATE_GREETED)
+        name = s->config->lmtp ? OBJECTION_LHLO_FIRST : OBJECTION_EHLO_FIRST;
+    else if (s->state == STATE_CHUNKS)
+        name = OBJECTION_IN_CHUNKS;
+    else if (e->type == SMTP_AUTH)
+        name = OBJECTION_AUTH_IN_MAIL;
+    else if (e->type == SMTP_MAIL)
+        name = OBJECTION_SECOND_MAIL;
+    else if (s->state == STATE_READY)
+        name = OBJECTION_MAIL_FIRST;
+    if (s->path_refused && (e->type == SMTP_RCPT || e->type == SMTP_DATA || e->type == SMTP_BDAT))
+        return &objections[name]; /* the client could not know when it sent the group: nothing is noted */
+    return objection_raise(s, e, name);
 }
 
 /* Objections that only clients held to the letter are refused for; n: octets of the line. */
@@ -347,30 +352,17 @@ bool command_is_http(struct span line)
     return false;
 }
 
-/* good: the line has nothing in it that no line may have. */
-static const struct objection *object_to_unknown(struct smtp *s, struct smtp_event *e, struct span line, bool good)
-{
-    if (command_is_http(line))
-        return objection_raise(s, e, OBJECTION_HTTP);
-    return objection_raise(s, e, good ? OBJECTION_UNKNOWN : OBJECTION_OCTETS);
-}
-
-static const struct objection *object_to_order(struct smtp *s, struct smtp_event *e)
-{
-    enum objection_name name = out_of_order(s, e->type);
-    bool of_group = e->type == SMTP_RCPT || e->type == SMTP_DATA || e->type == SMTP_BDAT;
-    if (of_group && s->path_refused)
-        return &objections[name]; /* the client could not know: nothing is noted */
-    return objection_raise(s, e, name);
-}
-
+/* good: there is nothing in the line that no line may have. */
 static const struct objection *object(struct smtp *s, struct smtp_event *e, const struct verb *v, struct span line,
                                       bool good)
 {
     const struct smtp_config *c = s->config;
     const struct objection *form = object_to_form(s, e, v, line.n);
     if (v->name == NULL)
-        return object_to_unknown(s, e, line, good);
+        return objection_raise(s, e,
+                               command_is_http(line) ? OBJECTION_HTTP
+                               : good                ? OBJECTION_UNKNOWN
+                                                     : OBJECTION_OCTETS);
     if (v->with != 0 && !(v->with & spoken(s)))
         return objection_raise(s, e, OBJECTION_NOT_OFFERED);
     if (v->event == SMTP_UNKNOWN)

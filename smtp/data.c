@@ -82,12 +82,6 @@ static void note_problems(struct smtp *s, struct smtp_event *e)
         problems_add(&e->problems, PROBLEM_SIZE);
 }
 
-static bool has_bare_line_end(const struct smtp *s)
-{
-    const struct problems *p = &s->data_problems;
-    return !s->mail.binary && (problems_have(p, PROBLEM_BARE_CR) || problems_have(p, PROBLEM_BARE_LF));
-}
-
 bool data_end(struct smtp *s, struct smtp_event *e)
 {
     static const struct smtp_canned accepted = CANNED(250, "2.0.0 ", "Message accepted");
@@ -98,9 +92,11 @@ bool data_end(struct smtp *s, struct smtp_event *e)
     s->legal = true;
     if (e->recipient <= 1)
         note_problems(s, e);
+    const struct problems *p = &s->data_problems;
+    bool bare = !s->mail.binary && (problems_have(p, PROBLEM_BARE_CR) || problems_have(p, PROBLEM_BARE_LF));
     if (is_too_large(s))
         reply_canned(s, e, &objections[OBJECTION_TOO_LARGE].reply); /* RFC 1870 6.3 */
-    else if (s->config->strict && has_bare_line_end(s))
+    else if (s->config->strict && bare)
         reply_canned(s, e, &objections[OBJECTION_BARE_LINE_END].reply); /* RFC 5321 2.3.8 */
     else
         reply_canned(s, e, &accepted);
