@@ -64,11 +64,10 @@ struct message {
 
 static inline void message_note(struct message *m, enum problem problem) { problems_add(&m->problems, problem); }
 
-/* The text of a leaf as valid UTF-8: its transfer encoding and charset undone, lines ending in LF. */
+/* Gives the text of a leaf as valid UTF-8: its transfer encoding and charset undone, lines ending in LF. */
 void message_body_text(struct message *m, const struct part *part, struct sink to);
 
-/* Adds what has been noted in a message that has been decoded, and what its header and its lines lack, to
-   mail->problems. */
+/* lint() for a message that has been decoded already. */
 void lint_decoded(struct message *m, struct mail *mail);
 
 static inline void sink_put(struct sink to, const char *octets, size_t n)
@@ -82,75 +81,75 @@ static inline void sink_put(struct sink to, const char *octets, size_t n)
 /* Finds the parts of m->octets.  False if there is no memory. */
 bool mime_read(struct message *m);
 
-/* Whether a transfer encoding leaves octets as they are. */
-bool mime_is_identity(struct span encoding);
-
 /* The header of m->octets. */
 struct span mime_header(struct message *m);
 
-/* Takes the next field off the front of a header (or what is left of it); false if there is none. */
-bool mime_take_field(struct message *m, struct span *header, struct field *field);
+/* ---- header ---- */
 
-/* The first field of this name, in any case; false if there is none. */
-bool mime_find_field(struct message *m, struct span header, const char *name, struct field *field);
+/* Takes a line off the front of t; line is without its end.  False if t is empty. */
+bool header_take_line(struct span *t, struct span *line);
 
-/* A value as people read it: unfolded, encoded words decoded (RFC 2047, adjacent ones joined before their charset is
-   undone), valid UTF-8, blanks at the ends left out.  What is encoded may decode to controls. */
-void mime_text(struct message *m, struct span value, struct sink to);
+/* Whether a line is a field's first one; value is what it has of the value. */
+bool header_split_field(struct message *m, struct span line, struct field *field);
 
-/* An address of a list.  Spans into the value; name as written (it may be quoted, a comment, or hold encoded words):
-   mime_name() gives it as people read it; p NULL if there is none.  address as written; n 0 where a name is all there
-   is, and for <>. */
-struct address {
-    struct span name, address;
-};
+/* Whether a line goes on with a field. */
+static inline bool header_is_folded(struct span line) { return line.n > 0 && (*line.p == ' ' || *line.p == '\t'); }
 
-/* Takes the next address off the front of a list (RFC 5322 3.4): groups are opened, comments skipped, and a comment
-   behind a bare address is its name; false if there is none. */
-bool mime_take_address(struct message *m, struct span *list, struct address *address);
-void mime_name(struct message *m, struct span name, struct sink to);
-/* The address itself without comments, folds and blanks around its dots and @, as UTF-8. */
-void mime_addr_spec(struct message *m, struct span address, struct sink to);
+/* Takes the next field off the front of a header, or of what is left of it.  False if there is none. */
+bool header_take_field(struct message *m, struct span *header, struct field *field);
 
-/* A date (RFC 5322 3.3, 4.3), as YYYY-MM-DDTHH:MM:SS+HH:MM with a NUL; false if it is none.  -0000, and a zone that
-   says nothing, give -00:00. */
-bool mime_date(struct message *m, struct span value, char text[32]);
+/* Finds the first field of this name, in any case.  False if there is none. */
+bool header_find_field(struct message *m, struct span header, const char *name, struct field *field);
 
-/*
- * A parameter of Content-Type or Content-Disposition, decoded (RFC 2231, with RFC 2047 where that is abused); false,
- * and nothing put, if there is none.
- */
-bool mime_param(struct message *m, struct span value, const char *name, struct sink to);
+static inline bool header_is_break(char c) { return c == '\r' || c == '\n'; }
+static inline bool header_is_blank(char c) { return c == ' ' || c == '\t' || header_is_break(c); }
 
-static inline bool mime_is_break(char c) { return c == '\r' || c == '\n'; }
-static inline bool mime_is_blank(char c) { return c == ' ' || c == '\t' || mime_is_break(c); }
+/* The same text, with p never NULL. */
+static inline struct span header_or_empty(struct span t) { return t.p != NULL ? t : (struct span){"", 0}; }
 
-/* The same, with somewhere to point to if it is empty. */
-static inline struct span mime_some(struct span t) { return t.p != NULL ? t : (struct span){"", 0}; }
+/* The same text without blanks and folds at its ends. */
+struct span header_trim(struct span t);
 
-/* The same without blanks and folds at its ends. */
-struct span mime_trim(struct span t);
-
-/* Takes a comment with those in it (RFC 5322 3.2.2), at whose parenthesis t begins; it need not end. */
-struct span mime_take_comment(struct span *t);
+/* Takes a comment with those in it (RFC 5322 3.2.2).  t begins with its parenthesis; it need not end. */
+struct span header_take_comment(struct span *t);
 
 /* Takes blanks, folds and comments. */
-void mime_skip_cfws(struct span *t);
+void header_skip_cfws(struct span *t);
 
 /* Takes a token (RFC 2045 5.1), perhaps an empty one. */
-struct span mime_take_token(struct span *t);
+struct span header_take_token(struct span *t);
 
-/* RFC 2045 6.8, and quoted-printable (6.7). */
-void mime_undo_base64(struct message *m, struct span t, struct sink to);
-void mime_undo_quoted_printable(struct message *m, struct span t, struct sink to);
+/* Takes "type/subtype" off a Content-Type.  False if that is malformed. */
+bool header_take_type(struct span *t, struct span *type, struct span *subtype);
 
-/* The octets of a charset on their way to a sink that gets UTF-8, and a character only whole. */
+/* ---- param ---- */
+
+/* Gives a parameter of Content-Type or Content-Disposition (RFC 2231, or RFC 2047 where that is abused).  False, and
+   nothing given, if there is none. */
+bool param_decode(struct message *m, struct span value, const char *name, struct sink to);
+
+/* The boundary of a multipart, as it is in its Content-Type; n 0: there is none. */
+struct span param_boundary(struct message *m, struct span value);
+
+/* ---- decode ---- */
+
+/* Whether a transfer encoding leaves octets as they are. */
+bool decode_is_identity(struct span encoding);
+
+/* RFC 2045 6.8, 6.7, and RFC 2047 4.2. */
+void decode_base64(struct message *m, struct span t, struct sink to);
+void decode_quoted_printable(struct message *m, struct span t, struct sink to);
+void decode_q(struct message *m, struct span t, struct sink to);
+
+/* ---- charset ---- */
+
+/* Octets of a charset on their way to a sink that gets UTF-8, only whole characters. */
 struct charset {
     struct message *m;
     struct sink to;
-    iconv_t cd; /* where coding is ICONV; it is in no state that mime_charset_flush() does not end */
+    iconv_t cd; /* where coding is ICONV; charset_flush() resets its state */
     enum { CHARSET_UTF8, CHARSET_ICONV, CHARSET_UNKNOWN } coding;
-    enum problem malformed; /* what it is called if octets are no character */
+    enum problem malformed; /* noted where octets are no character */
     bool ascii;             /* nothing with 8 bits was promised */
     size_t unit;            /* octets to skip where they are no character */
     size_t n;
@@ -159,30 +158,63 @@ struct charset {
     char utf8[4]; /* the beginning of a character */
 };
 
-/* Name as a client may have written it; empty: UTF-8 is tried. */
-void mime_charset_open(struct charset *c, struct message *m, struct span name, struct sink to);
-void mime_charset_put(void *charset, const char *octets, size_t n);
-/* What was put is all of a text; another may follow. */
-void mime_charset_flush(struct charset *c);
-void mime_charset_close(struct charset *c);
+/* name is as a client may have written it; where it is empty, UTF-8 is tried. */
+void charset_open(struct charset *c, struct message *m, struct span name, struct sink to);
+void charset_put(void *charset, const char *octets, size_t n);
+/* Ends a text; another may follow. */
+void charset_flush(struct charset *c);
+void charset_close(struct charset *c);
+
+/* ---- words ---- */
 
 /* Text with encoded words (RFC 2047), put in pieces that end between words. */
 struct words {
     struct message *m;
     struct sink to;
     struct charset raw, word;
-    struct span charset; /* what word is open for; p NULL: it is not */
-    struct span blanks;  /* held back behind an encoded word, as another may follow */
+    struct span charset; /* the one that word is open for; p NULL: it is not open */
+    struct span blanks;  /* held back after an encoded word, as another may follow */
     bool after_word;
     bool decoded; /* there was an encoded word */
 };
 
-/* How many octets the encoded word takes that t begins with; 0: there is none. */
-size_t mime_word_length(struct span t);
+void words_open(struct words *w, struct message *m, struct sink to);
+/* Leaves out folds; where escaped, also the backslashes of a quoted string. */
+void words_put(struct words *w, struct span t, bool escaped);
+void words_close(struct words *w);
 
-void mime_words_open(struct words *w, struct message *m, struct sink to);
-/* Without folds; where escaped, without the backslashes of a quoted string. */
-void mime_words_put(struct words *w, struct span t, bool escaped);
-void mime_words_close(struct words *w);
+/* How many octets the encoded word takes that t begins with; 0: there is none. */
+size_t words_length(struct span t);
+
+/*
+ * Gives a field's value as people read it: unfolded, encoded words decoded,
+ * blanks at its ends left out.  Adjacent encoded words are joined before their
+ * charset is undone.  An encoded word may decode to controls.
+ */
+void words_text(struct message *m, struct span value, struct sink to);
+
+/* ---- address ---- */
+
+/* One of a list: spans into it, as written. */
+struct address {
+    struct span name;    /* may be quoted, a comment, or hold encoded words; p NULL: there is none */
+    struct span address; /* n 0: there is only a name, or <> */
+};
+
+/* Takes the next address off the front of a list (RFC 5322 3.4).  Groups are opened, comments skipped; a comment after
+   a bare address is its name.  False if there is none. */
+bool address_take(struct message *m, struct span *list, struct address *address);
+
+/* Gives a name as people read it. */
+void address_name(struct message *m, struct span name, struct sink to);
+
+/* Gives an address without comments, folds, and blanks around its dots and @. */
+void address_spec(struct message *m, struct span address, struct sink to);
+
+/* ---- date ---- */
+
+/* Writes a date (RFC 5322 3.3, 4.3) as YYYY-MM-DDTHH:MM:SS+HH:MM and a NUL; -0000, and a zone that says nothing, give
+   -00:00.  False if it is no date. */
+bool date_text(struct message *m, struct span value, char text[32]);
 
 #endif

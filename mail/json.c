@@ -1,6 +1,6 @@
 /*
- * render.c - a message as JSON and as text: what was asked for is written into
- * one growing text, decoded on the way; of attachments only the digest is kept.
+ * json.c - a message as JSON, for jq, decoded on the way; of attachments only the
+ * digest is kept.
  */
 #include "mail/inside.h"
 
@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-/* ---- sinks ---- */
 
 static char last(const struct text *t) { return t->n > 0 ? t->p[t->n - 1] : '\0'; }
 
@@ -66,6 +64,15 @@ static void put_json(void *context, const char *p, size_t n)
 
 static struct sink into_json(struct text *t) { return (struct sink){put_json, t}; }
 
+/* Names and types are the same in any case. */
+static void put_lower(struct text *t, struct span s)
+{
+    for (; s.n > 0; span_skip(&s, 1)) {
+        char c = ascii_lower(*s.p);
+        put_json(t, &c, 1);
+    }
+}
+
 static void add_json(struct text *t, struct span s)
 {
     if (s.p == NULL) {
@@ -94,12 +101,12 @@ static void add_text_field(struct message *m, struct text *t, const char *key, c
 {
     struct field field;
     add_key(t, key);
-    if (!mime_find_field(m, m->parts->header, name, &field)) {
+    if (!header_find_field(m, m->parts->header, name, &field)) {
         text_add_string(t, "null");
         return;
     }
     text_add_string(t, "\"");
-    mime_text(m, field.value, into_json(t));
+    words_text(m, field.value, into_json(t));
     text_add_string(t, "\"");
 }
 
@@ -111,12 +118,12 @@ static void add_address(struct message *m, struct text *t, const struct address 
         text_add_string(t, "null");
     } else {
         text_add_string(t, "\"");
-        mime_name(m, a->name, into_json(t));
+        address_name(m, a->name, into_json(t));
         text_add_string(t, "\"");
     }
     add_key(t, "address");
     text_add_string(t, "\"");
-    mime_addr_spec(m, a->address, into_json(t));
+    address_spec(m, a->address, into_json(t));
     text_add_string(t, "\"}");
 }
 
@@ -128,8 +135,8 @@ static void add_addresses(struct message *m, struct text *t, const char *key, co
     struct address address;
     add_key(t, key);
     text_add_string(t, "[");
-    while (mime_take_field(m, &header, &field)) {
-        while (span_is(field.name, name) && mime_take_address(m, &field.value, &address))
+    while (header_take_field(m, &header, &field)) {
+        while (span_is(field.name, name) && address_take(m, &field.value, &address))
             add_address(m, t, &address);
     }
     text_add_string(t, "]");
@@ -139,7 +146,7 @@ static void add_date(struct message *m, struct text *t)
 {
     struct field field;
     char text[32];
-    bool found = mime_find_field(m, m->parts->header, "date", &field) && mime_date(m, field.value, text);
+    bool found = header_find_field(m, m->parts->header, "date", &field) && date_text(m, field.value, text);
     add_key(t, "date");
     add_json(t, span_of(found ? text : NULL));
 }
@@ -188,10 +195,7 @@ static void group(struct entry *e, size_t n)
 static void add_name(struct text *t, struct span name)
 {
     text_add_string(t, last(t) == '{' ? "\"" : ",\"");
-    for (size_t i = 0; i < name.n; i++) {
-        char c = ascii_lower(name.p[i]);
-        put_json(t, &c, 1);
-    }
+    put_lower(t, name);
     text_add_string(t, "\":[");
 }
 
@@ -202,7 +206,7 @@ static void add_entries(struct message *m, struct text *t, const struct entry *e
         if (first)
             add_name(t, e[i].field.name);
         text_add_string(t, first ? "\"" : ",\"");
-        mime_text(m, e[i].field.value, into_json(t));
+        words_text(m, e[i].field.value, into_json(t));
         text_add_string(t, last ? "\"]" : "\"");
     }
 }
@@ -215,7 +219,7 @@ static void add_headers(struct message *m, struct text *t)
     struct field field;
     add_key(t, "headers");
     text_add_string(t, "{");
-    while (mime_take_field(m, &header, &field)) {
+    while (header_take_field(m, &header, &field)) {
         if (n == size) {
             size = size > 0 ? size * 2 : 32;
             struct entry *grown = realloc(e, size * sizeof *e);
@@ -250,18 +254,6 @@ static void add_body(struct message *m, struct text *t, const char *key, const s
     text_add_string(t, "\"");
 }
 
-/* Lower-case: types are the same in any case; RFC 2045 5.1 */
-static void add_type(struct text *t, const struct part *p, void (*put)(void *, const char *, size_t))
-{
-    const struct span words[] = {p->type, {"/", 1}, p->subtype};
-    for (size_t k = 0; k < 3; k++) {
-        for (size_t i = 0; i < words[k].n; i++) {
-            char c = ascii_lower(words[k].p[i]);
-            put(t, &c, 1);
-        }
-    }
-}
-
 /* Feeds a digest. */
 static void put_digest(void *context, const char *p, size_t n) { sha256_add(context, p, n); }
 
@@ -289,10 +281,7 @@ static void add_disposition(struct text *t, const struct part *p)
         return;
     }
     text_add_string(t, "\"");
-    for (size_t i = 0; i < p->handling.n; i++) {
-        char c = ascii_lower(p->handling.p[i]);
-        put_json(t, &c, 1);
-    }
+    put_lower(t, p->handling);
     text_add_string(t, "\"");
 }
 
@@ -305,7 +294,9 @@ static void add_attachment(struct message *m, struct text *t, const struct part 
     add_json(t, named ? (struct span){name.p != NULL ? name.p : "", name.n} : (struct span){NULL, 0});
     add_key(t, "type");
     text_add_string(t, "\"");
-    add_type(t, p, put_json);
+    put_lower(t, p->type);
+    text_add_string(t, "/");
+    put_lower(t, p->subtype);
     text_add_string(t, "\"");
     add_disposition(t, p);
     add_key(t, "cid");
@@ -313,7 +304,7 @@ static void add_attachment(struct message *m, struct text *t, const struct part 
         text_add_string(t, "null");
     } else {
         text_add_string(t, "\"");
-        mime_text(m, p->id, into_json(t));
+        words_text(m, p->id, into_json(t));
         text_add_string(t, "\"");
     }
     add_digest(m, t, p);
@@ -492,167 +483,4 @@ void render_json(struct text *t, struct mail *mail, struct message *m)
     add_envelope(t, mail);
     add_message(m, t, mail);
     text_add_string(t, "}\n");
-}
-
-/* ---- text ---- */
-
-/* Octets for people: what cannot be shown as \xHH, but for the end of a line and the tab. */
-static void put_shown(void *context, const char *p, size_t n)
-{
-    struct text *t = context;
-    struct span rest = {p, n};
-    const char *start = p;
-    if (n == 0)
-        return;
-    while (rest.n > 0) {
-        bool visible;
-        size_t length = visible_take(rest, &visible);
-        if (!visible && *rest.p != '\n' && *rest.p != '\t') {
-            text_add(t, start, (size_t)(rest.p - start));
-            for (size_t i = 0; i < length; i++) {
-                char text[8];
-                (void)snprintf(text, sizeof text, "\\x%02x", (unsigned)(unsigned char)rest.p[i]);
-                text_add_string(t, text);
-            }
-            start = rest.p + length;
-        }
-        span_skip(&rest, length);
-    }
-    text_add(t, start, (size_t)(rest.p - start));
-}
-
-/* The same within a line, which nothing in it may end. */
-static void put_line(void *context, const char *p, size_t n)
-{
-    size_t from = 0;
-    if (n == 0)
-        return;
-    for (size_t i = 0; i < n; i++) {
-        if (p[i] != '\n' && p[i] != '\t')
-            continue;
-        put_shown(context, p + from, i - from);
-        text_add_string(context, p[i] == '\n' ? "\\x0a" : "\\x09");
-        from = i + 1;
-    }
-    put_shown(context, p + from, n - from);
-}
-
-static struct sink into_line(struct text *t) { return (struct sink){put_line, t}; }
-
-/* A name in front of its address, in quotes where it would not be one name without them.  False if there is none. */
-static bool add_text_name(struct message *m, struct text *t, struct span written)
-{
-    struct text name = {NULL, 0, 0, false};
-    bool quotes = false;
-    if (written.p != NULL)
-        mime_name(m, written, message_into(&name));
-    for (size_t i = 0; i < name.n; i++)
-        quotes = quotes || (name.p[i] != '\0' && strchr(",;:<>@()\"\\", name.p[i]) != NULL);
-    text_add_string(t, quotes ? "\"" : "");
-    size_t from = 0;
-    for (size_t i = 0; i < name.n; i++) {
-        if (name.p[i] != '"' && name.p[i] != '\\')
-            continue;
-        put_line(t, name.p + from, i - from);
-        text_add_string(t, "\\");
-        from = i;
-    }
-    if (name.n > 0)
-        put_line(t, name.p + from, name.n - from);
-    text_add_string(t, quotes ? "\"" : "");
-    t->failed = t->failed || name.failed;
-    bool there = name.n > 0;
-    free(name.p);
-    return there;
-}
-
-static void add_text_addresses(struct message *m, struct text *t, const char *label, const char *name)
-{
-    struct span header = m->parts->header;
-    struct field field;
-    struct address a;
-    uint64_t n = 0;
-    while (mime_take_field(m, &header, &field)) {
-        while (span_is(field.name, name) && mime_take_address(m, &field.value, &a)) {
-            text_add_string(t, n++ > 0 ? ", " : label);
-            bool named = add_text_name(m, t, a.name);
-            text_add_string(t, named ? " <" : "");
-            mime_addr_spec(m, a.address, into_line(t));
-            text_add_string(t, named ? ">" : "");
-        }
-    }
-    text_add_string(t, n > 0 ? "\n" : "");
-}
-
-static void add_text_envelope(struct text *t, const struct mail *mail)
-{
-    text_add_string(t, "Envelope-From: <");
-    put_line(t, mail->sender.p, mail->sender.n);
-    text_add_string(t, ">\nEnvelope-To: ");
-    for (size_t i = 0; i < mail->n_recipients; i++) {
-        text_add_string(t, i > 0 ? ", <" : "<");
-        put_line(t, mail->recipients[i].address.p, mail->recipients[i].address.n);
-        text_add_string(t, ">");
-    }
-    text_add_string(t, "\n");
-}
-
-/* Counts what it is given. */
-static void put_counted(void *context, const char *p, size_t n)
-{
-    (void)p;
-    *(uint64_t *)context += n;
-}
-
-static void add_text_attachment(struct message *m, struct text *t, const struct part *p)
-{
-    uint64_t size = 0;
-    struct text name = {NULL, 0, 0, false};
-    message_octets(m, p, (struct sink){put_counted, &size});
-    text_add_string(t, "Attachment: ");
-    add_type(t, p, put_line);
-    text_add_string(t, ", ");
-    text_add_number(t, size);
-    text_add_string(t, " octets");
-    if (message_filename(m, p, message_into(&name))) {
-        text_add_string(t, ", ");
-        put_line(t, name.p, name.n);
-    }
-    text_add_string(t, "\n");
-    t->failed = t->failed || name.failed;
-    free(name.p);
-}
-
-static void add_text_body(struct message *m, struct text *t)
-{
-    const struct part *body = m->text != NULL ? m->text : m->html;
-    size_t start = t->n;
-    if (body != NULL)
-        message_body_text(m, body, (struct sink){put_shown, t});
-    if (t->n > start && last(t) != '\n')
-        text_add_string(t, "\n");
-}
-
-void render_text(struct text *t, const struct mail *mail, struct message *m)
-{
-    struct field field;
-    add_text_envelope(t, mail);
-    add_text_addresses(m, t, "From: ", "from");
-    add_text_addresses(m, t, "To: ", "to");
-    add_text_addresses(m, t, "Cc: ", "cc");
-    add_text_addresses(m, t, "Reply-To: ", "reply-to");
-    if (mime_find_field(m, m->parts->header, "subject", &field)) {
-        text_add_string(t, "Subject: ");
-        mime_text(m, field.value, into_line(t));
-        text_add_string(t, "\n");
-    }
-    text_add_string(t, "\n");
-    add_text_body(m, t);
-    bool first = true;
-    for (struct part *p = NULL; (p = message_next_attachment(m, p)) != NULL;) {
-        text_add_string(t, first ? "\n" : "");
-        add_text_attachment(m, t, p);
-        first = false;
-    }
-    text_add_string(t, "\n");
 }

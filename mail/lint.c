@@ -16,10 +16,10 @@ static const struct sink nowhere = {ignore, NULL};
 static void decode_addresses(struct message *m, struct span value)
 {
     struct address a;
-    while (mime_take_address(m, &value, &a)) {
+    while (address_take(m, &value, &a)) {
         if (a.name.p != NULL)
-            mime_name(m, a.name, nowhere);
-        mime_addr_spec(m, a.address, nowhere);
+            address_name(m, a.name, nowhere);
+        address_spec(m, a.address, nowhere);
     }
 }
 
@@ -36,13 +36,13 @@ static void decode_header(struct message *m)
     struct span header = m->parts->header;
     struct field field;
     char date[32];
-    while (mime_take_field(m, &header, &field)) {
-        mime_text(m, field.value, nowhere);
+    while (header_take_field(m, &header, &field)) {
+        words_text(m, field.value, nowhere);
         if (is_one_of(field.name, addresses))
             decode_addresses(m, field.value);
     }
-    if (mime_find_field(m, m->parts->header, "date", &field))
-        (void)mime_date(m, field.value, date);
+    if (header_find_field(m, m->parts->header, "date", &field))
+        (void)date_text(m, field.value, date);
 }
 
 static void decode(struct message *m)
@@ -55,7 +55,7 @@ static void decode(struct message *m)
     for (struct part *p = NULL; (p = message_next_attachment(m, p)) != NULL;) {
         (void)message_filename(m, p, nowhere);
         if (p->id.p != NULL)
-            mime_text(m, p->id, nowhere);
+            words_text(m, p->id, nowhere);
         message_octets(m, p, nowhere);
     }
 }
@@ -72,7 +72,7 @@ static uint64_t count_addresses(struct message *m, struct span value)
 {
     struct address a;
     uint64_t n = 0;
-    while (mime_take_address(m, &value, &a))
+    while (address_take(m, &value, &a))
         n += a.address.n > 0;
     return n;
 }
@@ -80,10 +80,10 @@ static uint64_t count_addresses(struct message *m, struct span value)
 /* <left@right>; RFC 5322 3.6.4 */
 static bool is_message_id(struct span t)
 {
-    mime_skip_cfws(&t);
+    header_skip_cfws(&t);
     const char *end = t.n > 0 ? memchr(t.p, '>', t.n) : NULL;
     struct span behind = end != NULL ? span_between(end + 1, t.p + t.n) : (struct span){NULL, 0};
-    mime_skip_cfws(&behind);
+    header_skip_cfws(&behind);
     if (end == NULL || behind.n > 0)
         return false;
     t = span_between(t.p, end + 1);
@@ -154,7 +154,7 @@ static void look_at_header(struct message *m, struct mail *mail)
     struct seen s = {0};
     if (!mail->utf8 && span_has_8bit(header) && !problems_have(&m->problems, PROBLEM_8BIT_HEADER))
         problems_add(&mail->problems, PROBLEM_UTF8_HEADER);
-    while (mime_take_field(m, &header, &field))
+    while (header_take_field(m, &header, &field))
         look_at_field(m, &field, &s, mail);
     const struct {
         bool odd;

@@ -117,11 +117,11 @@ static void look_at_header(struct search *s, struct message *m)
 {
     struct span header = m->parts->header;
     struct field field;
-    while (mime_take_field(m, &header, &field)) {
+    while (header_take_field(m, &header, &field)) {
         if (!span_same(field.name, s->match->field))
             continue;
 
-        mime_text(m, field.value, into(s));
+        words_text(m, field.value, into(s));
         end_value(s);
     }
 }

@@ -25,7 +25,7 @@ static void find_root(struct message *m, size_t place)
 {
     struct part *related = &m->parts[place];
     struct text start = {NULL, 0, 0, false};
-    (void)mime_param(m, related->content_type, "start", message_into(&start));
+    (void)param_decode(m, related->content_type, "start", message_into(&start));
     struct span id = text_span(&start);
     if (id.n > 1 && id.p[0] == '<' && id.p[id.n - 1] == '>')
         id = (struct span){id.p + 1, id.n - 2};
@@ -66,7 +66,7 @@ struct message *message_open(struct span octets)
     struct message *m = malloc(sizeof *m);
     if (m == NULL)
         return NULL;
-    *m = (struct message){.octets = mime_some(octets)};
+    *m = (struct message){.octets = header_or_empty(octets)};
     if (!mime_read(m)) {
         message_close(m);
         return NULL;
@@ -84,11 +84,11 @@ void message_close(struct message *m)
 
 bool message_field(struct span octets, const char *name, struct sink to)
 {
-    struct message m = {.octets = mime_some(octets)};
+    struct message m = {.octets = header_or_empty(octets)};
     struct field field;
-    bool found = mime_find_field(&m, mime_header(&m), name, &field);
+    bool found = header_find_field(&m, mime_header(&m), name, &field);
     if (found)
-        mime_text(&m, field.value, to);
+        words_text(&m, field.value, to);
     return found;
 }
 
@@ -106,7 +106,7 @@ struct part *message_next_attachment(const struct message *m, const struct part 
 
 bool message_filename(struct message *m, const struct part *part, struct sink to)
 {
-    return mime_param(m, part->disposition, "filename", to) || mime_param(m, part->content_type, "name", to);
+    return param_decode(m, part->disposition, "filename", to) || param_decode(m, part->content_type, "name", to);
 }
 
 struct span message_suffix(const struct part *part)
@@ -125,11 +125,11 @@ void message_set_path(struct part *part, const char *path) { part->path = path; 
 void message_octets(struct message *m, const struct part *part, struct sink to)
 {
     if (part->kind == PART_LEAF && span_is(part->encoding, "base64")) {
-        mime_undo_base64(m, part->body, to);
+        decode_base64(m, part->body, to);
     } else if (part->kind == PART_LEAF && span_is(part->encoding, "quoted-printable")) {
-        mime_undo_quoted_printable(m, part->body, to);
+        decode_quoted_printable(m, part->body, to);
     } else {
-        if (part->kind == PART_LEAF && !mime_is_identity(part->encoding)) /* RFC 2045 6.4: then it is but octets */
+        if (part->kind == PART_LEAF && !decode_is_identity(part->encoding)) /* RFC 2045 6.4: then it is but octets */
             message_note(m, PROBLEM_UNKNOWN_ENCODING);
         sink_put(to, part->body.p, part->body.n);
     }
@@ -175,12 +175,12 @@ void message_body_text(struct message *m, const struct part *part, struct sink t
 {
     struct name name;
     name.n = 0;
-    (void)mime_param(m, part->content_type, "charset", (struct sink){put_name, &name});
+    (void)param_decode(m, part->content_type, "charset", (struct sink){put_name, &name});
     struct lines lines = {to, false};
     struct charset c;
-    mime_charset_open(&c, m, (struct span){name.text, name.n}, (struct sink){put_lines, &lines});
-    message_octets(m, part, (struct sink){mime_charset_put, &c});
-    mime_charset_close(&c);
+    charset_open(&c, m, (struct span){name.text, name.n}, (struct sink){put_lines, &lines});
+    message_octets(m, part, (struct sink){charset_put, &c});
+    charset_close(&c);
     if (lines.cr)
         sink_put(to, "\r", 1);
 }

@@ -15,336 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- header fields ---- */
-
-/* Takes a line; text: without its end. */
-static bool take_line(struct span *t, struct span *text)
-{
-    if (t->n == 0)
-        return false;
-    const char *lf = memchr(t->p, '\n', t->n);
-    *text = (struct span){t->p, lf != NULL ? (size_t)(lf - t->p) : t->n};
-    span_skip(t, text->n + (lf != NULL));
-    if (lf != NULL && text->n > 0 && text->p[text->n - 1] == '\r')
-        text->n--;
-    return true;
-}
-
-static bool is_folded(struct span line) { return line.n > 0 && (*line.p == ' ' || *line.p == '\t'); }
-
-/* Whether it is a field's first line; value: of that line. */
-static bool split_field(struct message *m, struct span line, struct field *field)
-{
-    size_t i = 0;
-    while (i < line.n && line.p[i] > ' ' && line.p[i] < 0x7f && line.p[i] != ':') /* RFC 5322 3.6.8 */
-        i++;
-    field->name = (struct span){line.p, i};
-    while (i < line.n && (line.p[i] == ' ' || line.p[i] == '\t'))
-        i++;
-    if (field->name.n == 0 || i == line.n || line.p[i] != ':')
-        return false;
-    if (i > field->name.n) /* RFC 5322 4.5 */
-        message_note(m, PROBLEM_BLANK_BEFORE_COLON);
-    field->value = (struct span){line.p + i + 1, line.n - i - 1};
-    return true;
-}
-
-bool mime_take_field(struct message *m, struct span *header, struct field *field)
-{
-    struct span line;
-    while (take_line(header, &line)) {
-        if (!split_field(m, line, field)) {
-            message_note(m, is_folded(line) ? PROBLEM_STRAY_FOLD : PROBLEM_NO_COLON);
-            while (is_folded(*header))
-                (void)take_line(header, &line);
-            continue;
-        }
-        while (is_folded(*header) && take_line(header, &line)) /* RFC 5322 2.2.3 */
-            field->value.n = (size_t)(line.p + line.n - field->value.p);
-        return true;
-    }
-    return false;
-}
-
-bool mime_find_field(struct message *m, struct span header, const char *name, struct field *field)
-{
-    while (mime_take_field(m, &header, field)) {
-        if (span_is(field->name, name))
-            return true;
-    }
-    return false;
-}
-
-/* Takes "type/subtype" off a Content-Type; false if that is malformed. */
-static bool take_type(struct span *t, struct span *type, struct span *subtype)
-{
-    mime_skip_cfws(t);
-    *type = mime_take_token(t);
-    mime_skip_cfws(t);
-    if (t->n == 0 || *t->p != '/')
-        return false;
-    span_skip(t, 1);
-    mime_skip_cfws(t);
-    *subtype = mime_take_token(t);
-    return type->n > 0 && subtype->n > 0;
-}
-
-/* ---- parameters ---- */
-
-struct param {
-    struct span name, value;
-    bool quoted; /* value is what was between quotes, backslashes and all */
-};
-
-/* Takes a quoted string, at whose quote t begins, without its quotes; false if it has no end. */
-static bool take_quoted(struct span *t, struct span *text)
-{
-    size_t i = 1;
-    while (i < t->n && t->p[i] != '"')
-        i += t->p[i] == '\\' ? 2 : 1;
-    bool ends = i < t->n;
-    i = ends ? i : t->n;
-    *text = (struct span){t->p + 1, i - 1};
-    span_skip(t, i + ends);
-    return ends;
-}
-
-/* Whether a parameter begins here.  Comments are not looked into, as one without an end would be for each parameter. */
-static bool is_param(struct span t)
-{
-    bool name = mime_take_token(&t).n > 0;
-    while (t.n > 0 && mime_is_blank(*t.p))
-        span_skip(&t, 1);
-    return name && t.n > 0 && *t.p == '=';
-}
-
-/* A value without quotes.  One with blanks in it goes on to the semicolon. */
-static void take_bare(struct message *m, struct span *t, struct span *value)
-{
-    struct span token = *t;
-    if (mime_take_token(t).n == 0)
-        message_note(m, PROBLEM_PARAMETER);
-    while (t->n > 0 && !mime_is_blank(*t->p) && *t->p != ';' && *t->p != '(') {
-        message_note(m, PROBLEM_PARAMETER);
-        span_skip(t, 1);
-    }
-    *value = span_between(token.p, t->p);
-    mime_skip_cfws(t);
-    if (t->n == 0 || *t->p == ';')
-        return;
-    message_note(m, PROBLEM_PARAMETER);
-    if (is_param(*t))
-        return;
-    while (t->n > 0 && *t->p != ';')
-        span_skip(t, 1);
-    *value = mime_trim(span_between(token.p, t->p));
-}
-
-/* Takes the next parameter. */
-static bool take_param(struct message *m, struct span *t, struct param *param)
-{
-    for (mime_skip_cfws(t); t->n > 0; mime_skip_cfws(t)) {
-        if (*t->p == ';') {
-            span_skip(t, 1);
-            continue;
-        }
-        param->name = mime_take_token(t);
-        mime_skip_cfws(t);
-        if (param->name.n == 0 || t->n == 0 || *t->p != '=') {
-            message_note(m, PROBLEM_PARAMETER);
-            while (t->n > 0 && *t->p != ';')
-                span_skip(t, 1);
-            continue;
-        }
-        span_skip(t, 1);
-        mime_skip_cfws(t);
-        param->quoted = t->n > 0 && *t->p == '"';
-        if (!param->quoted) {
-            take_bare(m, t, &param->value);
-        } else if (!take_quoted(t, &param->value)) {
-            message_note(m, PROBLEM_PARAMETER);
-            param->value = mime_trim(param->value);
-        }
-        return true;
-    }
-    return false;
-}
-
-/* The value of a field without what stands before its parameters. */
-static struct span skip_to_params(struct span value)
-{
-    value = mime_some(value);
-    struct span t = value, type, subtype;
-    if (take_type(&t, &type, &subtype))
-        return t;
-    mime_skip_cfws(&value);
-    (void)mime_take_token(&value);
-    return value;
-}
-
-/* Takes charset'language' (RFC 2231 4); the charset is empty if it is not there. */
-static struct span take_charset(struct message *m, struct span *t)
-{
-    const char *first = memchr(t->p, '\'', t->n);
-    const char *second = first != NULL ? memchr(first + 1, '\'', (size_t)(t->p + t->n - first - 1)) : NULL;
-    if (second == NULL) {
-        message_note(m, PROBLEM_PARAMETER_CODING);
-        return (struct span){NULL, 0};
-    }
-    struct span charset = span_between(t->p, first);
-    span_skip(t, (size_t)(second + 1 - t->p));
-    return charset;
-}
-
-/* RFC 2046 5.1.1 */
-static struct span find_boundary(struct message *m, struct span value)
-{
-    struct span t = skip_to_params(value);
-    struct param param;
-    while (take_param(m, &t, &param)) {
-        bool extended = span_is(param.name, "boundary*");
-        if (!extended && !span_is(param.name, "boundary"))
-            continue;
-        struct span boundary = param.value;
-        if (extended) /* RFC 2231 4; what is coded in it could not be found in place */
-            (void)take_charset(m, &boundary);
-        while (boundary.n > 0 && mime_is_blank(boundary.p[boundary.n - 1]))
-            boundary.n--;
-        if (boundary.n > 70)
-            message_note(m, PROBLEM_LONG_BOUNDARY);
-        return boundary;
-    }
-    return (struct span){NULL, 0};
-}
-
-/* A segment of a parameter: its number, or one of these. */
-enum { PLAIN = -1, EXTENDED = -2, OTHER = -3 };
-
-/* What a parameter is for name: name, name*, name*0, name*0* (coded; RFC 2231 4.1), or another's. */
-static int classify(struct span t, const char *name, bool *coded)
-{
-    if (!span_starts(t, name))
-        return OTHER;
-    span_skip(&t, strlen(name));
-    *coded = t.n > 0 && t.p[t.n - 1] == '*';
-    if (t.n <= 1)
-        return t.n == 0 ? PLAIN : *coded ? EXTENDED : OTHER;
-    t.n -= *coded;
-    if (*t.p != '*' || t.n < 2 || t.n > 4)
-        return OTHER;
-    int number = 0;
-    for (span_skip(&t, 1); t.n > 0; span_skip(&t, 1)) {
-        if (!ascii_is_digit(*t.p))
-            return OTHER;
-        number = number * 10 + (*t.p - '0');
-    }
-    return number;
-}
-
-struct segment {
-    struct span value; /* p NULL: it is missing */
-    bool quoted, coded;
-};
-
-/* All there is of a parameter. */
-struct found {
-    struct segment plain, extended;
-    size_t n; /* segments that are there */
-    struct segment segments[MIME_SEGMENTS_MAX];
-};
-
-/* The first of its kind counts. */
-static void keep(struct message *m, struct found *f, int kind, struct segment segment)
-{
-    struct segment *place = kind == PLAIN ? &f->plain : kind == EXTENDED ? &f->extended : NULL;
-    if (kind >= 0 && kind < MIME_SEGMENTS_MAX)
-        place = &f->segments[kind];
-    f->n += kind >= 0;
-    if (place == NULL || place->value.p != NULL)
-        message_note(m, kind >= 0 ? PROBLEM_PARAMETER_SEGMENT : PROBLEM_PARAMETER);
-    else
-        *place = segment;
-}
-
-static void find_param(struct message *m, struct span value, const char *name, struct found *f)
-{
-    memset(f, 0, sizeof *f);
-    struct param param;
-    for (value = skip_to_params(value); take_param(m, &value, &param);) {
-        bool coded = false;
-        int kind = classify(param.name, name, &coded);
-        if (kind != OTHER)
-            keep(m, f, kind, (struct segment){param.value, param.quoted, coded});
-    }
-}
-
-/* A segment without what quotes and codes it. */
-static void put_segment(struct message *m, struct charset *c, const struct segment *s)
-{
-    struct span t = s->value;
-    const char *run = t.p;
-    for (; t.n > 0; span_skip(&t, 1)) {
-        bool percent = s->coded && *t.p == '%';
-        bool hex = percent && t.n > 2 && ascii_is_hex(t.p[1]) && ascii_is_hex(t.p[2]);
-        bool escape = s->quoted && *t.p == '\\' && t.n > 1;
-        if (percent && !hex)
-            message_note(m, PROBLEM_PARAMETER_CODING);
-        if (!hex && !escape && !mime_is_break(*t.p))
-            continue;
-        mime_charset_put(c, run, (size_t)(t.p - run));
-        if (hex) {
-            char octet = (char)(ascii_hex_value(t.p[1]) << 4 | ascii_hex_value(t.p[2]));
-            mime_charset_put(c, &octet, 1);
-        }
-        run = t.p + (hex ? 3 : 1);
-        span_skip(&t, hex ? 2 : escape ? 1 : 0);
-    }
-    mime_charset_put(c, run, (size_t)(t.p - run));
-}
-
-/* Segments are put together before their charset is undone: a character may be in two of them. */
-static void put_segments(struct message *m, struct segment *s, size_t n, struct sink to)
-{
-    struct charset c;
-    struct span charset = {NULL, 0};
-    if (s[0].coded)
-        charset = take_charset(m, &s[0].value);
-    mime_charset_open(&c, m, charset, to);
-    for (size_t i = 0; i < n; i++)
-        put_segment(m, &c, &s[i]);
-    mime_charset_close(&c);
-}
-
-static void put_plain(struct message *m, const struct segment *s, struct sink to)
-{
-    struct words w;
-    mime_words_open(&w, m, to);
-    mime_words_put(&w, s->value, s->quoted);
-    mime_words_close(&w);
-    if (w.decoded)
-        message_note(m, PROBLEM_PARAMETER_WORD);
-}
-
-bool mime_param(struct message *m, struct span value, const char *name, struct sink to)
-{
-    struct found f;
-    size_t n = 0;
-    find_param(m, value, name, &f);
-    while (n < MIME_SEGMENTS_MAX && f.segments[n].value.p != NULL)
-        n++;
-    if (n < f.n)
-        message_note(m, PROBLEM_PARAMETER_SEGMENT);
-    if (f.extended.value.p != NULL) /* the better one where both are there: RFC 6266 4.3 */
-        put_segments(m, &f.extended, 1, to);
-    else if (n > 0)
-        put_segments(m, f.segments, n, to);
-    else if (f.plain.value.p != NULL)
-        put_plain(m, &f.plain, to);
-    else
-        return false;
-    return true;
-}
-
 /* ---- reading ---- */
 
 /* A line that begins with the boundary of a multipart. */
@@ -412,7 +82,7 @@ static struct delimiter find_delimiter(const struct parser *p, const char *from)
     struct span rest = span_between(from, p->limit), line;
     if (p->open == 0)
         return d;
-    while (take_line(&rest, &line)) {
+    while (header_take_line(&rest, &line)) {
         if (is_delimiter(p, line, &d)) {
             d.line = line.p;
             d.after = rest.p;
@@ -469,7 +139,7 @@ static bool is_rest_blank(const struct parser *p, struct span rest)
 {
     struct span line;
     struct delimiter d;
-    while (take_line(&rest, &line)) {
+    while (header_take_line(&rest, &line)) {
         if (line.n > 0)
             return is_delimiter(p, line, &d);
     }
@@ -485,11 +155,11 @@ static void split_part(struct parser *p, struct part *part)
     bool fields = false;
     struct delimiter d;
     struct field field;
-    if (span_starts(rest, "From ") && memcmp(rest.p, "From ", 5) == 0 && take_line(&rest, &line)) {
+    if (span_starts(rest, "From ") && memcmp(rest.p, "From ", 5) == 0 && header_take_line(&rest, &line)) {
         message_note(p->m, PROBLEM_ENVELOPE_LINE);
         start = rest.p;
     }
-    while (take_line(&rest, &line)) {
+    while (header_take_line(&rest, &line)) {
         if (is_delimiter(p, line, &d)) {
             rest = span_between(line.p, p->limit);
             break;
@@ -501,9 +171,9 @@ static void split_part(struct parser *p, struct part *part)
             part->body = rest;
             return;
         }
-        if (split_field(p->m, line, &field))
+        if (header_split_field(p->m, line, &field))
             fields = true;
-        else if (odd == NULL && (!is_folded(line) || line.p == start))
+        else if (odd == NULL && (!header_is_folded(line) || line.p == start))
             odd = line.p;
     }
     if (odd != NULL) {
@@ -550,7 +220,7 @@ static void look_over(struct parser *p, struct span t)
 /* Content-ID without brackets. */
 static struct span strip_brackets(struct span t)
 {
-    t = mime_trim(t);
+    t = header_trim(t);
     if (t.n >= 2 && *t.p == '<' && t.p[t.n - 1] == '>')
         t = (struct span){t.p + 1, t.n - 2};
     return t;
@@ -559,9 +229,9 @@ static struct span strip_brackets(struct span t)
 /* The first token of a value. */
 static struct span first_token(struct span value)
 {
-    value = mime_some(value);
-    mime_skip_cfws(&value);
-    return mime_take_token(&value);
+    value = header_or_empty(value);
+    header_skip_cfws(&value);
+    return header_take_token(&value);
 }
 
 /* Fields that may be there only once: RFC 5322 3.6, RFC 2045 3. */
@@ -596,7 +266,7 @@ static void read_fields(struct message *m, struct part *part)
     struct span header = part->header;
     struct field field;
     unsigned seen = 0;
-    while (mime_take_field(m, &header, &field)) {
+    while (header_take_field(m, &header, &field)) {
         if (!is_first(m, field.name, &seen))
             continue;
         if (span_is(field.name, "content-type"))
@@ -617,8 +287,8 @@ static struct span literal(const char *text) { return (struct span){text, strlen
 static void read_type(struct parser *p, struct part *part)
 {
     struct span t = part->content_type;
-    if (t.p != NULL && take_type(&t, &part->type, &part->subtype)) {
-        mime_skip_cfws(&t);
+    if (t.p != NULL && header_take_type(&t, &part->type, &part->subtype)) {
+        header_skip_cfws(&t);
         if (t.n > 0 && *t.p != ';')
             message_note(p->m, PROBLEM_CONTENT_TYPE);
         return;
@@ -632,11 +302,6 @@ static void read_type(struct parser *p, struct part *part)
 
 /* ---- the sequence of parts ---- */
 
-bool mime_is_identity(struct span encoding)
-{
-    return encoding.n == 0 || span_is(encoding, "7bit") || span_is(encoding, "8bit") || span_is(encoding, "binary");
-}
-
 static void enter_leaf(struct parser *p, struct part *part)
 {
     part->kind = PART_LEAF;
@@ -649,8 +314,8 @@ static void enter_leaf(struct parser *p, struct part *part)
 
 static void enter_multipart(struct parser *p, struct part *part, size_t place)
 {
-    struct span boundary = find_boundary(p->m, part->content_type);
-    if (!mime_is_identity(part->encoding)) /* RFC 2045 6.4 */
+    struct span boundary = param_boundary(p->m, part->content_type);
+    if (!decode_is_identity(part->encoding)) /* RFC 2045 6.4 */
         message_note(p->m, PROBLEM_ENCODED_MULTIPART);
     if (boundary.n == 0) {
         message_note(p->m, PROBLEM_NO_BOUNDARY);
@@ -697,7 +362,7 @@ static void enter(struct parser *p, struct part *part, size_t place)
         message_note(p->m, PROBLEM_TOO_DEEP);
         multipart = message = false;
     }
-    if (message && !mime_is_identity(part->encoding)) { /* RFC 2046 5.2.1; RFC 6532 3.7 allows it of message/global */
+    if (message && !decode_is_identity(part->encoding)) { /* RFC 2046 5.2.1; RFC 6532 3.7 allows it of message/global */
         if (span_is(part->subtype, "rfc822"))
             message_note(p->m, PROBLEM_ENCODED_MESSAGE);
         message = false;

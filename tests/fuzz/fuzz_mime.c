@@ -48,13 +48,13 @@ static void read_addresses(struct message *m, struct span value)
     struct address address;
     struct span list = value;
     size_t total = 0;
-    while (mime_take_address(m, &list, &address)) {
+    while (address_take(m, &list, &address)) {
         must_hold(value, list);
         must_hold(value, address.address);
         if (address.name.p != NULL)
             must_hold(value, address.name);
-        mime_name(m, address.name, (struct sink){count_text, &total});
-        mime_addr_spec(m, address.address, (struct sink){count_text, &total});
+        address_name(m, address.name, (struct sink){count_text, &total});
+        address_spec(m, address.address, (struct sink){count_text, &total});
     }
     check_total(total, value.n * 2);
 }
@@ -62,7 +62,7 @@ static void read_addresses(struct message *m, struct span value)
 static void read_date(struct message *m, struct span value)
 {
     char text[32];
-    if (!mime_date(m, value, text))
+    if (!date_text(m, value, text))
         return;
     must(strlen(text) == strlen("2026-11-24T00:00:00+00:00"));
     must(text[4] == '-' && text[10] == 'T' && (text[19] == '+' || text[19] == '-'));
@@ -72,11 +72,11 @@ static void read_value(struct message *m, struct span value)
 {
     static const char *const names[] = {"filename", "name", "charset", "x"};
     size_t total = 0;
-    mime_text(m, value, (struct sink){count_text, &total});
+    words_text(m, value, (struct sink){count_text, &total});
     check_total(total, value.n);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         total = 0;
-        if (!mime_param(m, value, names[i], (struct sink){count_text, &total}))
+        if (!param_decode(m, value, names[i], (struct sink){count_text, &total}))
             must(total == 0);
         check_total(total, value.n);
     }
@@ -88,7 +88,7 @@ static void read_header(struct message *m, struct span header)
 {
     struct field field;
     struct span rest = header;
-    while (mime_take_field(m, &rest, &field)) {
+    while (header_take_field(m, &rest, &field)) {
         must(field.name.n > 0);
         must_hold(header, field.name);
         must_hold(header, field.value);
@@ -96,7 +96,7 @@ static void read_header(struct message *m, struct span header)
         read_value(m, field.value);
     }
     must(rest.n == 0);
-    if (mime_find_field(m, header, "subject", &field))
+    if (header_find_field(m, header, "subject", &field))
         must(span_is(field.name, "SUBJECT"));
 }
 

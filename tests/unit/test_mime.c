@@ -20,7 +20,7 @@
 
 /* What is read: a value, or a whole message. */
 enum what {
-    VALUE,     /* mime_text() */
+    VALUE,     /* words_text() */
     ADDRESSES, /* name <address>, ... */
     DATE,
     FIELDS,  /* of a header: name=text, ... */
@@ -415,10 +415,10 @@ static void add_text_lines(void *context, const char *octets, size_t n)
 static void read_addresses(struct message *m, struct span list, struct output *o)
 {
     struct address address;
-    while (mime_take_address(m, &list, &address)) {
-        mime_name(m, address.name, (struct sink){add_text, o});
+    while (address_take(m, &list, &address)) {
+        address_name(m, address.name, (struct sink){add_text, o});
         say(o, address.name.p != NULL ? " <" : "<");
-        mime_addr_spec(m, address.address, (struct sink){add_text, o});
+        address_spec(m, address.address, (struct sink){add_text, o});
         say(o, ">\n");
     }
 }
@@ -426,10 +426,10 @@ static void read_addresses(struct message *m, struct span list, struct output *o
 static void read_fields(struct message *m, struct span header, struct output *o)
 {
     struct field field;
-    while (mime_take_field(m, &header, &field)) {
+    while (header_take_field(m, &header, &field)) {
         add(o, field.name.p, field.name.n);
         say(o, "=");
-        mime_text(m, field.value, (struct sink){add_text, o});
+        words_text(m, field.value, (struct sink){add_text, o});
         say(o, "\n");
     }
 }
@@ -465,8 +465,8 @@ static void read_message(struct message *m, enum what what, struct output *o)
     if (what == OCTETS)
         message_octets(m, &m->parts[m->n - 1], (struct sink){add, o});
     if (what == SUBJECT) {
-        if (mime_find_field(m, m->parts->header, "subject", &field))
-            mime_text(m, field.value, (struct sink){add_text, o});
+        if (header_find_field(m, m->parts->header, "subject", &field))
+            words_text(m, field.value, (struct sink){add_text, o});
         say(o, "|");
         message_body_text(m, m->parts, (struct sink){add_text_lines, o});
     }
@@ -477,19 +477,19 @@ static void read_input(struct message *m, enum what what, struct span input, str
     char date[32];
     switch (what) {
     case VALUE:
-        mime_text(m, input, (struct sink){add_text, o});
+        words_text(m, input, (struct sink){add_text, o});
         break;
     case ADDRESSES:
         read_addresses(m, input, o);
         break;
     case DATE:
-        say(o, mime_date(m, input, date) ? date : "none");
+        say(o, date_text(m, input, date) ? date : "none");
         break;
     case FIELDS:
         read_fields(m, input, o);
         break;
     case PARAM:
-        if (!mime_param(m, input, "x", (struct sink){add_text, o}))
+        if (!param_decode(m, input, "x", (struct sink){add_text, o}))
             say(o, "none");
         break;
     case PARTS:
@@ -659,7 +659,7 @@ static void test_large_header(void **state)
     assert_non_null(m);
     const struct part *part = m->parts;
     assert_true(part->header.n <= MIME_HEADER_MAX && part->header.p[part->header.n - 1] == '\n');
-    assert_false(mime_find_field(m, part->header, "subject", &field));
+    assert_false(header_find_field(m, part->header, "subject", &field));
     assert_int_equal(part->body.n, strlen("body"));
     assert_int_equal(m->problems.bits[0], P(LARGE_HEADER));
     message_close(m);

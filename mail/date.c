@@ -1,0 +1,192 @@
+/*
+ * date.c - dates (RFC 5322 3.3, 4.3).
+ */
+#include "mail/inside.h"
+
+#include <string.h>
+
+struct date {
+    unsigned day, month, year, hour, minute, second;
+    char sign;
+    unsigned zone_hour, zone_minute;
+};
+
+/* Takes min to max digits. */
+static bool take_number(struct span *t, size_t min, size_t max, unsigned *value)
+{
+    size_t n = 0;
+    for (*value = 0; n < t->n && n < max && ascii_is_digit(t->p[n]); n++)
+        *value = *value * 10 + (unsigned)(t->p[n] - '0');
+    span_skip(t, n);
+    return n >= min && (t->n == 0 || !ascii_is_digit(*t->p));
+}
+
+/* Takes letters, and the blanks and comments behind them. */
+static struct span take_letters(struct span *t)
+{
+    struct span word = {t->p, 0};
+    while (word.n < t->n && ascii_is_letter(t->p[word.n]))
+        word.n++;
+    span_skip(t, word.n);
+    header_skip_cfws(t);
+    return word;
+}
+
+/* The place of a word of three letters in names, 0 based; n if it is none of them. */
+static unsigned find_name(struct span word, const char *names, unsigned n)
+{
+    unsigned i = 0;
+    char name[4] = "";
+    for (; i < n; i++) {
+        memcpy(name, names + i * 3, 3);
+        if (span_is(word, name))
+            break;
+    }
+    return i;
+}
+
+static unsigned days_in(unsigned month, unsigned year)
+{
+    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    return month == 2 ? 28u + leap : month == 4 || month == 6 || month == 9 || month == 11 ? 30 : 31;
+}
+
+/* 0: Monday.  Years begin in March here, so that a leap day is the last of its year. */
+static unsigned day_of_week(const struct date *d)
+{
+    unsigned year = d->month > 2 ? d->year : d->year - 1, month = d->month > 2 ? d->month - 3 : d->month + 9;
+    return (year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + d->day + 1) % 7;
+}
+
+/* Day, month, year. */
+static bool take_day(struct message *m, struct span *t, struct date *d)
+{
+    if (!take_number(t, 1, 2, &d->day))
+        return false;
+    header_skip_cfws(t);
+    d->month = find_name(take_letters(t), "JanFebMarAprMayJunJulAugSepOctNovDec", 12) + 1;
+    size_t before = t->n;
+    if (d->month > 12 || !take_number(t, 2, 4, &d->year))
+        return false;
+    size_t digits = before - t->n;
+    header_skip_cfws(t);
+    if (digits < 4) { /* RFC 5322 4.3 */
+        message_note(m, PROBLEM_OBSOLETE_DATE);
+        d->year += digits == 3 || d->year > 49 ? 1900 : 2000;
+    }
+    return d->year > 0 && d->day > 0 && d->day <= days_in(d->month, d->year);
+}
+
+/* Takes a colon, and a number behind it. */
+static bool take_colon(struct span *t, unsigned *value)
+{
+    if (t->n == 0 || *t->p != ':')
+        return false;
+    span_skip(t, 1);
+    header_skip_cfws(t);
+    bool ok = take_number(t, 2, 2, value);
+    header_skip_cfws(t);
+    return ok;
+}
+
+static bool take_time(struct span *t, struct date *d)
+{
+    if (!take_number(t, 1, 2, &d->hour))
+        return false;
+    header_skip_cfws(t);
+    if (!take_colon(t, &d->minute))
+        return false;
+    if (t->n > 0 && *t->p == ':' && !take_colon(t, &d->second))
+        return false;
+    return d->hour < 24 && d->minute < 60 && d->second <= 60;
+}
+
+/* A zone that is a name: RFC 5322 4.3.  Those not known to mean something, the military ones among them, are -0000. */
+static void read_zone(struct span word, struct date *d)
+{
+    static const struct {
+        const char *name;
+        char sign;
+        unsigned hour;
+    } zones[] = {
+        {"UT", '+', 0},  {"GMT", '+', 0}, {"UTC", '+', 0}, {"Z", '+', 0},   {"EDT", '-', 4}, {"EST", '-', 5},
+        {"CDT", '-', 5}, {"CST", '-', 6}, {"MDT", '-', 6}, {"MST", '-', 7}, {"PDT", '-', 7}, {"PST", '-', 8},
+    };
+    for (size_t i = 0; i < sizeof zones / sizeof zones[0]; i++) {
+        if (span_is(word, zones[i].name)) {
+            d->sign = zones[i].sign;
+            d->zone_hour = zones[i].hour;
+        }
+    }
+}
+
+static bool take_zone(struct message *m, struct span *t, struct date *d)
+{
+    d->sign = '-';
+    if (t->n > 0 && (*t->p == '+' || *t->p == '-')) {
+        unsigned zone = 0;
+        d->sign = *t->p;
+        span_skip(t, 1);
+        bool ok = take_number(t, 4, 4, &zone);
+        d->zone_hour = zone / 100;
+        d->zone_minute = zone % 100;
+        header_skip_cfws(t);
+        return ok && d->zone_hour < 24 && d->zone_minute < 60;
+    }
+    struct span word = take_letters(t);
+    message_note(m, word.n > 0 ? PROBLEM_OBSOLETE_DATE : PROBLEM_DATE);
+    read_zone(word, d);
+    return true;
+}
+
+/* Takes the name of the day, and the comma; what it says is compared with the date. */
+static struct span take_day_name(struct span *t)
+{
+    struct span word = take_letters(t);
+    if (word.n > 0 && t->n > 0 && *t->p == ',')
+        span_skip(t, 1);
+    header_skip_cfws(t);
+    return word;
+}
+
+static bool read_date(struct message *m, struct span t, struct date *d)
+{
+    memset(d, 0, sizeof *d);
+    t = header_or_empty(t);
+    header_skip_cfws(&t);
+    struct span name = take_day_name(&t);
+    if (!take_day(m, &t, d) || !take_time(&t, d) || !take_zone(m, &t, d))
+        return false;
+    unsigned day = find_name(name, "MonTueWedThuFriSatSun", 7);
+    if (t.n > 0 || (name.n > 0 && day == 7))
+        message_note(m, PROBLEM_DATE);
+    else if (name.n > 0 && day != day_of_week(d))
+        message_note(m, PROBLEM_WRONG_DAY);
+    return true;
+}
+
+static void put_number(char **out, unsigned value, unsigned digits, char behind)
+{
+    for (unsigned i = digits; i > 0; i--, value /= 10)
+        (*out)[i - 1] = (char)('0' + value % 10);
+    (*out)[digits] = behind;
+    *out += digits + 1;
+}
+
+bool date_text(struct message *m, struct span value, char text[32])
+{
+    struct date d;
+    if (!read_date(m, value, &d)) {
+        message_note(m, PROBLEM_DATE);
+        return false;
+    }
+    put_number(&text, d.year, 4, '-');
+    put_number(&text, d.month, 2, '-');
+    put_number(&text, d.day, 2, 'T');
+    put_number(&text, d.hour, 2, ':');
+    put_number(&text, d.minute, 2, ':');
+    put_number(&text, d.second, 2, d.sign);
+    put_number(&text, d.zone_hour, 2, ':');
+    put_number(&text, d.zone_minute, 2, '\0');
+    return true;
+}

@@ -1,0 +1,180 @@
+/*
+ * text.c - a message as text, for people, grep and diff.
+ */
+#include "mail/inside.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Octets for people: what cannot be shown as \xHH, but for the end of a line and the tab. */
+static void put_shown(void *context, const char *p, size_t n)
+{
+    struct text *t = context;
+    struct span rest = {p, n};
+    const char *start = p;
+    if (n == 0)
+        return;
+    while (rest.n > 0) {
+        bool visible;
+        size_t length = visible_take(rest, &visible);
+        if (!visible && *rest.p != '\n' && *rest.p != '\t') {
+            text_add(t, start, (size_t)(rest.p - start));
+            for (size_t i = 0; i < length; i++) {
+                char text[8];
+                (void)snprintf(text, sizeof text, "\\x%02x", (unsigned)(unsigned char)rest.p[i]);
+                text_add_string(t, text);
+            }
+            start = rest.p + length;
+        }
+        span_skip(&rest, length);
+    }
+    text_add(t, start, (size_t)(rest.p - start));
+}
+
+/* The same within a line, which nothing in it may end. */
+static void put_line(void *context, const char *p, size_t n)
+{
+    size_t from = 0;
+    if (n == 0)
+        return;
+    for (size_t i = 0; i < n; i++) {
+        if (p[i] != '\n' && p[i] != '\t')
+            continue;
+        put_shown(context, p + from, i - from);
+        text_add_string(context, p[i] == '\n' ? "\\x0a" : "\\x09");
+        from = i + 1;
+    }
+    put_shown(context, p + from, n - from);
+}
+
+static struct sink into_line(struct text *t) { return (struct sink){put_line, t}; }
+
+/* A name in front of its address, in quotes where it would not be one name without them.  False if there is none. */
+static bool add_text_name(struct message *m, struct text *t, struct span written)
+{
+    struct text name = {NULL, 0, 0, false};
+    bool quotes = false;
+    if (written.p != NULL)
+        address_name(m, written, message_into(&name));
+    for (size_t i = 0; i < name.n; i++)
+        quotes = quotes || (name.p[i] != '\0' && strchr(",;:<>@()\"\\", name.p[i]) != NULL);
+    text_add_string(t, quotes ? "\"" : "");
+    size_t from = 0;
+    for (size_t i = 0; i < name.n; i++) {
+        if (name.p[i] != '"' && name.p[i] != '\\')
+            continue;
+        put_line(t, name.p + from, i - from);
+        text_add_string(t, "\\");
+        from = i;
+    }
+    if (name.n > 0)
+        put_line(t, name.p + from, name.n - from);
+    text_add_string(t, quotes ? "\"" : "");
+    t->failed = t->failed || name.failed;
+    bool there = name.n > 0;
+    free(name.p);
+    return there;
+}
+
+static void add_text_addresses(struct message *m, struct text *t, const char *label, const char *name)
+{
+    struct span header = m->parts->header;
+    struct field field;
+    struct address a;
+    uint64_t n = 0;
+    while (header_take_field(m, &header, &field)) {
+        while (span_is(field.name, name) && address_take(m, &field.value, &a)) {
+            text_add_string(t, n++ > 0 ? ", " : label);
+            bool named = add_text_name(m, t, a.name);
+            text_add_string(t, named ? " <" : "");
+            address_spec(m, a.address, into_line(t));
+            text_add_string(t, named ? ">" : "");
+        }
+    }
+    text_add_string(t, n > 0 ? "\n" : "");
+}
+
+static void add_text_envelope(struct text *t, const struct mail *mail)
+{
+    text_add_string(t, "Envelope-From: <");
+    put_line(t, mail->sender.p, mail->sender.n);
+    text_add_string(t, ">\nEnvelope-To: ");
+    for (size_t i = 0; i < mail->n_recipients; i++) {
+        text_add_string(t, i > 0 ? ", <" : "<");
+        put_line(t, mail->recipients[i].address.p, mail->recipients[i].address.n);
+        text_add_string(t, ">");
+    }
+    text_add_string(t, "\n");
+}
+
+/* A token in lower case: types are the same in any case; RFC 2045 5.1 */
+static void add_lower(struct text *t, struct span token)
+{
+    for (; token.n > 0; span_skip(&token, 1)) {
+        char c = ascii_lower(*token.p);
+        text_add(t, &c, 1);
+    }
+}
+
+/* Counts what it is given. */
+static void put_counted(void *context, const char *p, size_t n)
+{
+    (void)p;
+    *(uint64_t *)context += n;
+}
+
+static void add_text_attachment(struct message *m, struct text *t, const struct part *p)
+{
+    uint64_t size = 0;
+    struct text name = {NULL, 0, 0, false};
+    message_octets(m, p, (struct sink){put_counted, &size});
+    text_add_string(t, "Attachment: ");
+    add_lower(t, p->type);
+    text_add_string(t, "/");
+    add_lower(t, p->subtype);
+    text_add_string(t, ", ");
+    text_add_number(t, size);
+    text_add_string(t, " octets");
+    if (message_filename(m, p, message_into(&name))) {
+        text_add_string(t, ", ");
+        put_line(t, name.p, name.n);
+    }
+    text_add_string(t, "\n");
+    t->failed = t->failed || name.failed;
+    free(name.p);
+}
+
+static void add_text_body(struct message *m, struct text *t)
+{
+    const struct part *body = m->text != NULL ? m->text : m->html;
+    size_t start = t->n;
+    if (body != NULL)
+        message_body_text(m, body, (struct sink){put_shown, t});
+    if (t->n > start && t->p[t->n - 1] != '\n')
+        text_add_string(t, "\n");
+}
+
+void render_text(struct text *t, const struct mail *mail, struct message *m)
+{
+    struct field field;
+    add_text_envelope(t, mail);
+    add_text_addresses(m, t, "From: ", "from");
+    add_text_addresses(m, t, "To: ", "to");
+    add_text_addresses(m, t, "Cc: ", "cc");
+    add_text_addresses(m, t, "Reply-To: ", "reply-to");
+    if (header_find_field(m, m->parts->header, "subject", &field)) {
+        text_add_string(t, "Subject: ");
+        words_text(m, field.value, into_line(t));
+        text_add_string(t, "\n");
+    }
+    text_add_string(t, "\n");
+    add_text_body(m, t);
+    bool first = true;
+    for (struct part *p = NULL; (p = message_next_attachment(m, p)) != NULL;) {
+        text_add_string(t, first ? "\n" : "");
+        add_text_attachment(m, t, p);
+        first = false;
+    }
+    text_add_string(t, "\n");
+}

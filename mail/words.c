@@ -1,0 +1,168 @@
+/*
+ * words.c - header text with encoded words (RFC 2047).
+ *
+ * It switches between two charsets in front of one sink: one for the text around
+ * encoded words, and one for what is in them, which stays open from word to
+ * word, as a character may begin in one and end in the next.
+ */
+#include "mail/inside.h"
+
+#include <string.h>
+
+void words_open(struct words *w, struct message *m, struct sink to)
+{
+    w->m = m;
+    w->to = to;
+    w->charset = w->blanks = (struct span){NULL, 0};
+    w->after_word = w->decoded = false;
+    charset_open(&w->raw, m, w->charset, to);
+    w->raw.malformed = PROBLEM_8BIT_HEADER;
+}
+
+struct word {
+    struct span charset, text;
+    bool base64;
+};
+
+/* Takes an encoded word (RFC 2047 2), at whose "=?" t begins.  Text is taken with blanks in it, as programs write that.
+ */
+static bool take_word(struct span *t, struct word *word)
+{
+    struct span rest = *t;
+    if (!span_starts(rest, "=?"))
+        return false;
+    span_skip(&rest, 2);
+    word->charset = header_take_token(&rest);
+    const char *language = memchr(word->charset.p, '*', word->charset.n); /* RFC 2231 5 */
+    if (language != NULL)
+        word->charset.n = (size_t)(language - word->charset.p);
+    if (word->charset.n == 0)
+        return false;
+    word->base64 = span_starts(rest, "?B?");
+    if (!word->base64 && !span_starts(rest, "?Q?"))
+        return false;
+    span_skip(&rest, 3);
+    const char *end = memchr(rest.p, '?', rest.n);
+    if (end == NULL || end + 1 == rest.p + rest.n || end[1] != '=')
+        return false;
+    word->text = span_between(rest.p, end);
+    span_skip(&rest, word->text.n + 2);
+    *t = rest;
+    return true;
+}
+
+size_t words_length(struct span t)
+{
+    struct span rest = t;
+    struct word word;
+    return take_word(&rest, &word) ? t.n - rest.n : 0;
+}
+
+static bool is_same(struct span a, struct span b)
+{
+    if (a.n != b.n)
+        return false;
+    for (size_t i = 0; i < a.n; i++) {
+        if (ascii_lower(a.p[i]) != ascii_lower(b.p[i]))
+            return false;
+    }
+    return true;
+}
+
+static void put_word(struct words *w, const struct word *word)
+{
+    charset_flush(&w->raw);
+    if (w->charset.p != NULL && !is_same(w->charset, word->charset)) {
+        charset_close(&w->word);
+        w->charset.p = NULL;
+    }
+    if (w->charset.p == NULL)
+        charset_open(&w->word, w->m, word->charset, w->to);
+    w->charset = word->charset;
+    struct sink charset = {charset_put, &w->word};
+    if (word->base64)
+        decode_base64(w->m, word->text, charset);
+    else
+        decode_q(w->m, word->text, charset);
+    w->blanks.n = 0; /* RFC 2047 6.2: those between two encoded words are none */
+    w->after_word = w->decoded = true;
+}
+
+/* Text without folds and, where escaped, without backslashes. */
+static void put_raw(struct words *w, struct span t, bool escaped)
+{
+    const char *run = t.p;
+    for (; t.n > 0; span_skip(&t, 1)) {
+        char next = t.n > 1 ? t.p[1] : '\0';
+        bool escape = escaped && *t.p == '\\' && t.n > 1;
+        if (escape || *t.p == '\n' || (*t.p == '\r' && next == '\n')) {
+            charset_put(&w->raw, run, (size_t)(t.p - run));
+            run = t.p + 1;
+        }
+        if (escape && !header_is_break(next))
+            span_skip(&t, 1);
+    }
+    charset_put(&w->raw, run, (size_t)(t.p - run));
+}
+
+/* Takes text up to where an encoded word may begin. */
+static struct span take_raw(struct span *t, bool escaped)
+{
+    size_t i = 1;
+    while (i < t->n && !(t->p[i] == '=' && i + 1 < t->n && t->p[i + 1] == '?'))
+        i++;
+    if (escaped && i < t->n && t->p[i - 1] == '\\')
+        i++;
+    struct span raw = {t->p, i};
+    span_skip(t, i);
+    return raw;
+}
+
+static struct span take_blanks(struct span *t)
+{
+    struct span blanks = {t->p, 0};
+    while (blanks.n < t->n && header_is_blank(t->p[blanks.n]))
+        blanks.n++;
+    span_skip(t, blanks.n);
+    return blanks;
+}
+
+void words_put(struct words *w, struct span t, bool escaped)
+{
+    while (t.n > 0) {
+        const char *start = t.p;
+        struct word word;
+        if (take_word(&t, &word)) {
+            if (t.p - start > 75) /* RFC 2047 2 */
+                message_note(w->m, PROBLEM_LONG_ENCODED_WORD);
+            put_word(w, &word);
+            continue;
+        }
+        if (w->after_word && header_is_blank(*t.p)) {
+            w->blanks = take_blanks(&t);
+            continue;
+        }
+        if (w->after_word) {
+            charset_flush(&w->word);
+            put_raw(w, w->blanks, false);
+        }
+        w->blanks.n = 0;
+        w->after_word = false;
+        put_raw(w, take_raw(&t, escaped), escaped);
+    }
+}
+
+void words_close(struct words *w)
+{
+    if (w->charset.p != NULL)
+        charset_close(&w->word);
+    charset_close(&w->raw);
+}
+
+void words_text(struct message *m, struct span value, struct sink to)
+{
+    struct words w;
+    words_open(&w, m, to);
+    words_put(&w, header_trim(value), false);
+    words_close(&w);
+}
