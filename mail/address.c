@@ -1,48 +1,37 @@
 /*
  * address.c - lists of addresses (RFC 5322 3.4, 4.4).
  *
- * A list of addresses is read once, octet for octet, whatever is in it: what
- * has no end, as a quoted string or a comment, is the last of its list, so
- * that nobody looks for that end twice.
+ * A list is read once, octet for octet, whatever is in it.  A quoted string or a
+ * comment without an end takes in the rest of its list, so that no end is
+ * searched twice.
  */
 #include "mail/inside.h"
 
 #include <string.h>
 
-/* ---- lists of addresses ---- */
+/* ---- lists ---- */
 
-/* An address that is being read. */
+/* The state of reading one address. */
 struct reading {
-    const char *start, *end; /* of what is neither comment nor in brackets; start NULL: there is none */
+    const char *start, *end; /* of the text outside comments and brackets; start NULL: there is none */
     const char *word;        /* where the last word begins */
-    const char *local;       /* and where the one with the first "@" does */
+    const char *local;       /* where the word with the first "@" begins */
     const char *cut;         /* where a second bare address may begin */
-    struct span angle;       /* what was in brackets; p NULL: none */
+    struct span angle;       /* the text in brackets; p NULL: none */
     struct span comment;     /* the last one */
     unsigned ats, words;     /* "@"s, and words between blanks */
     bool literal;            /* in a domain literal, where ":" and "," are nothing special */
-    bool open;               /* a quoted string does not end, and takes in the rest */
-    char last;               /* the octet before, but for blanks and comments */
+    bool open;               /* a quoted string has no end, and takes in the rest */
+    char last;               /* the octet before, without blanks and comments */
 };
 
-/* Takes a quoted string (RFC 5322 3.2.4), at whose quote t begins; false, and nothing taken, if it has no end. */
-static bool take_quoted(struct span *t)
-{
-    size_t i = 1;
-    while (i < t->n && t->p[i] != '"')
-        i += t->p[i] == '\\' ? 2 : 1;
-    if (i >= t->n)
-        return false;
-    span_skip(t, i + 1);
-    return true;
-}
-
-/* Takes a quoted string, an encoded word, or just an octet, which may be a quote without another; open says that there
-   was one, so that there is none to be found later.  True if it was a quoted string. */
+/* Takes a quoted string, an encoded word, or an octet, which may be a quote that has no end; *open is set then, so that
+   its end is not searched again.  True if it was a quoted string. */
 static bool take_unit(struct span *t, bool *open)
 {
+    struct span text;
     if (*t->p == '"' && !*open) {
-        if (take_quoted(t))
+        if (header_take_quoted(t, &text))
             return true;
         *open = true;
     }
@@ -51,16 +40,7 @@ static bool take_unit(struct span *t, bool *open)
     return false;
 }
 
-/* Takes the source route at the front of t, and drops it: RFC 5322 4.4 (obs-route). */
-static void drop_route(struct span *t)
-{
-    const char *colon = memchr(t->p, ':', t->n);
-    if (t->n > 0 && *t->p == '@' && colon != NULL)
-        span_skip(t, (size_t)(colon + 1 - t->p));
-}
-
-/* Takes what is in brackets, at whose first t begins.  Without a second it ends before the next comma, unless that is
-   in a source route. */
+/* Takes text in brackets.  Without the second one it ends before the next comma, unless that is in a source route. */
 static struct span take_angle(struct message *m, struct span *t, bool *open)
 {
     while (t->n > 0 && *t->p == '<')
@@ -76,7 +56,9 @@ static struct span take_angle(struct message *m, struct span *t, bool *open)
             (void)take_unit(t, open);
     }
     struct span angle = header_trim(span_between(start, t->p));
-    drop_route(&angle);
+    const char *colon = memchr(angle.p, ':', angle.n);
+    if (angle.n > 0 && *angle.p == '@' && colon != NULL) /* RFC 5322 4.4 (obs-route) */
+        span_skip(&angle, (size_t)(colon + 1 - angle.p));
     if (t->n == 0 || *t->p != '>')
         message_note(m, PROBLEM_ADDRESS);
     while (t->n > 0 && (*t->p == '>' || *open))
@@ -84,7 +66,7 @@ static struct span take_angle(struct message *m, struct span *t, bool *open)
     return header_trim(angle);
 }
 
-/* A word, or a mark, of a name or a bare address; blank: there was one before it.  False if another address begins
+/* Takes a word, or a mark, of a name or a bare address; blank: a blank came before it.  False if another address begins
    here. */
 static bool add_word(struct reading *r, struct span *t, bool blank)
 {
@@ -108,7 +90,7 @@ static bool add_word(struct reading *r, struct span *t, bool blank)
     return true;
 }
 
-/* Reads up to the end of an address.  False if another begins without a comma, at r->cut. */
+/* Reads to the end of an address.  False if another begins without a comma, at r->cut. */
 static bool read_address(struct message *m, struct span *t, struct reading *r)
 {
     bool blank = false;
@@ -129,7 +111,7 @@ static bool read_address(struct message *m, struct span *t, struct reading *r)
         } else if (c == '<') {
             r->angle = take_angle(m, t, &r->open);
         } else if (c == ':' && !r->literal && !r->open && r->ats == 0) {
-            memset(r, 0, sizeof *r); /* a group's name is nobody's: RFC 5322 3.4 */
+            memset(r, 0, sizeof *r); /* the name of a group is not that of an address: RFC 5322 3.4 */
             span_skip(t, 1);
             blank = false;
         } else {
@@ -141,7 +123,8 @@ static bool read_address(struct message *m, struct span *t, struct reading *r)
     return true;
 }
 
-/* What is in brackets is the address, and before them the name; without them it is the other way round. */
+/* Finds the name and the address in the text that was read.  Brackets hold the address, after the name; a bare address
+   may have its name in a comment. */
 static void sort_out(struct message *m, const struct reading *r, struct address *a)
 {
     struct span text = {NULL, 0};
@@ -186,17 +169,15 @@ bool address_take(struct message *m, struct span *list, struct address *address)
 
 /* ---- names and addresses ---- */
 
-/* Takes an encoded word, whatever is in it, or a word up to what is none of it. */
+/* Takes an encoded word, or a word up to the end, a blank, a quoted string, a comment or an encoded word. */
 static struct span take_word(struct span *t)
 {
-    struct span word = {t->p, words_length(*t)};
-    for (bool encoded = word.n > 0; !encoded && word.n < t->n; word.n++) {
-        char c = t->p[word.n];
-        if (word.n > 0 && (header_is_blank(c) || c == '"' || c == '(' || c == '='))
-            break;
-    }
-    span_skip(t, word.n);
-    return word;
+    size_t n = words_length(*t);
+    if (n > 0)
+        return header_take(t, n);
+    for (n = 1; n < t->n && !header_is_blank(t->p[n]) && memchr("\"(=", t->p[n], 3) == NULL;)
+        n++;
+    return header_take(t, n);
 }
 
 /* A comment is a name without its parentheses. */

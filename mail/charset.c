@@ -1,39 +1,68 @@
 /*
  * charset.c - octets of a charset, on their way into a sink that gets UTF-8.
  *
- * iconv turns them into UTF-8, and whatever that, or a client, calls UTF-8 is
- * looked through once more, so that nothing else gets out, and each character in
- * one piece.  Octets that are no character become U+FFFD.
+ * iconv turns them into UTF-8.  The result, and text that a client calls UTF-8,
+ * is checked, so that only well-formed UTF-8 gets out, and each character in one
+ * piece.  Octets that are no character become U+FFFD.
  */
 #include "mail/inside.h"
 
 #include <errno.h>
 #include <string.h>
 
-/* Charsets that nobody calls by the name they have, or better read as another; without what is no letter or digit. */
-static const struct {
-    const char *squeezed, *name;
-} renamed[] = {
-    {"gb2312", "GB18030"},       {"gbk", "GB18030"},          {"hebrew", "ISO-8859-8"},    {"iso88596e", "ISO-8859-6"},
-    {"iso88596i", "ISO-8859-6"}, {"iso88598e", "ISO-8859-8"}, {"iso88598i", "ISO-8859-8"}, {"ksc56011987", "CP949"},
-    {"ksc5601", "CP949"},        {"macroman", "MACINTOSH"},   {"unicode11utf7", "UTF-7"},  {"windows31j", "CP932"},
-    {"xgbk", "GB18030"},         {"xmacroman", "MACINTOSH"},
+enum {
+    CHARSETS_MAX = 2000, /* charsets that a message may have opened, as opening takes long */
+    NAME_SIZE = 64,      /* octets of a name, with a NUL */
 };
 
-static bool is_one_of(const char *name, const char *const names[])
-{
-    while (*names != NULL && strcmp(name, *names) != 0)
-        names++;
-    return *names != NULL;
-}
+/* ---- names ---- */
 
-enum { CHARSET_MAX = 64 };
+static const char ascii[] = "US-ASCII", utf8[] = "UTF-8", unknown[] = "";
 
-/* The name as a string, if it is one that may be shown to iconv_open(): no options, no locale's charset. */
-static bool copy_name(struct span name, char copy[CHARSET_MAX], char squeezed[CHARSET_MAX])
+/*
+ * Names without all but letters and digits, and the names of these charsets.
+ * There are aliases that iconv does not know, charsets that are best read as
+ * another, and names that mean the locale's charset to iconv.
+ */
+static const struct {
+    const char *squeezed, *name;
+} known[] = {
+    {"", unknown},
+    {"ansix341968", ascii},
+    {"ansix341986", ascii},
+    {"ascii", ascii},
+    {"char", unknown},
+    {"gb2312", "GB18030"},
+    {"gbk", "GB18030"},
+    {"hebrew", "ISO-8859-8"},
+    {"internal", unknown},
+    {"iso646us", ascii},
+    {"iso88596e", "ISO-8859-6"},
+    {"iso88596i", "ISO-8859-6"},
+    {"iso88598e", "ISO-8859-8"},
+    {"iso88598i", "ISO-8859-8"},
+    {"ksc5601", "CP949"},
+    {"ksc56011987", "CP949"},
+    {"macroman", "MACINTOSH"},
+    {"unicode11utf7", "UTF-7"},
+    {"unicode11utf8", utf8},
+    {"unicode20utf8", utf8},
+    {"us", ascii},
+    {"usascii", ascii},
+    {"utf8", utf8},
+    {"utf8mb4", utf8},
+    {"wchart", unknown},
+    {"windows31j", "CP932"},
+    {"xgbk", "GB18030"},
+    {"xmacroman", "MACINTOSH"},
+    {"xunicode20utf8", utf8},
+};
+
+/* Copies a name in lower case, and squeezed.  False if iconv_open() must not see it, as it may hold options. */
+static bool copy_name(struct span name, char copy[NAME_SIZE], char squeezed[NAME_SIZE])
 {
     size_t n = 0;
-    if (name.n >= CHARSET_MAX)
+    if (name.n >= NAME_SIZE)
         return false;
     for (size_t i = 0; i < name.n; i++) {
         char c = ascii_lower(name.p[i]);
@@ -45,124 +74,100 @@ static bool copy_name(struct span name, char copy[CHARSET_MAX], char squeezed[CH
             squeezed[n++] = c;
     }
     copy[name.n] = squeezed[n] = '\0';
-    static const char *const local[] = {"", "char", "wchart", "internal", NULL};
-    return !is_one_of(squeezed, local);
+    return true;
 }
 
-/* What a charset is called there, else name. */
-static const char *rename_charset(const char *squeezed, const char *name)
+static const char *look_up(const char *squeezed, const char *name)
 {
-    for (size_t i = 0; i < sizeof renamed / sizeof renamed[0]; i++) {
-        if (strcmp(squeezed, renamed[i].squeezed) == 0)
-            return renamed[i].name;
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (strcmp(squeezed, known[i].squeezed) == 0)
+            return known[i].name;
     }
     return name;
-}
-
-static bool is_number(const char *text) { return *text != '\0' && strspn(text, "0123456789") == strlen(text); }
-
-/* The prefix, and behind it what has to be a number. */
-static bool spell(char spelling[CHARSET_MAX + 16], const char *prefix, const char *number)
-{
-    if (!is_number(number))
-        return false;
-    strcpy(spelling, prefix);
-    strcat(spelling, number);
-    return true;
-}
-
-/* "windows1252", "cp-1252", "iso88591": as libraries spell it. */
-static bool respell(const char *squeezed, char spelling[CHARSET_MAX + 16])
-{
-    static const char *const codepages[] = {"windows", "win", "cp", "ms"};
-    for (size_t i = 0; i < sizeof codepages / sizeof codepages[0]; i++) {
-        size_t n = strlen(codepages[i]);
-        if (strncmp(squeezed, codepages[i], n) == 0 && spell(spelling, "cp", squeezed + n))
-            return true;
-    }
-    static const char iso[] = "iso8859";
-    return strncmp(squeezed, iso, strlen(iso)) == 0 && spell(spelling, "iso-8859-", squeezed + strlen(iso));
-}
-
-static bool open_iconv(struct charset *c, const char *name)
-{
-    c->cd = iconv_open("UTF-8", name);
-    if (c->cd == (iconv_t)-1)
-        return false;
-    c->coding = CHARSET_ICONV;
-    return true;
-}
-
-/* How many octets each of its code units has. */
-static size_t unit_of(const char *squeezed)
-{
-    if (strncmp(squeezed, "utf16", 5) == 0 || strncmp(squeezed, "ucs2", 4) == 0)
-        return 2;
-    return strncmp(squeezed, "utf32", 5) == 0 || strncmp(squeezed, "ucs4", 4) == 0 ? 4 : 1;
 }
 
 /* musl's decoder of these writes out of bounds (CVE-2025-26519); other libraries' do not. */
 static bool is_harmful(const char *squeezed)
 {
 #if defined(__linux__) && !defined(__GLIBC__)
-    static const char *const korean[] = {"euckr", "ksc5601", "ksx1001", "ksc56011987", "isoir149", "korean",
-                                         "cp949", "uhc",     "ms949",   "windows949",  "win949",   NULL};
-    return is_one_of(squeezed, korean) || strstr(squeezed, "949") != NULL;
+    static const char *const korean[] = {"euckr", "ksc5601", "ksx1001", "ksc56011987", "isoir149", "korean", "uhc"};
+    bool harmful = strstr(squeezed, "949") != NULL;
+    for (size_t i = 0; i < sizeof korean / sizeof korean[0]; i++)
+        harmful = harmful || strcmp(squeezed, korean[i]) == 0;
+    return harmful;
 #else
     (void)squeezed;
     return false;
 #endif
 }
 
-static void open_other(struct charset *c, const char *name, const char *squeezed)
+/* "windows1252", "cp1252", "iso88591": as libraries spell these. */
+static bool respell(const char *squeezed, char spelling[NAME_SIZE + 16])
 {
-    char spelling[CHARSET_MAX + 16];
-    const char *plain = squeezed[0] == 'x' ? squeezed + 1 : squeezed;
-    c->unit = unit_of(plain);
-    if (is_harmful(plain) || c->m->charsets++ >= MIME_CHARSETS_MAX) {
-        message_note(c->m, is_harmful(plain) ? PROBLEM_UNKNOWN_CHARSET : PROBLEM_TOO_MANY_CHARSETS);
-        c->coding = CHARSET_UNKNOWN;
-        return;
+    static const struct {
+        const char *prefix, *spelt;
+    } prefixes[] = {{"windows", "cp"}, {"win", "cp"}, {"cp", "cp"}, {"ms", "cp"}, {"iso8859", "iso-8859-"}};
+    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
+        size_t n = strlen(prefixes[i].prefix);
+        if (strncmp(squeezed, prefixes[i].prefix, n) != 0)
+            continue;
+        if (squeezed[n] == '\0' || squeezed[n + strspn(squeezed + n, "0123456789")] != '\0')
+            continue;
+        strcpy(spelling, prefixes[i].spelt);
+        strcat(spelling, squeezed + n);
+        return true;
     }
-    if (open_iconv(c, rename_charset(squeezed, name)) || open_iconv(c, name) || open_iconv(c, plain))
-        return;
-    if (respell(plain, spelling) && open_iconv(c, spelling))
-        return;
-    message_note(c->m, PROBLEM_UNKNOWN_CHARSET);
-    c->coding = CHARSET_UNKNOWN;
+    return false;
+}
+
+/* ---- opening ---- */
+
+static bool open_iconv(struct charset *c, const char *name)
+{
+    c->cd = iconv_open("UTF-8", name);
+    return c->cd != (iconv_t)-1;
 }
 
 void charset_open(struct charset *c, struct message *m, struct span name, struct sink to)
 {
-    static const char *const ascii[] = {"ascii", "usascii", "ansix341968", "ansix341986", "iso646us", "us", NULL};
-    static const char *const utf8[] = {"utf8", "utf8mb4", "unicode11utf8", "unicode20utf8", "xunicode20utf8", NULL};
-    char copy[CHARSET_MAX], squeezed[CHARSET_MAX];
+    char copy[NAME_SIZE], squeezed[NAME_SIZE] = "", spelling[NAME_SIZE + 16];
     c->m = m;
     c->to = to;
     c->coding = CHARSET_UTF8;
     c->malformed = PROBLEM_UNDECODABLE;
     c->ascii = false;
-    c->unit = 1;
     c->n = c->held = 0;
     name = header_trim(name);
     if (name.n == 0)
         return;
-    if (!copy_name(name, copy, squeezed)) {
-        message_note(m, PROBLEM_UNKNOWN_CHARSET);
-        c->coding = CHARSET_UNKNOWN;
+    const char *is = copy_name(name, copy, squeezed) ? look_up(squeezed, copy) : unknown;
+    c->ascii = is == ascii;
+    if (is == ascii || is == utf8)
         return;
+    const char *plain = squeezed[0] == 'x' ? squeezed + 1 : squeezed;
+    bool two = strncmp(plain, "utf16", 5) == 0 || strncmp(plain, "ucs2", 4) == 0;
+    bool four = strncmp(plain, "utf32", 5) == 0 || strncmp(plain, "ucs4", 4) == 0;
+    c->unit = two ? 2 : four ? 4 : 1;
+    c->coding = CHARSET_ICONV;
+    enum problem problem = PROBLEM_UNKNOWN_CHARSET;
+    if (is != unknown && !is_harmful(plain)) {
+        if (m->charsets++ >= CHARSETS_MAX)
+            problem = PROBLEM_TOO_MANY_CHARSETS;
+        else if (open_iconv(c, is) || open_iconv(c, copy) || open_iconv(c, plain) ||
+                 (respell(plain, spelling) && open_iconv(c, spelling)))
+            return;
     }
-    c->ascii = is_one_of(squeezed, ascii);
-    if (!c->ascii && !is_one_of(squeezed, utf8))
-        open_other(c, copy, squeezed);
+    message_note(m, problem);
+    c->coding = CHARSET_UNKNOWN;
 }
 
-/* U+FFFD for octets that are no character. */
+/* ---- converting ---- */
+
+/* Puts U+FFFD for octets that are no character. */
 static void replace(struct charset *c)
 {
-    static const char replacement[] = "\xef\xbf\xbd";
     message_note(c->m, c->malformed);
-    sink_put(c->to, replacement, strlen(replacement));
+    sink_put(c->to, "\xef\xbf\xbd", 3);
 }
 
 /* How many octets at the front of t, where utf8_length() finds no character, are the beginning of one; at least 1. */
@@ -184,7 +189,7 @@ static bool is_beginning(struct span t)
     return first >= 0xc2 && first < 0xf5 && count_begun(t) == t.n;
 }
 
-/* Puts octets to those that were held, until these are a character or cannot become one. */
+/* Adds octets to those that are held, until these are a character or cannot become one. */
 static void complete(struct charset *c, struct span *t)
 {
     while (c->held > 0 && t->n > 0) {
@@ -244,7 +249,7 @@ static void put_unknown(struct charset *c, struct span t)
     }
 }
 
-/* Converts what is there; last: what has no end will get none. */
+/* Converts the octets that have been collected; last: no more will come. */
 static void convert(struct charset *c, bool last)
 {
     char *in = c->octets;

@@ -1,9 +1,12 @@
 /*
- * date.c - dates (RFC 5322 3.3, 4.3).
+ * date.c - dates of the Date field (RFC 5322 3.3, 4.3).
+ *
+ * A date is taken apart from left to right, with comments and folds wherever the
+ * RFC allows them.  The name of the day is compared with the date, and no more.
  */
 #include "mail/inside.h"
 
-#include <string.h>
+#include <stdio.h>
 
 struct date {
     unsigned day, month, year, hour, minute, second;
@@ -21,27 +24,23 @@ static bool take_number(struct span *t, size_t min, size_t max, unsigned *value)
     return n >= min && (t->n == 0 || !ascii_is_digit(*t->p));
 }
 
-/* Takes letters, and the blanks and comments behind them. */
+/* Takes letters, and the blanks and comments after them. */
 static struct span take_letters(struct span *t)
 {
-    struct span word = {t->p, 0};
-    while (word.n < t->n && ascii_is_letter(t->p[word.n]))
-        word.n++;
-    span_skip(t, word.n);
+    size_t n = 0;
+    while (n < t->n && ascii_is_letter(t->p[n]))
+        n++;
+    struct span word = header_take(t, n);
     header_skip_cfws(t);
     return word;
 }
 
-/* The place of a word of three letters in names, 0 based; n if it is none of them. */
+/* The place of a word of three letters in names, from 0; n if it is none of them. */
 static unsigned find_name(struct span word, const char *names, unsigned n)
 {
     unsigned i = 0;
-    char name[4] = "";
-    for (; i < n; i++) {
-        memcpy(name, names + i * 3, 3);
-        if (span_is(word, name))
-            break;
-    }
+    while (i < n && !span_same(word, (struct span){names + i * 3, 3}))
+        i++;
     return i;
 }
 
@@ -51,14 +50,13 @@ static unsigned days_in(unsigned month, unsigned year)
     return month == 2 ? 28u + leap : month == 4 || month == 6 || month == 9 || month == 11 ? 30 : 31;
 }
 
-/* 0: Monday.  Years begin in March here, so that a leap day is the last of its year. */
+/* The day of the week, 0 for Monday.  Years begin in March here, so that a leap day is the last of its year. */
 static unsigned day_of_week(const struct date *d)
 {
     unsigned year = d->month > 2 ? d->year : d->year - 1, month = d->month > 2 ? d->month - 3 : d->month + 9;
     return (year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + d->day + 1) % 7;
 }
 
-/* Day, month, year. */
 static bool take_day(struct message *m, struct span *t, struct date *d)
 {
     if (!take_number(t, 1, 2, &d->day))
@@ -77,7 +75,7 @@ static bool take_day(struct message *m, struct span *t, struct date *d)
     return d->year > 0 && d->day > 0 && d->day <= days_in(d->month, d->year);
 }
 
-/* Takes a colon, and a number behind it. */
+/* Takes a colon and the number after it. */
 static bool take_colon(struct span *t, unsigned *value)
 {
     if (t->n == 0 || *t->p != ':')
@@ -101,7 +99,7 @@ static bool take_time(struct span *t, struct date *d)
     return d->hour < 24 && d->minute < 60 && d->second <= 60;
 }
 
-/* A zone that is a name: RFC 5322 4.3.  Those not known to mean something, the military ones among them, are -0000. */
+/* Sets the zone to one with a name; others, among them the military ones, stay -0000: RFC 5322 4.3. */
 static void read_zone(struct span word, struct date *d)
 {
     static const struct {
@@ -139,22 +137,13 @@ static bool take_zone(struct message *m, struct span *t, struct date *d)
     return true;
 }
 
-/* Takes the name of the day, and the comma; what it says is compared with the date. */
-static struct span take_day_name(struct span *t)
+static bool take_date(struct message *m, struct span t, struct date *d)
 {
-    struct span word = take_letters(t);
-    if (word.n > 0 && t->n > 0 && *t->p == ',')
-        span_skip(t, 1);
-    header_skip_cfws(t);
-    return word;
-}
-
-static bool read_date(struct message *m, struct span t, struct date *d)
-{
-    memset(d, 0, sizeof *d);
-    t = header_or_empty(t);
     header_skip_cfws(&t);
-    struct span name = take_day_name(&t);
+    struct span name = take_letters(&t);
+    if (name.n > 0 && t.n > 0 && *t.p == ',')
+        span_skip(&t, 1);
+    header_skip_cfws(&t);
     if (!take_day(m, &t, d) || !take_time(&t, d) || !take_zone(m, &t, d))
         return false;
     unsigned day = find_name(name, "MonTueWedThuFriSatSun", 7);
@@ -165,28 +154,14 @@ static bool read_date(struct message *m, struct span t, struct date *d)
     return true;
 }
 
-static void put_number(char **out, unsigned value, unsigned digits, char behind)
-{
-    for (unsigned i = digits; i > 0; i--, value /= 10)
-        (*out)[i - 1] = (char)('0' + value % 10);
-    (*out)[digits] = behind;
-    *out += digits + 1;
-}
-
 bool date_text(struct message *m, struct span value, char text[32])
 {
-    struct date d;
-    if (!read_date(m, value, &d)) {
+    struct date d = {.second = 0};
+    if (!take_date(m, header_or_empty(value), &d)) {
         message_note(m, PROBLEM_DATE);
         return false;
     }
-    put_number(&text, d.year, 4, '-');
-    put_number(&text, d.month, 2, '-');
-    put_number(&text, d.day, 2, 'T');
-    put_number(&text, d.hour, 2, ':');
-    put_number(&text, d.minute, 2, ':');
-    put_number(&text, d.second, 2, d.sign);
-    put_number(&text, d.zone_hour, 2, ':');
-    put_number(&text, d.zone_minute, 2, '\0');
+    (void)snprintf(text, 32, "%04u-%02u-%02uT%02u:%02u:%02u%c%02u:%02u", d.year, d.month, d.day, d.hour, d.minute,
+                   d.second, d.sign, d.zone_hour, d.zone_minute);
     return true;
 }

@@ -1,6 +1,7 @@
 /*
- * decode.c - transfer encodings (RFC 2045 6): a span is read, and the octets
- * that it stands for are put into a sink.
+ * decode.c - transfer encodings (RFC 2045 6) and that of encoded words.
+ *
+ * Each reads a span and puts the octets that it stands for into a sink.
  */
 #include "mail/inside.h"
 
@@ -13,7 +14,13 @@ struct gathered {
     char octets[1024];
 };
 
-static void send(struct gathered *g)
+static void begin(struct gathered *g, struct sink to)
+{
+    g->to = to;
+    g->n = 0;
+}
+
+static void flush(struct gathered *g)
 {
     sink_put(g->to, g->octets, g->n);
     g->n = 0;
@@ -22,9 +29,16 @@ static void send(struct gathered *g)
 static void gather(struct gathered *g, char c)
 {
     if (g->n == sizeof g->octets)
-        send(g);
+        flush(g);
     g->octets[g->n++] = c;
 }
+
+bool decode_is_identity(struct span encoding)
+{
+    return encoding.n == 0 || span_is(encoding, "7bit") || span_is(encoding, "8bit") || span_is(encoding, "binary");
+}
+
+/* ---- base64 ---- */
 
 enum { NO_DIGIT = 64 };
 
@@ -41,47 +55,46 @@ static bool is_base64(struct span t)
     return column % 4 == 0;
 }
 
-/* The last quantum of some data, of which n digits are there. */
-static void end_quantum(struct message *m, struct gathered *g, unsigned bits, unsigned n)
+/* Puts the octets of a quantum of n digits. */
+static inline void put_quantum(struct message *m, struct gathered *g, unsigned bits, unsigned n)
 {
     bits <<= (4 - n) * 6;
+    if (n == 1)
+        message_note(m, PROBLEM_BASE64);
     if (n > 1)
         gather(g, (char)(bits >> 16 & 0xff));
     if (n > 2)
         gather(g, (char)(bits >> 8 & 0xff));
-    if (n == 1)
-        message_note(m, PROBLEM_BASE64);
+    if (n > 3)
+        gather(g, (char)(bits & 0xff));
 }
 
-/* Takes the padding behind n digits. */
+/* Takes the padding after n digits. */
 static void take_padding(struct message *m, struct span *t, unsigned n)
 {
     size_t padding = 0;
     for (; t->n > 0 && (*t->p == '=' || header_is_blank(*t->p)); span_skip(t, 1))
         padding += *t->p == '=';
-    if (n == 0)
+    if (n == 0 || t->n > 0)
         message_note(m, PROBLEM_BASE64);
-    else if (padding + n != 4)
+    if (n > 0 && padding + n != 4)
         message_note(m, PROBLEM_BASE64_PADDING);
 }
 
-/* RFC 2045 6.8: what is no digit is skipped, and "=" ends the data.  But data put together from several pieces goes on
-   behind it, while a mailing list's footer, say, does not. */
+/* Other octets than digits are skipped, and "=" ends the data (RFC 2045 6.8).  But data that were joined from several
+   pieces go on after it, while the footer of a mailing list does not. */
 void decode_base64(struct message *m, struct span t, struct sink to)
 {
     struct gathered g;
-    g.to = to;
-    g.n = 0;
     unsigned bits = 0, n = 0;
     bool pieces = false;
+    begin(&g, to);
     while (t.n > 0) {
         unsigned value = base64_digit(*t.p);
         if (*t.p == '=') {
-            end_quantum(m, &g, bits, n);
+            put_quantum(m, &g, bits, n);
             take_padding(m, &t, n);
             bits = n = 0;
-            if (t.n > 0)
-                message_note(m, PROBLEM_BASE64);
             pieces = pieces || is_base64(t);
             if (!pieces)
                 break;
@@ -94,18 +107,18 @@ void decode_base64(struct message *m, struct span t, struct sink to)
             message_note(m, PROBLEM_BASE64);
         }
         if (n == 4) {
-            gather(&g, (char)(bits >> 16 & 0xff));
-            gather(&g, (char)(bits >> 8 & 0xff));
-            gather(&g, (char)(bits & 0xff));
+            put_quantum(m, &g, bits, 4);
             bits = n = 0;
         }
         span_skip(&t, 1);
     }
     if (n > 0)
         message_note(m, PROBLEM_BASE64_PADDING);
-    end_quantum(m, &g, bits, n);
-    send(&g);
+    put_quantum(m, &g, bits, n);
+    flush(&g);
 }
+
+/* ---- quoted-printable ---- */
 
 /* Takes "=" and two hex digits; a bad one stays as it is (RFC 2045 6.7). */
 static char take_escaped(struct message *m, struct span *t, enum problem problem)
@@ -121,17 +134,8 @@ static char take_escaped(struct message *m, struct span *t, enum problem problem
     return c;
 }
 
-/* Takes a line with its end. */
-static struct span take_line(struct span *t)
-{
-    const char *lf = memchr(t->p, '\n', t->n);
-    struct span line = {t->p, lf != NULL ? (size_t)(lf - t->p) + 1 : t->n};
-    span_skip(t, line.n);
-    return line;
-}
-
-/* A line, without the blanks at its end: RFC 2045 6.7 (3). */
-static void undo_line(struct message *m, struct gathered *g, struct span line)
+/* Puts a line without the blanks at its end: RFC 2045 6.7 (3). */
+static void put_line(struct message *m, struct gathered *g, struct span line)
 {
     struct span end = line;
     while (line.n > 0 && header_is_blank(line.p[line.n - 1]))
@@ -160,18 +164,18 @@ static void undo_line(struct message *m, struct gathered *g, struct span line)
 void decode_quoted_printable(struct message *m, struct span t, struct sink to)
 {
     struct gathered g;
-    g.to = to;
-    g.n = 0;
-    while (t.n > 0)
-        undo_line(m, &g, take_line(&t));
-    send(&g);
+    begin(&g, to);
+    while (t.n > 0) {
+        const char *lf = memchr(t.p, '\n', t.n);
+        put_line(m, &g, header_take(&t, lf != NULL ? (size_t)(lf - t.p) + 1 : t.n));
+    }
+    flush(&g);
 }
 
 void decode_q(struct message *m, struct span t, struct sink to)
 {
     struct gathered g;
-    g.to = to;
-    g.n = 0;
+    begin(&g, to);
     while (t.n > 0) {
         char c = *t.p;
         if (header_is_blank(c))
@@ -184,10 +188,5 @@ void decode_q(struct message *m, struct span t, struct sink to)
             gather(&g, c == '_' ? ' ' : c);
         span_skip(&t, 1);
     }
-    send(&g);
-}
-
-bool decode_is_identity(struct span encoding)
-{
-    return encoding.n == 0 || span_is(encoding, "7bit") || span_is(encoding, "8bit") || span_is(encoding, "binary");
+    flush(&g);
 }

@@ -1,21 +1,26 @@
 /*
- * header.c - header fields, and the words in them.
+ * header.c - header fields, and the words in their values.
+ *
+ * A field is its first line and the folded lines after it (RFC 5322 2.2.3).
+ * Lines that are neither are noted and skipped.
  */
 #include "mail/inside.h"
 
 #include <string.h>
 
-/* ---- header fields ---- */
+/* ---- fields ---- */
 
-bool header_take_line(struct span *t, struct span *text)
+bool header_take_line(struct span *t, struct span *line)
 {
     if (t->n == 0)
         return false;
     const char *lf = memchr(t->p, '\n', t->n);
-    *text = (struct span){t->p, lf != NULL ? (size_t)(lf - t->p) : t->n};
-    span_skip(t, text->n + (lf != NULL));
-    if (lf != NULL && text->n > 0 && text->p[text->n - 1] == '\r')
-        text->n--;
+    *line = header_take(t, lf != NULL ? (size_t)(lf - t->p) : t->n);
+    if (lf == NULL)
+        return true;
+    span_skip(t, 1);
+    if (line->n > 0 && line->p[line->n - 1] == '\r')
+        line->n--;
     return true;
 }
 
@@ -39,26 +44,27 @@ bool header_take_field(struct message *m, struct span *header, struct field *fie
 {
     struct span line;
     while (header_take_line(header, &line)) {
-        if (!header_split_field(m, line, field)) {
+        bool is_field = header_split_field(m, line, field);
+        if (!is_field)
             message_note(m, header_is_folded(line) ? PROBLEM_STRAY_FOLD : PROBLEM_NO_COLON);
-            while (header_is_folded(*header))
-                (void)header_take_line(header, &line);
-            continue;
-        }
-        while (header_is_folded(*header) && header_take_line(header, &line)) /* RFC 5322 2.2.3 */
+        while (header_is_folded(*header))
+            (void)header_take_line(header, &line);
+        if (is_field) {
             field->value.n = (size_t)(line.p + line.n - field->value.p);
-        return true;
+            return true;
+        }
     }
     return false;
 }
 
-bool header_find_field(struct message *m, struct span header, const char *name, struct field *field)
+struct span header_find(struct message *m, struct span header, const char *name)
 {
-    while (header_take_field(m, &header, field)) {
-        if (span_is(field->name, name))
-            return true;
+    struct field field;
+    while (header_take_field(m, &header, &field)) {
+        if (span_is(field.name, name))
+            return field.value;
     }
-    return false;
+    return (struct span){NULL, 0};
 }
 
 /* ---- words ---- */
@@ -73,6 +79,12 @@ struct span header_trim(struct span t)
     return t;
 }
 
+struct span header_strip_brackets(struct span t)
+{
+    bool brackets = t.n >= 2 && *t.p == '<' && t.p[t.n - 1] == '>';
+    return brackets ? (struct span){t.p + 1, t.n - 2} : t;
+}
+
 struct span header_take_comment(struct span *t)
 {
     size_t i = 0, depth = 0;
@@ -85,9 +97,7 @@ struct span header_take_comment(struct span *t)
         else if (c == ')' && --depth == 0)
             break;
     }
-    struct span comment = {t->p, i};
-    span_skip(t, i);
-    return comment;
+    return header_take(t, i);
 }
 
 void header_skip_cfws(struct span *t)
@@ -100,19 +110,24 @@ void header_skip_cfws(struct span *t)
     }
 }
 
-static bool is_token_octet(char c)
+bool header_take_quoted(struct span *t, struct span *text)
 {
-    return c > ' ' && c < 0x7f && !ascii_is_8bit(c) && strchr("()<>@,;:\\\"/[]?=", c) == NULL;
+    size_t i = 1;
+    while (i < t->n && t->p[i] != '"')
+        i += t->p[i] == '\\' ? 2 : 1;
+    if (i >= t->n)
+        return false;
+    *text = (struct span){t->p + 1, i - 1};
+    span_skip(t, i + 1);
+    return true;
 }
 
 struct span header_take_token(struct span *t)
 {
     size_t i = 0;
-    while (i < t->n && is_token_octet(t->p[i]))
+    while (i < t->n && t->p[i] > ' ' && t->p[i] < 0x7f && strchr("()<>@,;:\\\"/[]?=", t->p[i]) == NULL)
         i++;
-    struct span token = {t->p, i};
-    span_skip(t, i);
-    return token;
+    return header_take(t, i);
 }
 
 bool header_take_type(struct span *t, struct span *type, struct span *subtype)

@@ -1,15 +1,11 @@
 /*
- * inside.h - what the files of mail/ share.
+ * inside.h - shared by the files of mail/.
  *
- * RFC 5322 header fields, RFC 2047 encoded words, addresses, dates, RFC
- * 2045/2046 parts and their encodings, RFC 2231 parameters, charsets.  Lines
- * may end in CRLF or LF.
- *
- * A message is read in place: what is found are spans into it, and nothing is
- * copied.  What has to be decoded is pushed into a sink, piece by piece.
- * Functions that take a message note in it what is odd.  A span that is handed
- * in lies in the message, or anywhere else that lasts; it may be empty, with p
- * NULL.
+ * A message is read in place: its parts, fields and words are spans into it, and
+ * nothing is copied.  Lines may end in CRLF or LF.  Encoded text is decoded into
+ * a sink, piece by piece.  Functions that take a message note in it what is odd.
+ * A span that they take may be empty, with p NULL; it must last as long as the
+ * spans that they give.
  */
 #ifndef MAIL_INSIDE_H
 #define MAIL_INSIDE_H
@@ -22,11 +18,15 @@ enum {
     MIME_HEADER_MAX = 1024 * 1024, /* octets of one header that are read */
     MIME_PARTS_MAX = 1000,         /* parts of a message that are told apart */
     MIME_DEPTH_MAX = 100,          /* parts within parts, the message itself among them */
-    MIME_SEGMENTS_MAX = 128,       /* RFC 2231 3: pieces of one parameter */
-    MIME_CHARSETS_MAX = 2000,      /* charsets opened, one after the other: that takes its time */
 };
 
-/* A header field: spans into the header; the value with its folds, without the line end. */
+enum {
+    MATCH_LINE_MAX = 256 * 1024, /* octets of a line of the body that are matched as one */
+    MATCH_OVERLAP = 4096,        /* octets that two pieces of a longer line share */
+    MATCH_VALUE_SHOWN = 100,     /* octets of the body that are given as its value */
+};
+
+/* A header field: spans into the header.  The value has its folds, but not the line end. */
 struct field {
     struct span name, value;
 };
@@ -46,7 +46,7 @@ struct part {
     struct span id;                        /* Content-ID without brackets; p NULL: none */
     struct span handling;                  /* the first word of disposition, as written; n 0: none */
     bool attachment;                       /* handling is attachment */
-    /* what it is to a reader */
+    /* for a reader, see message.c */
     size_t root;      /* of a multipart/related: place of the part that the others belong to; 0: none */
     bool shown;       /* it is in what a reader sees first, not in an attachment or in another message */
     bool inner;       /* it is in a message that is a part, which is an attachment as a whole */
@@ -98,8 +98,16 @@ static inline bool header_is_folded(struct span line) { return line.n > 0 && (*l
 /* Takes the next field off the front of a header, or of what is left of it.  False if there is none. */
 bool header_take_field(struct message *m, struct span *header, struct field *field);
 
-/* Finds the first field of this name, in any case.  False if there is none. */
-bool header_find_field(struct message *m, struct span header, const char *name, struct field *field);
+/* The value of the first field of this name, in any case; p NULL: there is none. */
+struct span header_find(struct message *m, struct span header, const char *name);
+
+/* Takes n octets off the front of t. */
+static inline struct span header_take(struct span *t, size_t n)
+{
+    struct span taken = {t->p, n};
+    span_skip(t, n);
+    return taken;
+}
 
 static inline bool header_is_break(char c) { return c == '\r' || c == '\n'; }
 static inline bool header_is_blank(char c) { return c == ' ' || c == '\t' || header_is_break(c); }
@@ -110,11 +118,18 @@ static inline struct span header_or_empty(struct span t) { return t.p != NULL ? 
 /* The same text without blanks and folds at its ends. */
 struct span header_trim(struct span t);
 
+/* The same text without < and > around it, if it has both. */
+struct span header_strip_brackets(struct span t);
+
 /* Takes a comment with those in it (RFC 5322 3.2.2).  t begins with its parenthesis; it need not end. */
 struct span header_take_comment(struct span *t);
 
 /* Takes blanks, folds and comments. */
 void header_skip_cfws(struct span *t);
+
+/* Takes a quoted string (RFC 5322 3.2.4); t begins with its quote, text is without its quotes.  False, and nothing
+   taken, if it has no end. */
+bool header_take_quoted(struct span *t, struct span *text);
 
 /* Takes a token (RFC 2045 5.1), perhaps an empty one. */
 struct span header_take_token(struct span *t);

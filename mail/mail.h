@@ -1,5 +1,8 @@
 /*
- * mail.h - a mail as people and programs mean it.
+ * mail.h - a mail: its envelope, and what its octets mean to people and programs.
+ *
+ * struct mail goes from MAIL to JSON.  Its octets are opened as a struct message
+ * when they are complete; matching, lint, JSON and text read that.
  */
 #ifndef MAIL_MAIL_H
 #define MAIL_MAIL_H
@@ -14,33 +17,24 @@
 
 /* ---- mail ---- */
 
-/*
- * what is known of a message beside its octets: where it came from,
- * its envelope, and what has been found out about it.
- */
-
 struct mail_recipient {
     struct span address; /* the forward-path without brackets and source route */
     struct span params;  /* the parameters as sent */
 };
 
-/*
- * From MAIL to JSON there is one of it.  What the client said of itself is
- * borrowed from its session.
- */
+/* The caller allocates it, zeroed.  Text about the client is borrowed from its session. */
 struct mail {
-    uint64_t n;       /* which one of the run it is, from 1 */
+    uint64_t n;       /* its number in the run, from 1 */
     int64_t time;     /* milliseconds since 1970 */
     uint64_t size;    /* octets, with line ends of CRLF; RFC 1870 5 */
-    bool examined;    /* its octets were looked at on the way here: what is odd in its lines is in problems */
-    bool converted;   /* its line ends were CRLF then, and are LF now */
-    const char *file; /* where it is, NULL if in no file */
-    /* the client; "" or p NULL where there is no such thing */
+    bool examined;    /* the engine looked at its lines; problems holds what was odd in them */
+    const char *file; /* NULL: it is in no file */
+    /* the client; "" or p NULL where something is not known */
     const char *address;
     uint16_t port;
     struct span helo;
-    const char *protocol; /* as RFC 3848 has it */
-    struct span user;     /* who was authenticated */
+    const char *protocol; /* in the words of RFC 3848 */
+    struct span user;     /* authenticated as this one */
     const char *tls;      /* the version of TLS, NULL without it */
     /* the envelope */
     struct span sender, sender_params; /* the parameters as sent */
@@ -48,43 +42,34 @@ struct mail {
     size_t n_recipients;
     bool utf8;   /* SMTPUTF8 was given (RFC 6531) */
     bool binary; /* BODY=BINARYMIME was given (RFC 3030) */
-    /* what has been found out */
-    struct problems problems; /* of the session since the message before, and of this one */
-    const char *failed;       /* the --match that it fails, NULL: it counts; */
-    struct span had;          /* and what it has instead, */
-    bool has_none;            /* if it has any such thing */
+    /* the verdict */
+    struct problems problems; /* of this mail, and of its session since the one before */
+    const char *failed;       /* the --match that it fails; NULL: it counts */
+    struct span had;          /* the value that it has instead */
+    bool has_none;            /* it has no such value */
     /* memory of the envelope, for mail.c only */
     size_t recipients_size;
     char *words;
     size_t words_n, words_size;
 };
 
-/*
- * Begins a mail from this reverse-path; both texts are copied.  m was zeroed
- * before its first use, and keeps its memory from one mail to the next.  False
- * if there is no memory.
- */
+/* Begins a mail from this reverse-path; both texts are copied.  m keeps its memory from one mail to the next.  False if
+   there is no memory. */
 bool mail_begin(struct mail *m, struct span sender, struct span params);
 
 /* Adds a forward-path; both texts are copied.  False if there is no memory. */
 bool mail_add_recipient(struct mail *m, struct span address, struct span params);
 
-/* Leaves only those recipients that are kept: one bool for each. */
+/* Removes recipients; kept has a bool for each. */
 void mail_keep_recipients(struct mail *m, const bool *kept);
 
 void mail_close(struct mail *m);
 
 /* ---- message ---- */
 
-/*
- * The octets of a mail, read as people and programs mean them: header fields,
- * parts, attachments.  Nothing in them is an error: there is a reading of any
- * octets, and what is odd is noted as a problem.  Time is linear in the size
- * of the message.
- */
-
+/* The octets of a mail, opened.  No octets are an error: what is odd is noted as a problem. */
 struct message;
-struct part; /* of a message; it lasts as long as the message is open */
+struct part; /* lasts as long as its message is open */
 
 /* Where decoded octets go.  put is never called with n 0; of text it gets only whole characters of UTF-8. */
 struct sink {
@@ -114,35 +99,23 @@ void message_octets(struct message *m, const struct part *part, struct sink to);
 /* Tells JSON in which file an attachment has been saved.  path is borrowed. */
 void message_set_path(struct part *part, const char *path);
 
-/*
- * Gives the text of the first header field of this name in a message, or in the
- * beginning of one, without opening it.  False if there is none.
- */
+/* Gives the text of the first header field of this name, without opening the message; octets may be only its beginning.
+   False if there is none. */
 bool message_field(struct span octets, const char *name, struct sink to);
 
 /* ---- lint ---- */
 
-/*
- * Decodes all of a message, and adds what is odd about it, its header and its
- * lines to mail->problems.  JSON holds this already: render_json() does it too.
- */
+/* Decodes a whole message, and adds what is odd about it to mail->problems.  render_json() does this too. */
 void lint(struct message *m, struct mail *mail);
 
 /* ---- match ---- */
 
-/*
- * what a message must be like to count: --match 'FIELD: REGEX'.
- */
-
 enum {
     MATCH_MAX = 64,
-    MATCH_WHY_MAX = 160,         /* octets of a complaint, with a NUL */
-    MATCH_LINE_MAX = 256 * 1024, /* octets of a line of the body that are looked at as one */
-    MATCH_OVERLAP = 4096,        /* octets that two pieces of a longer one share */
-    MATCH_VALUE_SHOWN = 100,     /* octets of the body that are told of as its value */
+    MATCH_WHY_MAX = 160, /* octets of a complaint, with a NUL */
 };
 
-/* The caller allocates it. */
+/* --match 'FIELD: REGEX': what a message must be like to count. */
 struct match {
     const char *text; /* as it was given; borrowed */
     struct span field;
@@ -159,30 +132,24 @@ int match_parse(struct match *m, const char *text, const char **at, char why[MAT
 void match_close(struct match *m);
 
 /*
- * The first of n that the message fails, NULL if it fails none; had is given
- * the value that it has instead, as people read it, or *none set where it has no
- * such thing.  failed is set in had where memory ran out: then nothing is known.
+ * The first of n that the message fails; NULL if it fails none.  had is given
+ * the value that the message has instead, as people read it; *none is set if it
+ * has no such value.  If memory runs out, had->failed is set, and the result
+ * means nothing.
  */
 const struct match *match_failed(const struct match *matches, size_t n, struct message *m, const struct mail *mail,
                                  struct text *had, bool *none);
 
-/* ---- render ---- */
+/* ---- json, text ---- */
 
-/*
- * a message as JSON, for jq, and as text, for people, grep and diff.
- */
-
-/*
- * Adds the message to text, as an object of JSON on one line (RFC 8259), valid
- * UTF-8 whatever the octets are.  What is odd about it is added to
- * mail->problems first.
- */
+/* Adds a message as an object of JSON on one line (RFC 8259), valid UTF-8 whatever the octets are.  Its problems are
+   added to mail->problems first. */
 void render_json(struct text *text, struct mail *mail, struct message *m);
 
 /*
- * Adds it as a person reads it: who and what, the decoded text, a line for each
- * attachment, an empty line.  The same message gives the same octets, and
- * nothing in it can drive a terminal.
+ * Adds a message as people read it: envelope, addresses, subject, the decoded
+ * text, a line for each attachment, an empty line.  The same message gives the
+ * same octets, and nothing in it can drive a terminal.
  */
 void render_text(struct text *text, const struct mail *mail, struct message *m);
 

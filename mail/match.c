@@ -1,11 +1,10 @@
 /*
- * match.c - what a message must be like to count.
+ * match.c - which messages count: --match 'FIELD: REGEX'.
  *
- * A header field, the envelope and the names of attachments are held against
- * the regular expression value by value; one that fits will do.  The body is
- * held against it line by line, as grep does it: ^ and $ are the ends of a line,
- * and memory does not grow with the message.  A line that is too long to be held
- * at once is looked at in pieces that overlap.
+ * Header fields, paths of the envelope and names of attachments are matched value
+ * by value; one that fits is enough.  The body is matched line by line, as grep
+ * does it: ^ and $ are the ends of a line, and memory does not grow with the
+ * message.  A line that is too long is matched in pieces that overlap.
  */
 #include "mail/inside.h"
 
@@ -13,18 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REGEX_MAX = 4096 /* octets of a regular expression: regcomp() takes its stack from them */ };
+enum { REGEX_MAX = 4096 /* octets of a regular expression, as regcomp() needs stack for each */ };
 
 /* ---- parsing ---- */
-
-static enum match_kind kind_of(struct span field)
-{
-    return span_is(field, "mail-from")    ? MATCH_MAIL_FROM
-           : span_is(field, "rcpt-to")    ? MATCH_RCPT_TO
-           : span_is(field, "body")       ? MATCH_BODY
-           : span_is(field, "attachment") ? MATCH_ATTACHMENT
-                                          : MATCH_HEADER;
-}
 
 static int complain(char why[MATCH_WHY_MAX], const char **at, const char *where, const char *what)
 {
@@ -41,9 +31,13 @@ int match_parse(struct match *m, const char *text, const char **at, char why[MAT
     if (p == text)
         return complain(why, at, p, "a header field, mail-from, rcpt-to, body or attachment");
     *m = (struct match){.text = text, .field = span_between(text, p)};
-    m->kind = kind_of(m->field);
+    m->kind = span_is(m->field, "mail-from")    ? MATCH_MAIL_FROM
+              : span_is(m->field, "rcpt-to")    ? MATCH_RCPT_TO
+              : span_is(m->field, "body")       ? MATCH_BODY
+              : span_is(m->field, "attachment") ? MATCH_ATTACHMENT
+                                                : MATCH_HEADER;
     if (*p != ':')
-        return complain(why, at, p, "a colon, and a regular expression behind it");
+        return complain(why, at, p, "a colon, and a regular expression after it");
     p++;
     while (*p == ' ')
         p++;
@@ -65,31 +59,30 @@ void match_close(struct match *m) { regfree(&m->regex); }
 
 /* ---- values ---- */
 
-/* Text without NUL, which would end it. */
+/* Adds text, with U+FFFD for each NUL, which would end it. */
 static void put_text(void *context, const char *p, size_t n)
 {
     const char *nul;
     while (n > 0 && (nul = memchr(p, '\0', n)) != NULL) {
         text_add(context, p, (size_t)(nul - p));
-        text_add_string(context, "\xef\xbf\xbd"); /* U+FFFD */
+        text_add_string(context, "\xef\xbf\xbd");
         n -= (size_t)(nul + 1 - p);
         p = nul + 1;
     }
     text_add(context, p, n);
 }
 
-/* What values are held against, one after the other, and what is told of them. */
 struct search {
     const struct match *match;
-    struct text value; /* the one at hand, or the line */
+    struct text value; /* the present value, or line of the body */
     struct text *had;
-    uint64_t n; /* values so far */
+    uint64_t n; /* values so far; octets of the body in had */
     int flags;  /* of regexec() */
     bool found;
 };
 
-/* Holds what has been collected against the expression. */
-static void look(struct search *s)
+/* Matches the text that has been collected. */
+static void match_value(struct search *s)
 {
     text_add(&s->value, "", 1);
     int status = REG_ESPACE;
@@ -101,44 +94,33 @@ static void look(struct search *s)
     s->had->failed = s->had->failed || status == REG_ESPACE;
 }
 
-/* The value at hand is whole. */
+/* The present value is whole. */
 static void end_value(struct search *s)
 {
     if (!s->found)
-        look(s);
+        match_value(s);
     text_add_string(s->had, s->n++ > 0 ? ", " : "");
     text_add(s->had, s->value.p, s->value.n);
     s->value.n = 0;
 }
 
+static void add_value(struct search *s, struct span value)
+{
+    put_text(&s->value, value.p, value.n);
+    end_value(s);
+}
+
 static struct sink into(struct search *s) { return (struct sink){put_text, &s->value}; }
 
-static void look_at_header(struct search *s, struct message *m)
+static void match_header(struct search *s, struct message *m)
 {
     struct span header = m->parts->header;
     struct field field;
     while (header_take_field(m, &header, &field)) {
         if (!span_same(field.name, s->match->field))
             continue;
-
         words_text(m, field.value, into(s));
         end_value(s);
-    }
-}
-
-static void look_at_recipients(struct search *s, const struct mail *mail)
-{
-    for (size_t i = 0; i < mail->n_recipients; i++) {
-        put_text(&s->value, mail->recipients[i].address.p, mail->recipients[i].address.n);
-        end_value(s);
-    }
-}
-
-static void look_at_attachments(struct search *s, struct message *m)
-{
-    for (struct part *p = NULL; (p = message_next_attachment(m, p)) != NULL;) {
-        if (message_filename(m, p, into(s)))
-            end_value(s);
     }
 }
 
@@ -146,12 +128,12 @@ static void look_at_attachments(struct search *s, struct message *m)
 
 static void end_line(struct search *s)
 {
-    look(s);
+    match_value(s);
     s->value.n = 0;
     s->flags = 0;
 }
 
-/* Adds to what is told of the body, whole characters. */
+/* Adds the beginning of the body to had, whole characters. */
 static void show_value(struct search *s, const char *p, size_t n)
 {
     size_t room = s->n < MATCH_VALUE_SHOWN ? MATCH_VALUE_SHOWN - (size_t)s->n : 0, shown = n < room ? n : room;
@@ -161,7 +143,7 @@ static void show_value(struct search *s, const char *p, size_t n)
     s->n = shown < n ? MATCH_VALUE_SHOWN : s->n + n;
 }
 
-/* Collects a line, and looks at it; of one that is too long, at its pieces. */
+/* Collects a line, or a piece of one that is too long, and matches it. */
 static void put_body(void *context, const char *p, size_t n)
 {
     struct search *s = context;
@@ -182,7 +164,7 @@ static void put_body(void *context, const char *p, size_t n)
                 text_add(s->had, " ", 1);
         } else if (s->value.n >= MATCH_LINE_MAX) {
             s->flags |= REG_NOTEOL;
-            look(s);
+            match_value(s);
             memmove(s->value.p, s->value.p + s->value.n - MATCH_OVERLAP, MATCH_OVERLAP);
             s->value.n = MATCH_OVERLAP;
             s->flags = REG_NOTBOL;
@@ -190,7 +172,7 @@ static void put_body(void *context, const char *p, size_t n)
     }
 }
 
-static void look_at_body(struct search *s, struct message *m)
+static void match_body(struct search *s, struct message *m)
 {
     const struct part *const bodies[] = {m->text, m->html};
     for (size_t i = 0; i < 2 && !s->found; i++) {
@@ -202,7 +184,7 @@ static void look_at_body(struct search *s, struct message *m)
     }
 }
 
-/* ---- all of it ---- */
+/* ---- all of them ---- */
 
 static bool holds(const struct match *match, struct message *m, const struct mail *mail, struct text *had, bool *none)
 {
@@ -210,20 +192,23 @@ static bool holds(const struct match *match, struct message *m, const struct mai
     had->n = 0;
     switch (match->kind) {
     case MATCH_HEADER:
-        look_at_header(&s, m);
+        match_header(&s, m);
         break;
     case MATCH_MAIL_FROM:
-        put_text(&s.value, mail->sender.p, mail->sender.n);
-        end_value(&s);
+        add_value(&s, mail->sender);
         break;
     case MATCH_RCPT_TO:
-        look_at_recipients(&s, mail);
+        for (size_t i = 0; i < mail->n_recipients; i++)
+            add_value(&s, mail->recipients[i].address);
         break;
     case MATCH_BODY:
-        look_at_body(&s, m);
+        match_body(&s, m);
         break;
     case MATCH_ATTACHMENT:
-        look_at_attachments(&s, m);
+        for (struct part *p = NULL; (p = message_next_attachment(m, p)) != NULL;) {
+            if (message_filename(m, p, into(&s)))
+                end_value(&s);
+        }
         break;
     }
     free(s.value.p);

@@ -26,9 +26,7 @@ static void find_root(struct message *m, size_t place)
     struct part *related = &m->parts[place];
     struct text start = {NULL, 0, 0, false};
     (void)param_decode(m, related->content_type, "start", message_into(&start));
-    struct span id = text_span(&start);
-    if (id.n > 1 && id.p[0] == '<' && id.p[id.n - 1] == '>')
-        id = (struct span){id.p + 1, id.n - 2};
+    struct span id = header_strip_brackets(text_span(&start));
     for (size_t i = place + 1; i < m->n && m->parts[i].depth > related->depth; i++) {
         struct span own = m->parts[i].id;
         if (m->parts[i].parent != place)
@@ -85,11 +83,10 @@ void message_close(struct message *m)
 bool message_field(struct span octets, const char *name, struct sink to)
 {
     struct message m = {.octets = header_or_empty(octets)};
-    struct field field;
-    bool found = header_find_field(&m, mime_header(&m), name, &field);
-    if (found)
-        words_text(&m, field.value, to);
-    return found;
+    struct span value = header_find(&m, mime_header(&m), name);
+    if (value.p != NULL)
+        words_text(&m, value, to);
+    return value.p != NULL;
 }
 
 /* ---- attachments ---- */

@@ -1,39 +1,36 @@
 /*
- * mime.c - a message as a sequence of parts.
+ * mime.c - the parts of a message (RFC 2046).
  *
- * Parts are found in one pass, without recursion: multiparts that are open are
- * on a stack, and each line that begins with "--" is compared with all of
- * their boundaries, outermost first, so that a part never reaches beyond the
- * one that holds it (RFC 2046 5.1.2).  What a multipart holds is not looked
- * for in advance, except for its first boundary, without which it is a leaf,
- * and nothing of it lost.  Where a message in a message ends is looked for
- * once, for the outermost one, as that is an attachment to be had in one
- * piece.
+ * Parts are found in one pass, without recursion.  Open multiparts are on a
+ * stack.  Each line that begins with "--" is compared with the boundaries of all
+ * of them, outermost first, so that a part never reaches beyond the one that
+ * holds it (RFC 2046 5.1.2).  A multipart is searched in advance only for its
+ * first boundary; without one it is a leaf, and nothing in it is lost.  The end
+ * of a message in a message is searched once, for the outermost one, as that is
+ * an attachment in one piece.
  */
 #include "mail/inside.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- reading ---- */
-
 /* A line that begins with the boundary of a multipart. */
 struct delimiter {
-    const char *line, *after; /* where it begins, and where the next one does */
-    int level;                /* which open multipart it belongs to; -1: there is no such line up to the end */
+    const char *line, *after; /* where it begins, and where the next line does */
+    int level;                /* the open multipart that it belongs to; -1: there is no such line up to the end */
     bool close;
 };
 
 struct parser {
     struct message *m;
-    const char *next;  /* the header of the next part; NULL: no more */
-    const char *limit; /* where what is being read ends */
+    const char *next;  /* the header of the next part; NULL: there are no more */
+    const char *limit; /* the end of the text that is being read */
     size_t parent;
     unsigned depth;
-    bool crlf, lf;           /* lines that ended so */
-    bool digest;             /* the next part is a digest's */
-    bool within;             /* a MESSAGE, which beyond ends */
-    struct delimiter beyond; /* level -1: it lasts to the end of everything */
+    bool crlf, lf;           /* there were lines that end so */
+    bool digest;             /* the next part is in a digest */
+    bool within;             /* in a message that ends at beyond */
+    struct delimiter beyond; /* level -1: it ends where everything does */
     unsigned open;
     struct multipart {
         struct span boundary;
@@ -56,7 +53,7 @@ static void begin(struct parser *p, struct message *m)
 
 /* ---- boundaries ---- */
 
-/* Whether a line, without its end, is of one of the open multiparts. */
+/* Whether a line, without its end, is the delimiter of an open multipart. */
 static bool is_delimiter(const struct parser *p, struct span line, struct delimiter *d)
 {
     if (line.n < 2 || line.p[0] != '-' || line.p[1] != '-')
@@ -75,25 +72,22 @@ static bool is_delimiter(const struct parser *p, struct span line, struct delimi
     return false;
 }
 
-/* The first delimiter from where a line begins. */
+/* Finds the first delimiter; from is where a line begins. */
 static struct delimiter find_delimiter(const struct parser *p, const char *from)
 {
-    struct delimiter d = {p->limit, p->limit, -1, false};
+    struct delimiter d;
     struct span rest = span_between(from, p->limit), line;
-    if (p->open == 0)
-        return d;
-    while (header_take_line(&rest, &line)) {
+    while (p->open > 0 && header_take_line(&rest, &line)) {
         if (is_delimiter(p, line, &d)) {
             d.line = line.p;
             d.after = rest.p;
             return d;
         }
     }
-    d.close = false;
-    return d;
+    return (struct delimiter){p->limit, p->limit, -1, false};
 }
 
-/* What is between start and a delimiter; the line end before that is its own (RFC 2046 5.1.1). */
+/* The text from start up to a delimiter, which the line end before it belongs to (RFC 2046 5.1.1). */
 static struct span content(const char *start, struct delimiter d)
 {
     struct span t = span_between(start, d.line);
@@ -102,16 +96,15 @@ static struct span content(const char *start, struct delimiter d)
     return t;
 }
 
-/* Goes from a delimiter to the next part, past the ends of multiparts and what follows these. */
+/* Goes from a delimiter to the next part, past the ends of multiparts and the text after these. */
 static void advance(struct parser *p, struct delimiter d)
 {
     for (;;) {
         if (d.level < 0) {
-            struct delimiter beyond = p->beyond;
+            d = p->beyond;
             p->limit = p->m->octets.p + p->m->octets.n;
             p->beyond.level = -1;
             p->within = false;
-            d = beyond;
         }
         if (p->open > (unsigned)(d.level + 1))
             message_note(p->m, PROBLEM_UNCLOSED);
@@ -132,9 +125,9 @@ static void advance(struct parser *p, struct delimiter d)
     p->digest = top->digest;
 }
 
-/* ---- parts ---- */
+/* ---- the header of a part ---- */
 
-/* Whether nothing but blank lines is left of a part. */
+/* Whether a part has only blank lines left. */
 static bool is_rest_blank(const struct parser *p, struct span rest)
 {
     struct span line;
@@ -146,7 +139,7 @@ static bool is_rest_blank(const struct parser *p, struct span rest)
     return true;
 }
 
-/* Finds out where the header of a part ends, and its body begins.  Lines that are no fields are skipped if there are
+/* Finds where the header of a part ends, and its body begins.  Lines that are no fields are skipped if there are
    fields, a blank line, and a body; if not, they are the body. */
 static void split_part(struct parser *p, struct part *part)
 {
@@ -155,7 +148,7 @@ static void split_part(struct parser *p, struct part *part)
     bool fields = false;
     struct delimiter d;
     struct field field;
-    if (span_starts(rest, "From ") && memcmp(rest.p, "From ", 5) == 0 && header_take_line(&rest, &line)) {
+    if (rest.n >= 5 && memcmp(rest.p, "From ", 5) == 0 && header_take_line(&rest, &line)) {
         message_note(p->m, PROBLEM_ENVELOPE_LINE);
         start = rest.p;
     }
@@ -194,44 +187,23 @@ static void limit_header(struct message *m, struct span *header)
         header->n--;
 }
 
-/* Notes what is odd in the lines of text. */
-static void look_over(struct parser *p, struct span t)
+/* Notes what is odd in the lines of a text. */
+static void check_lines(struct parser *p, struct span t)
 {
-    size_t length = 0;
-    for (size_t i = 0; i < t.n; i++) {
-        char c = t.p[i];
-        bool crlf = c == '\r' && i + 1 < t.n && t.p[i + 1] == '\n';
-        if (c == '\0')
-            message_note(p->m, PROBLEM_NUL);
-        if (c == '\r' && !crlf)
+    struct span line;
+    if (memchr(t.p, '\0', t.n) != NULL)
+        message_note(p->m, PROBLEM_NUL);
+    while (header_take_line(&t, &line)) {
+        const char *end = line.p + line.n;
+        p->crlf = p->crlf || (end < t.p && *end == '\r');
+        p->lf = p->lf || (end < t.p && *end == '\n');
+        if (memchr(line.p, '\r', line.n) != NULL)
             message_note(p->m, PROBLEM_BARE_CR);
-        if (c == '\n' && i > 0 && t.p[i - 1] == '\r')
-            p->crlf = true;
-        else if (c == '\n')
-            p->lf = true;
-        length = c == '\n' ? 0 : length + !crlf;
-        if (length > 998) /* RFC 5322 2.1.1 */
+        if (line.n > 998) /* RFC 5322 2.1.1 */
             message_note(p->m, PROBLEM_LONG_LINE);
     }
     if (p->crlf && p->lf)
         message_note(p->m, PROBLEM_MIXED_LINES);
-}
-
-/* Content-ID without brackets. */
-static struct span strip_brackets(struct span t)
-{
-    t = header_trim(t);
-    if (t.n >= 2 && *t.p == '<' && t.p[t.n - 1] == '>')
-        t = (struct span){t.p + 1, t.n - 2};
-    return t;
-}
-
-/* The first token of a value. */
-static struct span first_token(struct span value)
-{
-    value = header_or_empty(value);
-    header_skip_cfws(&value);
-    return header_take_token(&value);
 }
 
 /* Fields that may be there only once: RFC 5322 3.6, RFC 2045 3. */
@@ -261,6 +233,14 @@ static bool is_first(struct message *m, struct span name, unsigned *seen)
     return false;
 }
 
+/* The first token of a value. */
+static struct span first_token(struct span value)
+{
+    value = header_or_empty(value);
+    header_skip_cfws(&value);
+    return header_take_token(&value);
+}
+
 static void read_fields(struct message *m, struct part *part)
 {
     struct span header = part->header;
@@ -276,13 +256,11 @@ static void read_fields(struct message *m, struct part *part)
         if (span_is(field.name, "content-transfer-encoding"))
             part->encoding = first_token(field.value);
         if (span_is(field.name, "content-id"))
-            part->id = strip_brackets(field.value);
+            part->id = header_strip_brackets(header_trim(field.value));
     }
     part->handling = first_token(part->disposition);
     part->attachment = span_is(part->handling, "attachment");
 }
-
-static struct span literal(const char *text) { return (struct span){text, strlen(text)}; }
 
 static void read_type(struct parser *p, struct part *part)
 {
@@ -296,11 +274,11 @@ static void read_type(struct parser *p, struct part *part)
     bool message = t.p == NULL && p->digest; /* RFC 2046 5.1.5 */
     if (t.p != NULL)
         message_note(p->m, PROBLEM_CONTENT_TYPE); /* RFC 2045 5.2: then it is text/plain */
-    part->type = literal(message ? "message" : "text");
-    part->subtype = literal(message ? "rfc822" : "plain");
+    part->type = span_of(message ? "message" : "text");
+    part->subtype = span_of(message ? "rfc822" : "plain");
 }
 
-/* ---- the sequence of parts ---- */
+/* ---- the body of a part ---- */
 
 static void enter_leaf(struct parser *p, struct part *part)
 {
@@ -308,7 +286,7 @@ static void enter_leaf(struct parser *p, struct part *part)
     struct delimiter d = find_delimiter(p, part->body.p);
     part->body = content(part->body.p, d);
     if (!span_is(part->encoding, "binary"))
-        look_over(p, part->body);
+        check_lines(p, part->body);
     advance(p, d);
 }
 
@@ -350,20 +328,23 @@ static void enter_message(struct parser *p, struct part *part, size_t place)
     p->limit = part->body.p + part->body.n;
 }
 
-static bool is_message(const struct part *part)
+/* Reads a part, and goes to the next one. */
+static void read_part(struct parser *p, struct part *part, size_t place)
 {
-    return span_is(part->type, "message") && (span_is(part->subtype, "rfc822") || span_is(part->subtype, "global"));
-}
-
-static void enter(struct parser *p, struct part *part, size_t place)
-{
-    bool multipart = span_is(part->type, "multipart"), message = is_message(part);
+    *part = (struct part){.depth = p->depth, .parent = p->parent};
+    split_part(p, part);
+    limit_header(p->m, &part->header);
+    check_lines(p, part->header);
+    read_fields(p->m, part);
+    read_type(p, part);
+    bool multipart = span_is(part->type, "multipart"), rfc822 = span_is(part->subtype, "rfc822");
+    bool message = span_is(part->type, "message") && (rfc822 || span_is(part->subtype, "global"));
     if ((multipart || message) && part->depth + 1 >= MIME_DEPTH_MAX) {
         message_note(p->m, PROBLEM_TOO_DEEP);
         multipart = message = false;
     }
     if (message && !decode_is_identity(part->encoding)) { /* RFC 2046 5.2.1; RFC 6532 3.7 allows it of message/global */
-        if (span_is(part->subtype, "rfc822"))
+        if (rfc822)
             message_note(p->m, PROBLEM_ENCODED_MESSAGE);
         message = false;
     }
@@ -375,21 +356,10 @@ static void enter(struct parser *p, struct part *part, size_t place)
         enter_leaf(p, part);
 }
 
-static void read_part(struct parser *p, struct part *part)
-{
-    *part = (struct part){.depth = p->depth, .parent = p->parent};
-    split_part(p, part);
-    limit_header(p->m, &part->header);
-    look_over(p, part->header);
-    read_fields(p->m, part);
-    read_type(p, part);
-    enter(p, part, p->m->n++);
-}
-
 bool mime_read(struct message *m)
 {
     struct parser p;
-    for (begin(&p, m); p.next != NULL;) {
+    for (begin(&p, m); p.next != NULL; m->n++) {
         if (m->n == MIME_PARTS_MAX) {
             message_note(m, PROBLEM_TOO_MANY_PARTS);
             break;
@@ -402,7 +372,7 @@ bool mime_read(struct message *m)
             m->parts = grown;
             m->size = size;
         }
-        read_part(&p, &m->parts[m->n]);
+        read_part(&p, &m->parts[m->n], m->n);
     }
     return true;
 }

@@ -1,61 +1,54 @@
 /*
- * param.c - parameters of Content-Type and Content-Disposition (RFC 2045 5.1,
- * RFC 2231).
+ * param.c - parameters of Content-Type and Content-Disposition (RFC 2045 5.1).
+ *
+ * A parameter may be given whole, as name=, or coded, as name*= (RFC 2231 4), or
+ * in numbered segments, name*0= and name*1*= (RFC 2231 3, 4.1), in any order.
+ * So all of a field is read before one of these is decoded.
  */
 #include "mail/inside.h"
 
 #include <string.h>
 
+enum { SEGMENTS_MAX = 128 /* segments of one parameter that are read */ };
+
 struct param {
     struct span name, value;
-    bool quoted; /* value is what was between quotes, backslashes and all */
+    bool quoted; /* value is the text between quotes, with its backslashes */
 };
 
-/* Takes a quoted string, at whose quote t begins, without its quotes; false if it has no end. */
-static bool take_quoted(struct span *t, struct span *text)
+static void skip_to_semicolon(struct span *t)
 {
-    size_t i = 1;
-    while (i < t->n && t->p[i] != '"')
-        i += t->p[i] == '\\' ? 2 : 1;
-    bool ends = i < t->n;
-    i = ends ? i : t->n;
-    *text = (struct span){t->p + 1, i - 1};
-    span_skip(t, i + ends);
-    return ends;
+    while (t->n > 0 && *t->p != ';')
+        span_skip(t, 1);
 }
 
-/* Whether a parameter begins here.  Comments are not looked into, as one without an end would be for each parameter. */
-static bool is_param(struct span t)
-{
-    bool name = header_take_token(&t).n > 0;
-    while (t.n > 0 && header_is_blank(*t.p))
-        span_skip(&t, 1);
-    return name && t.n > 0 && *t.p == '=';
-}
-
-/* A value without quotes.  One with blanks in it goes on to the semicolon. */
+/* Takes a value without quotes.  One with blanks in it goes on to the semicolon, unless another parameter begins. */
 static void take_bare(struct message *m, struct span *t, struct span *value)
 {
-    struct span token = *t;
+    const char *start = t->p;
     if (header_take_token(t).n == 0)
         message_note(m, PROBLEM_PARAMETER);
     while (t->n > 0 && !header_is_blank(*t->p) && *t->p != ';' && *t->p != '(') {
         message_note(m, PROBLEM_PARAMETER);
         span_skip(t, 1);
     }
-    *value = span_between(token.p, t->p);
+    *value = span_between(start, t->p);
     header_skip_cfws(t);
     if (t->n == 0 || *t->p == ';')
         return;
     message_note(m, PROBLEM_PARAMETER);
-    if (is_param(*t))
+    /* comments are not skipped here: one without an end would be read again for each parameter */
+    struct span next = *t;
+    bool name = header_take_token(&next).n > 0;
+    while (next.n > 0 && header_is_blank(*next.p))
+        span_skip(&next, 1);
+    if (name && next.n > 0 && *next.p == '=')
         return;
-    while (t->n > 0 && *t->p != ';')
-        span_skip(t, 1);
-    *value = header_trim(span_between(token.p, t->p));
+    skip_to_semicolon(t);
+    *value = header_trim(span_between(start, t->p));
 }
 
-/* Takes the next parameter. */
+/* Takes the next parameter.  False if there is none. */
 static bool take_param(struct message *m, struct span *t, struct param *param)
 {
     for (header_skip_cfws(t); t->n > 0; header_skip_cfws(t)) {
@@ -67,8 +60,7 @@ static bool take_param(struct message *m, struct span *t, struct param *param)
         header_skip_cfws(t);
         if (param->name.n == 0 || t->n == 0 || *t->p != '=') {
             message_note(m, PROBLEM_PARAMETER);
-            while (t->n > 0 && *t->p != ';')
-                span_skip(t, 1);
+            skip_to_semicolon(t);
             continue;
         }
         span_skip(t, 1);
@@ -76,16 +68,17 @@ static bool take_param(struct message *m, struct span *t, struct param *param)
         param->quoted = t->n > 0 && *t->p == '"';
         if (!param->quoted) {
             take_bare(m, t, &param->value);
-        } else if (!take_quoted(t, &param->value)) {
+        } else if (!header_take_quoted(t, &param->value)) {
             message_note(m, PROBLEM_PARAMETER);
-            param->value = header_trim(param->value);
+            param->value = header_trim((struct span){t->p + 1, t->n - 1});
+            span_skip(t, t->n);
         }
         return true;
     }
     return false;
 }
 
-/* The value of a field without what stands before its parameters. */
+/* The value of a field without the text before its parameters. */
 static struct span skip_to_params(struct span value)
 {
     value = header_or_empty(value);
@@ -120,22 +113,29 @@ struct span param_boundary(struct message *m, struct span value)
         if (!extended && !span_is(param.name, "boundary"))
             continue;
         struct span boundary = param.value;
-        if (extended) /* RFC 2231 4; what is coded in it could not be found in place */
+        if (extended) /* percent signs stay: a decoded boundary would be no span of the message */
             (void)take_charset(m, &boundary);
         while (boundary.n > 0 && header_is_blank(boundary.p[boundary.n - 1]))
             boundary.n--;
-        if (boundary.n > 70)
+        if (boundary.n > 70) /* RFC 2046 5.1.1 */
             message_note(m, PROBLEM_LONG_BOUNDARY);
         return boundary;
     }
     return (struct span){NULL, 0};
 }
 
-/* A segment of a parameter: its number, or one of these. */
-enum { PLAIN = -1, EXTENDED = -2, OTHER = -3 };
+/* ---- segments ---- */
 
-/* What a parameter is for name: name, name*, name*0, name*0* (coded; RFC 2231 4.1), or another's. */
-static int classify(struct span t, const char *name, bool *coded)
+struct segment {
+    struct span value; /* p NULL: it is missing */
+    bool quoted, coded;
+};
+
+/* Places of parameters: a segment has its number. */
+enum { PLAIN = SEGMENTS_MAX, EXTENDED, PLACES, TOO_HIGH, OTHER };
+
+/* The place of a parameter when name is looked for. */
+static unsigned classify(struct span t, const char *name, bool *coded)
 {
     if (!span_starts(t, name))
         return OTHER;
@@ -146,53 +146,16 @@ static int classify(struct span t, const char *name, bool *coded)
     t.n -= *coded;
     if (*t.p != '*' || t.n < 2 || t.n > 4)
         return OTHER;
-    int number = 0;
+    unsigned number = 0;
     for (span_skip(&t, 1); t.n > 0; span_skip(&t, 1)) {
         if (!ascii_is_digit(*t.p))
             return OTHER;
-        number = number * 10 + (*t.p - '0');
+        number = number * 10 + (unsigned)(*t.p - '0');
     }
-    return number;
+    return number < SEGMENTS_MAX ? number : TOO_HIGH;
 }
 
-struct segment {
-    struct span value; /* p NULL: it is missing */
-    bool quoted, coded;
-};
-
-/* All there is of a parameter. */
-struct found {
-    struct segment plain, extended;
-    size_t n; /* segments that are there */
-    struct segment segments[MIME_SEGMENTS_MAX];
-};
-
-/* The first of its kind counts. */
-static void keep(struct message *m, struct found *f, int kind, struct segment segment)
-{
-    struct segment *place = kind == PLAIN ? &f->plain : kind == EXTENDED ? &f->extended : NULL;
-    if (kind >= 0 && kind < MIME_SEGMENTS_MAX)
-        place = &f->segments[kind];
-    f->n += kind >= 0;
-    if (place == NULL || place->value.p != NULL)
-        message_note(m, kind >= 0 ? PROBLEM_PARAMETER_SEGMENT : PROBLEM_PARAMETER);
-    else
-        *place = segment;
-}
-
-static void find_param(struct message *m, struct span value, const char *name, struct found *f)
-{
-    memset(f, 0, sizeof *f);
-    struct param param;
-    for (value = skip_to_params(value); take_param(m, &value, &param);) {
-        bool coded = false;
-        int kind = classify(param.name, name, &coded);
-        if (kind != OTHER)
-            keep(m, f, kind, (struct segment){param.value, param.quoted, coded});
-    }
-}
-
-/* A segment without what quotes and codes it. */
+/* Puts a segment without its backslashes and percent signs. */
 static void put_segment(struct message *m, struct charset *c, const struct segment *s)
 {
     struct span t = s->value;
@@ -216,7 +179,7 @@ static void put_segment(struct message *m, struct charset *c, const struct segme
     charset_put(c, run, (size_t)(t.p - run));
 }
 
-/* Segments are put together before their charset is undone: a character may be in two of them. */
+/* Segments are joined before their charset is undone, as a character may be in two of them. */
 static void put_segments(struct message *m, struct segment *s, size_t n, struct sink to)
 {
     struct charset c;
@@ -229,6 +192,7 @@ static void put_segments(struct message *m, struct segment *s, size_t n, struct 
     charset_close(&c);
 }
 
+/* Mail programs put encoded words in parameters, although RFC 2047 5 (3) forbids it. */
 static void put_plain(struct message *m, const struct segment *s, struct sink to)
 {
     struct words w;
@@ -241,20 +205,31 @@ static void put_plain(struct message *m, const struct segment *s, struct sink to
 
 bool param_decode(struct message *m, struct span value, const char *name, struct sink to)
 {
-    struct found f;
-    size_t n = 0;
-    find_param(m, value, name, &f);
-    while (n < MIME_SEGMENTS_MAX && f.segments[n].value.p != NULL)
+    struct segment found[PLACES];
+    struct param param;
+    size_t numbered = 0, n = 0;
+    memset(found, 0, sizeof found);
+    for (value = skip_to_params(value); take_param(m, &value, &param);) {
+        bool coded = false;
+        unsigned place = classify(param.name, name, &coded);
+        bool whole = place == PLAIN || place == EXTENDED;
+        if (place == OTHER)
+            continue;
+        numbered += !whole;
+        if (place == TOO_HIGH || found[place].value.p != NULL)
+            message_note(m, whole ? PROBLEM_PARAMETER : PROBLEM_PARAMETER_SEGMENT);
+        else
+            found[place] = (struct segment){param.value, param.quoted, coded};
+    }
+    while (n < SEGMENTS_MAX && found[n].value.p != NULL)
         n++;
-    if (n < f.n)
+    if (n < numbered)
         message_note(m, PROBLEM_PARAMETER_SEGMENT);
-    if (f.extended.value.p != NULL) /* the better one where both are there: RFC 6266 4.3 */
-        put_segments(m, &f.extended, 1, to);
+    if (found[EXTENDED].value.p != NULL) /* preferred where both are there: RFC 6266 4.3 */
+        put_segments(m, &found[EXTENDED], 1, to);
     else if (n > 0)
-        put_segments(m, f.segments, n, to);
-    else if (f.plain.value.p != NULL)
-        put_plain(m, &f.plain, to);
-    else
-        return false;
-    return true;
+        put_segments(m, found, n, to);
+    else if (found[PLAIN].value.p != NULL)
+        put_plain(m, &found[PLAIN], to);
+    return n > 0 || found[EXTENDED].value.p != NULL || found[PLAIN].value.p != NULL;
 }

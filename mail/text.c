@@ -1,20 +1,20 @@
 /*
  * text.c - a message as text, for people, grep and diff.
+ *
+ * A client's octets that cannot be shown become \xHH, so that nothing in a mail
+ * can drive a terminal, or look like a line of ours.
  */
 #include "mail/inside.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-/* Octets for people: what cannot be shown as \xHH, but for the end of a line and the tab. */
+/* Adds octets; line ends and tabs stay as they are. */
 static void put_shown(void *context, const char *p, size_t n)
 {
     struct text *t = context;
     struct span rest = {p, n};
     const char *start = p;
-    if (n == 0)
-        return;
     while (rest.n > 0) {
         bool visible;
         size_t length = visible_take(rest, &visible);
@@ -32,12 +32,10 @@ static void put_shown(void *context, const char *p, size_t n)
     text_add(t, start, (size_t)(rest.p - start));
 }
 
-/* The same within a line, which nothing in it may end. */
+/* Adds octets within a line, which nothing in them may end. */
 static void put_line(void *context, const char *p, size_t n)
 {
     size_t from = 0;
-    if (n == 0)
-        return;
     for (size_t i = 0; i < n; i++) {
         if (p[i] != '\n' && p[i] != '\t')
             continue;
@@ -45,22 +43,23 @@ static void put_line(void *context, const char *p, size_t n)
         text_add_string(context, p[i] == '\n' ? "\\x0a" : "\\x09");
         from = i + 1;
     }
-    put_shown(context, p + from, n - from);
+    if (n > from)
+        put_shown(context, p + from, n - from);
 }
 
 static struct sink into_line(struct text *t) { return (struct sink){put_line, t}; }
 
-/* A name in front of its address, in quotes where it would not be one name without them.  False if there is none. */
-static bool add_text_name(struct message *m, struct text *t, struct span written)
+/* Adds a name, in quotes where an address could be read in it.  False if there is none. */
+static bool add_name(struct message *m, struct text *t, struct span written)
 {
     struct text name = {NULL, 0, 0, false};
     bool quotes = false;
+    size_t from = 0;
     if (written.p != NULL)
         address_name(m, written, message_into(&name));
     for (size_t i = 0; i < name.n; i++)
-        quotes = quotes || (name.p[i] != '\0' && strchr(",;:<>@()\"\\", name.p[i]) != NULL);
+        quotes = quotes || memchr(",;:<>@()\"\\", name.p[i], 10) != NULL;
     text_add_string(t, quotes ? "\"" : "");
-    size_t from = 0;
     for (size_t i = 0; i < name.n; i++) {
         if (name.p[i] != '"' && name.p[i] != '\\')
             continue;
@@ -72,12 +71,11 @@ static bool add_text_name(struct message *m, struct text *t, struct span written
         put_line(t, name.p + from, name.n - from);
     text_add_string(t, quotes ? "\"" : "");
     t->failed = t->failed || name.failed;
-    bool there = name.n > 0;
     free(name.p);
-    return there;
+    return name.n > 0;
 }
 
-static void add_text_addresses(struct message *m, struct text *t, const char *label, const char *name)
+static void add_addresses(struct message *m, struct text *t, const char *label, const char *name)
 {
     struct span header = m->parts->header;
     struct field field;
@@ -86,7 +84,7 @@ static void add_text_addresses(struct message *m, struct text *t, const char *la
     while (header_take_field(m, &header, &field)) {
         while (span_is(field.name, name) && address_take(m, &field.value, &a)) {
             text_add_string(t, n++ > 0 ? ", " : label);
-            bool named = add_text_name(m, t, a.name);
+            bool named = add_name(m, t, a.name);
             text_add_string(t, named ? " <" : "");
             address_spec(m, a.address, into_line(t));
             text_add_string(t, named ? ">" : "");
@@ -95,7 +93,7 @@ static void add_text_addresses(struct message *m, struct text *t, const char *la
     text_add_string(t, n > 0 ? "\n" : "");
 }
 
-static void add_text_envelope(struct text *t, const struct mail *mail)
+static void add_envelope(struct text *t, const struct mail *mail)
 {
     text_add_string(t, "Envelope-From: <");
     put_line(t, mail->sender.p, mail->sender.n);
@@ -108,7 +106,7 @@ static void add_text_envelope(struct text *t, const struct mail *mail)
     text_add_string(t, "\n");
 }
 
-/* A token in lower case: types are the same in any case; RFC 2045 5.1 */
+/* Adds a token in lower case, as types are the same in any case (RFC 2045 5.1). */
 static void add_lower(struct text *t, struct span token)
 {
     for (; token.n > 0; span_skip(&token, 1)) {
@@ -117,18 +115,17 @@ static void add_lower(struct text *t, struct span token)
     }
 }
 
-/* Counts what it is given. */
-static void put_counted(void *context, const char *p, size_t n)
+static void count(void *context, const char *p, size_t n)
 {
     (void)p;
     *(uint64_t *)context += n;
 }
 
-static void add_text_attachment(struct message *m, struct text *t, const struct part *p)
+static void add_attachment(struct message *m, struct text *t, const struct part *p)
 {
     uint64_t size = 0;
     struct text name = {NULL, 0, 0, false};
-    message_octets(m, p, (struct sink){put_counted, &size});
+    message_octets(m, p, (struct sink){count, &size});
     text_add_string(t, "Attachment: ");
     add_lower(t, p->type);
     text_add_string(t, "/");
@@ -145,36 +142,30 @@ static void add_text_attachment(struct message *m, struct text *t, const struct 
     free(name.p);
 }
 
-static void add_text_body(struct message *m, struct text *t)
+void render_text(struct text *t, const struct mail *mail, struct message *m)
 {
+    struct span subject = header_find(m, m->parts->header, "subject");
     const struct part *body = m->text != NULL ? m->text : m->html;
+    add_envelope(t, mail);
+    add_addresses(m, t, "From: ", "from");
+    add_addresses(m, t, "To: ", "to");
+    add_addresses(m, t, "Cc: ", "cc");
+    add_addresses(m, t, "Reply-To: ", "reply-to");
+    if (subject.p != NULL) {
+        text_add_string(t, "Subject: ");
+        words_text(m, subject, into_line(t));
+        text_add_string(t, "\n");
+    }
+    text_add_string(t, "\n");
     size_t start = t->n;
     if (body != NULL)
         message_body_text(m, body, (struct sink){put_shown, t});
     if (t->n > start && t->p[t->n - 1] != '\n')
         text_add_string(t, "\n");
-}
-
-void render_text(struct text *t, const struct mail *mail, struct message *m)
-{
-    struct field field;
-    add_text_envelope(t, mail);
-    add_text_addresses(m, t, "From: ", "from");
-    add_text_addresses(m, t, "To: ", "to");
-    add_text_addresses(m, t, "Cc: ", "cc");
-    add_text_addresses(m, t, "Reply-To: ", "reply-to");
-    if (header_find_field(m, m->parts->header, "subject", &field)) {
-        text_add_string(t, "Subject: ");
-        words_text(m, field.value, into_line(t));
-        text_add_string(t, "\n");
-    }
-    text_add_string(t, "\n");
-    add_text_body(m, t);
-    bool first = true;
-    for (struct part *p = NULL; (p = message_next_attachment(m, p)) != NULL;) {
-        text_add_string(t, first ? "\n" : "");
-        add_text_attachment(m, t, p);
-        first = false;
+    const char *space = "\n";
+    for (struct part *p = NULL; (p = message_next_attachment(m, p)) != NULL; space = "") {
+        text_add_string(t, space);
+        add_attachment(m, t, p);
     }
     text_add_string(t, "\n");
 }

@@ -1,9 +1,9 @@
 /*
  * words.c - header text with encoded words (RFC 2047).
  *
- * It switches between two charsets in front of one sink: one for the text around
- * encoded words, and one for what is in them, which stays open from word to
- * word, as a character may begin in one and end in the next.
+ * Two charsets lead to one sink: one for the text around encoded words, and one
+ * for the text in them, which stays open from word to word, as a character may
+ * begin in one and end in the next.
  */
 #include "mail/inside.h"
 
@@ -24,8 +24,8 @@ struct word {
     bool base64;
 };
 
-/* Takes an encoded word (RFC 2047 2), at whose "=?" t begins.  Text is taken with blanks in it, as programs write that.
- */
+/* Takes an encoded word (RFC 2047 2).  Its text may hold blanks, as programs write them.  False, and nothing taken, if
+   t does not begin with one. */
 static bool take_word(struct span *t, struct word *word)
 {
     struct span rest = *t;
@@ -58,21 +58,10 @@ size_t words_length(struct span t)
     return take_word(&rest, &word) ? t.n - rest.n : 0;
 }
 
-static bool is_same(struct span a, struct span b)
-{
-    if (a.n != b.n)
-        return false;
-    for (size_t i = 0; i < a.n; i++) {
-        if (ascii_lower(a.p[i]) != ascii_lower(b.p[i]))
-            return false;
-    }
-    return true;
-}
-
 static void put_word(struct words *w, const struct word *word)
 {
     charset_flush(&w->raw);
-    if (w->charset.p != NULL && !is_same(w->charset, word->charset)) {
+    if (w->charset.p != NULL && !span_same(w->charset, word->charset)) {
         charset_close(&w->word);
         w->charset.p = NULL;
     }
@@ -84,11 +73,11 @@ static void put_word(struct words *w, const struct word *word)
         decode_base64(w->m, word->text, charset);
     else
         decode_q(w->m, word->text, charset);
-    w->blanks.n = 0; /* RFC 2047 6.2: those between two encoded words are none */
+    w->blanks.n = 0; /* between two encoded words: RFC 2047 6.2 */
     w->after_word = w->decoded = true;
 }
 
-/* Text without folds and, where escaped, without backslashes. */
+/* Puts text without folds and, where escaped, without backslashes. */
 static void put_raw(struct words *w, struct span t, bool escaped)
 {
     const char *run = t.p;
@@ -113,18 +102,7 @@ static struct span take_raw(struct span *t, bool escaped)
         i++;
     if (escaped && i < t->n && t->p[i - 1] == '\\')
         i++;
-    struct span raw = {t->p, i};
-    span_skip(t, i);
-    return raw;
-}
-
-static struct span take_blanks(struct span *t)
-{
-    struct span blanks = {t->p, 0};
-    while (blanks.n < t->n && header_is_blank(t->p[blanks.n]))
-        blanks.n++;
-    span_skip(t, blanks.n);
-    return blanks;
+    return header_take(t, i);
 }
 
 void words_put(struct words *w, struct span t, bool escaped)
@@ -139,7 +117,10 @@ void words_put(struct words *w, struct span t, bool escaped)
             continue;
         }
         if (w->after_word && header_is_blank(*t.p)) {
-            w->blanks = take_blanks(&t);
+            size_t n = 1;
+            while (n < t.n && header_is_blank(t.p[n]))
+                n++;
+            w->blanks = header_take(&t, n);
             continue;
         }
         if (w->after_word) {

@@ -82,7 +82,6 @@ static enum store_outcome fail(struct spool *p, struct failure *why)
 
 enum store_outcome store_finish(struct store *s, struct spool *p, struct mail *mail, struct failure *why)
 {
-    mail->converted = !p->crlf;
     if (spool_complete(p, s->looks) < 0)
         return fail(p, why);
     if (s->o.directory != NULL && spool_publish(p, "") < 0)

@@ -140,7 +140,7 @@ void spool_add(struct spool *p, const char *octets, size_t n);
 /*
  * Stores a complete mail: publishes its file, examines it, writes its
  * attachments, and at last writes to the stream, which cannot be undone.  Sets
- * mail->converted, file, failed, had, has_none and problems; file and had live
+ * mail->file, failed, had, has_none and problems; file and had live
  * until spool_drop().  On STORE_FAILED the spool has been dropped, and *why has
  * the reason.  On STORE_WAITS call store_go_on(), store_give_up() or
  * spool_drop().

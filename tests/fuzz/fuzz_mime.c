@@ -96,8 +96,9 @@ static void read_header(struct message *m, struct span header)
         read_value(m, field.value);
     }
     must(rest.n == 0);
-    if (header_find_field(m, header, "subject", &field))
-        must(span_is(field.name, "SUBJECT"));
+    struct span subject = header_find(m, header, "subject");
+    if (subject.p != NULL)
+        must_hold(header, subject);
 }
 
 static void read_part(struct message *m, const struct part *part)
