@@ -180,30 +180,19 @@ static struct span take_word(struct span *t)
     return header_take(t, n);
 }
 
-/* A comment is a name without its parentheses. */
-static bool is_comment(struct span *name)
-{
-    struct span rest = *name;
-    if (name->n == 0 || *name->p != '(')
-        return false;
-    struct span comment = header_take_comment(&rest);
-    if (rest.n > 0)
-        return false;
-    span_skip(&comment, 1);
-    if (comment.n > 0 && comment.p[comment.n - 1] == ')')
-        comment.n--;
-    *name = header_trim(comment);
-    return true;
-}
-
 void address_name(struct message *m, struct span name, struct sink to)
 {
     struct words w;
     bool open = false;
     name = header_trim(name);
     words_open(&w, m, to);
-    if (is_comment(&name)) {
-        words_put(&w, name, true);
+    struct span rest = name, comment = {NULL, 0};
+    if (name.n > 0 && *name.p == '(')
+        comment = header_take_comment(&rest);
+    if (comment.n > 0 && rest.n == 0) {
+        span_skip(&comment, 1);
+        comment.n -= comment.n > 0 && comment.p[comment.n - 1] == ')';
+        words_put(&w, header_trim(comment), true);
         name.n = 0;
     }
     header_skip_cfws(&name);

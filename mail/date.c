@@ -14,14 +14,16 @@ struct date {
     unsigned zone_hour, zone_minute;
 };
 
-/* Takes min to max digits. */
-static bool take_number(struct span *t, size_t min, size_t max, unsigned *value)
+/* Takes a number, and the blanks and comments after it.  Returns how many digits it has; 0 if more than max. */
+static size_t take_number(struct span *t, size_t max, unsigned *value)
 {
     size_t n = 0;
     for (*value = 0; n < t->n && n < max && ascii_is_digit(t->p[n]); n++)
         *value = *value * 10 + (unsigned)(t->p[n] - '0');
     span_skip(t, n);
-    return n >= min && (t->n == 0 || !ascii_is_digit(*t->p));
+    bool more = t->n > 0 && ascii_is_digit(*t->p);
+    header_skip_cfws(t);
+    return more ? 0 : n;
 }
 
 /* Takes letters, and the blanks and comments after them. */
@@ -59,15 +61,12 @@ static unsigned day_of_week(const struct date *d)
 
 static bool take_day(struct message *m, struct span *t, struct date *d)
 {
-    if (!take_number(t, 1, 2, &d->day))
+    if (take_number(t, 2, &d->day) == 0)
         return false;
-    header_skip_cfws(t);
     d->month = find_name(take_letters(t), "JanFebMarAprMayJunJulAugSepOctNovDec", 12) + 1;
-    size_t before = t->n;
-    if (d->month > 12 || !take_number(t, 2, 4, &d->year))
+    size_t digits = d->month <= 12 ? take_number(t, 4, &d->year) : 0;
+    if (digits < 2)
         return false;
-    size_t digits = before - t->n;
-    header_skip_cfws(t);
     if (digits < 4) { /* RFC 5322 4.3 */
         message_note(m, PROBLEM_OBSOLETE_DATE);
         d->year += digits == 3 || d->year > 49 ? 1900 : 2000;
@@ -82,17 +81,12 @@ static bool take_colon(struct span *t, unsigned *value)
         return false;
     span_skip(t, 1);
     header_skip_cfws(t);
-    bool ok = take_number(t, 2, 2, value);
-    header_skip_cfws(t);
-    return ok;
+    return take_number(t, 2, value) == 2;
 }
 
 static bool take_time(struct span *t, struct date *d)
 {
-    if (!take_number(t, 1, 2, &d->hour))
-        return false;
-    header_skip_cfws(t);
-    if (!take_colon(t, &d->minute))
+    if (take_number(t, 2, &d->hour) == 0 || !take_colon(t, &d->minute))
         return false;
     if (t->n > 0 && *t->p == ':' && !take_colon(t, &d->second))
         return false;
@@ -125,11 +119,10 @@ static bool take_zone(struct message *m, struct span *t, struct date *d)
         unsigned zone = 0;
         d->sign = *t->p;
         span_skip(t, 1);
-        bool ok = take_number(t, 4, 4, &zone);
+        size_t digits = take_number(t, 4, &zone);
         d->zone_hour = zone / 100;
         d->zone_minute = zone % 100;
-        header_skip_cfws(t);
-        return ok && d->zone_hour < 24 && d->zone_minute < 60;
+        return digits == 4 && d->zone_hour < 24 && d->zone_minute < 60;
     }
     struct span word = take_letters(t);
     message_note(m, word.n > 0 ? PROBLEM_OBSOLETE_DATE : PROBLEM_DATE);

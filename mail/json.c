@@ -143,47 +143,26 @@ static void add_addresses(struct message *m, struct text *t, const char *key, co
     text_add_string(t, "]");
 }
 
-static void add_date(struct message *m, struct text *t)
-{
-    struct span value = header_find(m, m->parts->header, "date");
-    char text[32];
-    bool is_date = value.p != NULL && date_text(m, value, text);
-    add_member(t, "date", is_date ? span_of(text) : null);
-}
-
 struct entry {
     struct field field;
-    size_t place;  /* in the header */
-    size_t leader; /* place of the first of the same name */
+    size_t place; /* in the header */
+    size_t nth;   /* where the entry with this one's index as its place has been sorted to */
 };
-
-static int compare_names(struct span a, struct span b)
-{
-    for (size_t i = 0; i < a.n && i < b.n; i++) {
-        int difference = (unsigned char)ascii_lower(a.p[i]) - (unsigned char)ascii_lower(b.p[i]);
-        if (difference != 0)
-            return difference;
-    }
-    return (a.n > b.n) - (a.n < b.n);
-}
 
 static int by_name(const void *x, const void *y)
 {
     const struct entry *a = x, *b = y;
-    int difference = compare_names(a->field.name, b->field.name);
-    return difference != 0 ? difference : (a->place > b->place) - (a->place < b->place);
+    struct span s = a->field.name, t = b->field.name;
+    size_t i = 0;
+    while (i < s.n && i < t.n && ascii_same(s.p[i], t.p[i]))
+        i++;
+    if (i < s.n && i < t.n)
+        return (unsigned char)ascii_lower(s.p[i]) - (unsigned char)ascii_lower(t.p[i]);
+    return s.n != t.n ? (s.n > t.n) - (s.n < t.n) : (a->place > b->place) - (a->place < b->place);
 }
 
-static int by_leader(const void *x, const void *y)
-{
-    const struct entry *a = x, *b = y;
-    return a->leader != b->leader ? (a->leader > b->leader) - (a->leader < b->leader)
-                                  : (a->place > b->place) - (a->place < b->place);
-}
-
-/* Collects the fields of the header, for the caller to free: in its order, but those of one name together.  NULL if
-   there are none, or there is no memory. */
-static struct entry *group_fields(struct message *m, struct text *t, size_t *n)
+/* Collects the fields of the header, sorted by name.  The caller frees them; NULL if there are none, or no memory. */
+static struct entry *sort_fields(struct message *m, struct text *t, size_t *n)
 {
     struct entry *e = NULL;
     struct span header = m->parts->header;
@@ -200,35 +179,37 @@ static struct entry *group_fields(struct message *m, struct text *t, size_t *n)
             }
             e = grown;
         }
-        e[*n] = (struct entry){field, *n, *n};
+        e[*n] = (struct entry){.field = field, .place = *n};
     }
-    if (*n == 0)
-        return NULL;
-    qsort(e, *n, sizeof *e, by_name);
-    for (size_t i = 1; i < *n; i++) {
-        if (compare_names(e[i - 1].field.name, e[i].field.name) == 0)
-            e[i].leader = e[i - 1].leader;
-    }
-    qsort(e, *n, sizeof *e, by_leader);
+    if (e != NULL)
+        qsort(e, *n, sizeof *e, by_name);
+    for (size_t i = 0; i < *n; i++)
+        e[e[i].place].nth = i;
     return e;
 }
 
+/* Fields come in the order of the header, but those of one name together. */
 static void add_headers(struct message *m, struct text *t)
 {
     size_t n;
-    struct entry *e = group_fields(m, t, &n);
+    struct entry *e = sort_fields(m, t, &n);
     add_key(t, "headers");
     text_add_string(t, "{");
-    for (size_t i = 0; e != NULL && i < n; i++) {
-        bool first = i == 0 || e[i].leader != e[i - 1].leader, last = i + 1 == n || e[i].leader != e[i + 1].leader;
-        if (first) {
-            separate(t);
+    for (size_t place = 0; e != NULL && place < n; place++) {
+        size_t first = e[place].nth, i = first;
+        struct span name = e[i].field.name;
+        if (i > 0 && span_same(e[i - 1].field.name, name))
+            continue;
+        separate(t);
+        text_add_string(t, "\"");
+        put_lower(t, name);
+        text_add_string(t, "\":[");
+        for (; i < n && span_same(e[i].field.name, name); i++) {
+            text_add_string(t, i > first ? ",\"" : "\"");
+            words_text(m, e[i].field.value, into(t));
             text_add_string(t, "\"");
-            put_lower(t, e[i].field.name);
         }
-        text_add_string(t, first ? "\":[\"" : ",\"");
-        words_text(m, e[i].field.value, into(t));
-        text_add_string(t, last ? "\"]" : "\"");
+        text_add_string(t, "]");
     }
     free(e);
     text_add_string(t, "}");
@@ -407,6 +388,8 @@ static void add_envelope(struct text *t, const struct mail *mail)
 
 void render_json(struct text *t, struct mail *mail, struct message *m)
 {
+    struct span header = m->parts->header, date = header_find(m, header, "date");
+    char text[32];
     text_add_string(t, "{");
     add_number(t, "n", mail->n);
     add_time(t, mail->time);
@@ -416,14 +399,14 @@ void render_json(struct text *t, struct mail *mail, struct message *m)
     text_add_string(t, mail->failed != NULL ? "false" : "true");
     add_client(t, mail);
     add_envelope(t, mail);
-    add_decoded(m, t, "subject", header_find(m, m->parts->header, "subject"));
+    add_decoded(m, t, "subject", header_find(m, header, "subject"));
     add_addresses(m, t, "from", "from");
     add_addresses(m, t, "to", "to");
     add_addresses(m, t, "cc", "cc");
     add_addresses(m, t, "bcc", "bcc");
     add_addresses(m, t, "reply_to", "reply-to");
-    add_date(m, t);
-    add_decoded(m, t, "message_id", header_find(m, m->parts->header, "message-id"));
+    add_member(t, "date", date.p != NULL && date_text(m, date, text) ? span_of(text) : null);
+    add_decoded(m, t, "message_id", header_find(m, header, "message-id"));
     add_headers(m, t);
     add_body(m, t, "text", m->text);
     add_body(m, t, "html", m->html);

@@ -62,15 +62,6 @@ static void decode_bodies(struct message *m)
 
 /* ---- the header ---- */
 
-static uint64_t count_addresses(struct message *m, struct span value)
-{
-    struct address a;
-    uint64_t n = 0;
-    while (address_take(m, &value, &a))
-        n += a.address.n > 0;
-    return n;
-}
-
 /* <left@right>; RFC 5322 3.6.4 */
 static bool is_message_id(struct span t)
 {
@@ -120,7 +111,11 @@ static void check_field(struct message *m, const struct field *f, struct seen *s
     static const char *const lists[] = {"from", "sender", "reply-to", "to", "cc", "bcc", NULL};
     bool from = span_is(f->name, "from"), id = span_is(f->name, "message-id"), bcc = span_is(f->name, "bcc");
     bool list = is_one_of(f->name, lists), group = f->value.n > 0 && memchr(f->value.p, ':', f->value.n) != NULL;
-    uint64_t addresses = (list && !group) || from || bcc ? count_addresses(m, f->value) : 0;
+    uint64_t addresses = 0;
+    struct span value = f->value;
+    struct address a;
+    while (((list && !group) || from || bcc) && address_take(m, &value, &a))
+        addresses += a.address.n > 0;
     s->date = s->date || span_is(f->name, "date");
     s->from = s->from || from;
     s->sender = s->sender || span_is(f->name, "sender");

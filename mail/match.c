@@ -112,18 +112,6 @@ static void add_value(struct search *s, struct span value)
 
 static struct sink into(struct search *s) { return (struct sink){put_text, &s->value}; }
 
-static void match_header(struct search *s, struct message *m)
-{
-    struct span header = m->parts->header;
-    struct field field;
-    while (header_take_field(m, &header, &field)) {
-        if (!span_same(field.name, s->match->field))
-            continue;
-        words_text(m, field.value, into(s));
-        end_value(s);
-    }
-}
-
 /* ---- the body ---- */
 
 static void end_line(struct search *s)
@@ -189,10 +177,17 @@ static void match_body(struct search *s, struct message *m)
 static bool holds(const struct match *match, struct message *m, const struct mail *mail, struct text *had, bool *none)
 {
     struct search s = {.match = match, .had = had};
+    struct span header = m->parts->header;
+    struct field field;
     had->n = 0;
     switch (match->kind) {
     case MATCH_HEADER:
-        match_header(&s, m);
+        while (header_take_field(m, &header, &field)) {
+            if (!span_same(field.name, match->field))
+                continue;
+            words_text(m, field.value, into(&s));
+            end_value(&s);
+        }
         break;
     case MATCH_MAIL_FROM:
         add_value(&s, mail->sender);

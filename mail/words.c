@@ -94,21 +94,11 @@ static void put_raw(struct words *w, struct span t, bool escaped)
     charset_put(&w->raw, run, (size_t)(t.p - run));
 }
 
-/* Takes text up to where an encoded word may begin. */
-static struct span take_raw(struct span *t, bool escaped)
-{
-    size_t i = 1;
-    while (i < t->n && !(t->p[i] == '=' && i + 1 < t->n && t->p[i + 1] == '?'))
-        i++;
-    if (escaped && i < t->n && t->p[i - 1] == '\\')
-        i++;
-    return header_take(t, i);
-}
-
 void words_put(struct words *w, struct span t, bool escaped)
 {
     while (t.n > 0) {
         const char *start = t.p;
+        size_t n = 1;
         struct word word;
         if (take_word(&t, &word)) {
             if (t.p - start > 75) /* RFC 2047 2 */
@@ -117,7 +107,6 @@ void words_put(struct words *w, struct span t, bool escaped)
             continue;
         }
         if (w->after_word && header_is_blank(*t.p)) {
-            size_t n = 1;
             while (n < t.n && header_is_blank(t.p[n]))
                 n++;
             w->blanks = header_take(&t, n);
@@ -129,7 +118,11 @@ void words_put(struct words *w, struct span t, bool escaped)
         }
         w->blanks.n = 0;
         w->after_word = false;
-        put_raw(w, take_raw(&t, escaped), escaped);
+        while (n < t.n && !(t.p[n] == '=' && n + 1 < t.n && t.p[n + 1] == '?'))
+            n++;
+        if (escaped && n < t.n && t.p[n - 1] == '\\')
+            n++;
+        put_raw(w, header_take(&t, n), escaped);
     }
 }
 
