@@ -17,44 +17,22 @@ enum {
 
 /* ---- names ---- */
 
-static const char ascii[] = "US-ASCII", utf8[] = "UTF-8", unknown[] = "";
-
-/*
- * Names without all but letters and digits, and the names of these charsets.
- * There are aliases that iconv does not know, charsets that are best read as
- * another, and names that mean the locale's charset to iconv.
- */
+/* Names without all but letters and digits, and a name that iconv knows, or a charset that is better for such text. */
 static const struct {
     const char *squeezed, *name;
-} known[] = {{"", unknown},
-             {"ansix341968", ascii},
-             {"ansix341986", ascii},
-             {"ascii", ascii},
-             {"char", unknown},
-             {"gb2312", "GB18030"},
-             {"gbk", "GB18030"},
-             {"hebrew", "ISO-8859-8"},
-             {"internal", unknown},
-             {"iso646us", ascii},
-             {"iso88596e", "ISO-8859-6"},
-             {"iso88596i", "ISO-8859-6"},
-             {"iso88598e", "ISO-8859-8"},
-             {"iso88598i", "ISO-8859-8"},
-             {"ksc5601", "CP949"},
-             {"ksc56011987", "CP949"},
-             {"macroman", "MACINTOSH"},
-             {"unicode11utf7", "UTF-7"},
-             {"unicode11utf8", utf8},
-             {"unicode20utf8", utf8},
-             {"us", ascii},
-             {"usascii", ascii},
-             {"utf8", utf8},
-             {"utf8mb4", utf8},
-             {"wchart", unknown},
-             {"windows31j", "CP932"},
-             {"xgbk", "GB18030"},
-             {"xmacroman", "MACINTOSH"},
-             {"xunicode20utf8", utf8}};
+} renamed[] = {
+    {"gb2312", "GB18030"},       {"gbk", "GB18030"},          {"hebrew", "ISO-8859-8"},    {"iso88596e", "ISO-8859-6"},
+    {"iso88596i", "ISO-8859-6"}, {"iso88598e", "ISO-8859-8"}, {"iso88598i", "ISO-8859-8"}, {"ksc56011987", "CP949"},
+    {"ksc5601", "CP949"},        {"macroman", "MACINTOSH"},   {"unicode11utf7", "UTF-7"},  {"windows31j", "CP932"},
+    {"xgbk", "GB18030"},         {"xmacroman", "MACINTOSH"},
+};
+
+static bool is_one_of(const char *name, const char *const names[])
+{
+    while (*names != NULL && strcmp(name, *names) != 0)
+        names++;
+    return *names != NULL;
+}
 
 /* Copies a name in lower case, and squeezed.  False if iconv_open() must not see it, as it may hold options. */
 static bool copy_name(struct span name, char copy[NAME_SIZE], char squeezed[NAME_SIZE])
@@ -75,11 +53,11 @@ static bool copy_name(struct span name, char copy[NAME_SIZE], char squeezed[NAME
     return true;
 }
 
-static const char *look_up(const char *squeezed, const char *name)
+static const char *rename_charset(const char *squeezed, const char *name)
 {
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        if (strcmp(squeezed, known[i].squeezed) == 0)
-            return known[i].name;
+    for (size_t i = 0; i < sizeof renamed / sizeof renamed[0]; i++) {
+        if (strcmp(squeezed, renamed[i].squeezed) == 0)
+            return renamed[i].name;
     }
     return name;
 }
@@ -88,11 +66,9 @@ static const char *look_up(const char *squeezed, const char *name)
 static bool is_harmful(const char *squeezed)
 {
 #if defined(__linux__) && !defined(__GLIBC__)
-    static const char *const korean[] = {"euckr", "ksc5601", "ksx1001", "ksc56011987", "isoir149", "korean", "uhc"};
-    bool harmful = strstr(squeezed, "949") != NULL;
-    for (size_t i = 0; i < sizeof korean / sizeof korean[0]; i++)
-        harmful = harmful || strcmp(squeezed, korean[i]) == 0;
-    return harmful;
+    static const char *const korean[] = {"euckr",    "ksc5601", "ksx1001", "ksc56011987",
+                                         "isoir149", "korean",  "uhc",     NULL};
+    return is_one_of(squeezed, korean) || strstr(squeezed, "949") != NULL;
 #else
     (void)squeezed;
     return false;
@@ -128,6 +104,10 @@ static bool open_iconv(struct charset *c, const char *name)
 
 void charset_open(struct charset *c, struct message *m, struct span name, struct sink to)
 {
+    static const char *const ascii[] = {"ascii", "usascii", "ansix341968", "ansix341986", "iso646us", "us", NULL};
+    static const char *const utf8[] = {"utf8", "utf8mb4", "unicode11utf8", "unicode20utf8", "xunicode20utf8", NULL};
+    static const char *const locals[] = {"", "char", "wchart", "internal",
+                                         NULL}; /* iconv takes these for the locale's */
     char copy[NAME_SIZE], squeezed[NAME_SIZE] = "", spelling[NAME_SIZE + 16];
     c->m = m;
     c->to = to;
@@ -138,9 +118,9 @@ void charset_open(struct charset *c, struct message *m, struct span name, struct
     name = header_trim(name);
     if (name.n == 0)
         return;
-    const char *is = copy_name(name, copy, squeezed) ? look_up(squeezed, copy) : unknown;
-    c->ascii = is == ascii;
-    if (is == ascii || is == utf8)
+    bool known = copy_name(name, copy, squeezed) && !is_one_of(squeezed, locals);
+    c->ascii = known && is_one_of(squeezed, ascii);
+    if (c->ascii || (known && is_one_of(squeezed, utf8)))
         return;
     const char *plain = squeezed[0] == 'x' ? squeezed + 1 : squeezed;
     bool two = strncmp(plain, "utf16", 5) == 0 || strncmp(plain, "ucs2", 4) == 0;
@@ -148,10 +128,10 @@ void charset_open(struct charset *c, struct message *m, struct span name, struct
     c->unit = two ? 2 : four ? 4 : 1;
     c->coding = CHARSET_ICONV;
     enum problem problem = PROBLEM_UNKNOWN_CHARSET;
-    if (is != unknown && !is_harmful(plain)) {
+    if (known && !is_harmful(plain)) {
         if (m->charsets++ >= CHARSETS_MAX)
             problem = PROBLEM_TOO_MANY_CHARSETS;
-        else if (open_iconv(c, is) || open_iconv(c, copy) || open_iconv(c, plain) ||
+        else if (open_iconv(c, rename_charset(squeezed, copy)) || open_iconv(c, copy) || open_iconv(c, plain) ||
                  (respell(plain, spelling) && open_iconv(c, spelling)))
             return;
     }
@@ -187,29 +167,20 @@ static bool is_beginning(struct span t)
     return first >= 0xc2 && first < 0xf5 && count_begun(t) == t.n;
 }
 
-/* Adds octets to those that are held, until these are a character or cannot become one. */
-static void complete(struct charset *c, struct span *t)
-{
-    while (c->held > 0 && t->n > 0) {
-        struct span held = {c->utf8, c->held + 1};
-        c->utf8[c->held] = *t->p;
-        if (utf8_length(held) > 0) {
-            sink_put(c->to, held.p, held.n);
-            c->held = 0;
-        } else if (is_beginning(held)) {
-            c->held++;
-        } else {
-            replace(c);
-            c->held = 0;
-            continue; /* this octet begins anew */
-        }
-        span_skip(t, 1);
-    }
-}
-
 static void put_utf8(struct charset *c, struct span t)
 {
-    complete(c, &t);
+    while (c->held > 0 && t.n > 0) {
+        struct span held = {c->utf8, c->held + 1};
+        c->utf8[c->held] = *t.p;
+        bool whole = utf8_length(held) > 0, begun = !whole && is_beginning(held);
+        c->held = begun ? held.n : 0;
+        if (whole)
+            sink_put(c->to, held.p, held.n);
+        else if (!begun)
+            replace(c);
+        if (whole || begun) /* else this octet begins a character */
+            span_skip(&t, 1);
+    }
     const char *run = t.p;
     while (t.n > 0) {
         size_t n = utf8_length(t);

@@ -93,24 +93,15 @@ static bool take_time(struct span *t, struct date *d)
     return d->hour < 24 && d->minute < 60 && d->second <= 60;
 }
 
-/* Sets the zone to one with a name; others, among them the military ones, stay -0000: RFC 5322 4.3. */
-static void read_zone(struct span word, struct date *d)
-{
-    static const struct {
-        const char *name;
-        char sign;
-        unsigned hour;
-    } zones[] = {
-        {"UT", '+', 0},  {"GMT", '+', 0}, {"UTC", '+', 0}, {"Z", '+', 0},   {"EDT", '-', 4}, {"EST", '-', 5},
-        {"CDT", '-', 5}, {"CST", '-', 6}, {"MDT", '-', 6}, {"MST", '-', 7}, {"PDT", '-', 7}, {"PST", '-', 8},
-    };
-    for (size_t i = 0; i < sizeof zones / sizeof zones[0]; i++) {
-        if (span_is(word, zones[i].name)) {
-            d->sign = zones[i].sign;
-            d->zone_hour = zones[i].hour;
-        }
-    }
-}
+/* Zones with a name; others, among them the military ones, mean -0000: RFC 5322 4.3. */
+static const struct {
+    const char *name;
+    char sign;
+    unsigned hour;
+} zones[] = {
+    {"UT", '+', 0},  {"GMT", '+', 0}, {"UTC", '+', 0}, {"Z", '+', 0},   {"EDT", '-', 4}, {"EST", '-', 5},
+    {"CDT", '-', 5}, {"CST", '-', 6}, {"MDT", '-', 6}, {"MST", '-', 7}, {"PDT", '-', 7}, {"PST", '-', 8},
+};
 
 static bool take_zone(struct message *m, struct span *t, struct date *d)
 {
@@ -126,7 +117,12 @@ static bool take_zone(struct message *m, struct span *t, struct date *d)
     }
     struct span word = take_letters(t);
     message_note(m, word.n > 0 ? PROBLEM_OBSOLETE_DATE : PROBLEM_DATE);
-    read_zone(word, d);
+    for (size_t i = 0; i < sizeof zones / sizeof zones[0]; i++) {
+        if (span_is(word, zones[i].name)) {
+            d->sign = zones[i].sign;
+            d->zone_hour = zones[i].hour;
+        }
+    }
     return true;
 }
 

@@ -20,16 +20,14 @@ static void add_escaped(struct text *t, struct span character)
 {
     static const char special[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
     const char *found = character.n == 1 && *character.p != '\0' ? strchr(special, *character.p) : NULL;
-    char escape[16];
+    char escape[16] = {'\\', found != NULL ? letters[found - special] : '\0'};
     uint32_t c = utf8_code_point(character);
-    if (found != NULL)
-        (void)snprintf(escape, sizeof escape, "\\%c", letters[found - special]);
-    else if (utf8_length(character) == 0)
+    if (utf8_length(character) == 0)
         (void)snprintf(escape, sizeof escape, "\xef\xbf\xbd");
     else if (c > 0xffff)
         (void)snprintf(escape, sizeof escape, "\\u%04x\\u%04x", (unsigned)(0xd800 + ((c - 0x10000) >> 10)),
                        (unsigned)(0xdc00 + ((c - 0x10000) & 0x3ff)));
-    else
+    else if (found == NULL)
         (void)snprintf(escape, sizeof escape, "\\u%04x", (unsigned)c);
     text_add_string(t, escape);
 }
@@ -193,8 +191,7 @@ static void add_headers(struct message *m, struct text *t)
 {
     size_t n;
     struct entry *e = sort_fields(m, t, &n);
-    add_key(t, "headers");
-    text_add_string(t, "{");
+    text_add_string(t, ",\"headers\":{");
     for (size_t place = 0; e != NULL && place < n; place++) {
         size_t first = e[place].nth, i = first;
         struct span name = e[i].field.name;
@@ -252,14 +249,11 @@ static void add_attachment(struct message *m, struct text *t, const struct part 
     separate(t);
     text_add_string(t, "{");
     add_member(t, "filename", named ? header_or_empty(text_span(&name)) : null);
-    add_key(t, "type");
-    text_add_string(t, "\"");
+    text_add_string(t, ",\"type\":\"");
     put_lower(t, p->type);
     text_add_string(t, "/");
     put_lower(t, p->subtype);
-    text_add_string(t, "\"");
-    add_key(t, "disposition");
-    text_add_string(t, p->handling.n > 0 ? "\"" : "null");
+    text_add_string(t, p->handling.n > 0 ? "\",\"disposition\":\"" : "\",\"disposition\":null");
     put_lower(t, p->handling);
     text_add_string(t, p->handling.n > 0 ? "\"" : "");
     add_decoded(m, t, "cid", p->id);
@@ -273,8 +267,7 @@ static void add_attachment(struct message *m, struct text *t, const struct part 
 
 static void add_problems(struct text *t, const struct mail *mail)
 {
-    add_key(t, "problems");
-    text_add_string(t, "[");
+    text_add_string(t, ",\"problems\":[");
     for (int i = 0; i < PROBLEMS; i++) {
         char text[PROBLEM_TEXT_MAX];
         if (!problems_have(&mail->problems, (enum problem)i))
@@ -304,8 +297,7 @@ static void add_time(struct text *t, int64_t milliseconds)
 static void add_client(struct text *t, const struct mail *mail)
 {
     struct span address = span_of(mail->address);
-    add_key(t, "client");
-    text_add_string(t, "{");
+    text_add_string(t, ",\"client\":{");
     add_member(t, "address", address.n > 0 ? address : null);
     if (mail->port > 0)
         add_number(t, "port", mail->port);
@@ -363,20 +355,16 @@ static void add_params(struct text *t, struct span s)
 
 static void add_envelope(struct text *t, const struct mail *mail)
 {
-    add_key(t, "envelope");
-    text_add_string(t, "{");
+    text_add_string(t, ",\"envelope\":{");
     add_member(t, "from", header_or_empty(mail->sender));
-    add_key(t, "to");
-    text_add_string(t, "[");
+    text_add_string(t, ",\"to\":[");
     for (size_t i = 0; i < mail->n_recipients; i++) {
         separate(t);
         add_string(t, mail->recipients[i].address);
     }
-    text_add_string(t, "]");
-    add_key(t, "params");
+    text_add_string(t, "],\"params\":");
     add_params(t, mail->sender_params);
-    add_key(t, "to_params");
-    text_add_string(t, "[");
+    text_add_string(t, ",\"to_params\":[");
     for (size_t i = 0; i < mail->n_recipients; i++) {
         separate(t);
         add_params(t, mail->recipients[i].params);
@@ -395,8 +383,7 @@ void render_json(struct text *t, struct mail *mail, struct message *m)
     add_time(t, mail->time);
     add_number(t, "size", mail->size);
     add_member(t, "file", span_of(mail->file));
-    add_key(t, "matched");
-    text_add_string(t, mail->failed != NULL ? "false" : "true");
+    text_add_string(t, mail->failed != NULL ? ",\"matched\":false" : ",\"matched\":true");
     add_client(t, mail);
     add_envelope(t, mail);
     add_decoded(m, t, "subject", header_find(m, header, "subject"));
@@ -410,8 +397,7 @@ void render_json(struct text *t, struct mail *mail, struct message *m)
     add_headers(m, t);
     add_body(m, t, "text", m->text);
     add_body(m, t, "html", m->html);
-    add_key(t, "attachments");
-    text_add_string(t, "[");
+    text_add_string(t, ",\"attachments\":[");
     for (struct part *p = NULL; (p = message_next_attachment(m, p)) != NULL;)
         add_attachment(m, t, p);
     text_add_string(t, "]");

@@ -1,11 +1,11 @@
 /*
- * message.c - what the parts of a message are to a reader.
+ * message.c - the text, the HTML and the attachments of a message.
  *
- * It is decided as mail programs do it (RFC 2046 5.1.3, RFC 2387): the text and
- * the HTML are the first part of that type, not within an attachment or another
- * message, and of a multipart/related only its root.  Parts that hold others
- * come before these, so one pass tells; it begins when all of them are known,
- * as the root may be named by its Content-ID.
+ * As in mail programs (RFC 2046 5.1.3, RFC 2387), the text and the HTML are the
+ * first parts of their types that are not in an attachment or in another
+ * message; of a multipart/related only the root counts.  A part comes after the
+ * one that holds it, so one pass is enough.  It runs when all parts are known,
+ * as a Content-ID may name the root.
  */
 #include "mail/inside.h"
 
@@ -153,7 +153,7 @@ static void put_lines(void *context, const char *octets, size_t n)
     }
 }
 
-/* The name of a charset, cut: one that is longer is nobody's. */
+/* The name of a charset, cut; no charset has a longer one. */
 struct name {
     size_t n;
     char text[80];

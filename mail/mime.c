@@ -42,13 +42,8 @@ struct parser {
 
 static void begin(struct parser *p, struct message *m)
 {
-    p->m = m;
-    p->next = m->octets.p;
-    p->limit = p->next + m->octets.n;
-    p->parent = 0;
-    p->depth = p->open = 0;
-    p->crlf = p->lf = p->digest = p->within = false;
-    p->beyond = (struct delimiter){p->limit, p->limit, -1, false};
+    const char *end = m->octets.p + m->octets.n;
+    *p = (struct parser){.m = m, .next = m->octets.p, .limit = end, .beyond = {end, end, -1, false}};
 }
 
 /* ---- boundaries ---- */

@@ -12,8 +12,9 @@
 enum { SEGMENTS_MAX = 128 /* segments of one parameter that are read */ };
 
 struct param {
-    struct span name, value;
-    bool quoted; /* value is the text between quotes, with its backslashes */
+    struct span name, value; /* value p NULL: it is missing */
+    bool quoted;             /* value is the text between quotes, with its backslashes */
+    bool coded;              /* value has percent signs */
 };
 
 static void skip_to_semicolon(struct span *t)
@@ -126,11 +127,6 @@ struct span param_boundary(struct message *m, struct span value)
 
 /* ---- segments ---- */
 
-struct segment {
-    struct span value; /* p NULL: it is missing */
-    bool quoted, coded;
-};
-
 /* Places of parameters: a segment has its number. */
 enum { PLAIN = SEGMENTS_MAX, EXTENDED, PLACES, TOO_HIGH, OTHER };
 
@@ -156,7 +152,7 @@ static unsigned classify(struct span t, const char *name, bool *coded)
 }
 
 /* Puts a segment without its backslashes and percent signs. */
-static void put_segment(struct message *m, struct charset *c, const struct segment *s)
+static void put_segment(struct message *m, struct charset *c, const struct param *s)
 {
     struct span t = s->value;
     const char *run = t.p;
@@ -180,7 +176,7 @@ static void put_segment(struct message *m, struct charset *c, const struct segme
 }
 
 /* Segments are joined before their charset is undone, as a character may be in two of them. */
-static void put_segments(struct message *m, struct segment *s, size_t n, struct sink to)
+static void put_segments(struct message *m, struct param *s, size_t n, struct sink to)
 {
     struct charset c;
     struct span charset = {NULL, 0};
@@ -193,7 +189,7 @@ static void put_segments(struct message *m, struct segment *s, size_t n, struct 
 }
 
 /* Mail programs put encoded words in parameters, although RFC 2047 5 (3) forbids it. */
-static void put_plain(struct message *m, const struct segment *s, struct sink to)
+static void put_plain(struct message *m, const struct param *s, struct sink to)
 {
     struct words w;
     words_open(&w, m, to);
@@ -205,13 +201,12 @@ static void put_plain(struct message *m, const struct segment *s, struct sink to
 
 bool param_decode(struct message *m, struct span value, const char *name, struct sink to)
 {
-    struct segment found[PLACES];
+    struct param found[PLACES];
     struct param param;
     size_t numbered = 0, n = 0;
     memset(found, 0, sizeof found);
     for (value = skip_to_params(value); take_param(m, &value, &param);) {
-        bool coded = false;
-        unsigned place = classify(param.name, name, &coded);
+        unsigned place = classify(param.name, name, &param.coded);
         bool whole = place == PLAIN || place == EXTENDED;
         if (place == OTHER)
             continue;
@@ -219,7 +214,7 @@ bool param_decode(struct message *m, struct span value, const char *name, struct
         if (place == TOO_HIGH || found[place].value.p != NULL)
             message_note(m, whole ? PROBLEM_PARAMETER : PROBLEM_PARAMETER_SEGMENT);
         else
-            found[place] = (struct segment){param.value, param.quoted, coded};
+            found[place] = param;
     }
     while (n < SEGMENTS_MAX && found[n].value.p != NULL)
         n++;

@@ -9,43 +9,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Adds octets; line ends and tabs stay as they are. */
-static void put_shown(void *context, const char *p, size_t n)
+/* Adds octets; in a line, its end and tabs are not shown as they are either. */
+static void show(struct text *t, struct span s, bool in_line)
 {
-    struct text *t = context;
-    struct span rest = {p, n};
-    const char *start = p;
-    while (rest.n > 0) {
+    const char *start = s.p;
+    while (s.n > 0) {
         bool visible;
-        size_t length = visible_take(rest, &visible);
-        if (!visible && *rest.p != '\n' && *rest.p != '\t') {
-            text_add(t, start, (size_t)(rest.p - start));
+        size_t length = visible_take(s, &visible);
+        if (!visible && (in_line || (*s.p != '\n' && *s.p != '\t'))) {
+            text_add(t, start, (size_t)(s.p - start));
             for (size_t i = 0; i < length; i++) {
                 char text[8];
-                (void)snprintf(text, sizeof text, "\\x%02x", (unsigned)(unsigned char)rest.p[i]);
+                (void)snprintf(text, sizeof text, "\\x%02x", (unsigned)(unsigned char)s.p[i]);
                 text_add_string(t, text);
             }
-            start = rest.p + length;
+            start = s.p + length;
         }
-        span_skip(&rest, length);
+        span_skip(&s, length);
     }
-    text_add(t, start, (size_t)(rest.p - start));
+    text_add(t, start, (size_t)(s.p - start));
 }
 
-/* Adds octets within a line, which nothing in them may end. */
-static void put_line(void *context, const char *p, size_t n)
-{
-    size_t from = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (p[i] != '\n' && p[i] != '\t')
-            continue;
-        put_shown(context, p + from, i - from);
-        text_add_string(context, p[i] == '\n' ? "\\x0a" : "\\x09");
-        from = i + 1;
-    }
-    if (n > from)
-        put_shown(context, p + from, n - from);
-}
+static void put_lines(void *t, const char *p, size_t n) { show(t, (struct span){p, n}, false); }
+static void put_line(void *t, const char *p, size_t n) { show(t, (struct span){p, n}, true); }
 
 static struct sink into_line(struct text *t) { return (struct sink){put_line, t}; }
 
@@ -96,11 +82,11 @@ static void add_addresses(struct message *m, struct text *t, const char *label, 
 static void add_envelope(struct text *t, const struct mail *mail)
 {
     text_add_string(t, "Envelope-From: <");
-    put_line(t, mail->sender.p, mail->sender.n);
+    show(t, mail->sender, true);
     text_add_string(t, ">\nEnvelope-To: ");
     for (size_t i = 0; i < mail->n_recipients; i++) {
         text_add_string(t, i > 0 ? ", <" : "<");
-        put_line(t, mail->recipients[i].address.p, mail->recipients[i].address.n);
+        show(t, mail->recipients[i].address, true);
         text_add_string(t, ">");
     }
     text_add_string(t, "\n");
@@ -135,7 +121,7 @@ static void add_attachment(struct message *m, struct text *t, const struct part 
     text_add_string(t, " octets");
     if (message_filename(m, p, message_into(&name))) {
         text_add_string(t, ", ");
-        put_line(t, name.p, name.n);
+        show(t, text_span(&name), true);
     }
     text_add_string(t, "\n");
     t->failed = t->failed || name.failed;
@@ -159,7 +145,7 @@ void render_text(struct text *t, const struct mail *mail, struct message *m)
     text_add_string(t, "\n");
     size_t start = t->n;
     if (body != NULL)
-        message_body_text(m, body, (struct sink){put_shown, t});
+        message_body_text(m, body, (struct sink){put_lines, t});
     if (t->n > start && t->p[t->n - 1] != '\n')
         text_add_string(t, "\n");
     const char *space = "\n";
