@@ -45,7 +45,6 @@ struct part {
     struct span encoding;                  /* Content-Transfer-Encoding, without blanks and comments; n 0: none */
     struct span id;                        /* Content-ID without brackets; p NULL: none */
     struct span handling;                  /* the first word of disposition, as written; n 0: none */
-    bool attachment;                       /* handling is attachment */
     /* for a reader, see message.c */
     size_t root;      /* of a multipart/related: place of the part that the others belong to; 0: none */
     bool shown;       /* it is in what a reader sees first, not in an attachment or in another message */
@@ -184,8 +183,6 @@ void charset_close(struct charset *c);
 
 /* Text with encoded words (RFC 2047), put in pieces that end between words. */
 struct words {
-    struct message *m;
-    struct sink to;
     struct charset raw, word;
     struct span charset; /* the one that word is open for; p NULL: it is not open */
     struct span blanks;  /* held back after an encoded word, as another may follow */

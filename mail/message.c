@@ -50,7 +50,8 @@ static void find_bodies(struct message *m)
         if (is_related(p))
             find_root(m, i);
         p->inner = i > 0 && (parent->inner || parent->kind == PART_MESSAGE);
-        p->shown = !p->attachment && (i == 0 || (parent->shown && parent->kind == PART_MULTIPART && root));
+        p->shown = !span_is(p->handling, "attachment") &&
+                   (i == 0 || (parent->shown && parent->kind == PART_MULTIPART && root));
         bool text = p->shown && p->kind == PART_LEAF && span_is(p->type, "text");
         if (text && m->text == NULL && span_is(p->subtype, "plain"))
             m->text = p;

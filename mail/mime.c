@@ -139,7 +139,7 @@ static bool is_rest_blank(const struct parser *p, struct span rest)
 static void split_part(struct parser *p, struct part *part)
 {
     struct span rest = span_between(p->next, p->limit), line;
-    const char *start = rest.p, *odd = NULL;
+    const char *start = rest.p, *odd = NULL, *end = NULL;
     bool fields = false;
     struct delimiter d;
     struct field field;
@@ -147,39 +147,34 @@ static void split_part(struct parser *p, struct part *part)
         message_note(p->m, PROBLEM_ENVELOPE_LINE);
         start = rest.p;
     }
-    while (header_take_line(&rest, &line)) {
+    while (end == NULL && header_take_line(&rest, &line)) {
         if (is_delimiter(p, line, &d)) {
             rest = span_between(line.p, p->limit);
             break;
         }
-        if (line.n == 0 && odd != NULL && (!fields || is_rest_blank(p, rest)))
-            break;
         if (line.n == 0) {
-            part->header = span_between(start, line.p);
-            part->body = rest;
-            return;
-        }
-        if (header_split_field(p->m, line, &field))
+            if (odd != NULL && (!fields || is_rest_blank(p, rest)))
+                break;
+            odd = NULL;
+            end = line.p;
+        } else if (header_split_field(p->m, line, &field)) {
             fields = true;
-        else if (odd == NULL && (!header_is_folded(line) || line.p == start))
+        } else if (odd == NULL && (!header_is_folded(line) || line.p == start)) {
             odd = line.p;
+        }
     }
     if (odd != NULL) {
         message_note(p->m, PROBLEM_NO_BLANK_LINE);
         rest = span_between(odd, p->limit);
     }
-    part->header = span_between(start, rest.p);
+    part->header = span_between(start, end != NULL ? end : rest.p);
     part->body = rest;
-}
-
-static void limit_header(struct message *m, struct span *header)
-{
-    if (header->n <= MIME_HEADER_MAX)
-        return;
-    message_note(m, PROBLEM_LARGE_HEADER);
-    header->n = MIME_HEADER_MAX;
-    while (header->n > 0 && header->p[header->n - 1] != '\n')
-        header->n--;
+    if (part->header.n > MIME_HEADER_MAX) {
+        message_note(p->m, PROBLEM_LARGE_HEADER);
+        part->header.n = MIME_HEADER_MAX;
+        while (part->header.n > 0 && part->header.p[part->header.n - 1] != '\n')
+            part->header.n--;
+    }
 }
 
 /* Notes what is odd in the lines of a text. */
@@ -254,7 +249,6 @@ static void read_fields(struct message *m, struct part *part)
             part->id = header_strip_brackets(header_trim(field.value));
     }
     part->handling = first_token(part->disposition);
-    part->attachment = span_is(part->handling, "attachment");
 }
 
 static void read_type(struct parser *p, struct part *part)
@@ -285,7 +279,7 @@ static void enter_leaf(struct parser *p, struct part *part)
     advance(p, d);
 }
 
-static void enter_multipart(struct parser *p, struct part *part, size_t place)
+static void enter_multipart(struct parser *p, struct part *part)
 {
     struct span boundary = param_boundary(p->m, part->content_type);
     if (!decode_is_identity(part->encoding)) /* RFC 2045 6.4 */
@@ -296,7 +290,7 @@ static void enter_multipart(struct parser *p, struct part *part, size_t place)
         return;
     }
     bool digest = span_is(part->subtype, "digest");
-    p->stack[p->open++] = (struct multipart){boundary, place, part->depth, digest};
+    p->stack[p->open++] = (struct multipart){boundary, p->m->n, part->depth, digest};
     struct delimiter d = find_delimiter(p, part->body.p);
     if (d.level != (int)p->open - 1 || d.close) {
         message_note(p->m, PROBLEM_NO_PARTS);
@@ -308,11 +302,11 @@ static void enter_multipart(struct parser *p, struct part *part, size_t place)
     advance(p, d);
 }
 
-static void enter_message(struct parser *p, struct part *part, size_t place)
+static void enter_message(struct parser *p, struct part *part)
 {
     part->kind = PART_MESSAGE;
     p->next = part->body.p;
-    p->parent = place;
+    p->parent = p->m->n;
     p->depth = part->depth + 1;
     p->digest = false;
     if (p->within)
@@ -324,11 +318,10 @@ static void enter_message(struct parser *p, struct part *part, size_t place)
 }
 
 /* Reads a part, and goes to the next one. */
-static void read_part(struct parser *p, struct part *part, size_t place)
+static void read_part(struct parser *p, struct part *part)
 {
     *part = (struct part){.depth = p->depth, .parent = p->parent};
     split_part(p, part);
-    limit_header(p->m, &part->header);
     check_lines(p, part->header);
     read_fields(p->m, part);
     read_type(p, part);
@@ -344,9 +337,9 @@ static void read_part(struct parser *p, struct part *part, size_t place)
         message = false;
     }
     if (multipart)
-        enter_multipart(p, part, place);
+        enter_multipart(p, part);
     else if (message)
-        enter_message(p, part, place);
+        enter_message(p, part);
     else
         enter_leaf(p, part);
 }
@@ -367,7 +360,7 @@ bool mime_read(struct message *m)
             m->parts = grown;
             m->size = size;
         }
-        read_part(&p, &m->parts[m->n], m->n);
+        read_part(&p, &m->parts[m->n]);
     }
     return true;
 }
@@ -378,6 +371,5 @@ struct span mime_header(struct message *m)
     struct part part;
     begin(&p, m);
     split_part(&p, &part);
-    limit_header(m, &part.header);
     return part.header;
 }

@@ -11,8 +11,6 @@
 
 void words_open(struct words *w, struct message *m, struct sink to)
 {
-    w->m = m;
-    w->to = to;
     w->charset = w->blanks = (struct span){NULL, 0};
     w->after_word = w->decoded = false;
     charset_open(&w->raw, m, w->charset, to);
@@ -66,13 +64,13 @@ static void put_word(struct words *w, const struct word *word)
         w->charset.p = NULL;
     }
     if (w->charset.p == NULL)
-        charset_open(&w->word, w->m, word->charset, w->to);
+        charset_open(&w->word, w->raw.m, word->charset, w->raw.to);
     w->charset = word->charset;
     struct sink charset = {charset_put, &w->word};
     if (word->base64)
-        decode_base64(w->m, word->text, charset);
+        decode_base64(w->raw.m, word->text, charset);
     else
-        decode_q(w->m, word->text, charset);
+        decode_q(w->raw.m, word->text, charset);
     w->blanks.n = 0; /* between two encoded words: RFC 2047 6.2 */
     w->after_word = w->decoded = true;
 }
@@ -102,7 +100,7 @@ void words_put(struct words *w, struct span t, bool escaped)
         struct word word;
         if (take_word(&t, &word)) {
             if (t.p - start > 75) /* RFC 2047 2 */
-                message_note(w->m, PROBLEM_LONG_ENCODED_WORD);
+                message_note(w->raw.m, PROBLEM_LONG_ENCODED_WORD);
             put_word(w, &word);
             continue;
         }

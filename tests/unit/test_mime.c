@@ -445,7 +445,7 @@ static void read_part(struct message *m, const struct part *part, struct output 
     add(o, part->type.p, part->type.n);
     say(o, "/");
     add(o, part->subtype.p, part->subtype.n);
-    say(o, part->attachment ? " attachment" : "");
+    say(o, span_is(part->handling, "attachment") ? " attachment" : "");
     if (message_filename(m, part, (struct sink){add_text, &name})) {
         say(o, " ");
         add(o, name.text, name.n);
