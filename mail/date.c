@@ -84,15 +84,6 @@ static bool take_colon(struct span *t, unsigned *value)
     return take_number(t, 2, value) == 2;
 }
 
-static bool take_time(struct span *t, struct date *d)
-{
-    if (take_number(t, 2, &d->hour) == 0 || !take_colon(t, &d->minute))
-        return false;
-    if (t->n > 0 && *t->p == ':' && !take_colon(t, &d->second))
-        return false;
-    return d->hour < 24 && d->minute < 60 && d->second <= 60;
-}
-
 /* Zones with a name; others, among them the military ones, mean -0000: RFC 5322 4.3. */
 static const struct {
     const char *name;
@@ -133,7 +124,11 @@ static bool take_date(struct message *m, struct span t, struct date *d)
     if (name.n > 0 && t.n > 0 && *t.p == ',')
         span_skip(&t, 1);
     header_skip_cfws(&t);
-    if (!take_day(m, &t, d) || !take_time(&t, d) || !take_zone(m, &t, d))
+    if (!take_day(m, &t, d) || take_number(&t, 2, &d->hour) == 0 || !take_colon(&t, &d->minute))
+        return false;
+    if (t.n > 0 && *t.p == ':' && !take_colon(&t, &d->second))
+        return false;
+    if (d->hour > 23 || d->minute > 59 || d->second > 60 || !take_zone(m, &t, d))
         return false;
     unsigned day = find_name(name, "MonTueWedThuFriSatSun", 7);
     if (t.n > 0 || (name.n > 0 && day == 7))

@@ -96,7 +96,7 @@ struct span message_suffix(const struct part *part);
 /* Gives the octets of an attachment, with its transfer encoding undone. */
 void message_octets(struct message *m, const struct part *part, struct sink to);
 
-/* Tells JSON in which file an attachment has been saved.  path is borrowed. */
+/* Notes the file that an attachment has been saved in, for JSON.  path is borrowed. */
 void message_set_path(struct part *part, const char *path);
 
 /* Gives the text of the first header field of this name, without opening the message; octets may be only its beginning.

@@ -1,6 +1,6 @@
 /*
- * render_json.c - what render.h makes of messages, for a comparison with what
- * others do.
+ * render_json.c - messages as JSON or as text, for a comparison with what
+ * others make of them.
  *
  *     render_json [-t] FILE ...    a line of JSON for each, or its text
  *     render_json -s               messages on standard input, each behind its length and LF
