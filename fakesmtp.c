@@ -21,7 +21,8 @@
 #include "net/net.h"
 #include "report/report.h"
 #include "run/run.h"
-#include "serve/server.h"
+#include "serve/serve.h"
+#include "serve/serve.h"
 #include "store/store.h"
 
 #ifndef VERSION

@@ -15,8 +15,7 @@
 
 #include "net/net.h"
 #include "report/report.h"
-#include "serve/rules.h"
-#include "serve/server.h"
+#include "serve/serve.h"
 #include "smtp.h"
 #include "store/store.h"
 

@@ -5,8 +5,7 @@
 #define SERVE_INSIDE_H
 
 #include "mail/mail.h"
-#include "serve/rules.h"
-#include "serve/server.h"
+#include "serve/serve.h"
 
 struct session;
 

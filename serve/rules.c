@@ -11,7 +11,7 @@
  * right behind the event, or else the first one that a blank or the end follows,
  * as a pattern may hold others (addresses of IPv6 do), or else the first.
  */
-#include "serve/rules.h"
+#include "serve/serve.h"
 
 #include <string.h>
 

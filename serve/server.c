@@ -6,7 +6,7 @@
  * when everything that its client sent before has been answered and the
  * answers have gone.
  */
-#include "serve/server.h"
+#include "serve/serve.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "base/base.h"
-#include "serve/rules.h"
+#include "serve/serve.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "base/base.h"
-#include "serve/rules.h"
+#include "serve/serve.h"
 
 /* ---- parsing ---- */
 
