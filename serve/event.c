@@ -15,7 +15,7 @@ void event_note(struct server *v, struct session *s, const struct problems *p)
 {
     if (!problems_any(p))
         return;
-    if (client_begin(s))
+    if (session_allocate_heard(s))
         problems_merge(&s->heard->problems, p);
     for (int i = 0; i < PROBLEMS; i++) {
         if (!problems_have(p, (enum problem)i))
@@ -32,8 +32,16 @@ void event_drop_data(struct session *s)
         transaction_drop(s->heard->transaction);
 }
 
-/* Whether it is a login that is taken: any, unless some are listed. */
-static bool is_known(const struct server *v, const struct session *s, const struct smtp_event *e)
+static void count_cut_off(struct server *v, const struct session *s)
+{
+    if (smtp_in_message(&s->smtp))
+        v->tally.cut_off++;
+}
+
+/* ---- policy ---- */
+
+/* Refuses a login that is not listed.  If none is listed, any is taken. */
+static void judge_login(struct server *v, struct session *s, struct smtp_event *e)
 {
     char challenge[SMTP_CHALLENGE_MAX];
     struct span text = {challenge, smtp_challenge(&s->smtp, challenge)};
@@ -41,12 +49,7 @@ static bool is_known(const struct server *v, const struct session *s, const stru
     bool known = v->o->n_logins == 0;
     for (size_t i = 0; i < v->o->n_logins && !known; i++)
         known = sasl_verify(e->mechanism, v->o->logins[i], user, e->secret, text);
-    return known;
-}
-
-static void judge_login(struct server *v, struct session *s, struct smtp_event *e)
-{
-    if (e->code != 235 || is_known(v, s, e))
+    if (known)
         return;
     if (e->mechanism == SASL_XOAUTH2) /* {"status":"401","schemes":"bearer"}; RFC 7628 3.2.2 */
         smtp_reply(&s->smtp, e, 334, NULL, "eyJzdGF0dXMiOiI0MDEiLCJzY2hlbWVzIjoiYmVhcmVyIn0=");
@@ -54,17 +57,17 @@ static void judge_login(struct server *v, struct session *s, struct smtp_event *
         smtp_reply(&s->smtp, e, 535, "5.7.8", "Authentication failed");
 }
 
-/* Whether one more mail would be one too many.  Mail that does not count never is, as long as some that does is
-   awaited. */
+/* Whether no further mail is taken.  Mail that does not count is always taken, as long as some that counts is awaited.
+ */
 static bool is_full(const struct server *v)
 {
     return v->o->max_messages > 0 && v->tally.counted + v->tally.pending >= v->o->max_messages;
 }
 
-/* Lowers the verdict of the engine where something of ours is against it. */
+/* Lowers the reply of the engine where the options are against it. */
 static void apply_policy(struct server *v, struct session *s, struct smtp_event *e)
 {
-    if (e->type == SMTP_AUTH)
+    if (e->type == SMTP_AUTH && e->code == 235)
         judge_login(v, s, e);
     else if (e->type == SMTP_CONNECT && v->o->max_connections > 0 && v->talking > v->o->max_connections)
         smtp_reply(&s->smtp, e, 421, "4.7.0", "Too many connections");
@@ -72,36 +75,14 @@ static void apply_policy(struct server *v, struct session *s, struct smtp_event 
         smtp_reply(&s->smtp, e, 421, "4.3.2", "No more messages are taken");
 }
 
-/* A message that is under way comes to no end. */
-static void count_cut_off(struct server *v, const struct session *s)
-{
-    if (smtp_in_message(&s->smtp))
-        v->tally.cut_off++;
-}
+/* ---- rules ---- */
 
 /* Notes in the dialogue what a rule does beside its reply. */
-static void trace_action(struct server *v, const struct session *s, const struct rule *r)
+static void trace_rule(struct server *v, const struct session *s, const struct rule *r)
 {
     static const char *const words[] = {[RULES_DROP] = "(drop)", [RULES_RESET] = "(reset)", [RULES_STALL] = "(stall)"};
     dialogue_rule(v->o->dialogue, s->number, r->delay, rules_break_off(r) ? words[r->action] : NULL);
 }
-
-/* Mail data, of which a rule may have had enough. */
-static const struct rule *take_data(struct server *v, struct session *s, const struct smtp_event *e)
-{
-    const struct rule *r = transaction_add_data(s->heard->transaction, v->o, e->arg);
-    if (r != NULL)
-        trace_action(v, s, r);
-    if (r != NULL && r->action == RULES_REPLY && r->code == 421) {
-        smtp_close_raw(&s->smtp, (struct span){r->reply, r->reply_n});
-        dialogue_reply(v->o->dialogue, s->number, (struct span){r->reply, r->reply_n}, false);
-        v->tally.cut_off++;
-        transaction_drop(s->heard->transaction);
-    }
-    return r;
-}
-
-/* ---- rules ---- */
 
 /* The rule for a command, found by its argument. */
 static const struct rule *find_for_command(struct server *v, struct session *s, const struct smtp_event *e)
@@ -114,7 +95,7 @@ static const struct rule *find_for_command(struct server *v, struct session *s, 
         o.argument = e->line;
     if (e->type == SMTP_DATA)
         o.mail = &s->heard->transaction->mail;
-    if (e->type == SMTP_AUTH) { /* "login/2" is a step of it; of LOGIN the name comes a step before the password */
+    if (e->type == SMTP_AUTH) { /* with LOGIN the name comes a step before the password */
         (void)snprintf(step, sizeof step, "%s/%u", sasl_name(e->mechanism), s->heard->auth_step);
         o.step = step;
         if (e->arg.p == NULL && s->heard->auth_step > 1)
@@ -125,19 +106,19 @@ static const struct rule *find_for_command(struct server *v, struct session *s, 
 
 /*
  * The rule for an event, NULL if there is none.  Rules are for commands that
- * would be taken: one that the engine refuses by itself is none of theirs,
- * except EXPN and what is unknown, which always are.
+ * the engine takes; only EXPN and unknown commands have rules although the
+ * engine always refuses them.
  */
 static const struct rule *find_rule(struct server *v, struct session *s, const struct smtp_event *e)
 {
     bool always = e->type == SMTP_EXPN || e->type == SMTP_UNKNOWN;
     if (e->type == SMTP_AUTH)
         s->heard->auth_step = e->line.p != NULL && span_starts(e->line, "AUTH") ? 1 : s->heard->auth_step + 1;
-    if ((e->code >= 400 && !always) || smtp_refuses_chunk(&s->smtp) || e->code == 421)
+    if ((e->code >= 400 && !always) || e->code == 421)
         return NULL;
     struct transaction *t = s->heard != NULL ? s->heard->transaction : NULL;
     if (e->type == SMTP_BDAT)
-        return transaction_begin_chunk(t, v->o, e);
+        return smtp_refuses_chunk(&s->smtp) ? NULL : transaction_begin_chunk(t, v->o, e);
     if (e->type == SMTP_CHUNK)
         return transaction_end_chunk(t);
     if (e->type == SMTP_EOM)
@@ -147,21 +128,24 @@ static const struct rule *find_rule(struct server *v, struct session *s, const s
     return find_for_command(v, s, e);
 }
 
-static bool is_challenge(const struct smtp_event *e) { return e->mechanism == SASL_CRAM_MD5 && e->code == 334; }
+/* Takes a piece of mail data.  Returns a rule that acts at once, NULL if none does. */
+static const struct rule *take_data(struct server *v, struct session *s, const struct smtp_event *e)
+{
+    const struct rule *r = transaction_add_data(s->heard->transaction, v->o, e->arg);
+    if (r != NULL)
+        trace_rule(v, s, r);
+    if (r != NULL && r->action == RULES_REPLY && r->code == 421) {
+        smtp_close_raw(&s->smtp, (struct span){r->reply, r->reply_n});
+        dialogue_reply(v->o->dialogue, s->number, (struct span){r->reply, r->reply_n}, false);
+        v->tally.cut_off++;
+        event_drop_data(s);
+    }
+    return r;
+}
 
 /* ---- the end of a mail ---- */
 
-/* The first failure is the one that the user is told of. */
-static void note_failure(struct server *v, const struct failure *f)
-{
-    v->tally.reader_gone = v->tally.reader_gone || f->error == EPIPE;
-    if (v->tally.failed++ == 0) {
-        v->tally.error = f->error;
-        (void)snprintf(v->tally.culprit, sizeof v->tally.culprit, "%s", f->what);
-    }
-}
-
-static void note_stored(struct server *v, struct session *s, const struct transaction *t)
+static void note_stored(struct server *v, struct session *s, struct transaction *t)
 {
     struct problems found = t->mail.problems;
     problems_subtract(&found, &s->heard->problems);
@@ -173,7 +157,7 @@ static void note_stored(struct server *v, struct session *s, const struct transa
     s->pending = true;
 }
 
-/* The first reply that is due decides what becomes of the mail. */
+/* Stores the mail, unless it is refused, when its first reply is due. */
 static void end_mail(struct server *v, struct session *s, const struct smtp_event *e, const struct rule *r)
 {
     struct transaction *t = s->heard->transaction;
@@ -184,11 +168,11 @@ static void end_mail(struct server *v, struct session *s, const struct smtp_even
     v->now = clock_now(); /* that may have taken a while */
     if (outcome != OUTCOME_WAITS)
         return;
-    s->counts = t->mail.failed == NULL; /* one that may yet be taken is one of those awaited */
+    s->counts = t->mail.failed == NULL; /* a mail that may yet be taken is one of those awaited */
     v->tally.pending += s->counts;
 }
 
-/* What has become of the mail is known. */
+/* Counts the outcome, once it is known. */
 static void note_outcome(struct server *v, struct session *s, const struct smtp_event *e)
 {
     struct transaction *t = s->heard->transaction;
@@ -197,14 +181,19 @@ static void note_outcome(struct server *v, struct session *s, const struct smtp_
         note_stored(v, s, t);
     else if (t->mail.n == v->numbers)
         v->numbers--;
-    if (t->outcome == OUTCOME_FAILED)
-        note_failure(v, &t->failure);
+    if (t->outcome == OUTCOME_FAILED) {
+        v->tally.reader_gone = v->tally.reader_gone || t->failure.error == EPIPE;
+        if (v->tally.failed++ == 0) { /* the user is told of the first one */
+            v->tally.error = t->failure.error;
+            (void)snprintf(v->tally.culprit, sizeof v->tally.culprit, "%s", t->failure.what);
+        }
+    }
     v->tally.refused += e->code != 0 && !s->pending;
-    s->heard->problems = (struct problems){{0, 0}}; /* what comes now is of the next one */
+    s->heard->problems = (struct problems){{0, 0}}; /* from now on they belong to the next mail */
     transaction_drop(t);
 }
 
-/* Lowers the reply where the mail was not stored, whoever asks: under LMTP that is one recipient after the other. */
+/* Lowers the reply where the mail was not stored.  With LMTP each recipient has its own. */
 static void lower_reply(struct session *s, struct smtp_event *e)
 {
     int error = s->heard->transaction->failure.error;
@@ -216,7 +205,7 @@ static void lower_reply(struct session *s, struct smtp_event *e)
         smtp_reply(&s->smtp, e, 451, "4.3.0", "The message could not be written");
 }
 
-/* The reply to the mail data.  Returns the rule for it, NULL if there is none. */
+/* Prepares the reply to the mail data.  Returns the rule for it, NULL if there is none. */
 static const struct rule *reply_to_mail(struct session *s, struct smtp_event *e, const struct rule *r)
 {
     if (e->code == 0)
@@ -233,6 +222,30 @@ static const struct rule *reply_to_mail(struct session *s, struct smtp_event *e,
 }
 
 /* ---- events ---- */
+
+static bool set(struct text *t, struct span s)
+{
+    t->n = 0;
+    t->failed = false;
+    text_add(t, s.p, s.n);
+    return !t->failed;
+}
+
+/* Takes what a client says of itself by HELO, AUTH or STARTTLS.  False if there is no memory. */
+static bool take_client(struct client *c, const struct smtp_event *e)
+{
+    if (e->type == SMTP_HELO) {
+        c->extended = e->extended;
+        return set(&c->helo, e->arg);
+    }
+    if (e->type == SMTP_AUTH) {
+        c->authenticated = e->code < 300;
+        return e->arg.p == NULL || set(&c->user, e->arg);
+    }
+    c->helo.n = c->user.n = 0; /* all is forgotten; RFC 3207 4.2 */
+    c->authenticated = c->extended = false;
+    return true;
+}
 
 /* Begins a transaction.  False if there is no memory. */
 static bool begin_transaction(const struct server *v, struct heard *h, const struct smtp_event *e)
@@ -252,14 +265,13 @@ static void take_effect(struct server *v, struct session *s, struct smtp_event *
     switch (e->type) {
     case SMTP_HELO:
     case SMTP_STARTTLS:
-    case SMTP_AUTH:
-        taken = !positive || client_take(&s->heard->client, e);
-        if (positive && e->type != SMTP_AUTH) /* a message of which some chunks are there ends with its transaction */
-            event_drop_data(s);
-        break;
-    case SMTP_RSET:
+    case SMTP_RSET: /* these end a transaction, and so a mail of which some chunks are there */
         if (positive)
             event_drop_data(s);
+        taken = !positive || e->type == SMTP_RSET || take_client(&s->heard->client, e);
+        break;
+    case SMTP_AUTH:
+        taken = !positive || take_client(&s->heard->client, e);
         break;
     case SMTP_MAIL:
         taken = !positive || begin_transaction(v, s->heard, e);
@@ -274,7 +286,7 @@ static void take_effect(struct server *v, struct session *s, struct smtp_event *
         if (!positive)
             event_drop_data(s);
         break;
-    case SMTP_CONNECT:
+    case SMTP_CONNECT: /* a client that was not greeted need not say QUIT */
         s->said_quit = !positive;
         break;
     case SMTP_QUIT:
@@ -296,10 +308,12 @@ static void take_effect(struct server *v, struct session *s, struct smtp_event *
     }
     if (!taken)
         smtp_reply(&s->smtp, e, 451, "4.3.0", "Out of memory");
-    dialogue_reply(v->o->dialogue, s->number, smtp_prepared(&s->smtp), is_challenge(e));
+    bool challenge = e->mechanism == SASL_CRAM_MD5 && e->code == 334;
+    dialogue_reply(v->o->dialogue, s->number, smtp_prepared(&s->smtp), challenge);
 }
 
-/* The reply to the event, by a rule or by ourselves, and what follows.  Returns the rule, NULL if there is none. */
+/* Prepares the reply to the event, by the rule r or by policy, and does what follows.  Returns the rule, NULL if there
+   is none. */
 static const struct rule *answer(struct server *v, struct session *s, struct smtp_event *e, const struct rule *r)
 {
     if (e->type == SMTP_EOM)
@@ -309,7 +323,7 @@ static const struct rule *answer(struct server *v, struct session *s, struct smt
     if (r == NULL || r->action == RULES_GO_ON)
         apply_policy(v, s, e);
     if (r != NULL)
-        trace_action(v, s, r);
+        trace_rule(v, s, r);
     if (!rules_break_off(r) && e->code != 0)
         take_effect(v, s, e);
     return r;

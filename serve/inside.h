@@ -7,53 +7,40 @@
 #include "mail/mail.h"
 #include "serve/serve.h"
 
-struct session;
+/* ---- transaction ---- */
 
 /* What a client has said of itself. */
 struct client {
     const struct peer *peer; /* borrowed */
-    uint64_t session;        /* its number */
+    uint64_t session;        /* the session's number */
     struct text helo;
-    struct text user;   /* who asked to be authenticated last */
+    struct text user;   /* of the last AUTH */
     const char *tls;    /* the version of TLS, NULL without it; borrowed */
-    bool authenticated; /* that user has been */
-    bool extended;      /* it said EHLO or LHLO */
+    bool authenticated; /* AUTH succeeded */
+    bool extended;      /* the client said EHLO or LHLO */
     bool lmtp;
 };
-
-/* Takes in a HELO, AUTH or STARTTLS whose reply is positive.  False if there is no memory for it. */
-bool client_take(struct client *c, const struct smtp_event *e);
-
-/* The protocol that its mail comes by, as RFC 3848 and RFC 6531 4.3 name it. */
-const char *client_protocol(const struct client *c, bool utf8);
-
-void client_close(struct client *c);
-
-/* Makes room for what is heard from the client of a session.  False if there is no memory. */
-bool client_begin(struct session *s);
-
-/* ---- transaction ---- */
 
 /* What became of a mail at its end. */
 enum outcome {
     OUTCOME_STORED,
     OUTCOME_REFUSED, /* by the engine, or by a rule */
-    OUTCOME_FULL,    /* no more are taken */
+    OUTCOME_FULL,    /* no more mails are taken */
     OUTCOME_FAILED,  /* it could not be stored */
-    OUTCOME_WAITS,   /* all is done except for the stream, which takes nothing now */
+    OUTCOME_WAITS,   /* it is stored except for the stream, which takes nothing now */
 };
 
 /* A mail transaction.  Zeroed at first; its memory serves one mail after another. */
 struct transaction {
     struct mail mail;
-    struct spool data; /* the mail data, */
-    bool has_data;     /* once they have begun */
-    bool listed;       /* the mail will have a line in the listing */
-    bool no_memory;    /* there was none for the answers */
-    uint64_t octets;   /* of them so far */
+    struct spool data; /* the mail data, if has_data */
+    bool has_data;
+    bool listed;     /* the mail will have a line in the listing */
+    bool no_memory;  /* for the answers */
+    uint64_t octets; /* of mail data so far */
     uint64_t session;
     const struct rule *chunk, *body; /* whose replies wait for the end of a chunk, of the mail data */
-    const struct rule **answers;     /* LMTP: what each recipient is told at the end, NULL for nothing */
+    const struct rule **answers;     /* LMTP: the rule for each recipient's reply, NULL: none */
     size_t n_answers;
     uint64_t last_accepted; /* LMTP: the recipient, from 1, with the last reply that accepts; 0: none */
     enum outcome outcome;   /* at the end, */
@@ -73,37 +60,35 @@ const struct rule *transaction_begin_chunk(struct transaction *t, const struct s
 /* The end of a chunk: returns the rule that waited for it. */
 const struct rule *transaction_end_chunk(struct transaction *t);
 
-/* The end of the mail data: returns the rule for this reply, NULL if there is none.  It need not be asked where the
-   engine refuses the mail. */
+/* The end of the mail data, unless the engine refuses them: returns the rule for this reply, NULL if there is none. */
 const struct rule *transaction_answer(struct transaction *t, const struct server_options *o,
                                       const struct smtp_event *e);
 
 /*
- * Ends it, when the first reply is due: stores the mail, unless the event's
- * reply or r, the rule for that reply, refuses it; or unless it is full: then
- * no more are taken.
+ * Ends it when the first reply is due: stores the mail, unless the reply in the
+ * event or r, the rule for that reply, refuses it, or it is full.
  */
 enum outcome transaction_end(struct transaction *t, const struct server_options *o, const struct smtp_event *e,
                              const struct rule *r, bool full);
 
-/* Goes on with one that waits. */
+/* Tries the stream again after OUTCOME_WAITS. */
 enum outcome transaction_go_on(struct transaction *t, const struct server_options *o);
 
-/* The same when the stream is not to be waited for any longer: the mail has failed. */
+/* Waits for the stream no longer: the mail has failed. */
 void transaction_give_up(struct transaction *t, const struct server_options *o);
 
 /* Drops the mail data without a trace. */
 void transaction_drop(struct transaction *t);
 
-/* Frees it; NULL is no transaction. */
+/* t may be NULL. */
 void transaction_free(struct transaction *t);
 
 /* ---- session ---- */
 
-/* What a rule has a session say later. */
+/* A reply of n octets that a rule delays, and the rule's action after that. */
 struct delay {
-    char *reply; /* to be given then, */
-    size_t n;    /* so many octets */
+    char *reply;
+    size_t n;
     enum rules_action then;
 };
 
@@ -111,7 +96,7 @@ struct delay {
 struct parked {
     struct session *after; /* the session that waits for the stream next */
     struct smtp_event event;
-    const struct rule *rule; /* for its reply, NULL: none */
+    const struct rule *rule; /* for the reply, NULL: none */
     size_t n;                /* octets of the reply that the engine has prepared: */
     char reply[];
 };
@@ -124,19 +109,19 @@ struct heard {
     char *rest;                      /* input that is not consumed yet */
     size_t rest_n;
     struct delay delay;
-    struct parked *parked; /* NULL: its mail does not wait */
+    struct parked *parked; /* NULL unless PHASE_PARKED */
     size_t mark;           /* where in the output the (last) reply to a stored mail ends; 0: it is not there yet */
-    int64_t taken_at;      /* when its last mail was acknowledged; 0: none yet */
+    int64_t taken_at;      /* when the last mail was acknowledged; 0: none yet */
     unsigned auth_step;    /* of the AUTH under way, from 1 */
 };
 
-/* Replies that a client has not taken yet: those of n octets that begin at `at`. */
+/* n octets of replies; the client has not taken those from `at` on. */
 struct unsent {
     size_t n, at;
     char octets[];
 };
 
-/* What a session is in; the table in session.c tells of each. */
+/* See the table in session.c. */
 enum phase {
     PHASE_TALKING,
     PHASE_HANDSHAKING, /* TLS is being negotiated */
@@ -144,7 +129,7 @@ enum phase {
     PHASE_PARKED,      /* its mail waits for the stream */
     PHASE_STALLED,     /* by a rule: it is never answered again */
     PHASE_CLOSING,     /* nothing more is read; the last replies are being sent */
-    PHASE_ENDING,      /* they have been; it waits for the client to close */
+    PHASE_ENDING,      /* all is sent; it waits for the client to close */
     PHASE_GONE,        /* closed; poll may still name it until the next wait */
 };
 
@@ -153,26 +138,29 @@ struct session {
     enum phase phase;
     struct session *before, *after;
     uint64_t number;
-    int64_t wake_at;   /* as clock_now(); what happens then is its phase's */
-    int64_t queued_at; /* the time, not after that, by which it is ordered in the heap of wake.c, */
+    int64_t wake_at;   /* as clock_now(); the phase says what happens then */
+    int64_t queued_at; /* the time, not after wake_at, that orders it in the heap of wake.c, */
     size_t place;      /* at this place */
     struct connection conn;
     struct peer peer;
     struct smtp smtp;
-    struct heard *heard;   /* NULL only until its client has said something, shakes hands, or is delayed */
-    struct unsent *unsent; /* NULL: the client has taken all */
-    bool pending, counts;  /* a mail is stored whose (last) reply has not been sent; it is one of those awaited */
-    bool watches_read, watches_write; /* its descriptors are watched for this */
+    struct heard *heard;              /* not NULL once the client has spoken, shakes hands, or is delayed */
+    struct unsent *unsent;            /* NULL: the client has taken all replies */
+    bool pending;                     /* a mail is stored whose (last) reply has not been sent */
+    bool counts;                      /* that mail is one of those awaited */
+    bool watches_read, watches_write; /* what the descriptors are watched for */
     bool hung_up;                     /* the client sends nothing more */
     bool broken_off;                  /* by a rule */
-    bool said_quit;                   /* whatever the reply was; or it was not greeted, and need not */
-    bool spoken, quit, unread;
+    bool said_quit;                   /* whatever the reply was; or the client was not greeted */
+    bool spoken;                      /* the client has said something */
+    bool quit;                        /* QUIT was accepted */
+    bool unread;                      /* there is probably more to read */
 };
 
 /* Begins a session with a client; takes over the connection, which is closed if this is false. */
 bool session_start(struct server *v, struct connection *c, const struct peer *peer, enum scheme scheme);
 
-/* Does what can be done, now that its descriptor is ready. */
+/* Serves a session whose descriptor is ready. */
 void session_serve(struct server *v, struct session *s);
 
 /* Ends it with a 421.  It may be gone afterwards. */
@@ -182,37 +170,40 @@ void session_dismiss(struct server *v, struct session *s, const char *enhanced, 
 void session_drop(struct server *v, struct session *s);
 void session_free_gone(struct server *v);
 
-/* Goes on with one that was held until now.  It may be gone afterwards. */
+/* Does what is due now that wake_at has come.  It may be gone afterwards. */
 void session_wake(struct server *v, struct session *s);
 
-/* Goes on with the first one that is parked, whose mail waits no longer. */
+/* Goes on with a parked session whose mail waits no longer.  It may be gone afterwards. */
 void session_unpark(struct server *v, struct session *s);
 
 /* Whether no further session is to be served. */
 bool session_was_last(const struct server *v);
 
+/* Allocates s->heard if it is NULL.  False if there is no memory. */
+bool session_allocate_heard(struct session *s);
+
 /* ---- wire ---- */
 
-/* Sends n octets after those that the client has not taken, and keeps what it does not take.  Returns how many went;
-   -1 with errno on failure. */
+/* Sends n octets after those that the client has not taken, and keeps the octets that it does not take.  Returns how
+   many were sent; -1 with errno on failure. */
 ssize_t wire_send(struct session *s, const char *p, size_t n);
 
-/* Goes on with what was kept, of which there is some.  Returns as wire_send(). */
+/* Sends octets that were kept; there are some.  Returns as wire_send(). */
 ssize_t wire_flush(struct session *s);
 
-/* Keeps n octets of input that are left after a turn, and wipes them where they are.  False if there is no memory. */
+/* Keeps n octets of input that are left after a turn, and wipes them at p.  False if there is no memory. */
 bool wire_keep_rest(struct session *s, char *p, size_t n);
 
-/* Copies the input that was left to where the next will come; returns how many octets it is. */
-size_t wire_bring_rest(const struct session *s, char *in);
-
-/* Whether there is such input. */
+/* Whether input was kept. */
 static inline bool wire_has_rest(const struct session *s) { return s->heard != NULL && s->heard->rest_n > 0; }
 
-/* Watches its descriptors for this from now on.  False on failure. */
+/* Copies the input that was kept; returns how many octets it is. */
+size_t wire_bring_rest(const struct session *s, char *in);
+
+/* Watches the descriptors for this from now on.  False on failure. */
 bool wire_watch(struct poll *p, struct session *s, bool read, bool write);
 
-/* Watches them no longer, and closes the connection. */
+/* Stops watching, and closes the connection. */
 void wire_close(struct poll *p, struct session *s);
 
 /* ---- wake ---- */
@@ -220,40 +211,39 @@ void wire_close(struct poll *p, struct session *s);
 /* Makes room for one more session.  False if there is no memory. */
 bool wake_have_room(struct server *v);
 
-/* Has a session wake at this time; there is room. */
+/* Sets the time at which a session wakes; wake_begin() the first one, for which there is room. */
 void wake_begin(struct server *v, struct session *s, int64_t at);
 void wake_at_time(struct server *v, struct session *s, int64_t at);
 void wake_never(struct server *v, struct session *s);
 
-/* When to look for sessions whose time has come; INT64_MAX: never. */
+/* When to call wake_next_due(); INT64_MAX: never. */
 static inline int64_t wake_next(const struct server *v) { return v->n_wakes > 0 ? v->wakes[0]->queued_at : INT64_MAX; }
 
 /*
- * A session whose time has come, to be woken; NULL if there is none.  A client
- * is not idle while its octets have not been looked at: if all_heard, what it
- * had sent by the time `asked` has been.
+ * A session whose time has come; NULL if there is none.  A client is not idle
+ * while octets that it has sent are unread: all_heard says that all that was
+ * sent by the time `asked` has been read.
  */
 struct session *wake_next_due(struct server *v, int64_t asked, bool all_heard);
 
 /* ---- event ---- */
 
-/* Notes what the client got wrong. */
+/* Notes problems of the client. */
 void event_note(struct server *v, struct session *s, const struct problems *p);
 
-/* What the event brings about: its reply, and what follows from that.  Returns the rule for it, NULL if there is none.
- */
+/* Prepares the reply to an event, and does what follows from it.  Returns the rule for it, NULL if there is none. */
 const struct rule *event_handle(struct server *v, struct session *s, struct smtp_event *e);
 
-/* Goes on with the end of a mail that has waited for the stream; r is the rule that event_handle() returned. */
-const struct rule *event_go_on(struct server *v, struct session *s, struct smtp_event *e, const struct rule *r);
-
-/* Whether the end of the mail waits for the stream, so that the event has no reply yet. */
+/* Whether, after event_handle(), the mail waits for the stream, so that the event has no reply yet. */
 static inline bool event_waits(const struct session *s, const struct smtp_event *e)
 {
     return e->type == SMTP_EOM && s->heard->transaction->outcome == OUTCOME_WAITS;
 }
 
-/* Drops what there is of the mail data without a trace. */
+/* Does the rest of event_handle() once the mail waits no longer; r is the rule that event_handle() returned. */
+const struct rule *event_go_on(struct server *v, struct session *s, struct smtp_event *e, const struct rule *r);
+
+/* Drops the mail data, if there are any, without a trace. */
 void event_drop_data(struct session *s);
 
 #endif

@@ -3,9 +3,9 @@
  * the events are handled, the replies go back.
  *
  * One large input buffer and one output buffer are lent to the engine of the
- * session that is served.  What remains there at the end of its turn (an
+ * session that is served.  What remains in them at the end of a turn (an
  * unfinished command, replies that the client does not take) is copied into
- * memory of its own, so a session that idles has neither.
+ * memory of the session's own, so a session that idles has neither.
  *
  * A session is in one phase at a time:
  *
@@ -16,7 +16,7 @@
  *     PARKED        nothing        the run has ended          session_unpark(), session_dismiss()
  *     STALLED       reading        its client has been idle   session_wake()
  *     CLOSING       nothing        its client has been idle   settle()
- *     ENDING        reading        its client had a second    read_away()
+ *     ENDING        reading        its client had a second    serve_unusual()
  *     GONE          nothing        never                      session_free_gone()
  *
  * In each phase a client that has not taken all replies is also watched for
@@ -41,10 +41,8 @@
 #include <string.h>
 
 enum {
-    IN_SIZE = SERVER_IN_SIZE,
-    OUT_SIZE = SERVER_OUT_SIZE,
     READS_MAX = 4,    /* times that one session is read in its turn */
-    NONCES = 1 << 20, /* challenges of a session at most, before they meet those of the next */
+    NONCES = 1 << 20, /* challenges that a session can have before they meet those of the next */
 };
 
 /* ---- phases ---- */
@@ -104,7 +102,7 @@ static void assert_session(const struct session *s)
     }
 }
 
-/* The time after so many milliseconds; when stopping, the end of the grace if that is sooner. */
+/* The time after this many milliseconds; when stopping, the end of the grace if that is sooner. */
 static int64_t time_after(const struct server *v, int64_t milliseconds)
 {
     int64_t end = v->now + milliseconds;
@@ -122,6 +120,7 @@ static void restart_idle_timer(struct server *v, struct session *s)
         wake_at_time(v, s, end);
 }
 
+/* The client has said something. */
 static void hear(struct server *v, struct session *s)
 {
     restart_idle_timer(v, s);
@@ -137,9 +136,22 @@ bool session_was_last(const struct server *v)
     return v->o->max_sessions > 0 && v->tally.spoken >= v->o->max_sessions;
 }
 
-/* ---- parked sessions ---- */
+bool session_allocate_heard(struct session *s)
+{
+    if (s->heard != NULL)
+        return true;
+    s->heard = calloc(1, sizeof *s->heard);
+    if (s->heard == NULL)
+        return false;
+    s->heard->client.lmtp = s->source.scheme == SCHEME_LMTP;
+    s->heard->client.session = s->number;
+    s->heard->client.peer = &s->peer;
+    return true;
+}
 
-/* Takes a session out of those whose mails wait for the stream. */
+/* ---- the end of a session ---- */
+
+/* Takes a session out of the list of those that are parked. */
 static void leave_parked(struct server *v, struct session *s)
 {
     struct session **at = &v->parked;
@@ -147,10 +159,8 @@ static void leave_parked(struct server *v, struct session *s)
         at = &(*at)->heard->parked->after;
     *at = s->heard->parked->after;
     v->tally.pending -= s->counts;
-    v->stream_free = true; /* it may have been the one that had it */
+    v->stream_free = true; /* this session may have been the one that had the stream */
 }
-
-/* ---- the end of a session ---- */
 
 void session_drop(struct server *v, struct session *s)
 {
@@ -175,22 +185,24 @@ void session_free_gone(struct server *v)
 {
     while (v->gone.first != NULL) {
         struct session *s = v->gone.first;
+        struct heard *h = s->heard;
         list_remove(&v->gone, s);
-        free(s->unsent);
-        if (s->heard != NULL) {
-            span_wipe(s->heard->rest, s->heard->rest_n);
-            free(s->heard->rest);
-            free(s->heard->delay.reply);
-            free(s->heard->parked);
-            transaction_free(s->heard->transaction);
-            client_close(&s->heard->client);
-            free(s->heard);
+        if (h != NULL) {
+            span_wipe(h->rest, h->rest_n);
+            free(h->rest);
+            free(h->delay.reply);
+            free(h->parked);
+            transaction_free(h->transaction);
+            free(h->client.helo.p);
+            free(h->client.user.p);
+            free(h);
         }
+        free(s->unsent);
         free(s);
     }
 }
 
-/* The client has gone, which it should not have done without a QUIT. */
+/* The connection is lost: the client has gone, perhaps without a QUIT. */
 static void lose(struct server *v, struct session *s)
 {
     bool talks = s->spoken && !s->broken_off && s->phase != PHASE_HANDSHAKING;
@@ -201,7 +213,7 @@ static void lose(struct server *v, struct session *s)
     session_drop(v, s);
 }
 
-/* The last reply has been sent. */
+/* Ends the connection after the last reply has been sent. */
 static void end(struct server *v, struct session *s)
 {
     bool under_tls = s->conn.transport != NULL;
@@ -217,42 +229,26 @@ static void end(struct server *v, struct session *s)
     connection_end(&s->conn);
 }
 
-/* Reads what a client sends after our last reply, so that closing does not reset the connection. */
-static void read_away(struct server *v, struct session *s)
-{
-    ssize_t got = connection_discard(&s->conn, v->in, IN_SIZE);
-    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK))
-        session_drop(v, s);
-}
-
 /* ---- replies ---- */
 
-/* Counts a mail whose 250 is within the n octets that were sent just now. */
-static void acknowledge(struct server *v, struct session *s, size_t n)
-{
-    if (!s->pending || s->heard->mark == 0)
-        return;
-    if (n < s->heard->mark) {
-        s->heard->mark -= n;
-        return;
-    }
-    s->heard->mark = 0;
-    s->pending = false;
-    s->heard->taken_at = v->now;
-    v->tally.pending -= s->counts;
-    v->tally.counted += s->counts;
-    v->tally.taken++;
-    v->news = true;
-}
-
+/* Takes the result of wire_send() or wire_flush(), and counts a mail whose 250 is in the octets that were sent. */
 static void note_sent(struct server *v, struct session *s, ssize_t sent)
 {
-    if (sent >= 0)
-        acknowledge(v, s, (size_t)sent);
-    else if (errno == ENOMEM)
+    if (sent < 0 && errno == ENOMEM) {
         session_drop(v, s);
-    else
+    } else if (sent < 0) {
         lose(v, s);
+    } else if (s->pending && s->heard->mark > (size_t)sent) {
+        s->heard->mark -= (size_t)sent;
+    } else if (s->pending && s->heard->mark > 0) {
+        s->heard->mark = 0;
+        s->pending = false;
+        s->heard->taken_at = v->now;
+        v->tally.pending -= s->counts;
+        v->tally.counted += s->counts;
+        v->tally.taken++;
+        v->news = true;
+    }
 }
 
 static void send_replies(struct server *v, struct session *s, const char *p, size_t n)
@@ -260,15 +256,6 @@ static void send_replies(struct server *v, struct session *s, const char *p, siz
     if (n > 0)
         note_sent(v, s, wire_send(s, p, n));
 }
-
-static void flush_replies(struct server *v, struct session *s)
-{
-    note_sent(v, s, wire_flush(s));
-    if (s->phase != PHASE_GONE && !smtp_closed(&s->smtp)) /* a client that was told 421 has its last second */
-        restart_idle_timer(v, s);
-}
-
-static void begin_handshake(struct server *v, struct session *s);
 
 /* Watches for what the session waits for: room for replies, or more input, or nothing. */
 static void watch(struct server *v, struct session *s)
@@ -278,6 +265,8 @@ static void watch(struct server *v, struct session *s)
     if (!wire_watch(&v->poll, s, !write && !waits, write))
         session_drop(v, s);
 }
+
+static void begin_handshake(struct server *v, struct session *s);
 
 /* Goes on to what is due after a turn, or after replies have gone. */
 static void settle(struct server *v, struct session *s)
@@ -299,32 +288,29 @@ static void settle(struct server *v, struct session *s)
 
 /* ---- rules ---- */
 
-/* Does what a rule says after the replies before have been sent. */
+/* Breaks the session off as a rule says, after the replies before have been sent. */
 static void break_off(struct server *v, struct session *s, enum rules_action action)
 {
     s->broken_off = true;
     if (action == RULES_RESET) {
         connection_reset(&s->conn);
         session_drop(v, s);
-    } else if (action == RULES_STALL) {
-        enter(v, s, PHASE_STALLED, idle_end(v));
     } else {
-        enter(v, s, PHASE_CLOSING, idle_end(v));
+        enter(v, s, action == RULES_STALL ? PHASE_STALLED : PHASE_CLOSING, idle_end(v));
     }
 }
 
-/* Keeps the reply, what has been written after the first `said` octets, for later. */
+/* Keeps the reply, which has been written after the first `said` octets, until the delay of the rule ends. */
 static void postpone(struct server *v, struct session *s, size_t said, const struct rule *r)
 {
     size_t n = smtp_written(&s->smtp) - said;
-    char *reply = n > 0 ? malloc(n) : NULL;
-    if (!client_begin(s) || (n > 0 && reply == NULL)) {
+    char *reply = malloc(n + 1);
+    if (!session_allocate_heard(s) || reply == NULL) {
         free(reply);
         session_drop(v, s);
         return;
     }
-    if (n > 0)
-        memcpy(reply, v->out + said, n);
+    memcpy(reply, v->out + said, n);
     s->heard->delay = (struct delay){reply, n, r->action};
     /* v->now is cut to milliseconds: it may be almost one later by now */
     enter(v, s, PHASE_DELAYED, time_after(v, r->delay + 1));
@@ -332,10 +318,10 @@ static void postpone(struct server *v, struct session *s, size_t said, const str
 }
 
 /* Whether a rule does more than reply at once. */
-static bool acts(const struct rule *r) { return r != NULL && (r->delay > 0 || rules_break_off(r)); }
+static bool interrupts(const struct rule *r) { return r != NULL && (r->delay > 0 || rules_break_off(r)); }
 
-/* What a rule has to do beyond a reply; said: octets of replies to what came before. */
-static void carry_out(struct server *v, struct session *s, size_t said, const struct rule *r)
+/* Does what a rule does beyond a reply.  said: octets of replies to earlier commands. */
+static void interrupt(struct server *v, struct session *s, size_t said, const struct rule *r)
 {
     if (!rules_break_off(r))
         smtp_commit(&s->smtp);
@@ -350,7 +336,7 @@ static void carry_out(struct server *v, struct session *s, size_t said, const st
 
 /* ---- turns ---- */
 
-/* Keeps the end of a mail, its rule and its reply until the stream has taken it. */
+/* Keeps the end of a mail, its rule and its reply until the stream has taken the mail. */
 static void park(struct server *v, struct session *s, size_t said, const struct smtp_event *e, const struct rule *r)
 {
     struct span reply = smtp_prepared(&s->smtp);
@@ -372,28 +358,15 @@ static void park(struct server *v, struct session *s, size_t said, const struct 
     send_replies(v, s, v->out, said);
 }
 
-/* Goes on with the end of a mail: gives the prepared reply again, for it to be replaced. */
-static const struct rule *take_up(struct server *v, struct session *s, struct smtp_event *e)
-{
-    struct parked *p = s->heard->parked;
-    const struct rule *r = p->rule;
-    s->heard->parked = NULL;
-    *e = p->event;
-    if (e->code != 0)
-        smtp_reply_raw(&s->smtp, e, e->code, (struct span){p->reply, p->n});
-    free(p);
-    return event_go_on(v, s, e, r);
-}
-
-/* Pulls what the input means, and answers, until a rule or the stream comes between.  Whether there were mail data in
-   it. */
+/* Pulls events from the input, and answers, until a rule or the stream interrupts.  Returns whether mail data were in
+   the input. */
 static bool converse(struct server *v, struct session *s)
 {
     bool mail = false, more;
     do {
         struct smtp_event e;
         more = false;
-        smtp_output(&s->smtp, v->out, OUT_SIZE);
+        smtp_output(&s->smtp, v->out, SERVER_OUT_SIZE);
         while (smtp_next(&s->smtp, &e)) {
             size_t said = smtp_written(&s->smtp);
             const struct rule *r = event_handle(v, s, &e);
@@ -404,8 +377,8 @@ static bool converse(struct server *v, struct session *s)
                 park(v, s, said, &e, r);
                 return mail;
             }
-            if (acts(r)) {
-                carry_out(v, s, said, r);
+            if (interrupts(r)) {
+                interrupt(v, s, said, r);
                 return mail;
             }
             if (s->pending && (e.type == SMTP_DATA || e.type == SMTP_BDAT)) {
@@ -420,14 +393,14 @@ static bool converse(struct server *v, struct session *s)
     return mail;
 }
 
-/* Whether it is just listened to: nothing is owed to the client.  The engine has smtp_goes_on(). */
-static bool just_talks(const struct session *s)
+/* Whether nothing is owed to the client, and it is watched for reading.  The engine has smtp_goes_on(). */
+static bool just_listens(const struct session *s)
 {
     return s->phase == PHASE_TALKING && s->unsent == NULL && !s->hung_up && !s->watches_write && s->watches_read;
 }
 
 /* A turn with n octets of input, which lie in v->in.  They are wiped, as there may be a password in what the engine has
-   not committed; but not where there is mail, which is long: then it has wiped what is secret. */
+   not committed; but not where there is mail, which is long: then the engine has wiped what is secret. */
 static void turn(struct server *v, struct session *s, size_t n)
 {
     smtp_input(&s->smtp, v->in, n);
@@ -436,21 +409,18 @@ static void turn(struct server *v, struct session *s, size_t n)
     bool rest = left > 0 || wire_has_rest(s);
     if (rest && s->phase != PHASE_GONE && !wire_keep_rest(s, v->in + n - left, left))
         session_drop(v, s);
-    bool usual = just_talks(s) && smtp_goes_on(&s->smtp) && connection_is_plain(&s->conn);
-    if (s->phase != PHASE_GONE && !usual) /* else nothing is to be done, nor watched for anything else */
+    bool usual = just_listens(s) && smtp_goes_on(&s->smtp) && connection_is_plain(&s->conn);
+    if (s->phase != PHASE_GONE && !usual) /* else nothing is due, and nothing else to be watched for */
         settle(v, s);
     span_wipe(v->in, mail ? 0 : n);
     assert_session(s);
 }
 
-/* Goes on with the input that was left. */
-static void turn_again(struct server *v, struct session *s) { turn(v, s, wire_bring_rest(s, v->in)); }
-
-/* Goes on after a delay or a wait. */
+/* Goes on after an interruption, with the input that was left. */
 static void go_on(struct server *v, struct session *s)
 {
     if (s->phase == PHASE_TALKING && s->unsent == NULL)
-        turn_again(v, s);
+        turn(v, s, wire_bring_rest(s, v->in));
     else if (s->phase != PHASE_GONE)
         settle(v, s);
 }
@@ -480,13 +450,18 @@ static void end_delay(struct server *v, struct session *s)
 
 void session_unpark(struct server *v, struct session *s)
 {
-    struct smtp_event e;
+    struct parked *p = s->heard->parked;
+    struct smtp_event e = p->event;
     leave_parked(v, s);
+    s->heard->parked = NULL;
     enter(v, s, PHASE_TALKING, idle_end(v));
-    smtp_output(&s->smtp, v->out, OUT_SIZE);
-    const struct rule *r = take_up(v, s, &e);
-    if (acts(r)) {
-        carry_out(v, s, 0, r);
+    smtp_output(&s->smtp, v->out, SERVER_OUT_SIZE);
+    if (e.code != 0)
+        smtp_reply_raw(&s->smtp, &e, e.code, (struct span){p->reply, p->n});
+    const struct rule *r = event_go_on(v, s, &e, p->rule);
+    free(p);
+    if (interrupts(r)) {
+        interrupt(v, s, 0, r);
     } else {
         smtp_commit(&s->smtp);
         send_replies(v, s, v->out, smtp_written(&s->smtp));
@@ -529,8 +504,7 @@ void session_wake(struct server *v, struct session *s)
 
 /* ---- TLS ---- */
 
-/* Goes on with the handshake, and with the session once it is done.  A client that begins one, well or not, has spoken.
- */
+/* Goes on with the handshake, and with the session once that is done.  A client that begins a handshake has spoken. */
 static void shake_hands(struct server *v, struct session *s)
 {
     char why[80];
@@ -557,10 +531,10 @@ static void shake_hands(struct server *v, struct session *s)
     }
 }
 
-/* What the client says from here on is said in the handshake, or after it; nothing is held. */
+/* The engine has dropped all input that came before the handshake; RFC 3207 4.2. */
 static void begin_handshake(struct server *v, struct session *s)
 {
-    if (!client_begin(s) || connection_unblock(&s->conn) < 0 || tls_start(v->o->tls, &s->conn) < 0) {
+    if (!session_allocate_heard(s) || connection_unblock(&s->conn) < 0 || tls_start(v->o->tls, &s->conn) < 0) {
         session_drop(v, s);
         return;
     }
@@ -568,22 +542,21 @@ static void begin_handshake(struct server *v, struct session *s)
     shake_hands(v, s);
 }
 
-/* ---- what comes ---- */
+/* ---- input ---- */
 
-/* Reads on after the n octets that were left.  False if there is nothing to be done with it. */
+/* Reads on after the n octets that were left.  False if there is no turn to take. */
 static bool read_more(struct server *v, struct session *s, size_t *n)
 {
-    size_t asked = IN_SIZE - *n;
+    size_t asked = SERVER_IN_SIZE - *n;
     ssize_t got = connection_read(&s->conn, v->in + *n, asked);
-    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-        watch(v, s);
-        return false;
-    }
     if (got < 0) {
-        lose(v, s);
+        if (errno == EAGAIN || errno == EWOULDBLOCK)
+            watch(v, s);
+        else
+            lose(v, s);
         return false;
     }
-    if (s->heard == NULL && !client_begin(s)) {
+    if (s->heard == NULL && !session_allocate_heard(s)) {
         session_drop(v, s);
         return false;
     }
@@ -596,31 +569,31 @@ static bool read_more(struct server *v, struct session *s, size_t *n)
     return true;
 }
 
-/* Deals with a session that is not just listened to.  Whether it is to be read now. */
+/* Serves a session that does more than listen.  Returns whether it is to be read now. */
 static bool serve_unusual(struct server *v, struct session *s)
 {
     bool was_blocked = s->unsent != NULL;
     if (s->phase == PHASE_ENDING || (s->phase == PHASE_STALLED && !was_blocked)) {
-        read_away(v, s);
+        ssize_t got = connection_discard(&s->conn, v->in, SERVER_IN_SIZE);
+        if (got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK))
+            session_drop(v, s);
         return false;
     }
     if (s->phase == PHASE_HANDSHAKING) {
         shake_hands(v, s);
         return false;
     }
-    if (was_blocked)
-        flush_replies(v, s);
+    if (was_blocked) {
+        note_sent(v, s, wire_flush(s));
+        if (s->phase != PHASE_GONE && !smtp_closed(&s->smtp)) /* after a 421 the client has its last second */
+            restart_idle_timer(v, s);
+    }
     if (s->phase == PHASE_GONE || s->unsent != NULL)
         return false;
-    if (s->phase != PHASE_TALKING) { /* its time has not come yet, or it is over */
-        settle(v, s);
-        return false;
-    }
-    if (was_blocked && (s->spoken || !session_was_last(v))) {
-        turn_again(v, s);
-        return false;
-    }
-    return true;
+    if (s->phase == PHASE_TALKING && !(was_blocked && (s->spoken || !session_was_last(v))))
+        return true;
+    go_on(v, s);
+    return false;
 }
 
 void session_serve(struct server *v, struct session *s)
@@ -633,7 +606,7 @@ void session_serve(struct server *v, struct session *s)
         session_dismiss(v, s, "4.3.2", "No more connections are served");
         return;
     }
-    bool more = true; /* what filled the buffer is hardly all there is */
+    bool more = true; /* if the buffer was filled, there is probably more to read */
     for (int i = 0; i < READS_MAX && more; i++) {
         size_t n = wire_has_rest(s) ? wire_bring_rest(s, v->in) : 0;
         more = read_more(v, s, &n);
@@ -641,26 +614,11 @@ void session_serve(struct server *v, struct session *s)
             turn(v, s, n);
         else
             span_wipe(v->in, n); /* the rest that was brought */
-        more = more && s->unread && just_talks(s) && smtp_goes_on(&s->smtp);
+        more = more && s->unread && just_listens(s) && smtp_goes_on(&s->smtp);
     }
 }
 
-/* ---- from outside ---- */
-
-/*
- * Ends a delay at the end of the run.  A reply that accepts a mail, and one that
- * is the last anyway, are given now; any other is not given any more.
- */
-static void cut_delay_short(struct server *v, struct session *s)
-{
-    enter(v, s, PHASE_TALKING, idle_end(v));
-    if (s->pending || smtp_closed(&s->smtp)) {
-        send_delayed(v, s);
-        return;
-    }
-    free(s->heard->delay.reply);
-    s->heard->delay = (struct delay){.reply = NULL};
-}
+/* ---- the beginning, and the server's word ---- */
 
 void session_dismiss(struct server *v, struct session *s, const char *enhanced, const char *text)
 {
@@ -669,8 +627,12 @@ void session_dismiss(struct server *v, struct session *s, const char *enhanced, 
         session_drop(v, s); /* nothing more is said */
         return;
     }
-    if (delayed)
-        cut_delay_short(v, s);
+    if (delayed) { /* only a reply that accepts a mail, or is the last anyway, is still given */
+        enter(v, s, PHASE_TALKING, idle_end(v));
+        if (!s->pending && !smtp_closed(&s->smtp))
+            s->heard->delay.n = 0;
+        send_delayed(v, s);
+    }
     if (s->phase == PHASE_GONE)
         return;
     if (!smtp_closed(&s->smtp)) {
@@ -682,26 +644,17 @@ void session_dismiss(struct server *v, struct session *s, const char *enhanced, 
         struct span reply = {room, smtp_written(&s->smtp)};
         dialogue_reply(v->o->dialogue, s->number, reply, false);
         event_drop_data(s);
-        enter(v, s, PHASE_CLOSING, v->now + SERVER_GRACE); /* to take it, if it cannot at once */
+        enter(v, s, PHASE_CLOSING, v->now + SERVER_GRACE); /* to take the reply, if it cannot at once */
         send_replies(v, s, reply.p, reply.n);
     }
     if (s->phase != PHASE_GONE)
         settle(v, s);
 }
 
-/* Notes a client that speaks before the greeting; with TLS from the start, that is in order. */
-static void look_for_early_talker(struct server *v, struct session *s)
-{
-    struct problems p = {{0, 0}};
-    bool plain = s->source.scheme != SCHEME_SMTPS && !s->conn.borrowed;
-    if (v->o->smtp->examine && plain && connection_has_octets(&s->conn))
-        problems_add(&p, PROBLEM_EARLY_TALKER);
-    event_note(v, s, &p);
-}
-
 bool session_start(struct server *v, struct connection *c, const struct peer *peer, enum scheme scheme)
 {
     struct session *s = calloc(1, sizeof *s);
+    struct problems p = {{0, 0}};
     if (s == NULL || !wake_have_room(v) || poll_add(&v->poll, c->in, s) < 0) {
         connection_close(c);
         free(s);
@@ -719,7 +672,9 @@ bool session_start(struct server *v, struct connection *c, const struct peer *pe
     v->open++;
     v->talking++;
     v->news = true;
-    look_for_early_talker(v, s);
+    if (v->o->smtp->examine && scheme != SCHEME_SMTPS && !c->borrowed && connection_has_octets(c))
+        problems_add(&p, PROBLEM_EARLY_TALKER);
+    event_note(v, s, &p);
     if (scheme == SCHEME_SMTPS)
         begin_handshake(v, s);
     else

@@ -2,12 +2,12 @@
  * transaction.c - a mail transaction (RFC 5321 3.3): MAIL, RCPT, mail data, and
  * their end.
  *
- * It takes the place where mail is stored and the rules of --on, and returns
- * an outcome; of the server and the session it knows nothing.  A mail is
- * stored before its 250.  LMTP asks for a reply once for each recipient (RFC
- * 2033 4.2): the mail is stored at the first one, for those who accept it.
+ * It uses the store and the rules of the options, and returns an outcome; it
+ * knows neither the server nor the session.  A mail is stored before its 250.
+ * LMTP asks for a reply once for each recipient (RFC 2033 4.2): the mail is
+ * stored at the first one, for the recipients that accept it.
  *
- * Which rule a reply comes from:
+ * The rule that a reply comes from:
  *
  *     BDAT                     its own, when the chunk has been read; at once if that breaks off
  *     a piece of mail data     none; a reply waits for the end, except a 421
@@ -21,6 +21,20 @@
 #include <time.h>
 
 /* ---- the envelope ---- */
+
+/* The protocol, as RFC 3848 and RFC 6531 4.3 name it. */
+static const char *protocol(const struct client *c, bool utf8)
+{
+    static const char *const names[4][4] = {
+        {"ESMTP", "ESMTPS", "ESMTPA", "ESMTPSA"},
+        {"LMTP", "LMTPS", "LMTPA", "LMTPSA"},
+        {"UTF8SMTP", "UTF8SMTPS", "UTF8SMTPA", "UTF8SMTPSA"},
+        {"UTF8LMTP", "UTF8LMTPS", "UTF8LMTPA", "UTF8LMTPSA"},
+    };
+    if (!c->extended)
+        return "SMTP";
+    return names[(utf8 ? 2 : 0) + (c->lmtp ? 1 : 0)][(c->tls != NULL ? 1 : 0) + (c->authenticated ? 2 : 0)];
+}
 
 bool transaction_begin(struct transaction *t, const struct client *c, const struct smtp_event *e, bool listed)
 {
@@ -39,7 +53,7 @@ bool transaction_begin(struct transaction *t, const struct client *c, const stru
     t->mail.address = c->peer->address;
     t->mail.port = c->peer->port;
     t->mail.helo = text_span(&c->helo);
-    t->mail.protocol = client_protocol(c, e->utf8);
+    t->mail.protocol = protocol(c, e->utf8);
     t->mail.user = c->authenticated ? text_span(&c->user) : (struct span){NULL, 0};
     t->mail.tls = c->tls;
     return true;
@@ -47,7 +61,7 @@ bool transaction_begin(struct transaction *t, const struct client *c, const stru
 
 /* ---- mail data ---- */
 
-/* Begins them with the header fields of -e. */
+/* Begins the spool, with the header fields of -e. */
 static void begin_data(struct transaction *t, const struct server_options *o)
 {
     t->has_data = true;
@@ -110,8 +124,8 @@ static const struct rule *waiting(const struct transaction *t, const struct smtp
     return t->body != NULL ? t->body : e->last ? t->chunk : NULL;
 }
 
-/* LMTP: chooses what each recipient is told, and leaves those in the envelope who accept.  False if there is no memory.
- */
+/* LMTP: chooses the rule for each recipient, and leaves the recipients that accept in the envelope.  False if there is
+   no memory. */
 static bool choose_answers(struct transaction *t, const struct server_options *o)
 {
     size_t n = t->mail.n_recipients;
@@ -151,7 +165,7 @@ const struct rule *transaction_answer(struct transaction *t, const struct server
 
 /* ---- the end ---- */
 
-/* Whether somebody accepts the mail: the rule r is for the first reply that is due. */
+/* Whether any recipient accepts the mail.  The rule r is for the first reply that is due. */
 static bool is_accepted(struct transaction *t, const struct smtp_event *e, const struct rule *r)
 {
     if (e->recipient == 0)

@@ -1,8 +1,9 @@
 /*
  * wake.c - when each session wakes: a heap of the sessions, the earliest first.
  *
- * A session's time mostly moves to later, with each word of its client.  It is
- * then only noted; the session is moved in the heap when it comes to the top.
+ * With each word of its client a session's time moves to later.  That is only
+ * noted, and costs no work in the heap; the session is moved there when it
+ * comes to the top.
  */
 #include "serve/inside.h"
 
@@ -14,7 +15,7 @@ static void put(struct server *v, size_t place, struct session *s)
     s->place = place;
 }
 
-/* Moves a session towards the top, as far as its time asks for. */
+/* Moves a session towards the top, to the place that its time gives it. */
 static void move_up(struct server *v, struct session *s)
 {
     size_t i = s->place;
@@ -78,7 +79,7 @@ void wake_never(struct server *v, struct session *s)
     move_down(v, last);
 }
 
-/* Looks at the first one again at this later time. */
+/* Moves the first session to this later time. */
 static void requeue(struct server *v, int64_t at)
 {
     v->wakes[0]->queued_at = at;

@@ -1,7 +1,6 @@
 /*
  * wire.c - the octets of a session: replies that its client has not taken yet,
- * input that is left over after a turn, and what its descriptors are watched
- * for.
+ * input that is left after a turn, and what the descriptors are watched for.
  */
 #include "serve/inside.h"
 
@@ -88,7 +87,7 @@ size_t wire_bring_rest(const struct session *s, char *in)
 
 /* ---- readiness ---- */
 
-/* Begins to watch one of two descriptors, or ends it. */
+/* Begins or ends to watch one of two descriptors. */
 static bool watch_one(struct poll *p, struct session *s, int fd, bool before, bool now, bool write)
 {
     if (now == before)
