@@ -1,15 +1,13 @@
 /*
- * rules.c - misbehaving on purpose.
+ * rules.c - misbehaviour on purpose.  The grammar:
  *
- * The grammar, in one line a function:
- *
- *     rule     event [condition ...] ":" action
+ *     rule       event [condition ...] ":" action
  *     condition  pattern | "#" number | "%" number | "+" number
  *     action     ["delay" time ","] ("drop" | "reset" | "stall" | code [text]) | "delay" time
  *
- * where a percentage is 1 to 100, and "+" is for body only.  The colon is the one
- * right behind the event, or else the first one that a blank or the end follows,
- * as a pattern may hold others (addresses of IPv6 do), or else the first.
+ * A percentage is 1 to 100, and "+" is for body only.  A pattern may hold colons
+ * (IPv6 addresses do).  So the colon of the rule is the one directly after the
+ * event; else the first one before a blank or the end; else the first.
  */
 #include "serve/serve.h"
 
@@ -19,7 +17,7 @@
 
 /* ---- events ---- */
 
-/* What a pattern is held against. */
+/* What a pattern is compared with. */
 enum argument { NO_ARGUMENT, ARGUMENT, RECIPIENTS };
 
 static const struct event {
@@ -37,26 +35,15 @@ static const struct event {
     {"expn", SMTP_EXPN, ARGUMENT},       {"help", SMTP_HELP, ARGUMENT},
     {"quit", SMTP_QUIT, NO_ARGUMENT},    {"unknown", SMTP_UNKNOWN, ARGUMENT},
 };
-enum { EVENTS = sizeof events / sizeof events[0] };
-
-static const struct event *find_event(struct span name)
-{
-    for (size_t i = 0; i < EVENTS; i++) {
-        if (span_is(name, events[i].name))
-            return &events[i];
-    }
-    return NULL;
-}
 
 /* ---- parsing ---- */
 
-/* What there is to be read, and where it went wrong. */
 struct reader {
-    const char *p;
-    const char *expected; /* NULL: nothing did */
+    const char *p;        /* what is left to be read; after an error, where that is */
+    const char *expected; /* what was expected there; NULL: no error */
 };
 
-/* Notes what was expected there; returns false. */
+/* Notes an error; returns false. */
 static bool expect(struct reader *r, const char *at, const char *what)
 {
     r->p = at;
@@ -84,7 +71,11 @@ static bool parse_event(struct reader *r, struct rule *rule, const struct event 
 {
     skip_blanks(r);
     struct span word = take_word(r);
-    *event = find_event(word);
+    *event = NULL;
+    for (size_t i = 0; i < sizeof events / sizeof events[0]; i++) {
+        if (span_is(word, events[i].name))
+            *event = &events[i];
+    }
     if (*event == NULL)
         return expect(r, word.p,
                       "an event: connect, helo, ehlo, starttls, auth, mail, rcpt, data, bdat, body, eom, rset, noop, "
@@ -97,12 +88,11 @@ static bool parse_event(struct reader *r, struct rule *rule, const struct event 
     return true;
 }
 
-/* The colon between the event and the action, NULL if there is none. */
+/* The colon between the event and the action, NULL if there is none; p is after the event. */
 static const char *find_colon(const char *p)
 {
     const char *first = strchr(p, ':'), *colon = first;
-    bool whole = *p == ':' && (!is_blank(p[-1]) || p[1] == '\0' || is_blank(p[1]));
-    if (whole)
+    if (*p == ':' && (!is_blank(p[-1]) || p[1] == '\0' || is_blank(p[1])))
         return p;
     while (colon != NULL && colon[1] != '\0' && !is_blank(colon[1]))
         colon = strchr(colon + 1, ':');
@@ -133,7 +123,7 @@ static bool parse_pattern(struct reader *r, const char *end, struct rule *rule, 
     return true;
 }
 
-/* One thing between the event and the colon at end. */
+/* Parses one condition; the colon is at end. */
 static bool parse_condition(struct reader *r, const char *end, struct rule *rule, const struct event *event)
 {
     uint64_t percent;
@@ -165,7 +155,7 @@ static bool parse_conditions(struct reader *r, struct rule *rule, const struct e
 {
     const char *colon = find_colon(r->p);
     if (colon == NULL)
-        return expect(r, r->p + strlen(r->p), "a colon, and what to do behind it");
+        return expect(r, r->p + strlen(r->p), "a colon, and what to do after it");
     for (skip_blanks(r); r->p < colon; skip_blanks(r)) {
         if (!parse_condition(r, colon, rule, event))
             return false;
@@ -187,7 +177,7 @@ static bool put(struct reader *r, struct rule *rule, const char *p, size_t n)
     return true;
 }
 
-/* An octet that is written as an escape; or \c at the end, which leaves the line open. */
+/* Takes an escape: an octet, or \c at the end, which leaves the line open. */
 static bool put_escaped(struct reader *r, struct rule *rule, bool *open)
 {
     const char *start = r->p++, *found = *r->p != '\0' ? strchr("rt\\", *r->p) : NULL;
@@ -209,7 +199,7 @@ static bool put_escaped(struct reader *r, struct rule *rule, bool *open)
     return put(r, rule, &octet, 1);
 }
 
-/* A line of the reply, up to "\n" or the end. */
+/* Takes a line of the reply, up to "\n" or the end. */
 static bool put_line(struct reader *r, struct rule *rule, const char *code)
 {
     const char *start = r->p, *end = start;
@@ -239,7 +229,7 @@ static bool parse_reply(struct reader *r, struct rule *rule)
     uint64_t value;
     bool good = number_take(&r->p, &value) && r->p - code == 3 && value >= 100;
     if (!good || (*r->p != '\0' && !is_blank(*r->p)))
-        return expect(r, code, "a reply code of three digits, and its text behind a space");
+        return expect(r, code, "a reply code of three digits, and its text after a space");
     rule->action = RULES_REPLY;
     rule->code = (int)value;
     if (*r->p != '\0')
@@ -273,29 +263,24 @@ static bool parse_last_word(struct reader *r, struct rule *rule)
                                   : "a reply code and its text, drop, reset, stall or delay TIME");
 }
 
-static bool parse_delay(struct reader *r, struct rule *rule)
-{
-    r->p += strlen("delay");
-    skip_blanks(r);
-    const char *time = r->p;
-    if (!number_take_time(&r->p, &rule->delay) || rule->delay == 0)
-        return expect(r, time, "a time: 5s, 200ms, 1m");
-    skip_blanks(r);
-    if (*r->p == '\0')
-        return true;
-    if (*r->p != ',')
-        return expect(r, r->p, "a comma and what to do then, or nothing more");
-    r->p++;
-    skip_blanks(r);
-    return ascii_is_digit(*r->p) ? parse_reply(r, rule) : parse_last_word(r, rule);
-}
-
 static bool parse_action(struct reader *r, struct rule *rule)
 {
     skip_blanks(r);
     struct span rest = {r->p, strlen(r->p)};
-    if (span_starts(rest, "delay") && !ascii_is_letter(r->p[5]))
-        return parse_delay(r, rule);
+    if (span_starts(rest, "delay") && !ascii_is_letter(r->p[5])) {
+        r->p += strlen("delay");
+        skip_blanks(r);
+        const char *time = r->p;
+        if (!number_take_time(&r->p, &rule->delay) || rule->delay == 0)
+            return expect(r, time, "a time: 5s, 200ms, 1m");
+        skip_blanks(r);
+        if (*r->p == '\0')
+            return true;
+        if (*r->p != ',')
+            return expect(r, r->p, "a comma and what to do then, or nothing more");
+        r->p++;
+        skip_blanks(r);
+    }
     return ascii_is_digit(*r->p) ? parse_reply(r, rule) : parse_last_word(r, rule);
 }
 
@@ -314,7 +299,8 @@ const char *rules_parse(struct rule *rule, const char *text, const char **at)
 
 bool rules_glob(struct span pattern, struct span text)
 {
-    struct span star = {NULL, 0}, retry = {NULL, 0}; /* what is behind the last star, and where it was tried last */
+    struct span star = {NULL, 0},
+                retry = {NULL, 0}; /* after the last star: the pattern, and the text that it was tried on last */
     for (;;) {
         if (pattern.n > 0 && *pattern.p == '*') {
             span_skip(&pattern, 1);
@@ -339,21 +325,16 @@ bool rules_glob(struct span pattern, struct span text)
     }
 }
 
-static bool matches_recipient(const struct rule *r, const struct mail *mail)
-{
-    for (size_t i = 0; i < mail->n_recipients; i++) {
-        if (rules_glob(r->pattern, mail->recipients[i].address))
-            return true;
-    }
-    return false;
-}
-
 static bool matches_argument(const struct rule *r, const struct rules_occasion *o)
 {
     if (r->pattern.p == NULL)
         return true;
+    for (size_t i = 0; o->mail != NULL && i < o->mail->n_recipients; i++) {
+        if (rules_glob(r->pattern, o->mail->recipients[i].address))
+            return true;
+    }
     if (o->mail != NULL)
-        return matches_recipient(r, o->mail);
+        return false;
     if (o->step != NULL && memchr(r->pattern.p, '/', r->pattern.n) != NULL)
         return rules_glob(r->pattern, span_of(o->step));
     return o->argument.p != NULL && rules_glob(r->pattern, o->argument);
@@ -368,22 +349,17 @@ static uint64_t draw(uint64_t *state)
     return x ^ x >> 31;
 }
 
-/* Whether this is one of the times that it acts. */
-static bool has_its_turn(struct rule *r)
-{
-    r->applied++;
-    if (r->first > 0)
-        return r->applied <= r->first;
-    return r->percent == 0 || draw(&r->random) % 100 < r->percent;
-}
-
 struct rule *rules_find(struct rule *rules, size_t n, const struct rules_occasion *o)
 {
     for (size_t i = 0; i < n; i++) {
         struct rule *r = &rules[i];
         bool here = r->event == o->event && (!r->extended || o->extended) &&
                     (r->event != SMTP_BODY || (o->before < r->after && r->after <= o->octets));
-        if (here && matches_argument(r, o) && has_its_turn(r)) {
+        if (!here || !matches_argument(r, o))
+            continue;
+        r->applied++;
+        bool acts = r->first > 0 ? r->applied <= r->first : r->percent == 0 || draw(&r->random) % 100 < r->percent;
+        if (acts) {
             r->fired++;
             return r;
         }

@@ -1,12 +1,12 @@
 /*
- * server.c - the sessions of a run: who connects, whose turn it is, whose time
- * is up.
+ * server.c - the sessions of a run: connections are accepted, ready sessions
+ * are served, and sessions whose time has come are woken.
  *
  * One thread, one readiness loop, no queue that grows: a session is read only
  * when everything that its client sent before has been answered and the
  * answers have gone.
  */
-#include "serve/serve.h"
+#include "serve/inside.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -15,14 +15,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "serve/inside.h"
-
 enum {
     ACCEPT_MAX = 64,    /* connections accepted in one step from one socket */
-    BACKLOG_MAX = 4096, /* connections let in at the end */
-    LOOKED_AT = 256,    /* descriptors, to see which are open: beyond these none is inherited, mostly */
+    BACKLOG_MAX = 4096, /* connections accepted from it at the end */
+    LOOKED_AT = 256,    /* descriptors that are tested for being open; hardly any beyond these is inherited */
     PAGE = 4096,        /* octets */
-    RETRY = 100,        /* milliseconds until accepting is tried again where descriptors or memory ran out */
+    RETRY = 100,        /* milliseconds until accepting is tried again after descriptors or memory ran out */
 };
 
 /* ---- accepting ---- */
@@ -43,15 +41,7 @@ static void pause_accepting(struct server *v, int64_t until)
     watch_listeners(v, false);
 }
 
-static void resume_accepting(struct server *v)
-{
-    if (v->paused && v->open < v->room && v->now >= v->resume_at) {
-        v->paused = false;
-        watch_listeners(v, true);
-    }
-}
-
-/* Descriptors that run out are waited for, not asked for again and again. */
+/* Accepts connections; if descriptors run out, it pauses.  Returns how many were accepted. */
 static int accept_connections(struct server *v, struct server_source *source)
 {
     int i = 0;
@@ -80,7 +70,7 @@ static void stop_listening(struct server *v)
     v->news = true;
 }
 
-/* The last of the sessions to be served has spoken: those who kept silent are not among them. */
+/* Once the last of the sessions to be served has spoken, those that have not are dismissed. */
 static void stop_at_max_sessions(struct server *v)
 {
     if (!session_was_last(v) || !v->listening)
@@ -93,19 +83,10 @@ static void stop_at_max_sessions(struct server *v)
     }
 }
 
-static int64_t next_deadline(const struct server *v)
-{
-    int64_t next = wake_next(v);
-    if (v->retry_at < next)
-        next = v->retry_at;
-    return v->paused && v->open < v->room && v->resume_at < next ? v->resume_at : next;
-}
-
-/* ---- the server ---- */
-
 /*
- * Leaves a descriptor for the file of each session's message.  Others than ours may be open: poll() tells of all at
- * once.
+ * How many sessions the descriptors suffice for, with one more for the file of
+ * each session's mail.  Descriptors may be open that are not ours: poll() tells
+ * of all at once.
  */
 static uint64_t count_room(void)
 {
@@ -124,16 +105,11 @@ static uint64_t count_room(void)
     return most > used + 4 ? (most - used) / 2 : 1;
 }
 
-/* Unlike that of any other run: the challenges made of it are not to come twice (RFC 2195 2), but no secret. */
-static uint64_t first_nonce(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return ((uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec) ^ (uint64_t)getpid() << 44;
-}
+/* ---- the server ---- */
 
 int server_open(struct server *v, const struct server_options *o)
 {
+    struct timespec now;
     *v = (struct server){
         .o = o,
         .listening = true,
@@ -147,7 +123,9 @@ int server_open(struct server *v, const struct server_options *o)
         return -1;
     }
     v->now = clock_now();
-    v->nonce = first_nonce();
+    /* no challenge made of it repeats in another run (RFC 2195 2); it need not be secret */
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    v->nonce = ((uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec) ^ (uint64_t)getpid() << 44;
     return 0;
 }
 
@@ -198,6 +176,8 @@ int server_take_stdio(struct server *v, enum scheme scheme)
 
 int server_watch(struct server *v, int fd) { return add_source(v, SERVER_WATCHED, fd, SCHEME_SMTP); }
 
+/* ---- steps ---- */
+
 static void serve_source(struct server *v, struct server_source *source)
 {
     switch (source->kind) {
@@ -219,9 +199,14 @@ static void serve_source(struct server *v, struct server_source *source)
     }
 }
 
-/* Watches the stream, or tries it again after a while, as long as mail waits for it. */
-static void wait_for_stream(struct server *v)
+/* Goes on with mails that wait for the stream, in the order in which they came; then watches the stream, or tries it
+   again after a while, as long as any still waits. */
+static void go_on_storing(struct server *v)
 {
+    bool tried = v->stream_ready || v->stream_free || v->now >= v->retry_at;
+    v->stream_ready = v->stream_free = false;
+    while (tried && v->parked != NULL && transaction_go_on(v->parked->heard->transaction, v->o) != OUTCOME_WAITS)
+        session_unpark(v, v->parked);
     int fd = v->parked != NULL ? store_waits_for(v->o->store) : -1;
     if (fd < 0 && v->stream.fd >= 0) {
         poll_remove(&v->poll, v->stream.fd, &v->stream);
@@ -236,31 +221,28 @@ static void wait_for_stream(struct server *v)
         v->retry_at = v->now + STORE_LOCK_RETRY;
 }
 
-/* Goes on with mail that waits for the stream, in the order in which it came. */
-static void go_on_storing(struct server *v)
-{
-    bool tried = v->stream_ready || v->stream_free || v->now >= v->retry_at;
-    v->stream_ready = v->stream_free = false;
-    while (tried && v->parked != NULL && transaction_go_on(v->parked->heard->transaction, v->o) != OUTCOME_WAITS)
-        session_unpark(v, v->parked);
-    wait_for_stream(v);
-}
-
-/* Waits until the time `until` at the latest, and does what there is to be done.  As server_step(). */
+/* Waits once, and serves what is ready.  As server_step(). */
 static int wait_and_serve(struct server *v, int64_t until)
 {
     void *ready[READY_MAX];
-    int64_t asked = v->now, next = next_deadline(v);
+    int64_t asked = v->now, next = wake_next(v);
+    if (v->retry_at < next)
+        next = v->retry_at;
+    if (v->paused && v->open < v->room && v->resume_at < next)
+        next = v->resume_at;
     int n = poll_wait(&v->poll, ready, until < next ? until : next, v->now);
     if (n < 0)
         return -1;
     v->now = clock_now();
     for (int i = 0; i < n; i++)
         serve_source(v, ready[i]);
-    if (v->now >= next) { /* no earlier has anybody's time come */
+    if (v->now >= next) {
         for (struct session *s; (s = wake_next_due(v, asked, n < READY_MAX)) != NULL;)
             session_wake(v, s);
-        resume_accepting(v);
+        if (v->paused && v->open < v->room && v->now >= v->resume_at) {
+            v->paused = false;
+            watch_listeners(v, true);
+        }
     }
     if (v->parked != NULL || v->stream.fd >= 0)
         go_on_storing(v);
@@ -277,7 +259,7 @@ int server_step(struct server *v, int64_t until)
     if (v->room == 0)
         v->room = count_room();
     v->watched = false;
-    if (v->news) { /* before this step, as a session of standard input may have been the last */
+    if (v->news) { /* from before this step: a session of standard input may have been the last */
         stop_at_max_sessions(v);
         until = v->now;
     }
@@ -288,30 +270,26 @@ int server_step(struct server *v, int64_t until)
     return n;
 }
 
-/* Whoever has connected already is let in, to be told that we close, and not reset. */
-static void accept_waiting(struct server *v)
+/* ---- the end ---- */
+
+void server_stop_accepting(struct server *v)
 {
+    v->now = clock_now();
     for (size_t i = 0; i < v->n_sources && v->listening; i++) {
         int most = BACKLOG_MAX;
         while (v->sources[i].kind == SERVER_LISTENER && most > 0 && accept_connections(v, &v->sources[i]) == ACCEPT_MAX)
             most -= ACCEPT_MAX;
     }
-}
-
-void server_stop_accepting(struct server *v)
-{
-    v->now = clock_now();
-    accept_waiting(v);
     stop_listening(v);
 }
 
-/* Whether a client may stay for a while: it has had a message taken, or is sending one that may end. */
+/* Whether a client may stay for a while: it has had a mail taken, or is sending one that may end. */
 static bool may_stay(const struct server *v, const struct session *s, bool finish)
 {
     bool in_message = smtp_in_message(&s->smtp);
     int64_t taken_at = s->heard != NULL ? s->heard->taken_at : 0;
-    bool heard = taken_at > 0 && v->now < taken_at + SERVER_GRACE && !in_message;
-    return !s->broken_off && (s->phase == PHASE_PARKED || s->pending || heard || (finish && in_message));
+    bool told = taken_at > 0 && v->now < taken_at + SERVER_GRACE && !in_message;
+    return !s->broken_off && (s->phase == PHASE_PARKED || s->pending || told || (finish && in_message));
 }
 
 void server_stop(struct server *v, bool finish)

@@ -124,7 +124,7 @@ static void test_conditions(void **state)
     }
 }
 
-/* The colon behind an event is right behind it: there are addresses that begin with one. */
+/* The colon of an event is directly after it: there are addresses that begin with one. */
 static void test_the_empty_pattern(void **state)
 {
     (void)state;
@@ -263,7 +263,7 @@ static void test_length_of_a_reply(void **state)
 #define EVENT \
     "an event: connect, helo, ehlo, starttls, auth, mail, rcpt, data, bdat, body, eom, rset, noop, vrfy, expn, " \
     "help, quit or unknown"
-#define CODE "a reply code of three digits, and its text behind a space"
+#define CODE "a reply code of three digits, and its text after a space"
 #define ACTION "a reply code and its text, drop, reset, stall or delay TIME"
 #define ESCAPE "\\n, \\r, \\t, \\\\, \\x and two hexadecimal digits, or \\c at the end"
 
@@ -281,8 +281,8 @@ static void test_malformed(void **state)
         {" mails: drop", 1, EVENT},
         {"#1: drop", 0, EVENT},
         {"m\xc3\xa4il: drop", 0, EVENT},
-        {"mail", 4, "a colon, and what to do behind it"},
-        {"mail a@x drop", 13, "a colon, and what to do behind it"},
+        {"mail", 4, "a colon, and what to do after it"},
+        {"mail a@x drop", 13, "a colon, and what to do after it"},
         {"mail a b: drop", 7, "#N, %P or the colon, as there is a pattern already"},
         {"mail a #1 b: drop", 10, "#N, %P or the colon, as there is a pattern already"},
         {"rset a: drop", 5, "#N, %P or the colon, as this event has no argument for a pattern"},
