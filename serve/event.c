@@ -64,17 +64,6 @@ static bool is_full(const struct server *v)
     return v->o->max_messages > 0 && v->tally.counted + v->tally.pending >= v->o->max_messages;
 }
 
-/* Lowers the reply of the engine where the options are against it. */
-static void apply_policy(struct server *v, struct session *s, struct smtp_event *e)
-{
-    if (e->type == SMTP_AUTH && e->code == 235)
-        judge_login(v, s, e);
-    else if (e->type == SMTP_CONNECT && v->o->max_connections > 0 && v->talking > v->o->max_connections)
-        smtp_reply(&s->smtp, e, 421, "4.7.0", "Too many connections");
-    else if ((e->type == SMTP_MAIL || e->type == SMTP_DATA) && e->code < 400 && (is_full(v) || v->stopping))
-        smtp_reply(&s->smtp, e, 421, "4.3.2", "No more messages are taken");
-}
-
 /* ---- rules ---- */
 
 /* Notes in the dialogue what a rule does beside its reply. */
@@ -114,17 +103,10 @@ static const struct rule *find_rule(struct server *v, struct session *s, const s
     bool always = e->type == SMTP_EXPN || e->type == SMTP_UNKNOWN;
     if (e->type == SMTP_AUTH)
         s->heard->auth_step = e->line.p != NULL && span_starts(e->line, "AUTH") ? 1 : s->heard->auth_step + 1;
-    if ((e->code >= 400 && !always) || e->code == 421)
+    if ((e->code >= 400 && !always) || e->code == 421 || smtp_refuses_chunk(&s->smtp))
         return NULL;
-    struct transaction *t = s->heard != NULL ? s->heard->transaction : NULL;
-    if (e->type == SMTP_BDAT)
-        return smtp_refuses_chunk(&s->smtp) ? NULL : transaction_begin_chunk(t, v->o, e);
-    if (e->type == SMTP_CHUNK)
-        return transaction_end_chunk(t);
-    if (e->type == SMTP_EOM)
-        return transaction_answer(t, v->o, e);
-    if (e->type == SMTP_DATA)
-        (void)transaction_end_chunk(t);
+    if (e->type == SMTP_BDAT || e->type == SMTP_CHUNK || e->type == SMTP_EOM)
+        return transaction_find_rule(s->heard->transaction, v->o, e);
     return find_for_command(v, s, e);
 }
 
@@ -144,18 +126,6 @@ static const struct rule *take_data(struct server *v, struct session *s, const s
 }
 
 /* ---- the end of a mail ---- */
-
-static void note_stored(struct server *v, struct session *s, struct transaction *t)
-{
-    struct problems found = t->mail.problems;
-    problems_subtract(&found, &s->heard->problems);
-    event_note(v, s, &found);
-    listing_add(&v->tally.came, &t->mail, spool_head(&t->data));
-    v->tally.stored++;
-    s->counts = t->mail.failed == NULL;
-    v->tally.pending += s->counts;
-    s->pending = true;
-}
 
 /* Stores the mail, unless it is refused, when its first reply is due. */
 static void end_mail(struct server *v, struct session *s, const struct smtp_event *e, const struct rule *r)
@@ -177,10 +147,18 @@ static void note_outcome(struct server *v, struct session *s, const struct smtp_
 {
     struct transaction *t = s->heard->transaction;
     v->news = true;
-    if (t->outcome == OUTCOME_STORED)
-        note_stored(v, s, t);
-    else if (t->mail.n == v->numbers)
+    if (t->outcome == OUTCOME_STORED) {
+        struct problems found = t->mail.problems;
+        problems_subtract(&found, &s->heard->problems);
+        event_note(v, s, &found);
+        listing_add(&v->tally.came, &t->mail, spool_head(&t->data));
+        v->tally.stored++;
+        s->counts = t->mail.failed == NULL;
+        v->tally.pending += s->counts;
+        s->pending = true;
+    } else if (t->mail.n == v->numbers) {
         v->numbers--;
+    }
     if (t->outcome == OUTCOME_FAILED) {
         v->tally.reader_gone = v->tally.reader_gone || t->failure.error == EPIPE;
         if (v->tally.failed++ == 0) { /* the user is told of the first one */
@@ -193,30 +171,25 @@ static void note_outcome(struct server *v, struct session *s, const struct smtp_
     transaction_drop(t);
 }
 
-/* Lowers the reply where the mail was not stored.  With LMTP each recipient has its own. */
-static void lower_reply(struct session *s, struct smtp_event *e)
-{
-    int error = s->heard->transaction->failure.error;
-    if (s->heard->transaction->outcome == OUTCOME_FULL)
-        smtp_reply(&s->smtp, e, 421, "4.3.2", "No more messages are taken");
-    else if (error == ENOSPC || error == EDQUOT || error == EFBIG)
-        smtp_reply(&s->smtp, e, 452, "4.3.1", "There is no room for the message");
-    else
-        smtp_reply(&s->smtp, e, 451, "4.3.0", "The message could not be written");
-}
-
-/* Prepares the reply to the mail data.  Returns the rule for it, NULL if there is none. */
+/* Prepares the reply to the mail data, with LMTP to one recipient: lowers it where the mail was not stored.  Returns
+ * the rule for it, NULL if there is none. */
 static const struct rule *reply_to_mail(struct session *s, struct smtp_event *e, const struct rule *r)
 {
     if (e->code == 0)
         return NULL;
-    enum outcome outcome = s->heard->transaction->outcome;
+    const struct transaction *t = s->heard->transaction;
+    int error = t->outcome == OUTCOME_FAILED ? t->failure.error : 0;
     bool ruled = r != NULL && r->action == RULES_REPLY;
-    if ((outcome == OUTCOME_FULL || outcome == OUTCOME_FAILED) && !(ruled && !smtp_is_positive(SMTP_EOM, r->code)))
-        lower_reply(s, e);
-    else if (ruled)
+    bool lowered = t->outcome == OUTCOME_FULL || t->outcome == OUTCOME_FAILED;
+    if (ruled && (!lowered || !smtp_is_positive(SMTP_EOM, r->code)))
         smtp_reply_raw(&s->smtp, e, r->code, (struct span){r->reply, r->reply_n});
-    if (s->pending && e->recipient == s->heard->transaction->last_accepted)
+    else if (t->outcome == OUTCOME_FULL)
+        smtp_reply(&s->smtp, e, 421, "4.3.2", "No more messages are taken");
+    else if (error == ENOSPC || error == EDQUOT || error == EFBIG)
+        smtp_reply(&s->smtp, e, 452, "4.3.1", "There is no room for the message");
+    else if (t->outcome == OUTCOME_FAILED)
+        smtp_reply(&s->smtp, e, 451, "4.3.0", "The message could not be written");
+    if (s->pending && e->recipient == t->last_accepted)
         s->heard->mark = smtp_written(&s->smtp) + smtp_prepared(&s->smtp).n;
     return r;
 }
@@ -320,8 +293,14 @@ static const struct rule *answer(struct server *v, struct session *s, struct smt
         r = reply_to_mail(s, e, r);
     else if (r != NULL && r->action == RULES_REPLY && e->code != 0)
         smtp_reply_raw(&s->smtp, e, r->code, (struct span){r->reply, r->reply_n});
-    if (r == NULL || r->action == RULES_GO_ON)
-        apply_policy(v, s, e);
+    bool ruled = r != NULL && r->action != RULES_GO_ON;
+    bool asks = (e->type == SMTP_MAIL || e->type == SMTP_DATA) && e->code < 400;
+    if (!ruled && e->type == SMTP_AUTH && e->code == 235)
+        judge_login(v, s, e);
+    if (!ruled && e->type == SMTP_CONNECT && v->o->max_connections > 0 && v->talking > v->o->max_connections)
+        smtp_reply(&s->smtp, e, 421, "4.7.0", "Too many connections");
+    if (!ruled && asks && (is_full(v) || v->stopping))
+        smtp_reply(&s->smtp, e, 421, "4.3.2", "No more messages are taken");
     if (r != NULL)
         trace_rule(v, s, r);
     if (!rules_break_off(r) && e->code != 0)

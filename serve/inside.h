@@ -53,16 +53,10 @@ bool transaction_begin(struct transaction *t, const struct client *c, const stru
 /* Adds a piece of mail data.  Returns a rule that acts at once, NULL if none does. */
 const struct rule *transaction_add_data(struct transaction *t, const struct server_options *o, struct span octets);
 
-/* BDAT: returns a rule that acts at once, NULL if none does; a reply waits for the end of the chunk. */
-const struct rule *transaction_begin_chunk(struct transaction *t, const struct server_options *o,
-                                           const struct smtp_event *e);
-
-/* The end of a chunk: returns the rule that waited for it. */
-const struct rule *transaction_end_chunk(struct transaction *t);
-
-/* The end of the mail data, unless the engine refuses them: returns the rule for this reply, NULL if there is none. */
-const struct rule *transaction_answer(struct transaction *t, const struct server_options *o,
-                                      const struct smtp_event *e);
+/* BDAT, the end of a chunk, or the end of the mail data, unless the engine refuses it: returns the rule for it, NULL if
+   there is none.  A rule for BDAT waits for the end of the chunk, unless it breaks off. */
+const struct rule *transaction_find_rule(struct transaction *t, const struct server_options *o,
+                                         const struct smtp_event *e);
 
 /*
  * Ends it when the first reply is due: stores the mail, unless the reply in the
@@ -208,11 +202,10 @@ void wire_close(struct poll *p, struct session *s);
 
 /* ---- wake ---- */
 
-/* Makes room for one more session.  False if there is no memory. */
-bool wake_have_room(struct server *v);
+/* Adds a session that wakes at this time.  False if there is no memory. */
+bool wake_add(struct server *v, struct session *s, int64_t at);
 
-/* Sets the time at which a session wakes; wake_begin() the first one, for which there is room. */
-void wake_begin(struct server *v, struct session *s, int64_t at);
+/* Changes that time; or removes the session. */
 void wake_at_time(struct server *v, struct session *s, int64_t at);
 void wake_never(struct server *v, struct session *s);
 

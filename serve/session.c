@@ -78,28 +78,14 @@ static void enter(struct server *v, struct session *s, enum phase phase, int64_t
 
 static void assert_session(const struct session *s)
 {
-    assert(!s->pending || s->heard != NULL);
-    switch (s->phase) {
-    case PHASE_HANDSHAKING:
-    case PHASE_DELAYED:
-        assert(s->heard != NULL);
-        break;
-    case PHASE_PARKED:
-        assert(s->heard != NULL && s->heard->parked != NULL);
-        break;
-    case PHASE_STALLED:
-        assert(s->broken_off);
-        break;
-    case PHASE_CLOSING:
-        assert(s->broken_off || smtp_closed(&s->smtp));
-        break;
-    case PHASE_ENDING:
-        assert(s->unsent == NULL);
-        break;
-    case PHASE_TALKING:
-    case PHASE_GONE:
-        break;
-    }
+    assert(s->heard != NULL || !s->pending);
+    if (s->phase == PHASE_TALKING)
+        return;
+    assert(s->heard != NULL || (s->phase != PHASE_HANDSHAKING && s->phase != PHASE_DELAYED));
+    assert(s->phase != PHASE_PARKED || (s->heard != NULL && s->heard->parked != NULL));
+    assert(s->phase != PHASE_STALLED || s->broken_off);
+    assert(s->phase != PHASE_CLOSING || s->broken_off || smtp_closed(&s->smtp));
+    assert(s->phase != PHASE_ENDING || s->unsent == NULL);
 }
 
 /* The time after this many milliseconds; when stopping, the end of the grace if that is sooner. */
@@ -300,37 +286,30 @@ static void break_off(struct server *v, struct session *s, enum rules_action act
     }
 }
 
-/* Keeps the reply, which has been written after the first `said` octets, until the delay of the rule ends. */
-static void postpone(struct server *v, struct session *s, size_t said, const struct rule *r)
-{
-    size_t n = smtp_written(&s->smtp) - said;
-    char *reply = malloc(n + 1);
-    if (!session_allocate_heard(s) || reply == NULL) {
-        free(reply);
-        session_drop(v, s);
-        return;
-    }
-    memcpy(reply, v->out + said, n);
-    s->heard->delay = (struct delay){reply, n, r->action};
-    /* v->now is cut to milliseconds: it may be almost one later by now */
-    enter(v, s, PHASE_DELAYED, time_after(v, r->delay + 1));
-    send_replies(v, s, v->out, said);
-}
-
 /* Whether a rule does more than reply at once. */
 static bool interrupts(const struct rule *r) { return r != NULL && (r->delay > 0 || rules_break_off(r)); }
 
-/* Does what a rule does beyond a reply.  said: octets of replies to earlier commands. */
+/* Breaks off as the rule says, or begins its delay.  The reply is kept for later; the first `said` octets, replies to
+   earlier commands, are sent now. */
 static void interrupt(struct server *v, struct session *s, size_t said, const struct rule *r)
 {
     if (!rules_break_off(r))
         smtp_commit(&s->smtp);
+    size_t n = smtp_written(&s->smtp) - said;
     if (r->delay > 0) {
-        postpone(v, s, said, r);
-        return;
+        char *reply = malloc(n + 1);
+        if (!session_allocate_heard(s) || reply == NULL) {
+            free(reply);
+            session_drop(v, s);
+            return;
+        }
+        memcpy(reply, v->out + said, n);
+        s->heard->delay = (struct delay){reply, n, r->action};
+        /* v->now is cut to milliseconds: it may be almost one later by now */
+        enter(v, s, PHASE_DELAYED, time_after(v, r->delay + 1));
     }
     send_replies(v, s, v->out, said);
-    if (s->phase != PHASE_GONE)
+    if (s->phase != PHASE_GONE && r->delay == 0)
         break_off(v, s, r->action);
 }
 
@@ -475,18 +454,15 @@ void session_wake(struct server *v, struct session *s)
     switch (s->phase) {
     case PHASE_TALKING:
     case PHASE_HANDSHAKING:
+    case PHASE_DELAYED:
         if (stopped)
             session_dismiss(v, s, "4.3.2", "Closing down");
+        else if (s->phase == PHASE_DELAYED)
+            end_delay(v, s);
         else if (s->unsent != NULL)
             session_drop(v, s);
         else
             session_dismiss(v, s, "4.4.2", "You have been silent for too long");
-        break;
-    case PHASE_DELAYED:
-        if (stopped)
-            session_dismiss(v, s, "4.3.2", "Closing down");
-        else
-            end_delay(v, s);
         break;
     case PHASE_PARKED:
         transaction_give_up(s->heard->transaction, v->o);
@@ -655,7 +631,10 @@ bool session_start(struct server *v, struct connection *c, const struct peer *pe
 {
     struct session *s = calloc(1, sizeof *s);
     struct problems p = {{0, 0}};
-    if (s == NULL || !wake_have_room(v) || poll_add(&v->poll, c->in, s) < 0) {
+    bool wakes = s != NULL && wake_add(v, s, idle_end(v));
+    if (!wakes || poll_add(&v->poll, c->in, s) < 0) {
+        if (wakes)
+            wake_never(v, s);
         connection_close(c);
         free(s);
         return false;
@@ -668,7 +647,6 @@ bool session_start(struct server *v, struct connection *c, const struct peer *pe
     v->nonce += NONCES;
     smtp_init(&s->smtp, scheme == SCHEME_LMTP ? v->o->lmtp : v->o->smtp, v->nonce);
     list_append(&v->sessions, s);
-    wake_begin(v, s, idle_end(v));
     v->open++;
     v->talking++;
     v->news = true;

@@ -102,22 +102,6 @@ static bool accepts(const struct rule *r)
     return r == NULL || r->action == RULES_GO_ON || (r->action == RULES_REPLY && smtp_is_positive(SMTP_EOM, r->code));
 }
 
-const struct rule *transaction_begin_chunk(struct transaction *t, const struct server_options *o,
-                                           const struct smtp_event *e)
-{
-    struct rules_occasion chunk = {.event = SMTP_BDAT, .argument = e->arg};
-    const struct rule *r = find_rule(t, o, &chunk);
-    t->chunk = rules_break_off(r) ? NULL : r;
-    return rules_break_off(r) ? r : NULL;
-}
-
-const struct rule *transaction_end_chunk(struct transaction *t)
-{
-    const struct rule *r = t->chunk;
-    t->chunk = NULL;
-    return r;
-}
-
 /* The rule that waited for the end of the mail data, NULL if none did. */
 static const struct rule *waiting(const struct transaction *t, const struct smtp_event *e)
 {
@@ -150,7 +134,7 @@ static bool choose_answers(struct transaction *t, const struct server_options *o
     return true;
 }
 
-const struct rule *transaction_answer(struct transaction *t, const struct server_options *o, const struct smtp_event *e)
+static const struct rule *find_answer(struct transaction *t, const struct server_options *o, const struct smtp_event *e)
 {
     const struct rule *answer = NULL, *r = waiting(t, e);
     if (e->recipient == 1 && !choose_answers(t, o))
@@ -163,17 +147,22 @@ const struct rule *transaction_answer(struct transaction *t, const struct server
     return e->recipient > 0 ? answer : find_rule(t, o, &end);
 }
 
-/* ---- the end ---- */
-
-/* Whether any recipient accepts the mail.  The rule r is for the first reply that is due. */
-static bool is_accepted(struct transaction *t, const struct smtp_event *e, const struct rule *r)
+const struct rule *transaction_find_rule(struct transaction *t, const struct server_options *o,
+                                         const struct smtp_event *e)
 {
-    if (e->recipient == 0)
-        return accepts(r);
-    if (t->answers == NULL)
-        t->last_accepted = t->mail.n_recipients;
-    return t->last_accepted > 0 && accepts(waiting(t, e));
+    if (e->type == SMTP_EOM)
+        return find_answer(t, o, e);
+    struct rules_occasion chunk = {.event = SMTP_BDAT, .argument = e->arg};
+    if (e->type == SMTP_BDAT)
+        t->chunk = find_rule(t, o, &chunk);
+    const struct rule *r = t->chunk;
+    if (e->type == SMTP_BDAT && !rules_break_off(r))
+        return NULL;
+    t->chunk = NULL;
+    return r;
 }
+
+/* ---- the end ---- */
 
 static enum outcome outcome_of(enum store_outcome outcome)
 {
@@ -198,7 +187,10 @@ static enum outcome store(struct transaction *t, const struct server_options *o,
 enum outcome transaction_end(struct transaction *t, const struct server_options *o, const struct smtp_event *e,
                              const struct rule *r, bool full)
 {
-    if (!smtp_is_positive(SMTP_EOM, e->code) || !is_accepted(t, e, r))
+    if (e->recipient > 0 && t->answers == NULL)
+        t->last_accepted = t->mail.n_recipients;
+    bool accepted = e->recipient == 0 ? accepts(r) : t->last_accepted > 0 && accepts(waiting(t, e));
+    if (!accepted || !smtp_is_positive(SMTP_EOM, e->code))
         t->outcome = OUTCOME_REFUSED;
     else
         t->outcome = full ? OUTCOME_FULL : store(t, o, e);

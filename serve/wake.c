@@ -40,24 +40,20 @@ static void move_down(struct server *v, struct session *s)
     put(v, i, s);
 }
 
-bool wake_have_room(struct server *v)
+bool wake_add(struct server *v, struct session *s, int64_t at)
 {
-    if (v->n_wakes < v->wakes_size)
-        return true;
-    size_t size = v->wakes_size > 0 ? 2 * v->wakes_size : 16;
-    struct session **grown = realloc(v->wakes, size * sizeof(struct session *));
-    if (grown == NULL)
-        return false;
-    v->wakes = grown;
-    v->wakes_size = size;
-    return true;
-}
-
-void wake_begin(struct server *v, struct session *s, int64_t at)
-{
+    if (v->n_wakes == v->wakes_size) {
+        size_t size = v->wakes_size > 0 ? 2 * v->wakes_size : 16;
+        struct session **grown = realloc(v->wakes, size * sizeof(struct session *));
+        if (grown == NULL)
+            return false;
+        v->wakes = grown;
+        v->wakes_size = size;
+    }
     s->wake_at = s->queued_at = at;
     s->place = v->n_wakes++;
     move_up(v, s);
+    return true;
 }
 
 void wake_at_time(struct server *v, struct session *s, int64_t at)
