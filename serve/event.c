@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 void event_note(struct server *v, struct session *s, const struct problems *p)
 {
@@ -30,12 +29,6 @@ void event_drop_data(struct session *s)
 {
     if (s->heard != NULL && s->heard->transaction != NULL)
         transaction_drop(s->heard->transaction);
-}
-
-static void count_cut_off(struct server *v, const struct session *s)
-{
-    if (smtp_in_message(&s->smtp))
-        v->tally.cut_off++;
 }
 
 /* ---- policy ---- */
@@ -62,6 +55,17 @@ static void judge_login(struct server *v, struct session *s, struct smtp_event *
 static bool is_full(const struct server *v)
 {
     return v->o->max_messages > 0 && v->tally.counted + v->tally.pending >= v->o->max_messages;
+}
+
+/* Lowers the reply of the engine where the options are against it. */
+static void apply_policy(struct server *v, struct session *s, struct smtp_event *e)
+{
+    if (e->type == SMTP_AUTH && e->code == 235)
+        judge_login(v, s, e);
+    else if (e->type == SMTP_CONNECT && v->o->max_connections > 0 && v->talking > v->o->max_connections)
+        smtp_reply(&s->smtp, e, 421, "4.7.0", "Too many connections");
+    else if ((e->type == SMTP_MAIL || e->type == SMTP_DATA) && e->code < 400 && (is_full(v) || v->stopping))
+        smtp_reply(&s->smtp, e, 421, "4.3.2", "No more messages are taken");
 }
 
 /* ---- rules ---- */
@@ -220,42 +224,34 @@ static bool take_client(struct client *c, const struct smtp_event *e)
     return true;
 }
 
-/* Begins a transaction.  False if there is no memory. */
-static bool begin_transaction(const struct server *v, struct heard *h, const struct smtp_event *e)
-{
-    if (h->transaction == NULL)
-        h->transaction = calloc(1, sizeof *h->transaction);
-    bool listed = listing_has_room(&v->tally.came);
-    return h->transaction != NULL && transaction_begin(h->transaction, &h->client, e, listed);
-}
-
 /* Does what the event asks for, now that its reply is known. */
 static void take_effect(struct server *v, struct session *s, struct smtp_event *e)
 {
+    struct heard *h = s->heard;
     bool positive = smtp_is_positive(e->type, e->code), taken = true;
     if (e->code == 421 && e->type != SMTP_EOM)
-        count_cut_off(v, s);
+        v->tally.cut_off += smtp_in_message(&s->smtp);
     switch (e->type) {
     case SMTP_HELO:
     case SMTP_STARTTLS:
     case SMTP_RSET: /* these end a transaction, and so a mail of which some chunks are there */
         if (positive)
             event_drop_data(s);
-        taken = !positive || e->type == SMTP_RSET || take_client(&s->heard->client, e);
+        taken = !positive || e->type == SMTP_RSET || take_client(&h->client, e);
         break;
     case SMTP_AUTH:
-        taken = !positive || take_client(&s->heard->client, e);
+        taken = !positive || take_client(&h->client, e);
         break;
     case SMTP_MAIL:
-        taken = !positive || begin_transaction(v, s->heard, e);
+        taken = !positive || transaction_begin(&h->transaction, &h->client, e, listing_has_room(&v->tally.came));
         break;
     case SMTP_RCPT:
-        taken = !positive || mail_add_recipient(&s->heard->transaction->mail, e->arg, e->params);
+        taken = !positive || mail_add_recipient(&h->transaction->mail, e->arg, e->params);
         break;
     case SMTP_BDAT:
     case SMTP_CHUNK:
         if (e->type == SMTP_BDAT && e->code == 552)
-            count_cut_off(v, s);
+            v->tally.cut_off += smtp_in_message(&s->smtp);
         if (!positive)
             event_drop_data(s);
         break;
@@ -264,19 +260,11 @@ static void take_effect(struct server *v, struct session *s, struct smtp_event *
         break;
     case SMTP_QUIT:
         if (positive)
-            count_cut_off(v, s);
+            v->tally.cut_off += smtp_in_message(&s->smtp);
         s->quit = positive;
         s->said_quit = true;
         break;
-    case SMTP_NONE:
-    case SMTP_DATA:
-    case SMTP_BODY:
-    case SMTP_EOM:
-    case SMTP_NOOP:
-    case SMTP_VRFY:
-    case SMTP_EXPN:
-    case SMTP_HELP:
-    case SMTP_UNKNOWN:
+    default:
         break;
     }
     if (!taken)
@@ -285,47 +273,32 @@ static void take_effect(struct server *v, struct session *s, struct smtp_event *
     dialogue_reply(v->o->dialogue, s->number, smtp_prepared(&s->smtp), challenge);
 }
 
-/* Prepares the reply to the event, by the rule r or by policy, and does what follows.  Returns the rule, NULL if there
-   is none. */
-static const struct rule *answer(struct server *v, struct session *s, struct smtp_event *e, const struct rule *r)
+const struct rule *event_handle(struct server *v, struct session *s, struct smtp_event *e, const struct held *held)
 {
-    if (e->type == SMTP_EOM)
+    if (e->type == SMTP_BODY)
+        return take_data(v, s, e);
+    const struct rule *r = held != NULL ? held->rule : NULL;
+    if (held == NULL) {
+        dialogue_client(v->o->dialogue, s->number, e);
+        event_note(v, s, &e->problems);
+        r = v->o->n_rules > 0 ? find_rule(v, s, e) : NULL;
+    }
+    if (e->type == SMTP_EOM) {
+        if (held == NULL && e->recipient <= 1)
+            end_mail(v, s, e, r);
+        if (event_waits(s, e))
+            return r;
+        if (e->recipient <= 1)
+            note_outcome(v, s, e);
         r = reply_to_mail(s, e, r);
-    else if (r != NULL && r->action == RULES_REPLY && e->code != 0)
+    } else if (r != NULL && r->action == RULES_REPLY && e->code != 0) {
         smtp_reply_raw(&s->smtp, e, r->code, (struct span){r->reply, r->reply_n});
-    bool ruled = r != NULL && r->action != RULES_GO_ON;
-    bool asks = (e->type == SMTP_MAIL || e->type == SMTP_DATA) && e->code < 400;
-    if (!ruled && e->type == SMTP_AUTH && e->code == 235)
-        judge_login(v, s, e);
-    if (!ruled && e->type == SMTP_CONNECT && v->o->max_connections > 0 && v->talking > v->o->max_connections)
-        smtp_reply(&s->smtp, e, 421, "4.7.0", "Too many connections");
-    if (!ruled && asks && (is_full(v) || v->stopping))
-        smtp_reply(&s->smtp, e, 421, "4.3.2", "No more messages are taken");
+    }
+    if (r == NULL || r->action == RULES_GO_ON)
+        apply_policy(v, s, e);
     if (r != NULL)
         trace_rule(v, s, r);
     if (!rules_break_off(r) && e->code != 0)
         take_effect(v, s, e);
     return r;
-}
-
-const struct rule *event_handle(struct server *v, struct session *s, struct smtp_event *e)
-{
-    if (e->type == SMTP_BODY)
-        return take_data(v, s, e);
-    dialogue_client(v->o->dialogue, s->number, e);
-    event_note(v, s, &e->problems);
-    const struct rule *r = v->o->n_rules > 0 ? find_rule(v, s, e) : NULL;
-    if (e->type == SMTP_EOM && e->recipient <= 1) {
-        end_mail(v, s, e, r);
-        if (event_waits(s, e))
-            return r;
-        note_outcome(v, s, e);
-    }
-    return answer(v, s, e, r);
-}
-
-const struct rule *event_go_on(struct server *v, struct session *s, struct smtp_event *e, const struct rule *r)
-{
-    note_outcome(v, s, e);
-    return answer(v, s, e, r);
 }

@@ -47,8 +47,9 @@ struct transaction {
     struct failure failure; /* and what failed */
 };
 
-/* MAIL: begins a new one.  With listed the head of the mail is kept.  False if there is no memory. */
-bool transaction_begin(struct transaction *t, const struct client *c, const struct smtp_event *e, bool listed);
+/* MAIL: begins a new one in *t, which is allocated if it is NULL.  With listed the head of the mail is kept.  False if
+   there is no memory. */
+bool transaction_begin(struct transaction **t, const struct client *c, const struct smtp_event *e, bool listed);
 
 /* Adds a piece of mail data.  Returns a rule that acts at once, NULL if none does. */
 const struct rule *transaction_add_data(struct transaction *t, const struct server_options *o, struct span octets);
@@ -79,19 +80,13 @@ void transaction_free(struct transaction *t);
 
 /* ---- session ---- */
 
-/* A reply of n octets that a rule delays, and the rule's action after that. */
-struct delay {
-    char *reply;
+/* A reply of n octets that is held back: by a rule that delays it, or at the end of a mail that waits for the stream.
+ */
+struct held {
+    const struct rule *rule; /* PHASE_PARKED: NULL if there is none */
+    struct smtp_event event; /* PHASE_PARKED: the end of the mail */
+    struct session *after;   /* PHASE_PARKED: the session that waits for the stream next */
     size_t n;
-    enum rules_action then;
-};
-
-/* The end of a mail that waits for the stream. */
-struct parked {
-    struct session *after; /* the session that waits for the stream next */
-    struct smtp_event event;
-    const struct rule *rule; /* for the reply, NULL: none */
-    size_t n;                /* octets of the reply that the engine has prepared: */
     char reply[];
 };
 
@@ -102,11 +97,10 @@ struct heard {
     struct transaction *transaction; /* NULL before the first MAIL */
     char *rest;                      /* input that is not consumed yet */
     size_t rest_n;
-    struct delay delay;
-    struct parked *parked; /* NULL unless PHASE_PARKED */
-    size_t mark;           /* where in the output the (last) reply to a stored mail ends; 0: it is not there yet */
-    int64_t taken_at;      /* when the last mail was acknowledged; 0: none yet */
-    unsigned auth_step;    /* of the AUTH under way, from 1 */
+    struct held *held;  /* PHASE_DELAYED, PHASE_PARKED */
+    size_t mark;        /* where in the output the (last) reply to a stored mail ends; 0: it is not there yet */
+    int64_t taken_at;   /* when the last mail was acknowledged; 0: none yet */
+    unsigned auth_step; /* of the AUTH under way, from 1 */
 };
 
 /* n octets of replies; the client has not taken those from `at` on. */
@@ -224,17 +218,15 @@ struct session *wake_next_due(struct server *v, int64_t asked, bool all_heard);
 /* Notes problems of the client. */
 void event_note(struct server *v, struct session *s, const struct problems *p);
 
-/* Prepares the reply to an event, and does what follows from it.  Returns the rule for it, NULL if there is none. */
-const struct rule *event_handle(struct server *v, struct session *s, struct smtp_event *e);
+/* Prepares the reply to an event, and does what follows from it.  held: it goes on with an event that was held back;
+   else NULL.  Returns the rule for the event, NULL if there is none. */
+const struct rule *event_handle(struct server *v, struct session *s, struct smtp_event *e, const struct held *held);
 
 /* Whether, after event_handle(), the mail waits for the stream, so that the event has no reply yet. */
 static inline bool event_waits(const struct session *s, const struct smtp_event *e)
 {
     return e->type == SMTP_EOM && s->heard->transaction->outcome == OUTCOME_WAITS;
 }
-
-/* Does the rest of event_handle() once the mail waits no longer; r is the rule that event_handle() returned. */
-const struct rule *event_go_on(struct server *v, struct session *s, struct smtp_event *e, const struct rule *r);
 
 /* Drops the mail data, if there are any, without a trace. */
 void event_drop_data(struct session *s);

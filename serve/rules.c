@@ -17,23 +17,17 @@
 
 /* ---- events ---- */
 
-/* What a pattern is compared with. */
-enum argument { NO_ARGUMENT, ARGUMENT, RECIPIENTS };
-
 static const struct event {
     const char *name;
     enum smtp_event_type type;
-    enum argument argument;
+    bool argument; /* that a pattern is compared with, or recipients */
 } events[] = {
-    {"connect", SMTP_CONNECT, ARGUMENT}, {"helo", SMTP_HELO, ARGUMENT},
-    {"ehlo", SMTP_HELO, ARGUMENT},       {"starttls", SMTP_STARTTLS, NO_ARGUMENT},
-    {"auth", SMTP_AUTH, ARGUMENT},       {"mail", SMTP_MAIL, ARGUMENT},
-    {"rcpt", SMTP_RCPT, ARGUMENT},       {"data", SMTP_DATA, RECIPIENTS},
-    {"bdat", SMTP_BDAT, RECIPIENTS},     {"body", SMTP_BODY, RECIPIENTS},
-    {"eom", SMTP_EOM, RECIPIENTS},       {"rset", SMTP_RSET, NO_ARGUMENT},
-    {"noop", SMTP_NOOP, ARGUMENT},       {"vrfy", SMTP_VRFY, ARGUMENT},
-    {"expn", SMTP_EXPN, ARGUMENT},       {"help", SMTP_HELP, ARGUMENT},
-    {"quit", SMTP_QUIT, NO_ARGUMENT},    {"unknown", SMTP_UNKNOWN, ARGUMENT},
+    {"connect", SMTP_CONNECT, true},    {"helo", SMTP_HELO, true},  {"ehlo", SMTP_HELO, true},
+    {"starttls", SMTP_STARTTLS, false}, {"auth", SMTP_AUTH, true},  {"mail", SMTP_MAIL, true},
+    {"rcpt", SMTP_RCPT, true},          {"data", SMTP_DATA, true},  {"bdat", SMTP_BDAT, true},
+    {"body", SMTP_BODY, true},          {"eom", SMTP_EOM, true},    {"rset", SMTP_RSET, false},
+    {"noop", SMTP_NOOP, true},          {"vrfy", SMTP_VRFY, true},  {"expn", SMTP_EXPN, true},
+    {"help", SMTP_HELP, true},          {"quit", SMTP_QUIT, false}, {"unknown", SMTP_UNKNOWN, true},
 };
 
 /* ---- parsing ---- */
@@ -108,24 +102,10 @@ static bool parse_number(struct reader *r, const char *end, uint64_t least, uint
     return true;
 }
 
-static bool parse_pattern(struct reader *r, const char *end, struct rule *rule, const struct event *event)
-{
-    const char *start = r->p;
-    while (r->p < end && !is_blank(*r->p))
-        r->p++;
-    if (rule->pattern.p != NULL)
-        return expect(r, start, "#N, %P or the colon, as there is a pattern already");
-    if (event->argument == NO_ARGUMENT)
-        return expect(r, start, "#N, %P or the colon, as this event has no argument for a pattern");
-    rule->pattern = span_between(start, r->p);
-    if (rule->pattern.n == 2 && memcmp(start, "\"\"", 2) == 0)
-        rule->pattern.n = 0; /* "" is the empty argument */
-    return true;
-}
-
 /* Parses one condition; the colon is at end. */
 static bool parse_condition(struct reader *r, const char *end, struct rule *rule, const struct event *event)
 {
+    const char *start = r->p;
     uint64_t percent;
     bool counted = rule->first > 0 || rule->percent > 0;
     switch (*r->p) {
@@ -146,8 +126,17 @@ static bool parse_condition(struct reader *r, const char *end, struct rule *rule
         if (rule->after > 0)
             return expect(r, r->p, "one +N only");
         return parse_number(r, end, 0, UINT64_MAX, &rule->after, "a number of octets");
-    default:
-        return parse_pattern(r, end, rule, event);
+    default: /* a pattern */
+        while (r->p < end && !is_blank(*r->p))
+            r->p++;
+        if (rule->pattern.p != NULL)
+            return expect(r, start, "#N, %P or the colon, as there is a pattern already");
+        if (!event->argument)
+            return expect(r, start, "#N, %P or the colon, as this event has no argument for a pattern");
+        rule->pattern = span_between(start, r->p);
+        if (rule->pattern.n == 2 && memcmp(start, "\"\"", 2) == 0)
+            rule->pattern.n = 0; /* "" is the empty argument */
+        return true;
     }
 }
 

@@ -81,8 +81,8 @@ static void assert_session(const struct session *s)
     assert(s->heard != NULL || !s->pending);
     if (s->phase == PHASE_TALKING)
         return;
-    assert(s->heard != NULL || (s->phase != PHASE_HANDSHAKING && s->phase != PHASE_DELAYED));
-    assert(s->phase != PHASE_PARKED || (s->heard != NULL && s->heard->parked != NULL));
+    assert(s->heard != NULL || s->phase > PHASE_PARKED);
+    assert((s->phase != PHASE_DELAYED && s->phase != PHASE_PARKED) || s->heard->held != NULL);
     assert(s->phase != PHASE_STALLED || s->broken_off);
     assert(s->phase != PHASE_CLOSING || s->broken_off || smtp_closed(&s->smtp));
     assert(s->phase != PHASE_ENDING || s->unsent == NULL);
@@ -142,8 +142,8 @@ static void leave_parked(struct server *v, struct session *s)
 {
     struct session **at = &v->parked;
     while (*at != s)
-        at = &(*at)->heard->parked->after;
-    *at = s->heard->parked->after;
+        at = &(*at)->heard->held->after;
+    *at = s->heard->held->after;
     v->tally.pending -= s->counts;
     v->stream_free = true; /* this session may have been the one that had the stream */
 }
@@ -156,8 +156,7 @@ void session_drop(struct server *v, struct session *s)
         v->tally.pending -= s->counts;
         v->tally.unheard++;
     }
-    if (smtp_in_message(&s->smtp))
-        v->tally.cut_off++;
+    v->tally.cut_off += smtp_in_message(&s->smtp);
     if (s->phase == PHASE_PARKED)
         leave_parked(v, s);
     event_drop_data(s);
@@ -176,8 +175,7 @@ void session_free_gone(struct server *v)
         if (h != NULL) {
             span_wipe(h->rest, h->rest_n);
             free(h->rest);
-            free(h->delay.reply);
-            free(h->parked);
+            free(h->held);
             transaction_free(h->transaction);
             free(h->client.helo.p);
             free(h->client.user.p);
@@ -272,7 +270,28 @@ static void settle(struct server *v, struct session *s)
         watch(v, s);
 }
 
-/* ---- rules ---- */
+/* ---- interruptions ---- */
+
+/* Holds a reply back.  False if there is no memory. */
+static bool hold(struct session *s, struct span reply, const struct rule *r)
+{
+    struct held *h = session_allocate_heard(s) ? malloc(sizeof *h + reply.n) : NULL;
+    if (h == NULL)
+        return false;
+    *h = (struct held){.rule = r, .n = reply.n};
+    if (reply.n > 0)
+        memcpy(h->reply, reply.p, reply.n);
+    s->heard->held = h;
+    return true;
+}
+
+static void send_held(struct server *v, struct session *s)
+{
+    struct held *h = s->heard->held;
+    s->heard->held = NULL;
+    send_replies(v, s, h->reply, h->n);
+    free(h);
+}
 
 /* Breaks the session off as a rule says, after the replies before have been sent. */
 static void break_off(struct server *v, struct session *s, enum rules_action action)
@@ -289,53 +308,41 @@ static void break_off(struct server *v, struct session *s, enum rules_action act
 /* Whether a rule does more than reply at once. */
 static bool interrupts(const struct rule *r) { return r != NULL && (r->delay > 0 || rules_break_off(r)); }
 
-/* Breaks off as the rule says, or begins its delay.  The reply is kept for later; the first `said` octets, replies to
-   earlier commands, are sent now. */
+/* Breaks off as the rule says, or begins its delay.  The first `said` octets, replies to earlier commands, are sent. */
 static void interrupt(struct server *v, struct session *s, size_t said, const struct rule *r)
 {
     if (!rules_break_off(r))
         smtp_commit(&s->smtp);
-    size_t n = smtp_written(&s->smtp) - said;
-    if (r->delay > 0) {
-        char *reply = malloc(n + 1);
-        if (!session_allocate_heard(s) || reply == NULL) {
-            free(reply);
-            session_drop(v, s);
-            return;
-        }
-        memcpy(reply, v->out + said, n);
-        s->heard->delay = (struct delay){reply, n, r->action};
-        /* v->now is cut to milliseconds: it may be almost one later by now */
-        enter(v, s, PHASE_DELAYED, time_after(v, r->delay + 1));
+    struct span reply = {v->out + said, smtp_written(&s->smtp) - said};
+    if (r->delay > 0 && !hold(s, reply, r)) {
+        session_drop(v, s);
+        return;
     }
+    if (r->delay > 0) /* v->now is cut to milliseconds: it may be almost one later by now */
+        enter(v, s, PHASE_DELAYED, time_after(v, r->delay + 1));
     send_replies(v, s, v->out, said);
     if (s->phase != PHASE_GONE && r->delay == 0)
         break_off(v, s, r->action);
 }
 
-/* ---- turns ---- */
-
-/* Keeps the end of a mail, its rule and its reply until the stream has taken the mail. */
+/* Has the end of a mail, e, wait for the stream, with its rule and its reply. */
 static void park(struct server *v, struct session *s, size_t said, const struct smtp_event *e, const struct rule *r)
 {
-    struct span reply = smtp_prepared(&s->smtp);
-    struct parked *p = malloc(sizeof *p + reply.n);
-    if (p == NULL) {
+    if (!hold(s, smtp_prepared(&s->smtp), r)) {
         v->tally.pending -= s->counts;
         session_drop(v, s);
         return;
     }
-    *p = (struct parked){.event = *e, .rule = r, .n = reply.n};
-    if (reply.n > 0)
-        memcpy(p->reply, reply.p, reply.n);
-    s->heard->parked = p;
+    s->heard->held->event = *e;
     struct session **last = &v->parked;
     while (*last != NULL)
-        last = &(*last)->heard->parked->after;
+        last = &(*last)->heard->held->after;
     *last = s;
     enter(v, s, PHASE_PARKED, v->stopping ? v->grace : INT64_MAX);
     send_replies(v, s, v->out, said);
 }
+
+/* ---- turns ---- */
 
 /* Pulls events from the input, and answers, until a rule or the stream interrupts.  Returns whether mail data were in
    the input. */
@@ -348,7 +355,7 @@ static bool converse(struct server *v, struct session *s)
         smtp_output(&s->smtp, v->out, SERVER_OUT_SIZE);
         while (smtp_next(&s->smtp, &e)) {
             size_t said = smtp_written(&s->smtp);
-            const struct rule *r = event_handle(v, s, &e);
+            const struct rule *r = event_handle(v, s, &e, NULL);
             mail = mail || e.type == SMTP_BODY;
             if (r != NULL && e.type == SMTP_CONNECT && (rules_break_off(r) || !smtp_is_positive(e.type, e.code)))
                 hear(v, s); /* a client that a rule turns away has been served */
@@ -404,41 +411,33 @@ static void go_on(struct server *v, struct session *s)
         settle(v, s);
 }
 
-static void send_delayed(struct server *v, struct session *s)
-{
-    struct delay d = s->heard->delay;
-    s->heard->delay = (struct delay){.reply = NULL};
-    send_replies(v, s, d.reply, d.n);
-    free(d.reply);
-}
-
 static void end_delay(struct server *v, struct session *s)
 {
-    enum rules_action then = s->heard->delay.then;
+    const struct rule *r = s->heard->held->rule;
     enter(v, s, PHASE_TALKING, idle_end(v));
     if (!s->spoken && session_was_last(v)) {
         session_dismiss(v, s, "4.3.2", "No more connections are served");
         return;
     }
-    if (then > RULES_REPLY)
-        break_off(v, s, then);
+    if (rules_break_off(r))
+        break_off(v, s, r->action);
     else
-        send_delayed(v, s);
+        send_held(v, s);
     go_on(v, s);
 }
 
 void session_unpark(struct server *v, struct session *s)
 {
-    struct parked *p = s->heard->parked;
-    struct smtp_event e = p->event;
+    struct held *h = s->heard->held;
+    struct smtp_event e = h->event;
     leave_parked(v, s);
-    s->heard->parked = NULL;
+    s->heard->held = NULL;
     enter(v, s, PHASE_TALKING, idle_end(v));
     smtp_output(&s->smtp, v->out, SERVER_OUT_SIZE);
     if (e.code != 0)
-        smtp_reply_raw(&s->smtp, &e, e.code, (struct span){p->reply, p->n});
-    const struct rule *r = event_go_on(v, s, &e, p->rule);
-    free(p);
+        smtp_reply_raw(&s->smtp, &e, e.code, (struct span){h->reply, h->n});
+    const struct rule *r = event_handle(v, s, &e, h);
+    free(h);
     if (interrupts(r)) {
         interrupt(v, s, 0, r);
     } else {
@@ -582,15 +581,15 @@ void session_serve(struct server *v, struct session *s)
         session_dismiss(v, s, "4.3.2", "No more connections are served");
         return;
     }
-    bool more = true; /* if the buffer was filled, there is probably more to read */
-    for (int i = 0; i < READS_MAX && more; i++) {
+    for (int i = 0; i < READS_MAX; i++) {
         size_t n = wire_has_rest(s) ? wire_bring_rest(s, v->in) : 0;
-        more = read_more(v, s, &n);
-        if (more)
-            turn(v, s, n);
-        else
+        if (!read_more(v, s, &n)) {
             span_wipe(v->in, n); /* the rest that was brought */
-        more = more && s->unread && just_listens(s) && smtp_goes_on(&s->smtp);
+            return;
+        }
+        turn(v, s, n);
+        if (!s->unread || !just_listens(s) || !smtp_goes_on(&s->smtp))
+            return;
     }
 }
 
@@ -599,22 +598,21 @@ void session_serve(struct server *v, struct session *s)
 void session_dismiss(struct server *v, struct session *s, const char *enhanced, const char *text)
 {
     bool delayed = s->phase == PHASE_DELAYED;
-    if (s->phase == PHASE_HANDSHAKING || s->broken_off || (delayed && s->heard->delay.then > RULES_REPLY)) {
+    if (s->phase == PHASE_HANDSHAKING || s->broken_off || (delayed && rules_break_off(s->heard->held->rule))) {
         session_drop(v, s); /* nothing more is said */
         return;
     }
     if (delayed) { /* only a reply that accepts a mail, or is the last anyway, is still given */
         enter(v, s, PHASE_TALKING, idle_end(v));
         if (!s->pending && !smtp_closed(&s->smtp))
-            s->heard->delay.n = 0;
-        send_delayed(v, s);
+            s->heard->held->n = 0;
+        send_held(v, s);
     }
     if (s->phase == PHASE_GONE)
         return;
     if (!smtp_closed(&s->smtp)) {
         char room[SMTP_REPLY_MAX];
-        if (smtp_in_message(&s->smtp))
-            v->tally.cut_off++;
+        v->tally.cut_off += smtp_in_message(&s->smtp);
         smtp_output(&s->smtp, room, sizeof room);
         smtp_close(&s->smtp, enhanced, text);
         struct span reply = {room, smtp_written(&s->smtp)};

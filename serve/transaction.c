@@ -36,8 +36,12 @@ static const char *protocol(const struct client *c, bool utf8)
     return names[(utf8 ? 2 : 0) + (c->lmtp ? 1 : 0)][(c->tls != NULL ? 1 : 0) + (c->authenticated ? 2 : 0)];
 }
 
-bool transaction_begin(struct transaction *t, const struct client *c, const struct smtp_event *e, bool listed)
+bool transaction_begin(struct transaction **at, const struct client *c, const struct smtp_event *e, bool listed)
 {
+    struct transaction *t = *at != NULL ? *at : calloc(1, sizeof *t);
+    *at = t;
+    if (t == NULL)
+        return false;
     transaction_drop(t);
     free(t->answers);
     t->answers = NULL;

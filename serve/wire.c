@@ -87,35 +87,34 @@ size_t wire_bring_rest(const struct session *s, char *in)
 
 /* ---- readiness ---- */
 
-/* Begins or ends to watch one of two descriptors. */
-static bool watch_one(struct poll *p, struct session *s, int fd, bool before, bool now, bool write)
+/* What a descriptor is watched for. */
+struct watch {
+    bool read, write;
+};
+
+static bool watch(struct poll *p, struct session *s, int fd, struct watch before, struct watch now)
 {
-    if (now == before)
+    bool was = before.read || before.write, is = now.read || now.write;
+    if (now.read == before.read && now.write == before.write)
         return true;
-    if (!now) {
+    if (!is) {
         poll_remove(p, fd, s);
         return true;
     }
-    return poll_add(p, fd, s) == 0 && (!write || poll_set(p, fd, s, false, true) == 0);
+    if (!was && poll_add(p, fd, s) < 0)
+        return false;
+    return (!was && !now.write) || poll_set(p, fd, s, now.read, now.write) == 0;
 }
 
 bool wire_watch(struct poll *p, struct session *s, bool read, bool write)
 {
-    bool was_read = s->watches_read, was_write = s->watches_write, was = was_read || was_write;
-    if (read == was_read && write == was_write)
-        return true;
+    struct watch before = {s->watches_read, s->watches_write}, now = {read, write};
     s->watches_read = read;
     s->watches_write = write;
-    if (s->conn.borrowed)
-        return watch_one(p, s, s->conn.in, was_read, read, false) &&
-               watch_one(p, s, s->conn.out, was_write, write, true);
-    if (!read && !write) {
-        poll_remove(p, s->conn.in, s);
-        return true;
-    }
-    if (!was && poll_add(p, s->conn.in, s) < 0)
-        return false;
-    return (!was && !write) || poll_set(p, s->conn.in, s, read, write) == 0;
+    if (!s->conn.borrowed)
+        return watch(p, s, s->conn.in, before, now);
+    return watch(p, s, s->conn.in, (struct watch){before.read, false}, (struct watch){read, false}) &&
+           watch(p, s, s->conn.out, (struct watch){false, before.write}, (struct watch){false, write});
 }
 
 void wire_close(struct poll *p, struct session *s)
