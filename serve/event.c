@@ -77,11 +77,22 @@ static void trace_rule(struct server *v, const struct session *s, const struct r
     dialogue_rule(v->o->dialogue, s->number, r->delay, rules_break_off(r) ? words[r->action] : NULL);
 }
 
-/* The rule for a command, found by its argument. */
-static const struct rule *find_for_command(struct server *v, struct session *s, const struct smtp_event *e)
+/*
+ * The rule for an event, NULL if there is none.  Rules are for commands that
+ * the engine takes; only EXPN and unknown commands have rules although the
+ * engine always refuses them.
+ */
+static const struct rule *find_rule(struct server *v, struct session *s, const struct smtp_event *e)
 {
     struct rules_occasion o = {.event = e->type, .extended = e->extended, .argument = e->arg};
+    bool always = e->type == SMTP_EXPN || e->type == SMTP_UNKNOWN;
     char step[RULES_STEP_MAX];
+    if (e->type == SMTP_AUTH)
+        s->heard->auth_step = e->line.p != NULL && span_starts(e->line, "AUTH") ? 1 : s->heard->auth_step + 1;
+    if ((e->code >= 400 && !always) || e->code == 421 || smtp_refuses_chunk(&s->smtp))
+        return NULL;
+    if (e->type == SMTP_BDAT || e->type == SMTP_CHUNK || e->type == SMTP_EOM)
+        return transaction_find_rule(s->heard->transaction, v->o, e);
     if (e->type == SMTP_CONNECT)
         o.argument = span_of(s->peer.address);
     if (e->type == SMTP_UNKNOWN)
@@ -95,23 +106,6 @@ static const struct rule *find_for_command(struct server *v, struct session *s, 
             o.argument = text_span(&s->heard->client.user);
     }
     return rules_find(v->o->rules, v->o->n_rules, &o);
-}
-
-/*
- * The rule for an event, NULL if there is none.  Rules are for commands that
- * the engine takes; only EXPN and unknown commands have rules although the
- * engine always refuses them.
- */
-static const struct rule *find_rule(struct server *v, struct session *s, const struct smtp_event *e)
-{
-    bool always = e->type == SMTP_EXPN || e->type == SMTP_UNKNOWN;
-    if (e->type == SMTP_AUTH)
-        s->heard->auth_step = e->line.p != NULL && span_starts(e->line, "AUTH") ? 1 : s->heard->auth_step + 1;
-    if ((e->code >= 400 && !always) || e->code == 421 || smtp_refuses_chunk(&s->smtp))
-        return NULL;
-    if (e->type == SMTP_BDAT || e->type == SMTP_CHUNK || e->type == SMTP_EOM)
-        return transaction_find_rule(s->heard->transaction, v->o, e);
-    return find_for_command(v, s, e);
 }
 
 /* Takes a piece of mail data.  Returns a rule that acts at once, NULL if none does. */

@@ -126,17 +126,15 @@ struct server_source {
     enum scheme scheme; /* of a listener or a session */
 };
 
-struct sessions {
-    struct session *first, *last;
-};
-
 struct server {
     const struct server_options *o;
     struct poll poll;
     struct server_source sources[SERVER_SOURCES_MAX];
     size_t n_sources;
-    struct sessions sessions;
-    struct sessions gone;        /* closed since the last wait, which may have named them: freed before the next */
+    struct {
+        struct session *first, *last;
+    } sessions;
+    struct session *gone;        /* closed since the last wait, which may have named them: freed before the next */
     struct session *parked;      /* the first one whose mail waits for the stream; in order */
     struct server_source stream; /* fd -1: it is not watched, and tried again at retry_at */
     int64_t retry_at;            /* INT64_MAX: nothing waits for the stream */

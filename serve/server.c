@@ -248,7 +248,7 @@ static int wait_and_serve(struct server *v, int64_t until)
         go_on_storing(v);
     if (v->news)
         stop_at_max_sessions(v);
-    if (v->gone.first != NULL)
+    if (v->gone != NULL)
         session_free_gone(v);
     return n;
 }

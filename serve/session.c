@@ -47,20 +47,6 @@ enum {
 
 /* ---- phases ---- */
 
-static void list_remove(struct sessions *l, struct session *s)
-{
-    *(s->before != NULL ? &s->before->after : &l->first) = s->after;
-    *(s->after != NULL ? &s->after->before : &l->last) = s->before;
-}
-
-static void list_append(struct sessions *l, struct session *s)
-{
-    s->before = l->last;
-    s->after = NULL;
-    *(l->last != NULL ? &l->last->after : &l->first) = s;
-    l->last = s;
-}
-
 /* The one place that changes a phase.  wake_at is a time of clock_now(). */
 static void enter(struct server *v, struct session *s, enum phase phase, int64_t wake_at)
 {
@@ -69,8 +55,10 @@ static void enter(struct server *v, struct session *s, enum phase phase, int64_t
     s->phase = phase;
     if (phase == PHASE_GONE) {
         wake_never(v, s);
-        list_remove(&v->sessions, s);
-        list_append(&v->gone, s);
+        *(s->before != NULL ? &s->before->after : &v->sessions.first) = s->after;
+        *(s->after != NULL ? &s->after->before : &v->sessions.last) = s->before;
+        s->after = v->gone;
+        v->gone = s;
     } else {
         wake_at_time(v, s, wake_at);
     }
@@ -168,10 +156,9 @@ void session_drop(struct server *v, struct session *s)
 
 void session_free_gone(struct server *v)
 {
-    while (v->gone.first != NULL) {
-        struct session *s = v->gone.first;
+    for (struct session *s; (s = v->gone) != NULL;) {
         struct heard *h = s->heard;
-        list_remove(&v->gone, s);
+        v->gone = s->after;
         if (h != NULL) {
             span_wipe(h->rest, h->rest_n);
             free(h->rest);
@@ -644,7 +631,9 @@ bool session_start(struct server *v, struct connection *c, const struct peer *pe
     s->peer = *peer;
     v->nonce += NONCES;
     smtp_init(&s->smtp, scheme == SCHEME_LMTP ? v->o->lmtp : v->o->smtp, v->nonce);
-    list_append(&v->sessions, s);
+    s->before = v->sessions.last;
+    *(s->before != NULL ? &s->before->after : &v->sessions.first) = s;
+    v->sessions.last = s;
     v->open++;
     v->talking++;
     v->news = true;
