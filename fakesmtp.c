@@ -22,7 +22,6 @@
 #include "report/report.h"
 #include "run/run.h"
 #include "serve/serve.h"
-#include "serve/serve.h"
 #include "store/store.h"
 
 #ifndef VERSION
