@@ -12,8 +12,6 @@
 
 void event_note(struct server *v, struct session *s, const struct problems *p)
 {
-    if (!problems_any(p))
-        return;
     if (session_allocate_heard(s))
         problems_merge(&s->heard->problems, p);
     for (int i = 0; i < PROBLEMS; i++) {
@@ -148,7 +146,8 @@ static void note_outcome(struct server *v, struct session *s, const struct smtp_
     if (t->outcome == OUTCOME_STORED) {
         struct problems found = t->mail.problems;
         problems_subtract(&found, &s->heard->problems);
-        event_note(v, s, &found);
+        if (problems_any(&found))
+            event_note(v, s, &found);
         listing_add(&v->tally.came, &t->mail, spool_head(&t->data));
         v->tally.stored++;
         s->counts = t->mail.failed == NULL;
@@ -213,8 +212,10 @@ static bool take_client(struct client *c, const struct smtp_event *e)
         c->authenticated = e->code < 300;
         return e->arg.p == NULL || set(&c->user, e->arg);
     }
-    c->helo.n = c->user.n = 0; /* all is forgotten; RFC 3207 4.2 */
-    c->authenticated = c->extended = false;
+    if (e->type == SMTP_STARTTLS) { /* all is forgotten; RFC 3207 4.2 */
+        c->helo.n = c->user.n = 0;
+        c->authenticated = c->extended = false;
+    }
     return true;
 }
 
@@ -229,11 +230,9 @@ static void take_effect(struct server *v, struct session *s, struct smtp_event *
     case SMTP_HELO:
     case SMTP_STARTTLS:
     case SMTP_RSET: /* these end a transaction, and so a mail of which some chunks are there */
+    case SMTP_AUTH: /* this is not for a transaction */
         if (positive)
             event_drop_data(s);
-        taken = !positive || e->type == SMTP_RSET || take_client(&h->client, e);
-        break;
-    case SMTP_AUTH:
         taken = !positive || take_client(&h->client, e);
         break;
     case SMTP_MAIL:
@@ -274,7 +273,8 @@ const struct rule *event_handle(struct server *v, struct session *s, struct smtp
     const struct rule *r = held != NULL ? held->rule : NULL;
     if (held == NULL) {
         dialogue_client(v->o->dialogue, s->number, e);
-        event_note(v, s, &e->problems);
+        if (problems_any(&e->problems))
+            event_note(v, s, &e->problems);
         r = v->o->n_rules > 0 ? find_rule(v, s, e) : NULL;
     }
     if (e->type == SMTP_EOM) {

@@ -107,24 +107,22 @@ static bool parse_condition(struct reader *r, const char *end, struct rule *rule
 {
     const char *start = r->p;
     uint64_t percent;
-    bool counted = rule->first > 0 || rule->percent > 0;
     switch (*r->p) {
     case '#':
-        if (counted)
-            return expect(r, r->p, "one #N or %P only");
-        return parse_number(r, end, 1, UINT64_MAX, &rule->first, "how many times it applies, from 1 up");
     case '%':
-        if (counted)
-            return expect(r, r->p, "one #N or %P only");
+        if (rule->first > 0 || rule->percent > 0)
+            return expect(r, start, "one #N or %P only");
+        if (*start == '#')
+            return parse_number(r, end, 1, UINT64_MAX, &rule->first, "how many times it applies, from 1 up");
         if (!parse_number(r, end, 1, 100, &percent, "a percentage from 1 to 100"))
             return false;
         rule->percent = (unsigned)percent;
         return true;
     case '+':
         if (rule->event != SMTP_BODY)
-            return expect(r, r->p, "a pattern, #N, %P or the colon: +N is for body");
+            return expect(r, start, "a pattern, #N, %P or the colon: +N is for body");
         if (rule->after > 0)
-            return expect(r, r->p, "one +N only");
+            return expect(r, start, "one +N only");
         return parse_number(r, end, 0, UINT64_MAX, &rule->after, "a number of octets");
     default: /* a pattern */
         while (r->p < end && !is_blank(*r->p))

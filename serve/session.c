@@ -178,9 +178,10 @@ static void lose(struct server *v, struct session *s)
 {
     bool talks = s->spoken && !s->broken_off && s->phase != PHASE_HANDSHAKING;
     struct problems p = {{0, 0}};
-    if (talks && !s->said_quit && !smtp_closed(&s->smtp))
+    if (talks && !s->said_quit && !smtp_closed(&s->smtp)) {
         problems_add(&p, smtp_in_message(&s->smtp) ? PROBLEM_CUT_OFF : PROBLEM_NO_QUIT);
-    event_note(v, s, &p);
+        event_note(v, s, &p);
+    }
     session_drop(v, s);
 }
 
@@ -343,7 +344,7 @@ static bool converse(struct server *v, struct session *s)
         while (smtp_next(&s->smtp, &e)) {
             size_t said = smtp_written(&s->smtp);
             const struct rule *r = event_handle(v, s, &e, NULL);
-            mail = mail || e.type == SMTP_BODY;
+            mail |= e.type == SMTP_BODY;
             if (r != NULL && e.type == SMTP_CONNECT && (rules_break_off(r) || !smtp_is_positive(e.type, e.code)))
                 hear(v, s); /* a client that a rule turns away has been served */
             if (event_waits(s, &e)) {
@@ -561,8 +562,7 @@ static bool serve_unusual(struct server *v, struct session *s)
 void session_serve(struct server *v, struct session *s)
 {
     assert_session(s);
-    bool usual = s->phase == PHASE_TALKING && s->unsent == NULL;
-    if (!usual && !serve_unusual(v, s))
+    if ((s->phase != PHASE_TALKING || s->unsent != NULL) && !serve_unusual(v, s))
         return;
     if (!s->spoken && session_was_last(v)) {
         session_dismiss(v, s, "4.3.2", "No more connections are served");
@@ -637,9 +637,10 @@ bool session_start(struct server *v, struct connection *c, const struct peer *pe
     v->open++;
     v->talking++;
     v->news = true;
-    if (v->o->smtp->examine && scheme != SCHEME_SMTPS && !c->borrowed && connection_has_octets(c))
+    if (v->o->smtp->examine && scheme != SCHEME_SMTPS && !c->borrowed && connection_has_octets(c)) {
         problems_add(&p, PROBLEM_EARLY_TALKER);
-    event_note(v, s, &p);
+        event_note(v, s, &p);
+    }
     if (scheme == SCHEME_SMTPS)
         begin_handshake(v, s);
     else

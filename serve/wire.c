@@ -62,8 +62,6 @@ ssize_t wire_send(struct session *s, const char *p, size_t n)
 bool wire_keep_rest(struct session *s, char *p, size_t n)
 {
     struct heard *h = s->heard;
-    if (n == 0 && (h == NULL || h->rest_n == 0))
-        return true;
     char *rest = n > 0 ? malloc(n) : NULL;
     if (n > 0 && rest == NULL)
         return false;
