@@ -158,7 +158,7 @@ static void note_outcome(struct server *v, struct session *s, const struct smtp_
     }
     if (t->outcome == OUTCOME_FAILED) {
         v->tally.reader_gone = v->tally.reader_gone || t->failure.error == EPIPE;
-        if (v->tally.failed++ == 0) { /* the user is told of the first one */
+        if (v->tally.failed++ == 0) { /* only the first one is reported */
             v->tally.error = t->failure.error;
             (void)snprintf(v->tally.culprit, sizeof v->tally.culprit, "%s", t->failure.what);
         }
