@@ -503,6 +503,18 @@ t_what_was_too_much_is_listed() {
     err_has 'fakesmtp: message 2: from <a@x\.test> to <b@x\.test>, subject "two"'
 }
 
+# wherever the mail goes, and whether all of it fits the memory for it
+t_listing_of_large_mail() {
+    for options in '-f none' '-e -f none' '-d mail' '-e -d mail' '-d mail --crlf -f eml' '-f json'; do
+        # shellcheck disable=SC2086 # the options are words
+        start -n 2 $options
+        send "$(printf '%0100000d' 0)"
+        kill "$pid"
+        finish
+        err_has 'fakesmtp: message 1: from <a@x\.test> to <b@x\.test>, subject "test"'
+    done
+}
+
 # It is shown, whatever it is, but never raw.
 t_what_is_listed_is_escaped() {
     python3 - <<'PY'
