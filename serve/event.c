@@ -9,10 +9,24 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+bool event_allocate_heard(struct session *s)
+{
+    if (s->heard != NULL)
+        return true;
+    s->heard = calloc(1, sizeof *s->heard);
+    if (s->heard == NULL)
+        return false;
+    s->heard->client.lmtp = s->source.scheme == SCHEME_LMTP;
+    s->heard->client.session = s->number;
+    s->heard->client.peer = &s->peer;
+    return true;
+}
 
 void event_note(struct server *v, struct session *s, const struct problems *p)
 {
-    if (session_allocate_heard(s))
+    if (event_allocate_heard(s))
         problems_merge(&s->heard->problems, p);
     for (int i = 0; i < PROBLEMS; i++) {
         if (!problems_have(p, (enum problem)i))

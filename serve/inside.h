@@ -167,9 +167,6 @@ void session_unpark(struct server *v, struct session *s);
 /* Whether no further session is to be served. */
 bool session_was_last(const struct server *v);
 
-/* Allocates s->heard if it is NULL.  False if there is no memory. */
-bool session_allocate_heard(struct session *s);
-
 /* ---- wire ---- */
 
 /* Sends n octets after those that the client has not taken, and keeps the octets that it does not take.  Returns how
@@ -214,6 +211,9 @@ static inline int64_t wake_next(const struct server *v) { return v->n_wakes > 0 
 struct session *wake_next_due(struct server *v, int64_t asked, bool all_heard);
 
 /* ---- event ---- */
+
+/* Allocates s->heard if it is NULL.  False if there is no memory. */
+bool event_allocate_heard(struct session *s);
 
 /* Notes problems of the client. */
 void event_note(struct server *v, struct session *s, const struct problems *p);

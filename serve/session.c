@@ -110,19 +110,6 @@ bool session_was_last(const struct server *v)
     return v->o->max_sessions > 0 && v->tally.spoken >= v->o->max_sessions;
 }
 
-bool session_allocate_heard(struct session *s)
-{
-    if (s->heard != NULL)
-        return true;
-    s->heard = calloc(1, sizeof *s->heard);
-    if (s->heard == NULL)
-        return false;
-    s->heard->client.lmtp = s->source.scheme == SCHEME_LMTP;
-    s->heard->client.session = s->number;
-    s->heard->client.peer = &s->peer;
-    return true;
-}
-
 /* ---- the end of a session ---- */
 
 /* Takes a session out of the list of those that are parked. */
@@ -263,7 +250,7 @@ static void settle(struct server *v, struct session *s)
 /* Holds a reply back.  False if there is no memory. */
 static bool hold(struct session *s, struct span reply, const struct rule *r)
 {
-    struct held *h = session_allocate_heard(s) ? malloc(sizeof *h + reply.n) : NULL;
+    struct held *h = event_allocate_heard(s) ? malloc(sizeof *h + reply.n) : NULL;
     if (h == NULL)
         return false;
     *h = (struct held){.rule = r, .n = reply.n};
@@ -497,7 +484,7 @@ static void shake_hands(struct server *v, struct session *s)
 /* The engine has dropped all input that came before the handshake; RFC 3207 4.2. */
 static void begin_handshake(struct server *v, struct session *s)
 {
-    if (!session_allocate_heard(s) || connection_unblock(&s->conn) < 0 || tls_start(v->o->tls, &s->conn) < 0) {
+    if (!event_allocate_heard(s) || connection_unblock(&s->conn) < 0 || tls_start(v->o->tls, &s->conn) < 0) {
         session_drop(v, s);
         return;
     }
@@ -519,7 +506,7 @@ static bool read_more(struct server *v, struct session *s, size_t *n)
             lose(v, s);
         return false;
     }
-    if (s->heard == NULL && !session_allocate_heard(s)) {
+    if (s->heard == NULL && !event_allocate_heard(s)) {
         session_drop(v, s);
         return false;
     }
