@@ -78,8 +78,7 @@ static bool prepare(struct run *r)
         descriptors_mute_error();
     int passed = listener_count_passed();
     if (passed < 0 || passed > OPTIONS_PASSED_MAX)
-        return cannot(r, "take", "the sockets of LISTEN_FDS",
-                      passed < 0 ? "give their number, up to 16" : "there are too many, 16 are taken");
+        return cannot(r, "take", "the sockets of LISTEN_FDS", "give their number, up to 16");
     options_complete(o, (size_t)passed);
     for (size_t i = 0; i < o->n_endpoints; i++) {
         char text[16];

@@ -2,8 +2,8 @@
  * background.c - going to the background, for a shell: eval "$(fakesmtp -b)".
  *
  * The shell reads assignments from the standard output of the first process,
- * which ends after them.  The second process goes on, without that output, as
- * the shell waits until all who have it are gone.
+ * which ends after them.  The second process goes on without that output, as the
+ * shell waits until no process has it open.
  */
 #include "run/run.h"
 

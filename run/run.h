@@ -1,6 +1,6 @@
 /*
- * run.h - what a run has around it: its options, its outputs, the command, the
- * signals, and others who are told where it listens.
+ * run.h - what a run has around it: its options, the signals, its outputs,
+ * telling others where it listens, and the command.
  *
  * Functions that return int give -1 with errno on failure, unless they say
  * otherwise.  Nothing here prints on standard error, or ends the process.

@@ -2,7 +2,7 @@
  * temporary.c - a private directory for mail, and a file for the certificate,
  * in TMPDIR.
  *
- * Their paths are canonical, as others are told them who may run elsewhere.
+ * Their paths are canonical: the command may use them in another directory.
  */
 #include "run/run.h"
 
