@@ -162,8 +162,6 @@ static int take_seed(struct parse *p, const char *text)
 static int take_endpoint(struct parse *p, const char *text)
 {
     struct options *o = p->o;
-    if (o->port_given)
-        return wrong(p, "-p and -l exclude each other");
     if (check_room(p, o->n_endpoints, OPTIONS_ENDPOINTS_MAX) < 0)
         return -1;
     const char *why = endpoint_parse(text, &o->endpoints[o->n_endpoints]);
@@ -175,27 +173,12 @@ static int take_endpoint(struct parse *p, const char *text)
 
 static int take_port(struct parse *p, const char *text)
 {
-    struct options *o = p->o;
     uint64_t port;
     const char *end = text;
     if (!number_take(&end, &port) || *end != '\0' || port > 65535)
         return wrong(p, "'%s' is not a port: give a number from 0 to 65535, 0 for a free one", text);
-    if (o->n_endpoints > (size_t)o->port_given)
-        return wrong(p, "-p and -l exclude each other");
-    o->endpoints[0] = (struct endpoint){.kind = ENDPOINT_LOOPBACK, .port = (uint16_t)port};
-    o->n_endpoints = 1;
-    o->port_given = true;
+    p->o->port = (int)port;
     return 0;
-}
-
-static int take_directory(struct parse *p, const char *text)
-{
-    struct store_options *store = &p->o->store;
-    bool maildir = strcmp(p->name, "--maildir") == 0;
-    if (store->directory != NULL && store->maildir != maildir)
-        return wrong(p, "-d and --maildir exclude each other");
-    store->maildir = maildir;
-    return take_file(p, text);
 }
 
 static int take_format(struct parse *p, const char *text)
@@ -237,13 +220,6 @@ static int take_max_size(struct parse *p, const char *text)
         return wrong(p, "'%s' is not a size: give a number of octets from 1 up, or one followed by K, M or G", text);
     *value <<= shift;
     return 0;
-}
-
-static int take_idle(struct parse *p, const char *text)
-{
-    if (take_time(p, text) < 0)
-        return -1;
-    return p->o->server.idle > 0 ? 0 : wrong(p, "'%s' is no time at all: give 1ms or more", text);
 }
 
 static int take_hidden(struct parse *p, const char *text)
@@ -336,8 +312,8 @@ static const struct option_entry {
      "go to the background once listening, and print\nassignments for eval"},
 
     {.help = "Where mail goes (standard output; with a command or -b, a new directory)"},
-    {'d', NULL, "DIR", take_directory, SETS(store.directory), "DIR/0001.eml, DIR/0002.eml, ..."},
-    {0, "maildir", "DIR", take_directory, SETS(store.directory), "a Maildir"},
+    {'d', NULL, "DIR", take_file, SETS(store.directory), "DIR/0001.eml, DIR/0002.eml, ..."},
+    {0, "maildir", "DIR", take_file, SETS(maildir), "a Maildir"},
     {'f', NULL, "FORMAT", take_format, 0, "a stream of eml, mbox, json or text, or none"},
     {'j', NULL, NULL, take_format, 0, "a stream of json: one object a line, for jq"},
     {'o', NULL, "FILE", take_file, SETS(output), "write the stream to FILE, not to standard output"},
@@ -352,7 +328,7 @@ static const struct option_entry {
     {0, "max-size", "SIZE", take_max_size, 0, "refuse larger messages, as in 10M (no limit)"},
     {0, "max-recipients", "N", take_count, SETS(smtp.max_recipients), "recipients of a message (1000)"},
     {0, "max-connections", "N", take_count, SETS(server.max_connections), "connections at once (no limit)"},
-    {0, "idle", "TIME", take_idle, SETS(server.idle), "give up on a client that is silent for TIME (5m)"},
+    {0, "idle", "TIME", take_time, SETS(server.idle), "give up on a client that is silent for TIME (5m)"},
     {0, "hide", "EXT,...", take_hidden, 0, "do not offer these extensions, as in SIZE,CHUNKING"},
     {0, "on", "'EVENT: ACTION'", take_rule, 0,
      "misbehave: 'EVENT [PATTERN] [#N|%P]: ACTION', as in\n'rcpt bounce@*: 550 5.1.1 no such user' or\n"
@@ -455,6 +431,9 @@ static int check(const struct options *o, size_t n_stdio, char *why)
         {o->transcript != NULL && strcmp(o->transcript, "-") == 0 && (o->background || o->stdio),
          "--transcript - is standard output, which -b and -l - need for something else"},
         {o->store.format == STORE_NONE && o->output != NULL, "-f none makes no stream, so -o has nothing to write"},
+        {o->port >= 0 && o->n_endpoints > 0, "-p and -l exclude each other"},
+        {o->store.directory != NULL && o->maildir != NULL, "-d and --maildir exclude each other"},
+        {o->server.idle == 0, "--idle 0 gives a client no time at all: give 1ms or more"},
         {o->verbose && o->quiet, "-v and -q are opposites: give one of them"},
 
         {n_stdio > 1, "-l - can be given only once"},
@@ -487,6 +466,7 @@ int options_parse(struct options *o, int argc, char **argv, char why[OPTIONS_WHY
 {
     o->expected.max = UINT64_MAX;
     o->expected.time = -1;
+    o->port = -1;
     o->smtp.hostname = o->tls.hostname = "localhost";
     o->smtp.max_recipients = 1000;
     o->smtp.extensions = SMTP_EXT_ALL;
@@ -533,11 +513,15 @@ void options_complete(struct options *o, size_t n_passed)
     bool examines = o->expected.strict || o->verbose;
     o->alone = o->stdio && o->n_endpoints == 1 && n_passed == 0;
     expect(o);
-    if (o->n_endpoints == 0 && n_passed == 0)
-        o->endpoints[o->n_endpoints++] =
-            (struct endpoint){.kind = ENDPOINT_LOOPBACK, .port = o->told ? 0 : DEFAULT_PORT};
+    if (o->port < 0 && o->n_endpoints == 0 && n_passed == 0)
+        o->port = o->told ? 0 : DEFAULT_PORT;
+    if (o->port >= 0)
+        o->endpoints[o->n_endpoints++] = (struct endpoint){.kind = ENDPOINT_LOOPBACK, .port = (uint16_t)o->port};
     for (size_t i = 0; i < n_passed; i++)
         o->endpoints[o->n_endpoints++] = (struct endpoint){.kind = ENDPOINT_FD, .fd = LISTENER_PASSED + (int)i};
+    if (o->maildir != NULL)
+        o->store.directory = o->maildir;
+    o->store.maildir = o->maildir != NULL;
     if (!o->format_given && o->output == NULL && (o->told || o->stdio || o->store.directory != NULL))
         o->store.format = STORE_NONE;
     o->store.stream_name = o->output != NULL ? o->output : "standard output";

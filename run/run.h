@@ -41,10 +41,11 @@ struct options {
     /* where it listens */
     struct endpoint endpoints[OPTIONS_ENDPOINTS_MAX + OPTIONS_PASSED_MAX];
     size_t n_endpoints;
-    bool port_given;
+    int port;              /* of -p; -1: it was not given */
     const char *port_file; /* NULL: none */
     /* where mail goes */
     struct store_options store; /* output_open() sets the stream */
+    const char *maildir;        /* NULL: none */
     bool format_given;
     const char *output; /* the file of the stream; NULL or "-": standard output */
     struct match matches[MATCH_MAX];

@@ -420,15 +420,15 @@ t_usage() {
     usage "-l: '::1:25' is not an endpoint: it wants brackets around an IPv6 address: \[ADDRESS\]:PORT" -l ::1:25
     usage "-l: 'x:99999' is not an endpoint: it wants a port from 0 to 65535 after the colon" -l x:99999
     usage "-l: '\[\]:1' is not an endpoint: it wants an IPv6 address between the brackets" -l '[]:1'
-    usage "-l: -p and -l exclude each other" -p 1 -l :1
-    usage "-p: -p and -l exclude each other" -l :1 -p 1
-    usage "--maildir: -d and --maildir exclude each other" -d x --maildir y
+    usage "-p and -l exclude each other" -p 1 -l :1
+    usage "-p and -l exclude each other" -l :1 -p 1
+    usage "-d and --maildir exclude each other" -d x --maildir y
     usage "-d: the name is empty" -d ''
     usage "-f: 'xml' is not a format: give eml, mbox, json, text or none" -f xml
     usage "--max-size: '1T' is not a size: give a number of octets from 1 up, or one followed by K, M or G" --max-size 1T
     usage "--max-size: '0' is not a size: .*" --max-size 0
     usage "--max-size: '99999999999G' is not a size: .*" --max-size 99999999999G
-    usage "--idle: '0' is no time at all: give 1ms or more" --idle 0
+    usage "--idle 0 gives a client no time at all: give 1ms or more" --idle 0
     usage "--hostname: 'a b' is not a host name: give letters, digits and .*" --hostname 'a b'
     usage "--env: 'X' is not NAME=TEXT" --env X true
     usage "--env: '%x' in 'X=%x' is unknown: give %h, %p, %u, %d or %%" --env X=%x true
