@@ -329,24 +329,14 @@ static void look_at_command(struct run *r, bool idle)
         stop(r, COMMAND_ENDED);
 }
 
-/* "waiting: 1 of 3 messages, 12 s left" */
 static void look_at_status_line(struct run *r)
 {
-    const struct expectation *e = &r->o.expected;
-    bool connections = e->connections > 0, open_ended = !connections && (e->max == UINT64_MAX || e->max == 0);
-    uint64_t n = connections ? r->server.tally.spoken : r->server.tally.counted;
-    uint64_t all = open_ended ? n : connections ? e->connections : e->max;
+    char text[96];
     int64_t now = r->server.now;
-    char of[32] = "", left[48] = "", text[96];
     if (now < r->status_at)
         return;
     r->status_at = now + STATUS_AFTER;
-    if (!open_ended)
-        (void)snprintf(of, sizeof of, " of %ju", (uintmax_t)all);
-    if (r->limit != INT64_MAX)
-        (void)snprintf(left, sizeof left, ", %jd s left", (intmax_t)((r->limit - now + 999) / 1000));
-    (void)snprintf(text, sizeof text, "waiting: %ju%s %s%s%s%s", (uintmax_t)n, of,
-                   connections ? "connection" : "message", console_plural(all), open_ended ? " so far" : "", left);
+    verdict_progress(&r->o.expected, &r->server.tally, r->limit == INT64_MAX ? -1 : r->limit - now, text, sizeof text);
     console_status(&r->console, text);
 }
 

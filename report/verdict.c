@@ -218,6 +218,21 @@ static void list_problems(const struct verdict *j, struct console *console)
     }
 }
 
+/* ---- before the end ---- */
+
+void verdict_progress(const struct expectation *o, const struct tally *v, int64_t left, char *text, size_t size)
+{
+    bool connections = o->connections > 0, open_ended = !connections && (o->max == UINT64_MAX || o->max == 0);
+    uint64_t n = connections ? v->spoken : v->counted, all = open_ended ? n : connections ? o->connections : o->max;
+    char of[32] = "", time[48] = "";
+    if (!open_ended)
+        (void)snprintf(of, sizeof of, " of %ju", (uintmax_t)all);
+    if (left >= 0)
+        (void)snprintf(time, sizeof time, ", %jd s left", (intmax_t)((left + 999) / 1000));
+    (void)snprintf(text, size, "waiting: %ju%s %s%s%s%s", (uintmax_t)n, of, connections ? "connection" : "message",
+                   console_plural(all), open_ended ? " so far" : "", time);
+}
+
 /* ---- the verdict ---- */
 
 static int judge_run(const struct verdict *j, struct console *console)
