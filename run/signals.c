@@ -37,7 +37,7 @@ static void on_signal(int number, siginfo_t *info, void *context)
 static const int handled[] = {SIGTERM, SIGHUP, SIGINT, SIGCHLD, SIGALRM};
 enum { HANDLED = sizeof handled / sizeof handled[0] };
 
-/* Those that would end the process where a write can only fail. */
+/* These would end the process where a write need only fail. */
 static void set_write_signals(void (*action)(int))
 {
     (void)signal(SIGPIPE, action);
