@@ -25,11 +25,6 @@ static const uint32_t sines[64] = {
 
 static const unsigned char shifts[4][4] = {{7, 12, 17, 22}, {5, 9, 14, 20}, {4, 11, 16, 23}, {6, 10, 15, 21}};
 
-static uint32_t word(const unsigned char *p)
-{
-    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
 /* The function of the step's round; *which is the word of the block that the step adds. */
 static uint32_t mix(unsigned step, uint32_t b, uint32_t c, uint32_t d, unsigned *which)
 {
@@ -55,7 +50,8 @@ static void add_block(uint32_t state[4], const unsigned char *block)
     for (unsigned step = 0; step < 64; step++) {
         unsigned which, shift = shifts[step / 16][step % 4];
         uint32_t sum = a + mix(step, b, c, d, &which) + sines[step];
-        sum += word(block + (size_t)which * 4);
+        const unsigned char *p = block + (size_t)which * 4;
+        sum += (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
         a = d;
         d = c;
         c = b;

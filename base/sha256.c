@@ -19,16 +19,11 @@ static const uint32_t roots[64] = {
 
 static uint32_t rotate(uint32_t x, int n) { return x >> n | x << (32 - n); }
 
-static uint32_t word(const unsigned char *p)
-{
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
 static void add_block(uint32_t state[8], const unsigned char *block)
 {
     uint32_t w[64];
-    for (size_t i = 0; i < 16; i++)
-        w[i] = word(block + i * 4);
+    for (size_t i = 0; i < 16; i++, block += 4)
+        w[i] = (uint32_t)block[0] << 24 | (uint32_t)block[1] << 16 | (uint32_t)block[2] << 8 | block[3];
     for (size_t i = 16; i < 64; i++) {
         uint32_t a = w[i - 15], b = w[i - 2];
         w[i] =

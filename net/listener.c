@@ -154,13 +154,16 @@ static int listen_on_path(const struct endpoint *e, struct listener *l, const ch
     return status;
 }
 
-/* Writes the name of a Unix socket; length is that of the address.  A name that is not in a file system (Linux) begins
+/* Sets the texts for a Unix socket whose address is length octets.  A name that is not in a file system (Linux) begins
    with @. */
-static void path_text(const struct sockaddr_un *name, socklen_t length, char *text, size_t size)
+static void set_path(struct listener *l, const struct sockaddr_un *name, socklen_t length)
 {
+    char path[sizeof name->sun_path + 1];
     size_t n = length > offsetof(struct sockaddr_un, sun_path) ? length - offsetof(struct sockaddr_un, sun_path) : 0;
     bool nowhere = n > 0 && name->sun_path[0] == '\0';
-    (void)snprintf(text, size, nowhere ? "@%.*s" : "%.*s", (int)n - nowhere, name->sun_path + nowhere);
+    (void)snprintf(path, sizeof path, nowhere ? "@%.*s" : "%.*s", (int)n - nowhere, name->sun_path + nowhere);
+    (void)snprintf(l->text, sizeof l->text, "unix:%s", path);
+    set_host(l, path, sizeof name->sun_path);
 }
 
 /* Listens on a socket that the parent process has opened. */
@@ -189,10 +192,7 @@ static int listen_on_fd(const struct endpoint *e, struct listener *l, const char
     l->borrowed = true;
     l->fds[l->n++] = fd;
     if (a.u.any.sa_family == AF_UNIX) {
-        char path[ENDPOINT_TEXT_MAX];
-        path_text(&a.u.path, length, path, sizeof path);
-        (void)snprintf(l->text, sizeof l->text, "unix:%.*s", ENDPOINT_TEXT_MAX - 8, path);
-        set_host(l, path, sizeof a.u.path.sun_path);
+        set_path(l, &a.u.path, length);
         return 0;
     }
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);

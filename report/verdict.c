@@ -193,15 +193,6 @@ static int judge_strict(const struct verdict *j, struct console *console)
 
 /* ---- further lines ---- */
 
-static void list_messages(const struct verdict *j, struct console *console)
-{
-    const struct listing *l = &j->tally->came;
-    for (size_t i = 0; i < l->n; i++)
-        console_line(console, "message %zu: %s", i + 1, l->lines[i]);
-    if (l->more > 0)
-        console_line(console, "and %ju more message%s", (uintmax_t)l->more, console_plural(l->more));
-}
-
 static void list_problems(const struct verdict *j, struct console *console)
 {
     for (int i = 0; i < PROBLEMS; i++) {
@@ -256,8 +247,12 @@ static int judge_run(const struct verdict *j, struct console *console)
 int verdict_tell(const struct verdict *j, struct console *console)
 {
     int status = judge_run(j, console);
-    if (!counts_hold(j))
-        list_messages(j, console);
+    const struct listing *l = &j->tally->came;
+    bool listed = !counts_hold(j);
+    for (size_t i = 0; listed && i < l->n; i++)
+        console_line(console, "message %zu: %s", i + 1, l->lines[i]);
+    if (listed && l->more > 0)
+        console_line(console, "and %ju more message%s", (uintmax_t)l->more, console_plural(l->more));
     if (j->expected->strict)
         list_problems(j, console);
     for (size_t i = 0; i < j->n_unfired && (j->expected->strict || !console->quiet); i++)

@@ -46,32 +46,24 @@ static size_t make_name(char *out, struct span suffix)
 
 static void put_spool(void *context, const char *octets, size_t n) { spool_add(context, octets, n); }
 
-/* Notes the path of a published file, so that it stays when f is dropped.  -1 on failure, which is kept in f. */
-static int note_path(struct spool *p, struct spool *f)
-{
-    char path[PATH_MAX];
-    int n = snprintf(path, sizeof path, "%s/%s", f->place->path, f->file.name);
-    if (n < 0 || (size_t)n >= sizeof path)
-        return spool_fail(f, ENAMETOOLONG, f->place->path);
-    text_add(&p->attached, path, (size_t)n + 1);
-    if (p->attached.failed)
-        return spool_fail(f, ENOMEM, "memory");
-    f->file.published = false;
-    return 0;
-}
-
 static int save(struct store *s, struct spool *p, const char *asked, struct message *m, const struct part *part)
 {
     struct spool f;
+    char path[PATH_MAX];
     spool_begin_file(&f, &s->attachments);
     message_octets(m, part, (struct sink){put_spool, &f});
     int status = spool_complete(&f, false);
     if (status == 0)
         status = spool_publish(&f, asked);
-    if (status == 0)
-        status = note_path(p, &f);
-    if (status < 0)
+    if (status < 0) {
         (void)spool_fail(p, f.failure.error, f.failure.what);
+    } else if (snprintf(path, sizeof path, "%s/%s", f.place->path, f.file.name) >= (int)sizeof path) {
+        status = spool_fail(p, ENAMETOOLONG, f.place->path);
+    } else {
+        text_add(&p->attached, path, strlen(path) + 1);
+        status = p->attached.failed ? spool_fail(p, ENOMEM, "memory") : 0;
+    }
+    f.file.published = f.file.published && status < 0; /* a file that is noted stays */
     spool_drop(&f);
     return status;
 }
