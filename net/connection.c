@@ -118,7 +118,7 @@ ssize_t connection_write_other(struct connection *c, const void *octets, size_t 
     ssize_t put;
     if (c->polled && !is_ready(c->out, POLLOUT))
         return -1;
-    if (c->polled && n > PIPE_BUF) /* a pipe that is ready takes these */
+    if (c->polled && n > PIPE_BUF) /* a pipe that is ready takes that many */
         n = PIPE_BUF;
     do
         put = write(c->out, octets, n);

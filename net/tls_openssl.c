@@ -261,8 +261,7 @@ static EVP_PKEY *make_key(const struct functions *f)
     return key;
 }
 
-/* Reads an address, or an address literal (RFC 5321 4.1.3), and writes it in its usual form.  False if it is neither.
- */
+/* Reads an address or an address literal (RFC 5321 4.1.3), and writes it in its usual form.  False if it is neither. */
 static bool read_address(const char *text, char address[INET6_ADDRSTRLEN])
 {
     unsigned char octets[sizeof(struct in6_addr)];

@@ -78,14 +78,14 @@ static void cause_text(const struct verdict *j, char *text, size_t size)
 static void expected_text(const struct expectation *o, char *text, size_t size)
 {
     uintmax_t min = o->min, max = o->max;
-    const char *like = !o->matching ? "" : o->min == o->max && o->min == 1 ? " that matches" : " that match";
-    if (o->max == 0)
-        (void)snprintf(text, size, "no message%s", o->matching ? " that matches" : "");
-    else if (o->max == UINT64_MAX)
-        (void)snprintf(text, size, "at least %ju message%s%s", min, console_plural(o->min),
-                       o->matching && min == 1 ? " that matches" : like);
-    else if (o->min == o->max)
-        (void)snprintf(text, size, "%ju message%s%s", min, console_plural(o->min), like);
+    bool one = max == 0 || (min == 1 && (max == 1 || max == UINT64_MAX));
+    const char *like = !o->matching ? "" : one ? " that matches" : " that match";
+    if (max == 0)
+        (void)snprintf(text, size, "no message%s", like);
+    else if (max == UINT64_MAX)
+        (void)snprintf(text, size, "at least %ju message%s%s", min, console_plural(min), like);
+    else if (min == max)
+        (void)snprintf(text, size, "%ju message%s%s", min, console_plural(min), like);
     else
         (void)snprintf(text, size, "%ju to %ju messages%s", min, max, like);
 }

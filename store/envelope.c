@@ -34,7 +34,7 @@ static void put_client(const struct mail *mail, struct spool *p)
     put(p, "])");
 }
 
-/* RFC 5321 4.4.  "for" stands there only if there is one recipient, so that no Bcc is disclosed (7.2). */
+/* RFC 5321 4.4.  With several recipients there is no "for", so that no Bcc is disclosed (7.2). */
 static void put_received(const struct mail *mail, struct spool *p, const char *hostname, uint64_t id)
 {
     char line[128], date[64] = "";
