@@ -3,13 +3,14 @@
  *
  * table[] holds all that there is to know about an option: its names, its
  * argument, its text in --help, the function that takes it, and the member of
- * struct options that it sets.  Settings go straight to where they are used, as
+ * struct options that it sets.  getopt's tables are made from it.  Settings go straight to where they are used, as
  * the settings of the store, the server, the protocol and TLS.  Once all are
  * read, check() looks for those that exclude each other, and options_complete()
  * fills in what the user did not say.
  */
 #include "run/run.h"
 
+#include <getopt.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -363,54 +364,59 @@ enum { ENTRIES = sizeof table / sizeof table[0] };
 
 /* ---- reading them ---- */
 
-/* Takes an option, whose argument stands in the same word, or else in *next, which moves past it then. */
-static int take_option(struct parse *p, const struct option_entry *e, const char *argument, char ***next)
+/* getopt's value for a long name: this, and the option's place in the table. */
+enum { LONG = 256 };
+
+static const struct option_entry *find_entry(int value)
 {
-    if (e->argument == NULL && argument != NULL)
-        return wrong(p, "there is no argument to this option");
-    if (e->argument != NULL && argument == NULL && (argument = *(*next)++) == NULL)
-        return wrong(p, "give an argument: %s", e->argument);
-    p->member = (char *)p->o + e->member;
-    return e->take(p, argument);
+    const struct option_entry *e = table, *end = table + ENTRIES;
+    if (value >= LONG)
+        return table + (value - LONG);
+    while (e < end && (e->letter == '\0' || e->letter != value))
+        e++;
+    return e < end ? e : NULL;
 }
 
-/* Takes the letters of a word: options without an argument, and perhaps one that has the rest of the word as its own.
- */
-static int take_letters(struct parse *p, const char *letter, char ***next)
+static void fill_getopt(char *letters, struct option *names)
 {
-    for (; *letter != '\0'; letter++) {
-        const struct option_entry *e = table;
-        while (e < table + ENTRIES && e->letter != *letter)
-            e++;
-        (void)snprintf(p->name, sizeof p->name, "-%c", *letter);
-        if (e == table + ENTRIES)
-            return wrong(p, "there is no such option");
-        if (take_option(p, e, e->argument != NULL && letter[1] != '\0' ? letter + 1 : NULL, next) < 0)
-            return -1;
-        if (e->argument != NULL)
-            return 0;
-    }
-    return 0;
-}
-
-/* Takes --name or --name=argument.  An abbreviation could mean another option in a later version, so it is refused. */
-static int take_long(struct parse *p, const char *word, char ***next)
-{
-    const char *name = word + 2, *similar = NULL;
-    size_t n = strcspn(name, "=");
-    int n_similar = 0;
-    (void)snprintf(p->name, sizeof p->name, "--%.*s", (int)(n < sizeof p->name ? n : sizeof p->name), name);
     for (const struct option_entry *e = table; e < table + ENTRIES; e++) {
-        if (e->name == NULL || strncmp(e->name, name, n) != 0)
-            continue;
-        if (e->name[n] == '\0')
-            return take_option(p, e, name[n] == '=' ? name + n + 1 : NULL, next);
-        similar = e->name;
-        n_similar++;
+        if (e->letter != '\0')
+            *letters++ = e->letter;
+        if (e->letter != '\0' && e->argument != NULL)
+            *letters++ = ':';
+        if (e->name != NULL)
+            *names++ = (struct option){e->name, e->argument != NULL, NULL, LONG + (int)(e - table)};
     }
-    if (n_similar == 1)
-        return wrong(p, "there is no such option; is it --%s?", similar);
-    return wrong(p, "there is no such option");
+}
+
+static int read_options(struct parse *p, int argc, char **argv)
+{
+    char letters[2 + ENTRIES * 2 + 1] = "+:"; /* words after the command are its own */
+    struct option names[ENTRIES + 1] = {{NULL, 0, NULL, 0}};
+    fill_getopt(letters + 2, names);
+    opterr = 0;
+    for (int found, at = optind; (found = getopt_long(argc, argv, letters, names, NULL)) != -1; at = optind) {
+        bool good = found != '?' && found != ':';
+        int value = good ? found : optopt; /* 0 for a long name that is unknown */
+        const struct option_entry *e = find_entry(value);
+        if (value > 0 && value < LONG)
+            (void)snprintf(p->name, sizeof p->name, "-%c", value);
+        else
+            (void)snprintf(p->name, sizeof p->name, "%.*s", (int)strcspn(argv[at], "="), argv[at]);
+        if (e == NULL)
+            return wrong(p, "there is no such option");
+        if (found == ':')
+            return wrong(p, "give an argument: %s", e->argument);
+        if (!good)
+            return wrong(p, "there is no argument to this option");
+        if (value >= LONG && strcmp(p->name + 2, e->name) != 0) /* an abbreviation may mean another option later */
+            return wrong(p, "there is no such option; is it --%s?", e->name);
+        p->member = (char *)p->o + e->member;
+        if (e->take(p, optarg) < 0)
+            return -1;
+    }
+    p->o->command = argv + optind;
+    return 0;
 }
 
 /* Looks for options that do not go together. */
@@ -472,15 +478,8 @@ int options_parse(struct options *o, int argc, char **argv, char why[OPTIONS_WHY
     o->smtp.extensions = SMTP_EXT_ALL;
     o->server.idle = 5 * 60 * 1000;
     struct parse p = {.o = o, .why = why};
-    char **words = argv + (argc > 0);
-    while (*words != NULL && (*words)[0] == '-' && (*words)[1] != '\0') {
-        const char *word = *words++;
-        if (strcmp(word, "--") == 0)
-            break;
-        if ((word[1] == '-' ? take_long(&p, word, &words) : take_letters(&p, word + 1, &words)) < 0)
-            return -1;
-    }
-    o->command = words; /* words after its name are its own */
+    if (read_options(&p, argc, argv) < 0)
+        return -1;
     size_t n_stdio = 0;
     o->has_tls = o->starttls;
     for (size_t i = 0; i < o->n_endpoints; i++) {
