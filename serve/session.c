@@ -88,10 +88,8 @@ static int64_t idle_end(const struct server *v) { return time_after(v, v->o->idl
 
 static void restart_idle_timer(struct server *v, struct session *s)
 {
-    int64_t end = idle_end(v);
-    bool idles = s->phase == PHASE_TALKING || s->phase == PHASE_HANDSHAKING || s->phase == PHASE_CLOSING;
-    if (idles && end != s->wake_at)
-        wake_at_time(v, s, end);
+    if (s->phase == PHASE_TALKING || s->phase == PHASE_HANDSHAKING || s->phase == PHASE_CLOSING)
+        wake_at_time(v, s, idle_end(v));
 }
 
 /* The client has said something. */
@@ -193,13 +191,14 @@ static void end(struct server *v, struct session *s)
 /* Takes the result of wire_send() or wire_flush(), and counts a mail whose 250 is in the octets that were sent. */
 static void note_sent(struct server *v, struct session *s, ssize_t sent)
 {
+    size_t mark = s->pending ? s->heard->mark : 0;
     if (sent < 0 && errno == ENOMEM) {
         session_drop(v, s);
     } else if (sent < 0) {
         lose(v, s);
-    } else if (s->pending && s->heard->mark > (size_t)sent) {
+    } else if (mark > (size_t)sent) {
         s->heard->mark -= (size_t)sent;
-    } else if (s->pending && s->heard->mark > 0) {
+    } else if (mark > 0) {
         s->heard->mark = 0;
         s->pending = false;
         s->heard->taken_at = v->now;
@@ -212,8 +211,9 @@ static void note_sent(struct server *v, struct session *s, ssize_t sent)
 
 static void send_replies(struct server *v, struct session *s, const char *p, size_t n)
 {
-    if (n > 0)
-        note_sent(v, s, wire_send(s, p, n));
+    ssize_t sent = n > 0 ? wire_send(s, p, n) : 0;
+    if (sent < 0 || s->pending)
+        note_sent(v, s, sent);
 }
 
 /* Watches for what the session waits for: room for replies, or more input, or nothing. */

@@ -56,12 +56,9 @@ bool wake_add(struct server *v, struct session *s, int64_t at)
     return true;
 }
 
-void wake_at_time(struct server *v, struct session *s, int64_t at)
+void wake_sooner(struct server *v, struct session *s)
 {
-    s->wake_at = at;
-    if (at >= s->queued_at)
-        return;
-    s->queued_at = at;
+    s->queued_at = s->wake_at;
     move_up(v, s);
 }
 
