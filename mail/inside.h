@@ -16,7 +16,7 @@
 
 enum {
     MIME_HEADER_MAX = 1024 * 1024, /* octets of one header that are read */
-    MIME_PARTS_MAX = 1000,         /* parts of a message that are told apart */
+    MIME_PARTS_MAX = 1000,         /* parts of a message that are read as such */
     MIME_DEPTH_MAX = 100,          /* parts within parts, the message itself among them */
 };
 
@@ -47,7 +47,7 @@ struct part {
     struct span handling;                  /* the first word of disposition, as written; n 0: none */
     /* for a reader, see message.c */
     size_t root;      /* of a multipart/related: place of the part that the others belong to; 0: none */
-    bool shown;       /* it is in what a reader sees first, not in an attachment or in another message */
+    bool shown;       /* a reader sees it first: it is not in an attachment or in another message */
     bool inner;       /* it is in a message that is a part, which is an attachment as a whole */
     const char *path; /* the file that it was saved in, as an attachment; NULL: none; borrowed */
 };
@@ -88,7 +88,7 @@ struct span mime_header(struct message *m);
 /* Takes a line off the front of t; line is without its end.  False if t is empty. */
 bool header_take_line(struct span *t, struct span *line);
 
-/* Whether a line is a field's first one; value is what it has of the value. */
+/* Splits the first line of a field; the value goes to the end of the line.  False if it is no such line. */
 bool header_split_field(struct message *m, struct span line, struct field *field);
 
 /* Whether a line goes on with a field. */

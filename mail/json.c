@@ -372,7 +372,7 @@ static void add_envelope(struct text *t, const struct mail *mail)
     text_add_string(t, "]}");
 }
 
-/* ---- all of it ---- */
+/* ---- the object ---- */
 
 void render_json(struct text *t, struct mail *mail, struct message *m)
 {

@@ -1,5 +1,5 @@
 /*
- * lint.c - what is odd about a message that a client sent.
+ * lint.c - problems of a message that a client sent.
  *
  * Most problems are noted where they are met: in lines on the wire by the
  * protocol engine, in encoded text by its decoders.  So a message is decoded
@@ -159,7 +159,7 @@ static bool has_long_line(struct span t)
     return false;
 }
 
-/* ---- all of it ---- */
+/* ---- the whole message ---- */
 
 void lint_decoded(struct message *m, struct mail *mail)
 {

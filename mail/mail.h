@@ -105,7 +105,7 @@ bool message_field(struct span octets, const char *name, struct sink to);
 
 /* ---- lint ---- */
 
-/* Decodes a whole message, and adds what is odd about it to mail->problems.  render_json() does this too. */
+/* Decodes a whole message, and adds its problems to mail->problems.  render_json() does this too. */
 void lint(struct message *m, struct mail *mail);
 
 /* ---- match ---- */
@@ -115,7 +115,7 @@ enum {
     MATCH_WHY_MAX = 160, /* octets of a complaint, with a NUL */
 };
 
-/* --match 'FIELD: REGEX': what a message must be like to count. */
+/* --match 'FIELD: REGEX': a message counts only if it matches. */
 struct match {
     const char *text; /* as it was given; borrowed */
     struct span field;

@@ -172,7 +172,7 @@ static void match_body(struct search *s, struct message *m)
     }
 }
 
-/* ---- all of them ---- */
+/* ---- all matches ---- */
 
 static bool holds(const struct match *match, struct message *m, const struct mail *mail, struct text *had, bool *none)
 {

@@ -177,7 +177,7 @@ static void split_part(struct parser *p, struct part *part)
     }
 }
 
-/* Notes what is odd in the lines of a text. */
+/* Notes problems in the lines of a text. */
 static void check_lines(struct parser *p, struct span t)
 {
     struct span line;

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compares the JSON that render.h makes of messages with what Python's email package reads.
+"""Compares the JSON of messages with what Python's email package reads.
 
     oracle.py RENDER_JSON FILE ...
 
