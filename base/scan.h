@@ -18,8 +18,6 @@
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
-#elif defined(__ARM_NEON) && defined(__aarch64__)
-#include <arm_neon.h>
 #endif
 
 /* Octet by octet, for the last few. */
@@ -78,17 +76,6 @@ static inline const char *scan_lf_dot_sse2(const char *p, const char *end)
             return NULL;
     }
 }
-#elif defined(__ARM_NEON) && defined(__aarch64__)
-static inline const char *scan_lf_dot_neon(const char *p, const char *end)
-{
-    const uint8x16_t lf = vdupq_n_u8('\n'), dot = vdupq_n_u8('.');
-    for (; end - p >= 17; p += 16) {
-        uint8x16_t here = vld1q_u8((const uint8_t *)p), next = vld1q_u8((const uint8_t *)p + 1);
-        if (vmaxvq_u8(vandq_u8(vceqq_u8(here, lf), vceqq_u8(next, dot))) != 0)
-            return scan_lf_dot_octets(p, p + 17);
-    }
-    return scan_lf_dot_octets(p, end);
-}
 #endif
 
 /*
@@ -100,8 +87,6 @@ static inline const char *scan_lf_dot(const char *p, const char *end)
 {
 #if defined(__SSE2__)
     return scan_lf_dot_sse2(p, end);
-#elif defined(__ARM_NEON) && defined(__aarch64__)
-    return scan_lf_dot_neon(p, end);
 #else
     return scan_lf_dot_words(p, end);
 #endif
