@@ -1,9 +1,9 @@
 # Needs a make that knows != : GNU make 4, bmake, any of POSIX 2024.
 # Lines that begin with #: are what make help prints.
-#:  make            the program, fakesmtp; TLS=openssl or TLS=none decides whether it knows TLS
-#:  make demo       the same, shown taking a mail
-#:  make static     fakesmtp-static, without shared libraries (musl)
-#:  make install    to DESTDIR and PREFIX (/usr/local); make uninstall
+#:  make            builds the program, fakesmtp; TLS=openssl or TLS=none decides whether it has TLS
+#:  make demo       builds it, and shows it receive a message
+#:  make static     builds fakesmtp-static, without shared libraries (musl)
+#:  make install    installs to DESTDIR and PREFIX (/usr/local); make uninstall
 #:  make dist clean
 
 VERSION = 0.1.0

@@ -1,25 +1,27 @@
 # The tests, for the Makefile above.
 #:
-#:  make deps       installs what the tests need, with the system's package manager
-#:  make check      all tests
+#:  make deps       installs the tools that the tests need, with the system's package manager
+#:  make check      runs all tests
 #:  make check-posix check-static check-asan check-valgrind
-#:                  the same without what Linux has beyond POSIX, with musl, with
-#:                  sanitizers, under valgrind
+#:                  runs them with POSIX calls only, with musl, with sanitizers,
+#:                  under valgrind
 #:  make check-oracle
-#:                  mails as Python's email package reads them
-#:  make check-json JSON_MESSAGES=5000 random ones as JSON
-#:  make lint       compilers' warnings, the structure, the manual, the scripts
-#:  make format     the layout of the sources, as lint wants it
-#:  make fuzz       FUZZ_SECONDS=60 of random input for each target
-#:  make coverage   lines and branches that the tests reach
-#:  make bench      fakesmtp beside smtp-sink and a limit: a table of ratios and targets, in a few minutes
-#:  make bench-steady what of it does not drift, against what is recorded
-#:  make bench-large a message of 10 GB in 64 MiB of memory, and one of 1 GB as JSON
+#:                  compares messages with what Python's email package reads
+#:  make check-json checks JSON_MESSAGES=5000 random messages as JSON
+#:  make lint       checks warnings, structure, manual and scripts
+#:  make format     formats the sources, as lint wants them
+#:  make fuzz       gives each target random input for FUZZ_SECONDS=60
+#:  make coverage   shows the lines and branches that the tests reach
+#:  make bench      compares fakesmtp with smtp-sink and a limit, in about seven minutes
+#:  make bench-steady
+#:                  compares the figures that do not drift with the recorded ones
+#:  make bench-large
+#:                  stores a message of 10 GB in 64 MiB of memory, and reads one of 1 GB as JSON
 
 CLANG = clang
 FUZZ_SECONDS = 60
 JSON_MESSAGES = 5000
-# what of the command-line tests is run, and what coverage is taken of
+# the groups of command-line tests to run, and the target to measure the coverage of
 CLI_GROUPS =
 VALGRIND_GROUPS = run storage
 COVERED = check

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Holds README.md and the manual against the program.
+"""Compares README.md and the manual with the program.
 
     docs.py PROGRAM TREE readme|manual|options|statuses|problems
 
@@ -7,10 +7,11 @@ readme    runs each ```sh block, which must succeed, and each ```console block,
           whose output must be as shown
 manual    runs each display under EXAMPLES
 
-README's first ```sh block makes the mails that the others send.
-options   --help and the manual tell of the same options, with the same arguments
-statuses  README, the manual and --help tell of the same statuses
-problems  the manual tells of each problem as problem.h does
+options   --help and the manual must list the same options, with the same arguments
+statuses  README, the manual and --help must list the same statuses
+problems  the manual must list each problem as problem.h does
+
+README's first ```sh block makes the messages that the others send.
 """
 import os
 import re

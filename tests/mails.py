@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes messages to try a reader of mail on, always the same: mails.py DIRECTORY"""
+"""Writes messages that test a reader of mail, always the same ones: mails.py DIRECTORY"""
 import base64
 import os
 import quopri

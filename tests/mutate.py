@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Random and mutated messages as JSON: each is one line that jq and Python take, valid UTF-8, without controls.
+"""Checks random and mutated messages as JSON: each is one line that jq and Python accept, valid UTF-8, without controls.
 
     mutate.py RENDER_JSON MESSAGES [FIRST]
 
-The same messages each time; FIRST is the number of the batch to begin with.
+The messages are the same each time.  FIRST is the number of the first batch.
 """
 import glob
 import json

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes a seed for the fuzzer of each dialogue: seeds.py DIALOGUES DIRECTORY"""
+"""Makes a seed for the fuzzer from each dialogue: seeds.py DIALOGUES DIRECTORY"""
 import glob
 import os
 import re

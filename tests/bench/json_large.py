@@ -1,4 +1,4 @@
-"""Sends one message of so many MB, most of it an attachment in base64, to a fakesmtp of its own: json_large.py PROGRAM MB"""
+"""Sends one message of MB megabytes, most of it an attachment in base64, to a fakesmtp of its own: json_large.py PROGRAM MB"""
 import base64
 import hashlib
 import json

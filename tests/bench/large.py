@@ -1,4 +1,4 @@
-"""Sends one message of so many MB to a fakesmtp of its own: large.py PROGRAM MB"""
+"""Sends one message of MB megabytes to a fakesmtp of its own: large.py PROGRAM MB"""
 import os
 import resource
 import socket

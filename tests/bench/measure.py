@@ -6,15 +6,15 @@
 PROGRAM and STATIC are fakesmtp, dynamic and static; BIN holds load, limit,
 limit-static and start.  In each round every server runs each scenario in turn,
 the server on one processor, the client on the other; a figure is the server's
-processor time unless its row says otherwise.  What counts are ratios within a
-round: a machine drifts, and no two are alike.  As many rounds are made as fit in
-ENOUGH seconds.  Prints medians, ratios and targets, and says what was noisy; then
-holds the ratios against RECORDED, and fails if a target is missed, or a ratio has
-become worse than it was by a fifth: one to the limit where there is such, as
-smtp-sink's part in the other depends on the machine.  A ratio to smtp-sink that the
-limit misses too, in the same rounds, is told of as out of reach, and is no failure.
---steady takes only what does not drift (memory, system calls, instructions), and
-holds it only against RECORDED: a short form.
+processor time unless its row says otherwise.  Only ratios within a round count: a
+machine drifts, and no two machines are alike.  There are as many rounds as fit in
+ENOUGH seconds.  Prints medians, ratios and targets, and names the noisy ones.  Then
+it compares the ratios with RECORDED, and fails if a target is missed, or if a ratio
+is worse than recorded by a fifth: the ratio to the limit if there is one, as that to
+smtp-sink depends on the machine.  A target to smtp-sink that the limit misses too,
+in the same rounds, is reported as out of reach, and is no failure.
+--steady is a short form: it takes only the figures that do not drift (memory, system
+calls, instructions), and compares them only with RECORDED.
 """
 import argparse
 import json

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Reads hostile messages of one, two and four times a size, each of a kind whose reading could grow faster than it:
+"""Reads hostile messages of one, two and four times a size.  The time to read them could grow faster than the size:
 
     mime.py RENDER_JSON [OCTETS [KIND]]
 
-KIND: of those whose name holds it.  Fails if four times the size takes more than eight times as long,
-or less than 4 MB a second is read.
+KIND selects the kinds whose name contains it.  Fails if four times the size takes more than eight times
+as long, or if less than 4 MB a second is read.
 """
 import os
 import resource

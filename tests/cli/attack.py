@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What an attacker sends, over one way in: it must make nothing of it.
+"""Sends the input of an attacker over one way in, and checks that it has no effect.
 
     attack.py PROGRAM tcp|starttls|starttls-unix|smtps|unix|stdio|fd
 

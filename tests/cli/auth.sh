@@ -1,5 +1,5 @@
 # shellcheck shell=sh disable=SC2154 # the names come from lib
-# Logins: each mechanism by real clients, and what is shown of them: nothing.
+# Logins: each mechanism with real clients; and no secret of a login is ever shown.
 
 t_curl_each_mechanism() {
     start -k -d mail -v --auth 'ann:pass word:x' --auth bob: --auth cid:token

@@ -1,5 +1,5 @@
 # shellcheck shell=sh disable=SC2154 # the names come from lib
-# Real clients deliver, and what was captured is what was sent, octet for octet.
+# Real clients send messages, which are captured octet for octet.
 
 t_curl() {
     make_mail

@@ -1,5 +1,5 @@
 # shellcheck shell=sh disable=SC2154 # the names come from lib
-# What README and manual tell is so.
+# README and the manual agree with the program.
 
 docs() { python3 "$HERE/../docs.py" "$FAKESMTP" "$HERE/../.." "$1"; }
 

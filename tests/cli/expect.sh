@@ -1,5 +1,5 @@
 # shellcheck shell=sh disable=SC2154,SC2016 # the names come from lib; some words are another shell's, or jq's
-# Expecting more than a number: --match, what is said when it does not hold, and --transcript.
+# Expecting more than a number: --match, its report of messages that do not match, and --transcript.
 
 # post WORD ...: sends messages as post.py has it
 post() { python3 "$HERE/post.py" "$port" "$@"; }

@@ -8,14 +8,14 @@ NAME is a function t_* below, or
     pairs [OPTION ...]  reads lines "CLIENT | RULE | OUTCOME | KEPT", and for each of
                         them starts a server with that rule, and sends it a message
 
-CLIENT is one of clients below, and its words.  OUTCOME is what it makes of it: an
+CLIENT is one of the clients below, and its words.  OUTCOME is its result: an
 exception of smtplib, with the code of the reply; sent; closed, reset or timeout if
-the connection ended so (smtplib.SMTPServerDisconnected, and what it stands for); or
-the exit status of another program.  KEPT says what became of the message: yes, no,
-or unheard, if it was stored but the client was gone before its 250.
+the connection ended in that way (smtplib.SMTPServerDisconnected, and its cause); or
+the exit status of another program.  KEPT says whether the message was stored: yes,
+no, or unheard, if it was stored but the client was gone before its 250.
 
-Where the rule has a delay, that much time must have gone by; where it stalls, the
-client waits for a second.
+If the rule has a delay, that time must have passed.  If it stalls, the client waits
+for one second.
 """
 import atexit
 import concurrent.futures

@@ -1,5 +1,5 @@
 # shellcheck shell=sh disable=SC2154 # the names come from lib
-# A server that misbehaves on purpose, as real clients take it.
+# A server that misbehaves on purpose, with real clients.
 
 # faults NAME [ARGUMENT ...]: what is in tests/cli/faults.py
 faults() {
@@ -8,7 +8,7 @@ faults() {
 
 # ---- each event, and each action ----
 
-# The client, the rule, what the client makes of it, and whether the message is kept: see faults.py.
+# The client, the rule, the outcome for the client, and whether the message is kept: see faults.py.
 
 # RFC 5321 3.1, 3.8: 554 or 421 in place of the greeting.  A RST may overtake the end of connect().
 t_connect() {
@@ -61,7 +61,7 @@ swaks    | helo: drop                   | 6                 | no
 END
 }
 
-# RFC 5321 3.2: who is refused EHLO says HELO.
+# RFC 5321 3.2: a client whose EHLO is refused says HELO.
 t_ehlo() {
     faults pairs <<'END'
 sendmail         | ehlo: 450 4.3.2 later     | sent    | yes
@@ -84,7 +84,7 @@ swaks            | ehlo: reset               | 6       | no
 END
 }
 
-# RFC 3207 4: whoever is refused TLS decides by himself whether to go on without.
+# RFC 3207 4: a client that is refused TLS decides itself whether to go on without it.
 t_starttls() {
     [ "${FAKESMTP_TLS-}" != none ] || return 0
     faults pairs --tls <<'END'
@@ -117,7 +117,7 @@ swaks --tls         | starttls: drop                 | 6                        
 END
 }
 
-# RFC 4954 4: who is not let in may still send, if nothing requires a login.
+# RFC 4954 4: a client whose login is refused may still send, if nothing requires a login.
 t_auth() {
     faults pairs <<'END'
 after auth PLAIN      | auth: 454 4.7.0 later             | SMTPAuthenticationError 454, sent   | yes
@@ -306,7 +306,7 @@ swaks    | eom: stall                      | 26                | no
 END
 }
 
-# What says nothing of a message refuses none.
+# A refused RSET refuses no message.
 t_rset() {
     faults pairs <<'END'
 after rset   | rset: 450 4.3.0 later     | 450, sent   | yes
@@ -461,12 +461,12 @@ except smtplib.SMTPException:
     done
 }
 
-# ---- what becomes of what is refused ----
+# ---- refused messages ----
 
 t_refused_recipient_is_not_in_the_envelope() { faults t_refused_recipient_is_not_in_the_envelope; }
 t_refused_message_leaves_nothing() { faults t_refused_message_leaves_nothing; }
 
-# ---- LMTP: each recipient has a verdict of his own ----
+# ---- LMTP: each recipient has its own verdict ----
 
 t_lmtp_each_recipient_has_a_verdict() { faults t_lmtp_each_recipient_has_a_verdict; }
 t_lmtp_all_refused() { faults t_lmtp_all_refused; }
@@ -513,7 +513,7 @@ t_tls() {
 
 t_octets_of_a_reply() { faults t_octets_of_a_reply; }
 
-# What the test server of curl can be told: keywords of EHLO, a reply to a command, a count, a delay.
+# The same as with the test server of curl: keywords of EHLO, a reply to a command, a count, a delay.
 t_vocabulary_of_curls_test_server() {
     # CAPA SIZE AUTH: curl says SIZE only where it is offered, and logs in only with what is
     start -k -v --on 'helo: 250 localhost\nSIZE 10\nAUTH PLAIN'

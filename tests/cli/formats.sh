@@ -1,5 +1,5 @@
 # shellcheck shell=sh disable=SC2154,SC2016 # the names come from lib; some words are jq's
-# What is made of a message for the stream: JSON, text and mbox; and attachments as files.
+# The forms of a message in the stream: JSON, text and mbox; and attachments as files.
 
 # post WORD ...: sends messages as post.py has it
 post() { python3 "$HERE/post.py" "$port" "$@"; }
@@ -101,7 +101,7 @@ t_json_says_where_the_file_is() {
     [ "$(jq -r .file out | tr -s /)" = mail/0003.eml ]
 }
 
-# What -e puts in front is not the client's, and nothing of it is told.
+# The fields of -e are not the client's: JSON does not show them.
 t_json_with_headers_of_ours() {
     mail_with x >m
     start -j -n 1 -e -d mail
@@ -172,7 +172,7 @@ t_json_utf8_and_binary() {
     holds line2 '.size == 22 and (.problems | length) > 0 and (.text | startswith("\u0000\n"))'
 }
 
-# One object a line, whoever speaks at the same time.
+# One object a line, even with several clients at once.
 t_json_of_many_clients() {
     start -j -n 200 -d mail
     python3 - "$port" <<'PY'
@@ -341,7 +341,7 @@ PY
 
 # ---- attachments as files ----
 
-# All that the JSON lines in $1 tell of is there, with that digest, in at; and nothing else is.
+# The directory "at" holds all attachments that the JSON lines in $1 list, with their digests, and nothing else.
 attachments_are_there() {
     python3 - "$1" <<'PY'
 import hashlib, json, os, re, sys
@@ -769,7 +769,7 @@ assert [m["Subject"] for m in box] == ["old", "new", "new"], [m["Subject"] for m
 assert box[2].get_payload() == ">From me\n", box[2].get_payload()'
 }
 
-# What was killed while it wrote has left a part of a message.
+# A process that was killed while it wrote has left a part of a message.
 t_mbox_that_ends_in_the_middle() {
     for end in 'half a li' 'half a line\n' 'whole\n\n' ''; do
         printf "${end:+From z@x.test Tue Nov 24 13:42:12 2026\nSubject: old\n\n}$end" >box
@@ -950,7 +950,7 @@ t_of_a_wrapped_command() {
     grep -qx true out
 }
 
-# ---- what was wrong once ----
+# ---- earlier bugs ----
 
 # Octets that a decoder of charsets does not survive everywhere.
 t_charsets_do_no_harm() {
@@ -996,7 +996,7 @@ PY
     [ "$(find at -type f | wc -l)" -eq 2700 ]
 }
 
-# What is made of a message with attachments alone is not its text.
+# With --attachments alone no text is rendered, so memory does not grow with it.
 t_attachments_take_no_memory() {
     python3 -c 'import sys; sys.stdout.buffer.write(b"Subject: t\r\n\r\n" + b"a line of text that is long\r\n" * 2000000)' >large
     rm -f port && mkfifo port

@@ -1,5 +1,5 @@
 # shellcheck shell=sh disable=SC2154 # the names come from lib
-# What stands in for the group tls where the program was built without it.
+# Replaces the group tls if the program was built without TLS.
 
 why='this fakesmtp was built without TLS; .*'
 

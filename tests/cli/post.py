@@ -3,10 +3,10 @@
 
     from=ADDRESS from-params=TEXT to=ADDRESS ... to-params=TEXT
     bdat           with BDAT, so that a message need not end with a line end
-    code=CODE      what the end of the message is answered with; 250
+    code=CODE      the reply that must follow the end of the message; 250
     FILE           sends it; "-": of standard input, Python's list of byte strings, each a message
 
-Words hold for the files behind them.
+Words hold for the files after them.
 """
 import ast
 import socket

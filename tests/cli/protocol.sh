@@ -1,5 +1,5 @@
 # shellcheck shell=sh disable=SC2154 # the names come from lib
-# The protocol over real sockets: limits, many clients, and what is shown.
+# The protocol over real sockets: limits, many clients, and the dialogue.
 
 # X8
 t_idle_client_is_told_421() {
@@ -146,7 +146,7 @@ PY
     done
 }
 
-# 2,000 who say nothing do not keep one who does waiting, and cost no time.
+# 2,000 silent clients do not keep another client waiting, and cost no time.
 t_two_thousand_idle_clients() {
     start -k -d mail
     python3 - "$port" "$pid" <<'PY'

@@ -5,7 +5,7 @@ files() { find "$1" -type f | wc -l; }
 
 nothing_in() { [ -z "$(ls -A "$1")" ] || { ls -lA "$1"; return 1; }; }
 
-# One message through talk, which must be told $1.
+# Sends one message through talk, which must get $1.
 deliver() {
     talk '<220' '>EHLO t' '<250' '>MAIL FROM:<a@x.test>' '<250' '>RCPT TO:<b@x.test>' '<250' '>RCPT TO:<c@x.test>' \
         '<250' '>DATA' '<354' '>Subject: t' '>' "=${2-hi\\r\\n}" '>.' "<$1" '>QUIT' "<${3-221}" '<EOF'
@@ -260,7 +260,7 @@ assert written < 300000, written
 PY
 }
 
-# What is sent out of turn is no mail data, and holds nothing up.
+# Urgent octets are not mail data, and delay nothing.
 t_urgent_octet() {
     start -n 1 --crlf -d mail
     python3 - "$port" <<'PY'
@@ -280,7 +280,7 @@ PY
     python3 -c 'import sys; sys.stdout.write("x" * 100000 + "y" * 200000)' | cmp mail/0001.eml -
 }
 
-# What follows a chunk that is refused is no message, and nothing is taken for one.
+# The octets after a refused chunk are not a message, and none is stored.
 t_refused_chunk_in_a_message() {
     for options in '' --strict; do
         start -q $options -c 1 -d mail
@@ -456,7 +456,7 @@ t_many_in_one_directory() {
     [ -f mail/0100.eml ]
 }
 
-# Whoever cannot store yet waits alone: 20 others are answered meanwhile; nothing is lost or doubled, and the order is kept.
+# A client whose message cannot be stored yet waits alone: 20 others are served; nothing is lost or doubled, and the order is kept.
 t_blocked_stream_delays_its_own_mail_only() {
     python3 - "$FAKESMTP" <<'PY'
 import fcntl, os, re, signal, socket, subprocess, sys, time

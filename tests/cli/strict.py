@@ -2,10 +2,9 @@
 """Clients that get one thing wrong, or nothing: strict.py PROGRAM GROUP
 
 GROUP is lines, header, mime, commands, envelope or session, or good.  Each
-case is a client, first of a program that is tolerant, with what its client is
-told, what it says under -v, and its JSON; then of one that is strict, with its
-status and the list that it prints.  What is found must be what is looked for,
-and nothing else.
+case is a client.  It first meets a tolerant program, which shows the problems in
+its replies, under -v and in JSON; then a strict one, which shows them in its
+status and its list.  These must be the expected problems, and no others.
 """
 import json
 import os

@@ -1,5 +1,5 @@
 # shellcheck shell=sh disable=SC2154,SC2016 # the names come from lib; some words are another shell's
-# What is odd about a client: told of by default, and refused and counted with --strict.
+# The problems of a client: reported by default, refused and counted with --strict.
 
 # In each group every problem is brought about, by a client that is served twice: see there.
 cases() { python3 "$HERE/strict.py" "$FAKESMTP" "$1"; }
@@ -11,7 +11,7 @@ t_problems_of_commands() { cases commands; }
 t_problems_of_the_envelope() { cases envelope; }
 t_problems_of_the_session() { cases session; }
 
-# The worst that can be said of one who looks for faults is that he finds some where there are none.
+# The worst fault of a checker is to find problems where there are none.
 t_nothing_odd() { cases good; }
 
 # mixed-lines cannot come about here: on the wire it is known which lines ended how
@@ -47,7 +47,7 @@ t_how_often_and_where() {
     listed helo-name 'in connection 3'
 }
 
-# What is noted only fails nobody, and is shown under -v.
+# A problem that is noted only fails no run, and is shown under -v.
 t_noted_only() {
     printf 'Date: Tue, 24 Nov 2026 03:12:00 +0000\r\nFrom: a@x.test\r\n\r\nhello\r\n' >mail.txt
     start -n 1 --strict -v -f none
@@ -73,7 +73,7 @@ t_what_is_odd_at_the_end() {
         listed cut-off 'in connection 1'
         listed no-quit 'in connection 2'
     done
-    # who never spoke, whom we told to go, and who said QUIT, owe nothing
+    # a client that never spoke, that got 421, or that said QUIT has done nothing wrong
     start -k --strict -q --idle 300ms
     talk '<220' close + '<220' '>EHLO t' '<250' '<421' '<EOF' + '<220' '>QUIT' '<221' close >talk.out
     stop
@@ -89,7 +89,7 @@ t_the_end_of_the_run_is_ours() {
     [ ! -s err ]
 }
 
-# Only a client that was told of it twice is listed twice; a message is looked at by itself.
+# Each message is examined by itself: a problem is counted twice only if it occurs twice.
 t_problems_are_of_one_message() {
     printf 'Date: Tue, 24 Nov 2026 03:12:00 +0000\r\nFrom: a@x.test\r\nMessage-ID: <1@x.test>\r\n\r\nhello\r\n' >good
     printf 'Date: yesterday\r\nFrom: a@x.test\r\nMessage-ID: <1@x.test>\r\n\r\nhello\r\n' >bad
@@ -105,7 +105,7 @@ t_problems_are_of_one_message() {
     listed date '2 times, first in connection 1'
 }
 
-# ---- what is refused ----
+# ---- refused commands and messages ----
 
 # Replies as the grammar asks for; the client goes on, and its mail is taken, but the run has failed.
 t_strict_refuses() {
@@ -162,7 +162,7 @@ t_the_commands_own_status_wins() {
     [ ! -s err ]
 }
 
-# Too few messages are too few, strictly or not, and what was odd is told of as well.
+# With --strict, too few messages are still too few; the problems are listed as well.
 t_strict_and_a_count() {
     start -k -n 1 --strict -q
     talk '<220' '>EHLO my_host' '<501' '>QUIT' '<221' '<EOF' >talk.out
@@ -171,7 +171,7 @@ t_strict_and_a_count() {
     listed helo-name 'in connection 1'
 }
 
-# What a client says is part of no problem; so nothing of it can reach the terminal.
+# No problem contains text of the client, so none of that text can reach the terminal.
 t_problems_hold_no_text_of_the_client() {
     start -k --strict -q
     talk '<220' '=\x1b[31mFROB\r\n' '<500' '=EHLO \x1b[31m\r\n' '<501' '>QUIT' '<221' '<EOF' >talk.out
@@ -259,7 +259,7 @@ PY
     well_behaved
 }
 
-# What it does wrong by itself: 8-bit text without BODY=8BITMIME, and quoted-printable of 78 columns.
+# Its own departures: 8-bit text without BODY=8BITMIME, and quoted-printable of 78 columns.
 t_smtplib_departs() {
     for what in 8bit-data long-encoded-line no-date; do
         start -n 1 --strict -v -f none

@@ -1,5 +1,5 @@
 # shellcheck shell=sh disable=SC2154,SC2016 # the names come from lib; some commands are for another shell
-# TLS: real clients, that look at our certificate, and what an attacker would try.
+# TLS: real clients that check our certificate, and the tries of an attacker.
 # T1 and so on are rows of the conformance table.
 
 # start_tls [OPTION ...]: STARTTLS is offered, and ca.pem is what has to be trusted.
@@ -342,7 +342,7 @@ t_a_transaction_is_forgotten() {
     [ "$(cat mail/0001.eml)" = x ]
 }
 
-# T4: what is pipelined in clear behind STARTTLS is dropped
+# T4: octets that are pipelined in clear after STARTTLS are dropped
 t_injection() {
     start_tls -k -v -d mail
     python3 - "$port" <<'PY'
@@ -402,7 +402,7 @@ t_second_starttls() {
     stop
 }
 
-# T6: no answer in clear to what is no handshake
+# T6: no reply in clear to octets that are no handshake
 t_garbage_in_the_handshake() {
     start_tls -k -v
     python3 - "$port" <<'PY'
@@ -563,7 +563,7 @@ t_a_stalled_handshake_ends() {
     status_is 0
 }
 
-# One who stalls keeps nobody else waiting.
+# A client that stalls keeps no other waiting.
 t_a_stalled_handshake_is_alone() {
     start_smtps -n 1 -d mail
     talk + + '=\x16\x03\x01\x02\x00' + tls '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' \
@@ -632,7 +632,7 @@ t_a_probe_uses_up_nothing() {
     taken 2
 }
 
-# Who has tried to talk, even in clear, was a connection; also one whose octets were there before he was let in.
+# A client that has sent octets counts as a connection, even in clear, and even if it sent them before it was accepted.
 t_a_failed_handshake_is_a_connection() {
     start_smtps -c 2 -n 1 -d mail -t 5
     talk + tls '<220' '>QUIT' '<221' '<EOF' + '=\x16\x03\x01' half '<GONE'
@@ -934,7 +934,7 @@ PY
     [ "$(wc -c <mail/0002.eml)" -eq 710000 ]
 }
 
-# ---- what an attacker sends, over each way in that has TLS ----
+# ---- an attacker, over each way in that has TLS ----
 
 t_attack_starttls() { python3 "$HERE/attack.py" "$FAKESMTP" starttls; }
 t_attack_starttls_unix() { python3 "$HERE/attack.py" "$FAKESMTP" starttls-unix; }

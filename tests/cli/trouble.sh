@@ -1,5 +1,5 @@
 # shellcheck shell=sh disable=SC2154,SC2016 # the names come from lib; the commands are for another shell
-# Readers who do not read, signals at odd times, and others who are in the way: no run hangs.
+# Readers that do not read, signals at odd times, and other processes in the way: no run hangs.
 
 # python SCRIPT: with the program and some helpers at hand
 python() {

@@ -477,7 +477,7 @@ t_stdio_lmtp() {
     taken 1
 }
 
-# Who is turned away has been served: nobody else is.
+# A client that is turned away has been served: no other is.
 t_stdio_turned_away_is_the_last() {
     python3 - "$FAKESMTP" <<'PY'
 import os, socket, subprocess, sys
@@ -897,14 +897,14 @@ t_endpoint_usage() {
     done
 }
 
-# ---- what an attacker sends, over each of them (TLS: see tls.sh) ----
+# ---- an attacker, over each way in (TLS: see tls.sh) ----
 
 t_attack_tcp() { python3 "$HERE/attack.py" "$FAKESMTP" tcp; }
 t_attack_unix() { python3 "$HERE/attack.py" "$FAKESMTP" unix; }
 t_attack_stdio() { python3 "$HERE/attack.py" "$FAKESMTP" stdio; }
 t_attack_fd() { python3 "$HERE/attack.py" "$FAKESMTP" fd; }
 
-# ---- what was wrong once ----
+# ---- earlier bugs ----
 
 # A session that is over before anything was waited for ends the run.
 t_stdio_is_over_at_once() {
@@ -954,7 +954,7 @@ assert p.wait(20) == 0
 PY
 }
 
-# A terminal is shared: whoever else reads from it or writes to it is not to be disturbed.
+# A terminal is shared: other processes that read from it or write to it must not be disturbed.
 t_stdio_leaves_flags_alone() {
     python3 - "$FAKESMTP" <<'PY'
 import fcntl, os, pty, subprocess, sys

@@ -292,7 +292,7 @@ t_many_in_parallel() {
     done
 }
 
-# What it learns while it waits for a reader counts at once, not when the client has had its reply.
+# Events that come while it waits for a reader count at once, not only after the client has its reply.
 t_command_ends_while_a_reader_is_waited_for() {
     python3 - "$FAKESMTP" <<'PY'
 import os, socket, subprocess, sys, threading
@@ -313,7 +313,7 @@ assert p.wait(15) == 0 # well before the 30 seconds
 PY
 }
 
-# A signal behind that stops the run only when the client has had its reply.
+# A signal after the end of the command stops the run only after the client has its reply.
 t_signal_behind_the_end_while_a_reader_is_waited_for() {
     python3 - "$FAKESMTP" <<'PY'
 import os, signal, socket, subprocess, sys, threading
