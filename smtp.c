@@ -17,13 +17,6 @@
 
 #include "smtp/objection.h"
 
-/* The most octets of a line that begins with these n; of fewer than SMTP_LINE_MAX it does not matter which it is. */
-static size_t line_max(const struct smtp *s, size_t n)
-{
-    bool more = n >= SMTP_LINE_MAX && (s->state == STATE_AUTH || span_starts((struct span){s->in, n}, "AUTH "));
-    return more ? SMTP_AUTH_LINE_MAX : SMTP_LINE_MAX;
-}
-
 /* The LF that ends the line that begins the input, looked for from there up to limit; strictly, it is one after CR. */
 static char *find_line_end(const struct smtp *s, size_t from, size_t limit)
 {
@@ -60,7 +53,10 @@ static bool take_line(struct smtp *s, struct smtp_event *e)
 {
     if (s->skipping)
         return skip_line(s, e);
-    size_t n = (size_t)(s->in_end - s->in), most = line_max(s, n), limit = n < most ? n : most;
+    size_t n = (size_t)(s->in_end - s->in), most = SMTP_LINE_MAX;
+    if (n >= most && (s->state == STATE_AUTH || span_starts((struct span){s->in, n}, "AUTH ")))
+        most = SMTP_AUTH_LINE_MAX;
+    size_t limit = n < most ? n : most;
     s->line = s->in;
     char *lf = limit > s->seen ? find_line_end(s, s->seen, limit) : NULL;
     if (lf != NULL) {
@@ -140,15 +136,6 @@ static void reset(struct smtp *s)
     s->more = s->path_refused = false;
 }
 
-/* The mail data have had their reply, or one of their replies. */
-static void end_transaction(struct smtp *s)
-{
-    s->answered++;
-    s->more = s->config->lmtp && s->answered < s->recipients;
-    if (!s->more)
-        reset(s);
-}
-
 static void apply_auth(struct smtp *s, bool good)
 {
     if (good && s->code >= 300) {
@@ -174,66 +161,60 @@ static void apply_chunk(struct smtp *s, bool good)
     }
 }
 
-/* Lets a command take effect, once its reply is given; positive: the code is.  Most take none unless they were legal.
- */
+/* Lets a command take effect, once its reply is given; positive: the code is. */
 static void apply(struct smtp *s, enum smtp_event_type event, bool positive)
 {
     bool good = s->legal && positive;
+    bool whatever = event == SMTP_CONNECT || event == SMTP_AUTH || event == SMTP_BDAT || event == SMTP_CHUNK ||
+                    event == SMTP_EOM; /* these have an effect if they fail, too */
+    if (event == SMTP_MAIL || event == SMTP_RCPT)
+        s->path_refused = !positive || (event == SMTP_RCPT && s->path_refused);
+    if (!good && !whatever)
+        return;
     switch (event) {
     case SMTP_CONNECT:
         s->state = good ? STATE_GREETED : STATE_REFUSED;
         break;
     case SMTP_HELO:
-        if (good) {
-            reset(s);
-            s->state = STATE_READY;
-            s->extended = s->extended_asked;
-        }
+        reset(s);
+        s->state = STATE_READY;
+        s->extended = s->extended_asked;
         break;
     case SMTP_STARTTLS:
-        if (good) {
-            reset(s);
-            s->state = STATE_HANDSHAKE;
-        }
+        reset(s);
+        s->state = STATE_HANDSHAKE;
         break;
     case SMTP_AUTH:
         apply_auth(s, good);
         break;
     case SMTP_MAIL:
-        s->path_refused = !positive;
-        if (good) {
-            s->state = STATE_MAIL;
-            s->mail = s->asked;
-        }
+        s->state = STATE_MAIL;
+        s->mail = s->asked;
         break;
     case SMTP_RCPT:
-        s->path_refused = s->path_refused || !positive;
-        if (good) {
-            s->state = STATE_RCPT;
-            s->recipients++;
-        }
+        s->state = STATE_RCPT;
+        s->recipients++;
         break;
     case SMTP_DATA:
-        if (good) {
-            s->state = STATE_DATA;
-            s->last = false;
-            data_begin(s);
-        }
+        s->state = STATE_DATA;
+        s->last = false;
+        data_begin(s);
         break;
     case SMTP_BDAT:
     case SMTP_CHUNK:
         apply_chunk(s, good);
         break;
     case SMTP_EOM:
-        end_transaction(s);
-        break;
-    case SMTP_RSET:
-        if (good)
+        s->answered++;
+        s->more = s->config->lmtp && s->answered < s->recipients;
+        if (!s->more)
             reset(s);
         break;
+    case SMTP_RSET:
+        reset(s);
+        break;
     case SMTP_QUIT:
-        if (good)
-            s->state = STATE_CLOSED;
+        s->state = STATE_CLOSED;
         break;
     case SMTP_NONE:
     case SMTP_BODY:
@@ -278,16 +259,6 @@ static bool greet(struct smtp *s, struct smtp_event *e)
     return true;
 }
 
-/* Adds to an event that has a reply what depends on the session rather than on the command. */
-static void finish_event(struct smtp *s, struct smtp_event *e)
-{
-    bool first = e->type != SMTP_CONNECT && e->type != SMTP_CHUNK && e->recipient <= 1;
-    if (first && s->in < s->in_end)
-        note_pipelining(s, e);
-    if (s->refused >= SMTP_REFUSED_MAX && e->code >= 500 && e->type != SMTP_EOM)
-        objection_refuse(s, e, objection_raise(s, e, OBJECTION_TOO_MANY_REFUSED)); /* RFC 5321 7.8 */
-}
-
 bool smtp_next(struct smtp *s, struct smtp_event *e)
 {
     if (s->event != SMTP_NONE)
@@ -312,9 +283,13 @@ bool smtp_next(struct smtp *s, struct smtp_event *e)
         found = greet(s, e);
     else
         found = next_command(s, e);
-    if (e->code != 0)
-        finish_event(s, e);
-    return found;
+    if (e->code == 0)
+        return found;
+    if (s->in < s->in_end && e->type != SMTP_CONNECT && e->type != SMTP_CHUNK && e->recipient <= 1)
+        note_pipelining(s, e);
+    if (s->refused >= SMTP_REFUSED_MAX && e->code >= 500 && e->type != SMTP_EOM)
+        objection_refuse(s, e, objection_raise(s, e, OBJECTION_TOO_MANY_REFUSED)); /* RFC 5321 7.8 */
+    return true;
 }
 
 void smtp_close(struct smtp *s, const char *enhanced, const char *text)
@@ -337,8 +312,6 @@ void smtp_close_raw(struct smtp *s, struct span wire)
     smtp_commit(s);
 }
 
-bool smtp_wants_tls(const struct smtp *s) { return s->state == STATE_HANDSHAKE; }
-
 void smtp_secure(struct smtp *s)
 {
     assert(s->state == STATE_HANDSHAKE || s->state == STATE_CONNECTED);
@@ -347,10 +320,6 @@ void smtp_secure(struct smtp *s)
         s->state = STATE_GREETED;
     s->authenticated = false;
 }
-
-bool smtp_closed(const struct smtp *s) { return s->state == STATE_CLOSED; }
-
-bool smtp_goes_on(const struct smtp *s) { return s->state != STATE_CLOSED && s->state != STATE_HANDSHAKE; }
 
 bool smtp_in_message(const struct smtp *s)
 {

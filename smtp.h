@@ -100,7 +100,7 @@ void smtp_close_raw(struct smtp *s, struct span wire);
  * Whether the 220 to STARTTLS has been given: send it, shake hands, then call
  * smtp_secure().  All input lent before is dropped (RFC 3207 4.2).
  */
-bool smtp_wants_tls(const struct smtp *s);
+static inline bool smtp_wants_tls(const struct smtp *s) { return s->state == STATE_HANDSHAKE; }
 
 /*
  * Says that TLS is in place.  Call it after the handshake that smtp_wants_tls()
@@ -125,10 +125,10 @@ static inline struct span smtp_prepared(const struct smtp *s) { return (struct s
 static inline size_t smtp_left(const struct smtp *s) { return (size_t)(s->in_end - s->in); }
 
 /* Whether the last reply has been given: nothing further is read or answered. */
-bool smtp_closed(const struct smtp *s);
+static inline bool smtp_closed(const struct smtp *s) { return s->state == STATE_CLOSED; }
 
 /* Whether it takes further input: it is neither closed nor wants TLS. */
-bool smtp_goes_on(const struct smtp *s);
+static inline bool smtp_goes_on(const struct smtp *s) { return !smtp_closed(s) && !smtp_wants_tls(s); }
 
 /* Whether the current chunk is refused, whatever is in it. */
 static inline bool smtp_refuses_chunk(const struct smtp *s) { return s->in_chunk && s->chunk_refused != NULL; }

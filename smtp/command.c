@@ -385,22 +385,20 @@ static uint32_t first_four(const char *name)
     return four & 0xdfdfdfdf;
 }
 
-/* Whether the first word of the line is this name; the first four octets are the same already. */
-static bool is_named(struct span line, const char *name)
-{
-    size_t i = sizeof(uint32_t);
-    while (i < line.n && name[i] != '\0' && ascii_same(line.p[i], name[i]))
-        i++;
-    return name[i] == '\0' && (i == line.n || line.p[i] == ' ');
-}
-
-/* The command that the line begins with; the row without a name if there is none. */
+/* The command that is the first word of the line; the row without a name if there is none. */
 static const struct verb *find_verb(struct span line)
 {
     const struct verb *v = verbs;
     uint32_t four = line.n >= sizeof four ? first_four(line.p) : 0;
-    while (v->name != NULL && (first_four(v->name) != four || !is_named(line, v->name)))
-        v++;
+    for (; v->name != NULL; v++) {
+        size_t i = sizeof four;
+        if (first_four(v->name) != four)
+            continue;
+        while (i < line.n && v->name[i] != '\0' && ascii_same(line.p[i], v->name[i]))
+            i++;
+        if (v->name[i] == '\0' && (i == line.n || line.p[i] == ' '))
+            break;
+    }
     return v;
 }
 

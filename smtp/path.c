@@ -79,12 +79,6 @@ static const char *quoted_string(const char *p, const char *end)
     return NULL;
 }
 
-/* Whether a label with some odd octet is to the letter. */
-static bool is_odd_label_exact(struct span label)
-{
-    return memchr(label.p, '_', label.n) == NULL && label.n <= (span_has_8bit(label) ? U_LABEL_MAX : LABEL_MAX);
-}
-
 /* Labels with a dot between any two; *exact: it is to the letter. */
 static const char *domain(const char *p, const char *end, bool *exact)
 {
@@ -93,11 +87,15 @@ static const char *domain(const char *p, const char *end, bool *exact)
     for (;; label = p + 1) {
         p = skip(label, end, LABEL);
         bool odd = p < end && kinds[(unsigned char)*p] & ODD_LABEL;
-        if (odd)
+        ptrdiff_t most = LABEL_MAX;
+        if (odd) {
             p = skip(p, end, LABEL | ODD_LABEL);
+            most = span_has_8bit(span_between(label, p)) ? U_LABEL_MAX : LABEL_MAX;
+            *exact = *exact && memchr(label, '_', (size_t)(p - label)) == NULL;
+        }
         if (p == label)
             return NULL;
-        if (odd ? !is_odd_label_exact(span_between(label, p)) : p - label > LABEL_MAX)
+        if (p - label > most)
             *exact = false;
         if (*label == '-' || p[-1] == '-')
             *exact = false;

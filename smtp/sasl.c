@@ -17,7 +17,7 @@ const char *sasl_name(enum sasl_mechanism mechanism) { return names[mechanism]; 
 
 enum sasl_mechanism sasl_mechanism(struct span name)
 {
-    int i = SASL_XOAUTH2;
+    size_t i = sizeof names / sizeof names[0] - 1;
     while (i > SASL_NONE && !span_is(name, names[i]))
         i--;
     return (enum sasl_mechanism)i;
