@@ -149,7 +149,7 @@ void console_tail(struct console *c)
     if (c->quiet || c->lines == 0)
         return;
     uint64_t first = c->lines > CONSOLE_TAIL_LINES ? c->lines - CONSOLE_TAIL_LINES : 0;
-    console_line(c, "the %s of the dialogue:", first > 0 ? "end" : "whole");
+    console_line(c, first > 0 ? "the last lines of the dialogue:" : "the dialogue:");
     for (uint64_t i = first; i < c->lines; i++) {
         const struct console_kept *l = &c->tail[i % CONSOLE_TAIL_LINES];
         print_dialogue(c, l->session, l->who, (struct span){l->text, l->n});

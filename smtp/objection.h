@@ -14,7 +14,8 @@
     /* the line */ \
     X(LONG_LINE, REFUSED, PROBLEM_LONG_COMMAND, 500, "5.5.2 ", "Line is too long") \
     X(LONG_AUTH, REFUSED, PROBLEM_LONG_COMMAND, 500, "5.5.6 ", "Line is too long") \
-    X(OCTETS, REFUSED, PROBLEM_COMMAND_OCTETS, 500, "5.5.2 ", "A command holds no NUL, CR or LF, and ends with CRLF") \
+    X(OCTETS, REFUSED, PROBLEM_COMMAND_OCTETS, 500, "5.5.2 ", \
+      "A command must not contain NUL, CR or LF, and ends with CRLF") \
     X(HTTP, REFUSED, PROBLEM_UNKNOWN_COMMAND, 421, "4.7.0 ", "This is SMTP, not HTTP") \
     X(TOO_MANY_REFUSED, REFUSED, PROBLEMS, 421, "4.7.0 ", "Too many refused commands") \
     /* the command, whatever its argument */ \
@@ -34,9 +35,9 @@
     X(MAIL_FIRST, REFUSED, PROBLEM_OUT_OF_ORDER, 503, "5.5.1 ", "Say MAIL first") \
     X(RCPT_FIRST, REFUSED, PROBLEM_OUT_OF_ORDER, 503, "5.5.1 ", "Say RCPT first") \
     X(SECOND_MAIL, REFUSED, PROBLEM_OUT_OF_ORDER, 503, "5.5.1 ", "There is a sender already") \
-    X(IN_CHUNKS, REFUSED, PROBLEM_OUT_OF_ORDER, 503, "5.5.1 ", "There is a message under way: say BDAT or RSET") \
-    X(BINARY_DATA, REFUSED, PROBLEM_OUT_OF_ORDER, 503, "5.5.1 ", "BODY=BINARYMIME is sent with BDAT") \
-    X(AUTH_IN_MAIL, REFUSED, PROBLEM_OUT_OF_ORDER, 503, "5.5.1 ", "AUTH is not for the middle of a transaction") \
+    X(IN_CHUNKS, REFUSED, PROBLEM_OUT_OF_ORDER, 503, "5.5.1 ", "A message is under way: say BDAT or RSET") \
+    X(BINARY_DATA, REFUSED, PROBLEM_OUT_OF_ORDER, 503, "5.5.1 ", "Send BODY=BINARYMIME with BDAT") \
+    X(AUTH_IN_MAIL, REFUSED, PROBLEM_OUT_OF_ORDER, 503, "5.5.1 ", "AUTH is not permitted in a transaction") \
     X(SECOND_AUTH, REFUSED, PROBLEM_OUT_OF_ORDER, 503, "5.5.1 ", "You are authenticated already") \
     X(SECOND_TLS, REFUSED, PROBLEM_OUT_OF_ORDER, 503, "5.5.1 ", "TLS is in place already") \
     /* its argument */ \
@@ -48,14 +49,14 @@
     X(HELO_LITERAL, TOLERATED, PROBLEM_HELO_LITERAL, 501, "", "HELO takes a domain; say EHLO") \
     X(CHUNK, REFUSED, PROBLEM_COMMAND_SYNTAX, 501, "5.5.4 ", \
       "Say BDAT and a number of octets, and LAST with the last chunk") \
-    X(HUGE_CHUNK, REFUSED, PROBLEMS, 552, "5.3.4 ", "There is no such message") \
+    X(HUGE_CHUNK, REFUSED, PROBLEMS, 552, "5.3.4 ", "The chunk is too large") \
     /* the path of MAIL and RCPT */ \
     X(MAIL, REFUSED, PROBLEM_COMMAND_SYNTAX, 501, "5.5.4 ", "Say MAIL FROM:<address>") \
     X(RCPT, REFUSED, PROBLEM_COMMAND_SYNTAX, 501, "5.5.4 ", "Say RCPT TO:<address>") \
     X(BLANK_BEFORE_PATH, TOLERATED, PROBLEM_BLANK_BEFORE_PATH, 501, "5.5.4 ", \
-      "An address stands in brackets, right after the colon") \
+      "Put the address in angle brackets, right after the colon") \
     X(NO_BRACKETS, TOLERATED, PROBLEM_NO_BRACKETS, 501, "5.5.4 ", \
-      "An address stands in brackets, right after the colon") \
+      "Put the address in angle brackets, right after the colon") \
     X(UTF8_PATH, REFUSED, PROBLEM_UTF8_PATH, 553, "5.6.7 ", "An address outside ASCII needs SMTPUTF8 with MAIL") \
     X(NOT_UTF8, REFUSED, PROBLEM_NOT_UTF8, 501, "5.5.2 ", "This is not UTF-8") \
     X(NO_RECIPIENT, REFUSED, PROBLEM_PATH, 501, "5.1.3 ", "The forward-path is empty") \
@@ -84,24 +85,24 @@
     X(BODY, REFUSED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", "BODY is 7BIT, or what EHLO lists") \
     X(SMTPUTF8, REFUSED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", "SMTPUTF8 takes no value") \
     X(RET, REFUSED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", "RET is FULL or HDRS") \
-    X(ENVID, REFUSED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", "ENVID is xtext that stands for printable characters") \
+    X(ENVID, REFUSED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", "ENVID is xtext of printable characters") \
     X(LONG_ENVID, TOLERATED, PROBLEM_LONG_ENVID, 501, "5.5.4 ", "ENVID is longer than 100 characters") \
     X(AUTH_PARAMETER, REFUSED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", "AUTH is xtext, or <>") \
     X(NOTIFY, REFUSED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", \
-      "NOTIFY is NEVER, or some of SUCCESS, FAILURE, DELAY, by comma") \
+      "NOTIFY is NEVER, or SUCCESS, FAILURE and DELAY separated by commas") \
     X(ORCPT, REFUSED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", \
-      "ORCPT is a type, a semicolon, and xtext that stands for printable characters") \
+      "ORCPT is a type, a semicolon, and xtext of printable characters") \
     /* AUTH */ \
     X(AUTH, REFUSED, PROBLEM_AUTH_SYNTAX, 501, "5.5.4 ", "Say AUTH and a mechanism") \
-    X(MECHANISM, REFUSED, PROBLEM_NOT_OFFERED, 504, "5.5.4 ", "The mechanism is not known here") \
+    X(MECHANISM, REFUSED, PROBLEM_NOT_OFFERED, 504, "5.5.4 ", "The mechanism is not offered") \
     X(INITIAL_RESPONSE, REFUSED, PROBLEM_AUTH_SYNTAX, 501, "5.7.0 ", "CRAM-MD5 has no initial response") \
     X(BASE64, REFUSED, PROBLEM_AUTH_SYNTAX, 501, "5.5.2 ", "This is not base64") \
     X(NO_USER, REFUSED, PROBLEM_AUTH_SYNTAX, 501, "5.5.2 ", "The user name is empty") \
-    X(RESPONSE, REFUSED, PROBLEM_AUTH_SYNTAX, 501, "5.5.2 ", "This is not what the mechanism has") \
+    X(RESPONSE, REFUSED, PROBLEM_AUTH_SYNTAX, 501, "5.5.2 ", "This is not a response of the mechanism") \
     X(CANCELLED, REFUSED, PROBLEMS, 501, "5.7.0 ", "Authentication is cancelled") \
     /* the mail data */ \
     X(TOO_LARGE, REFUSED, PROBLEMS, 552, "5.3.4 ", "Message is larger than SIZE allows") \
-    X(BARE_LINE_END, REFUSED, PROBLEMS, 550, "5.6.0 ", "There is a CR or LF alone in the mail data")
+    X(BARE_LINE_END, REFUSED, PROBLEMS, 550, "5.6.0 ", "Bare CR or LF in the mail data")
 
 enum objection_name {
 #define X(name, tolerated, problem, code, enhanced, text) OBJECTION_##name,

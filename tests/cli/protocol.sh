@@ -223,7 +223,7 @@ t_end_of_the_dialogue_after_a_failure() {
     sed 1d err >got
     cat >expected <<'END'
 fakesmtp: expected 1 message, got none in 1 connection
-fakesmtp: the whole of the dialogue:
+fakesmtp: the dialogue:
 1 S: 220 localhost ESMTP fakesmtp
 1 C: NOOP
 1 S: 250 2.0.0 Ok
@@ -236,7 +236,7 @@ END
     for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do set -- "$@" ">NOOP $i" '<250'; done
     talk '<220' "$@" '>QUIT' '<221' '<EOF'
     finish
-    err_has 'fakesmtp: the end of the dialogue:'
+    err_has 'fakesmtp: the last lines of the dialogue:'
     [ "$(grep -c '^1 [CS]: ' err)" -eq 24 ]
     tail -n 1 err | grep -qx '1 S: 221 2.0.0 Bye'
 }
