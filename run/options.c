@@ -295,9 +295,9 @@ static const struct option_entry {
     {'n', NULL, "COUNT", take_messages, 0, "expect COUNT messages: N, MIN-MAX or MIN-; 0 for none\nat all"},
     {'c', NULL, "N", take_count, SETS(expected.connections), "expect N connections, and end after them"},
     {'t', NULL, "TIME", take_time, SETS(expected.time), "wait no longer than TIME: 10, 1.5s, 200ms, 5m, 1h"},
-    {'k', NULL, NULL, take_flag, SETS(keep), "go on until a signal"},
+    {'k', NULL, NULL, take_flag, SETS(keep), "go on until a signal, or the limit of -t"},
     {0, "match", "'FIELD: REGEX'", take_match, 0,
-     "count only messages like this; FIELD is a header\nfield, mail-from, rcpt-to, body or attachment; may be\n"
+     "count only messages that match; FIELD is a header\nfield, mail-from, rcpt-to, body or attachment; may be\n"
      "repeated, all must hold"},
     {0, "strict", NULL, take_flag, SETS(expected.strict),
      "hold clients to the RFCs: refuse what breaks them,\nname each departure, and exit 1"},
@@ -342,7 +342,7 @@ static const struct option_entry {
     {0, "auth", "USER:PASSWORD", take_login, 0, "accept this login (any, if none is given); may be\nrepeated"},
     {0, "require", "WHAT", take_required, 0, "require auth, tls or both: auth,tls"},
     {0, "tls", NULL, take_flag, SETS(starttls), "offer STARTTLS"},
-    {0, "cert", "FILE", take_file, SETS(tls.cert), "our certificate (one is made)"},
+    {0, "cert", "FILE", take_file, SETS(tls.cert), "the certificate to show (one is made)"},
     {0, "key", "FILE", take_file, SETS(tls.key), "its key (in the file of --cert)"},
     {0, "ca-file", "FILE", take_file, SETS(ca_file),
      "write the certificate that is made to FILE, for clients\nto trust"},
@@ -408,7 +408,7 @@ static int read_options(struct parse *p, int argc, char **argv)
         if (found == ':')
             return wrong(p, "give an argument: %s", e->argument);
         if (!good)
-            return wrong(p, "there is no argument to this option");
+            return wrong(p, "this option takes no argument");
         if (value >= LONG && strcmp(p->name + 2, e->name) != 0) /* an abbreviation may mean another option later */
             return wrong(p, "there is no such option; is it --%s?", e->name);
         p->member = (char *)p->o + e->member;
@@ -439,7 +439,7 @@ static int check(const struct options *o, size_t n_stdio, char *why)
         {o->store.format == STORE_NONE && o->output != NULL, "-f none makes no stream, so -o has nothing to write"},
         {o->port >= 0 && o->n_endpoints > 0, "-p and -l exclude each other"},
         {o->store.directory != NULL && o->maildir != NULL, "-d and --maildir exclude each other"},
-        {o->server.idle == 0, "--idle 0 gives a client no time at all: give 1ms or more"},
+        {o->server.idle == 0, "--idle 0 leaves a client no time: give 1ms or more"},
         {o->verbose && o->quiet, "-v and -q are opposites: give one of them"},
 
         {n_stdio > 1, "-l - can be given only once"},
@@ -570,18 +570,18 @@ static void help_entry(const struct option_entry *e)
 int options_help(void)
 {
     (void)printf("usage: fakesmtp [option ...] [command [argument ...]]\n"
-                 "Takes mail as an SMTP server does, delivers it nowhere, and exits 0 if the\n"
-                 "expected mail came.  With a command: runs it, tells it the port in SMTP_PORT,\n"
-                 "and exits with its status, or 1 if the mail was not as expected.\n");
+                 "Accepts mail as an SMTP server does, delivers it nowhere, and exits 0 if the\n"
+                 "expected mail came.  With a command: runs it with the port in SMTP_PORT, and\n"
+                 "exits with its status, or 1 if the mail was not as expected.\n");
     for (const struct option_entry *e = table; e < table + ENTRIES; e++) {
         if (e->take == NULL)
             (void)printf("\n%s:\n", e->help);
         else
             help_entry(e);
     }
-    (void)printf("\nStatus: 0 as expected, 1 not, 2 usage, 3 could not start, 4 could not write,\n"
-                 "124 the command was still running at the limit, 126 it could not be run, 127 it\n"
-                 "was not found; else that of the command.\n"
+    (void)printf("\nStatus: 0 as expected, 1 not as expected, 2 usage, 3 could not start,\n"
+                 "4 could not write, 124 the command was still running at the limit, 126 it could\n"
+                 "not be run, 127 it was not found; else that of the command.\n"
                  "More: man fakesmtp\n");
     return fflush(stdout) == EOF || ferror(stdout) ? -1 : 0;
 }

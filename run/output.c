@@ -41,7 +41,7 @@ const char *output_claim(const struct store_options *o, struct signals *s)
     int64_t until = clock_now() + CLAIM_MAX;
     while (lock(o, F_WRLCK) < 0) {
         if (clock_now() >= until || signals_read(s) != 0)
-            return "another process does";
+            return "another process writes to it";
         (void)poll(NULL, 0, STORE_LOCK_RETRY);
     }
     return NULL;

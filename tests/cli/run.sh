@@ -428,7 +428,7 @@ t_usage() {
     usage "--max-size: '1T' is not a size: give a number of octets from 1 up, or one followed by K, M or G" --max-size 1T
     usage "--max-size: '0' is not a size: .*" --max-size 0
     usage "--max-size: '99999999999G' is not a size: .*" --max-size 99999999999G
-    usage "--idle 0 gives a client no time at all: give 1ms or more" --idle 0
+    usage "--idle 0 leaves a client no time: give 1ms or more" --idle 0
     usage "--hostname: 'a b' is not a host name: give letters, digits and .*" --hostname 'a b'
     usage "--env: 'X' is not NAME=TEXT" --env X true
     usage "--env: '%x' in 'X=%x' is unknown: give %h, %p, %u, %d or %%" --env X=%x true
@@ -443,7 +443,7 @@ t_usage() {
     usage "--port: there is no such option; is it --port-file\?" --port=25
     usage "-n: give an argument: COUNT" -n
     usage "--port-file: give an argument: FILE" --port-file
-    usage "--crlf: there is no argument to this option" --crlf=1
+    usage "--crlf: this option takes no argument" --crlf=1
 }
 
 t_units() {

@@ -100,7 +100,7 @@ t_one_file_is_for_one_run() {
     send first
     first=$pid
     run -p 0 -n 1 -t 1 -o stream
-    status_is 3 'fakesmtp: cannot write to stream: another process does'
+    status_is 3 'fakesmtp: cannot write to stream: another process writes to it'
     grep -q first stream
     kill "$first"
     start -n 1 -o stream # it is free again, if not at once

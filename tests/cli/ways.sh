@@ -743,7 +743,7 @@ t_background_has_its_file_alone() {
     pid=$FAKESMTP_PID port=$SMTP_PORT
     send
     run -p 0 -n 1 -t 1 -o stream
-    status_is 3 'fakesmtp: cannot write to stream: another process does'
+    status_is 3 'fakesmtp: cannot write to stream: another process writes to it'
     grep -q hello stream
     kill "$pid"
     gone
