@@ -52,10 +52,11 @@ int connection_accept(int fd, struct connection *c, struct peer *peer)
     return 0;
 }
 
-static bool is_socket(int fd)
+/* The type of a descriptor's file, S_IFSOCK and the like; 0 if it is not known. */
+static mode_t file_type(int fd)
 {
     struct stat st;
-    return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+    return fstat(fd, &st) == 0 ? st.st_mode & S_IFMT : 0;
 }
 
 int connection_take_stdio(struct connection *c, struct peer *peer)
@@ -66,7 +67,8 @@ int connection_take_stdio(struct connection *c, struct peer *peer)
     if (getpeername(STDIN_FILENO, &a.u.any, &length) < 0)
         a.u.any.sa_family = AF_UNSPEC;
     set_peer(&a, peer);
-    *c = (struct connection){.borrowed = true, .polled = !is_socket(STDIN_FILENO) || !is_socket(STDOUT_FILENO)};
+    mode_t in = file_type(STDIN_FILENO), out = file_type(STDOUT_FILENO);
+    *c = (struct connection){.borrowed = true, .polled = in != S_IFSOCK || out != S_IFSOCK, .to_file = out == S_IFREG};
     c->in_flags = fcntl(STDIN_FILENO, F_GETFL);
     c->out_flags = fcntl(STDOUT_FILENO, F_GETFL); /* before those of the input change, as they may be the same */
     if (c->in_flags < 0 || c->out_flags < 0)
@@ -118,7 +120,7 @@ ssize_t connection_write_other(struct connection *c, const void *octets, size_t 
     ssize_t put;
     if (c->polled && !is_ready(c->out, POLLOUT))
         return -1;
-    if (c->polled && n > PIPE_BUF) /* a pipe that is ready takes that many */
+    if (c->polled && !c->to_file && n > PIPE_BUF) /* a pipe that is ready takes that many */
         n = PIPE_BUF;
     do
         put = write(c->out, octets, n);

@@ -90,6 +90,7 @@ struct connection {
     bool borrowed;                     /* in and out are shared with other processes, and may not be sockets */
     int in_flags, out_flags;           /* borrowed: restored at the end */
     bool polled;                       /* the flags are not changed, so each use asks first whether it would block */
+    bool to_file;                      /* out is a regular file, which takes all octets at once */
 };
 
 /* A layer on a connection, such as TLS.  A function that has to wait sets c->wants_write. */

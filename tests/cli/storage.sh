@@ -374,7 +374,7 @@ t_killed_at_each_call() {
                 [ "$(cat mail/0001.eml)" = whole ]
                 kept=$((kept + 1))
             else
-                ! grep -q '^250 2.0.0 Message' talked
+                fails grep -q '^250 2.0.0 Message' talked
                 lost=$((lost + 1))
             fi
         done

@@ -377,6 +377,13 @@ t_stdio_files() {
     taken 2
 }
 
+# More replies than a pipe takes at once, to a file: it is never watched, as epoll refuses it.
+t_stdio_file_takes_all_replies() {
+    { printf 'EHLO t\r\n'; yes NOOP | head -n 5000 | sed 's/$/\r/'; printf 'QUIT\r\n'; } >in
+    "$FAKESMTP" -n 0 -l - <in >replies
+    [ "$(grep -c '^250 2.0.0 Ok' replies)" -eq 5000 ]
+    tail -n 1 replies | grep -q '^221'
+}
 t_stdio_pipes() {
     # shellcheck disable=SC2059
     printf "$session" | "$FAKESMTP" -l - -d mail | cat >replies

@@ -274,7 +274,7 @@ fail:
 	@"$$FAKESMTP" -q -n 1 true
 MAKE
     make -s test
-    ! make -s fail 2>err
+    fails make -s fail 2>err
     err_has 'fakesmtp: expected 1 message, got none before the command ended'
 }
 
