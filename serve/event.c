@@ -174,7 +174,9 @@ static void note_outcome(struct server *v, struct session *s, const struct smtp_
         v->tally.reader_gone = v->tally.reader_gone || t->failure.error == EPIPE;
         if (v->tally.failed++ == 0) { /* only the first one is reported */
             v->tally.error = t->failure.error;
-            (void)snprintf(v->tally.culprit, sizeof v->tally.culprit, "%s", t->failure.what);
+            const size_t n = strlen(t->failure.what), most = sizeof v->tally.culprit - sizeof "...";
+            (void)snprintf(v->tally.culprit, sizeof v->tally.culprit, "%s%s", n > most ? "..." : "",
+                           t->failure.what + (n > most ? n - most : 0));
         }
     }
     v->tally.refused += e->code != 0 && !s->pending;
@@ -201,7 +203,7 @@ static const struct rule *reply_to_mail(struct session *s, struct smtp_event *e,
     else if (t->outcome == OUTCOME_FAILED)
         smtp_reply(&s->smtp, e, 451, "4.3.0", "The message could not be written");
     if (s->pending && e->recipient == t->last_accepted)
-        s->heard->mark = smtp_written(&s->smtp) + smtp_prepared(&s->smtp).n;
+        s->heard->mark = wire_unsent(s) + smtp_written(&s->smtp) + smtp_prepared(&s->smtp).n;
     return r;
 }
 

@@ -97,8 +97,8 @@ struct heard {
     struct transaction *transaction; /* NULL before the first MAIL */
     char *rest;                      /* input that is not consumed yet */
     size_t rest_n;
-    struct held *held;  /* PHASE_DELAYED, PHASE_PARKED */
-    size_t mark;        /* where in the output the (last) reply to a stored mail ends; 0: it is not there yet */
+    struct held *held; /* PHASE_DELAYED, PHASE_PARKED */
+    size_t mark; /* how many octets are to be sent up to the end of the (last) reply to a stored mail; 0: unknown yet */
     int64_t taken_at;   /* when the last mail was acknowledged; 0: none yet */
     unsigned auth_step; /* of the AUTH under way, from 1 */
 };
@@ -175,6 +175,12 @@ ssize_t wire_send(struct session *s, const char *p, size_t n);
 
 /* Sends octets that were kept; there are some.  Returns as wire_send(). */
 ssize_t wire_flush(struct session *s);
+
+/* How many octets were kept. */
+static inline size_t wire_unsent(const struct session *s)
+{
+    return s->unsent != NULL ? s->unsent->n - s->unsent->at : 0;
+}
 
 /* Keeps n octets of input that are left after a turn, and wipes them at p.  False if there is no memory. */
 bool wire_keep_rest(struct session *s, char *p, size_t n);

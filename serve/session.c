@@ -10,14 +10,17 @@
  * A session is in one phase at a time:
  *
  *     phase         watched for    wakes when                 left by
- *     TALKING       reading        its client has been idle   settle()
+ *     TALKING       reading        its client has been idle   settle(), interrupt(), park(), begin_handshake()
  *     HANDSHAKING   what TLS wants its client has been idle   shake_hands()
- *     DELAYED       nothing        the delay of a rule ends   end_delay(), session_dismiss()
- *     PARKED        nothing        the run has ended          session_unpark(), session_dismiss()
+ *     DELAYED       nothing        the delay of a rule ends   end_delay()
+ *     PARKED        nothing        the run has ended          session_unpark()
  *     STALLED       reading        its client has been idle   session_wake()
- *     CLOSING       nothing        its client has been idle   settle()
- *     ENDING        reading        its client had a second    serve_unusual()
+ *     CLOSING       nothing        its client has been idle   settle(), session_wake()
+ *     ENDING        reading        its client had a second    serve_unusual(), session_wake()
  *     GONE          nothing        never                      session_free_gone()
+ *
+ * session_dismiss() ends TALKING, HANDSHAKING and DELAYED with a 421, and
+ * session_drop() any phase without a word.
  *
  * In each phase a client that has not taken all replies is also watched for
  * writing, and not for reading.  enter() alone changes the phase, and
@@ -572,6 +575,7 @@ void session_serve(struct server *v, struct session *s)
 void session_dismiss(struct server *v, struct session *s, const char *enhanced, const char *text)
 {
     bool delayed = s->phase == PHASE_DELAYED;
+    assert(s->phase != PHASE_PARKED);
     if (s->phase == PHASE_HANDSHAKING || s->broken_off || (delayed && rules_break_off(s->heard->held->rule))) {
         session_drop(v, s); /* nothing more is said */
         return;

@@ -121,6 +121,8 @@ static bool choose_answers(struct transaction *t, const struct server_options *o
     t->answers = calloc(n + 1, sizeof(struct rule *));
     if (kept == NULL || t->answers == NULL) {
         free(kept);
+        free(t->answers);
+        t->answers = NULL;
         return false;
     }
     for (size_t i = 0; i < n; i++) {

@@ -3,6 +3,8 @@
  */
 #include "smtp/objection.h"
 
+#include <assert.h>
+
 enum { REFUSED = false, TOLERATED = true };
 
 const struct objection objections[] = {
@@ -28,7 +30,9 @@ void objection_refuse(struct smtp *s, struct smtp_event *e, const struct objecti
 const struct objection *objection_to_path(const struct smtp *s, struct smtp_event *e, enum problem problem)
 {
     enum objection_name name = e->type == SMTP_MAIL ? OBJECTION_SENDER : OBJECTION_RECIPIENT;
-    while (objections[name].problem != problem)
+    while (objections[name].problem != problem) {
         name++;
+        assert(name < OBJECTIONS);
+    }
     return objection_raise(s, e, name);
 }

@@ -98,6 +98,6 @@ void stream_open(struct stream *s, int fd, const char *name, enum store_format f
 enum store_outcome stream_put(struct stream *s, struct spool *p);
 
 /* Stops writing a mail: cuts a file back to where the mail began, and lets others write. */
-void stream_leave(struct stream *s, const struct spool *p);
+void stream_leave(struct stream *s, struct spool *p);
 
 #endif

@@ -72,6 +72,7 @@ struct stream {
     const char *name;
     enum store_format format;
     bool is_file;
+    size_t waiting;            /* mails that wait for it */
     const struct spool *owner; /* the mail that is being written; NULL: none.  The rest is about that mail */
     bool locked;               /* writing has begun; otherwise it waits for the lock of an mbox */
     off_t start;               /* where it begins in a file */
@@ -102,6 +103,7 @@ struct spool {
     bool wanted; /* octets are kept */
     bool crlf;   /* line ends stay as they are */
     bool cr;     /* a CR is held back, as LF may follow */
+    bool waits;  /* for the stream */
     char *buffer;
     size_t n, size;
     uint64_t total;         /* octets so far */

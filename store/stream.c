@@ -199,36 +199,48 @@ static enum store_outcome write_rest(struct stream *s, struct spool *p)
     return STORE_DONE;
 }
 
-static void release(struct stream *s)
+static void release(struct stream *s, struct spool *p)
 {
     if (s->locked && s->is_file && s->format == STORE_MBOX)
         (void)lock(s, F_UNLCK);
     s->owner = NULL;
+    s->waiting -= p->waits;
+    p->waits = false;
 }
 
+/* A mail does not overtake those that wait already; the caller tries these in their order. */
 enum store_outcome stream_put(struct stream *s, struct spool *p)
 {
-    if (s->owner != NULL && s->owner != p)
-        return STORE_WAITS;
-    enum store_outcome outcome = s->owner == p && s->locked ? STORE_DONE : begin(s, p);
+    bool free = s->owner == NULL && (p->waits || s->waiting == 0);
+    enum store_outcome outcome = STORE_WAITS;
+    if (s->owner == p && s->locked)
+        outcome = STORE_DONE;
+    else if (s->owner == p || free)
+        outcome = begin(s, p);
     while (outcome == STORE_DONE && (s->rest.n > 0 || take_next(s, p)))
         outcome = write_rest(s, p);
-    if (outcome == STORE_WAITS)
+    if (outcome == STORE_WAITS) {
+        s->waiting += !p->waits;
+        p->waits = true;
         return STORE_WAITS;
+    }
     if (outcome == STORE_FAILED || p->failure.error != 0)
         return STORE_FAILED;
-    release(s);
+    release(s, p);
     return STORE_DONE;
 }
 
 /* A file is not cut back if another program has written after the mail. */
-void stream_leave(struct stream *s, const struct spool *p)
+void stream_leave(struct stream *s, struct spool *p)
 {
     struct stat st;
-    if (s->owner != p)
+    if (s->owner != p) {
+        s->waiting -= p->waits;
+        p->waits = false;
         return;
+    }
     if (s->locked && s->is_file && fstat(s->fd, &st) == 0 && st.st_size == s->start + (off_t)s->written &&
         ftruncate(s->fd, s->start) == 0)
         (void)lseek(s->fd, s->start, SEEK_SET);
-    release(s);
+    release(s, p);
 }

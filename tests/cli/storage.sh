@@ -549,3 +549,61 @@ for kind in "eml", "mbox":
             os.close(reader)
 PY
 }
+
+# A mail that a client has pipelined after another waits behind those of other clients that came before.
+t_stream_keeps_the_order() {
+    start -v -n 3 -f mbox -o box
+    python3 - "$port" <<'PY'
+import fcntl, re, socket, sys, time
+box = open("box", "r+b")
+fcntl.lockf(box, fcntl.LOCK_EX)
+def send(subjects):
+    s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=60)
+    mails = [b"MAIL FROM:<>\r\nRCPT TO:<b@x.test>\r\nBDAT %d LAST\r\n%s" % (len(t), t) for t in (b"Subject: %s\r\n\r\n" % x for x in subjects)]
+    s.sendall(b"EHLO t\r\n" + b"".join(mails) + b"QUIT\r\n")
+    return s
+def ended(n):
+    limit = time.monotonic() + 60
+    while len(re.findall(r" C: BDAT .*LAST", open("err").read())) < n:
+        assert time.monotonic() < limit, "the mail data have not come"
+        time.sleep(0.01)
+first = send([b"one", b"three"])
+ended(1)
+second = send([b"two"])
+ended(2)
+fcntl.lockf(box, fcntl.LOCK_UN)
+for s in first, second:
+    while s.recv(1000):
+        pass
+PY
+    finish
+    status_is 0
+    [ "$(sed -n 's/^Subject: //p' box | tr '\n' ' ')" = 'one two three ' ]
+}
+
+# Replies that wait to be sent before that of a mail do not make it count as sent.
+t_reply_behind_others_counts_once_it_is_sent() {
+    python3 - "$FAKESMTP" <<'PY'
+import fcntl, os, subprocess, sys, time
+open("box", "w").close()
+box = open("box", "r+b")
+fcntl.lockf(box, fcntl.LOCK_EX)
+p = subprocess.Popen([sys.argv[1], "-v", "-n", "1", "-l", "-", "-f", "mbox", "-o", "box"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=open("err", "w"))
+fcntl.fcntl(p.stdout, 1031, 4096) # F_SETPIPE_SZ
+p.stdin.write(b"EHLO t\r\n" + b"NOOP\r\n" * 600 + b"MAIL FROM:<>\r\nRCPT TO:<b@x.test>\r\nDATA\r\nSubject: x\r\n\r\nhi\r\n.\r\n")
+p.stdin.flush()
+limit = time.monotonic() + 60
+while " C: .\n" not in open("err").read(): # it waits for the lock
+    assert time.monotonic() < limit
+    time.sleep(0.01)
+fcntl.lockf(box, fcntl.LOCK_UN)
+while "Message accepted" not in open("err").read():
+    assert time.monotonic() < limit
+    time.sleep(0.01)
+got = os.read(p.stdout.fileno(), 4096)
+assert got.count(b"250") < 500, got
+p.stdout.close()
+p.stdin.close()
+assert p.wait(60) == 1, p.returncode
+PY
+}
