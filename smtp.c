@@ -87,7 +87,8 @@ static void note_pipelining(const struct smtp *s, struct smtp_event *e)
 {
     enum smtp_event_type t = e->type;
     bool offered = s->config->extensions & SMTP_EXT_PIPELINING && s->extended;
-    bool auth = t == SMTP_AUTH && !(e->mechanism == SASL_PLAIN && e->code == 235); /* whose only response has come */
+    bool auth = t == SMTP_AUTH &&
+                !(e->mechanism == SASL_PLAIN && e->code == 235); /* PLAIN with its response needs no other line */
     if (t == SMTP_BDAT || t == SMTP_STARTTLS)
         return;
     /* commands whose reply has to be waited for; RFC 2920 3.1, RFC 4954 4 */

@@ -157,7 +157,7 @@ extern const char tls_kind[];
 struct tls_options {
     const char *cert;     /* a PEM file, the server's certificate first; NULL: make a certificate */
     const char *key;      /* a PEM file; NULL: the same as cert */
-    const char *hostname; /* for the certificate that is made, beside localhost, 127.0.0.1 and ::1 */
+    const char *hostname; /* for the certificate that is made, besides localhost, 127.0.0.1 and ::1 */
 };
 
 /* A certificate, its key, and the settings of all connections. */

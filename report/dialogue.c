@@ -30,7 +30,7 @@ static void both(struct dialogue *d, uint64_t session, char who, struct span tex
 }
 
 /* Adds a remark with a number; the transcript gets a text of its own.  It does without printf(), as each message has
-   such a line, and mostly nobody reads it. */
+   such a line, and usually nobody reads it. */
 static void note(struct dialogue *d, uint64_t session, const char *before, uint64_t n, const char *after,
                  const char *transcript)
 {

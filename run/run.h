@@ -3,7 +3,8 @@
  * telling others where it listens, and the command.
  *
  * Functions that return int give -1 with errno on failure, unless they say
- * otherwise.  Nothing here prints on standard error, or ends the process.
+ * otherwise.  Nothing here prints on standard error, and only
+ * signals_die() ends the process.
  */
 #ifndef RUN_RUN_H
 #define RUN_RUN_H
@@ -180,7 +181,7 @@ struct announce_file {
     ino_t inode;
 };
 
-/* What others are told.  The caller allocates it, zeroed. */
+/* The facts that others are told.  The caller allocates it, zeroed. */
 struct announce {
     const char *host, *port_text, *url; /* of the listener */
     char *directory;                    /* where mail appears; NULL: nowhere */

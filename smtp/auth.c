@@ -12,7 +12,7 @@
 #include "smtp.h"
 #include "smtp/objection.h"
 
-/* The line from there on is not to be shown, and is wiped at the commit. */
+/* Leaves the line from there on out of the event, and has it wiped at the commit. */
 static void hide_from(struct smtp *s, struct smtp_event *e, size_t from)
 {
     s->secret = s->line + from;

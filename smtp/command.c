@@ -19,7 +19,7 @@
 #include "smtp.h"
 #include "smtp/objection.h"
 
-/* beside the extensions, what a command may come with */
+/* what a command may come with, besides the extensions */
 enum { SMTP_ONLY = 1 << 30, LMTP_ONLY = 1 << 29, NEVER = 1 << 28 };
 
 /* octets of a command with its end, and how many more the extensions allow */
@@ -331,7 +331,7 @@ static const struct objection *object_to_form(struct smtp *s, struct smtp_event 
         blank = objection_raise(s, e, OBJECTION_EXTRA_BLANK);
     if (v->with & extended && s->state >= STATE_READY && !s->extended)
         helo = objection_raise(s, e, OBJECTION_AFTER_HELO);
-    if (length != NULL && v->event != SMTP_AUTH) /* of which it is noted only */
+    if (length != NULL && v->event != SMTP_AUTH) /* a long AUTH is noted, not refused */
         return length;
     return blank != NULL ? blank : helo;
 }

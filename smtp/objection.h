@@ -61,7 +61,7 @@
     X(NOT_UTF8, REFUSED, PROBLEM_NOT_UTF8, 501, "5.5.2 ", "This is not UTF-8") \
     X(NO_RECIPIENT, REFUSED, PROBLEM_PATH, 501, "5.1.3 ", "The forward-path is empty") \
     X(TOO_MANY_RECIPIENTS, REFUSED, PROBLEMS, 452, "4.5.3 ", "Too many recipients") \
-    /* the same: what objection_to_path() looks up by its problem */ \
+    /* the path itself; objection_to_path() finds these by their problem */ \
     X(SENDER, REFUSED, PROBLEM_PATH, 501, "5.1.7 ", "The address is not well-formed") \
     X(SENDER_DOT, TOLERATED, PROBLEM_STRAY_DOT, 501, "5.1.7 ", "local part with a misplaced dot") \
     X(SENDER_LOCAL_PART, TOLERATED, PROBLEM_LONG_LOCAL_PART, 501, "5.1.7 ", "local part longer than 64 octets") \
