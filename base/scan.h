@@ -94,39 +94,23 @@ static inline const char *scan_lf_dot(const char *p, const char *end)
 
 enum { SCAN_BEHIND = 16 /* octets after a copy that may be overwritten too */ };
 
-static inline size_t scan_copy_to_cr_portable(char *out, const char *p, const char *end)
-{
-    const char *cr = memchr(p, '\r', (size_t)(end - p));
-    size_t n = (size_t)((cr != NULL ? cr : end) - p);
-    memcpy(out, p, n);
-    return n;
-}
-
-#if defined(__SSE2__)
-static inline size_t scan_copy_to_cr_sse2(char *out, const char *p, const char *end)
-{
-    size_t n = 0, most = (size_t)(end - p);
-    if (most >= 16) {
-        for (size_t last = most - 16; n <= last; n += 16) {
-            __m128i row = _mm_loadu_si128((const __m128i *)(const void *)(p + n));
-            _mm_storeu_si128((__m128i *)(void *)(out + n), row);
-            unsigned mask = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(row, _mm_set1_epi8('\r')));
-            if (mask != 0)
-                return n + (size_t)__builtin_ctz(mask);
-        }
-    }
-    return n + scan_copy_to_cr_portable(out + n, p + n, end);
-}
-#endif
-
 /* Copies [p, end) up to its first CR, and returns the number of octets.  out has room for SCAN_BEHIND more. */
 static inline size_t scan_copy_to_cr(char *out, const char *p, const char *end)
 {
+    const char *start = p;
 #if defined(__SSE2__)
-    return scan_copy_to_cr_sse2(out, p, end);
-#else
-    return scan_copy_to_cr_portable(out, p, end);
+    for (; end - p >= 16; p += 16, out += 16) {
+        __m128i row = _mm_loadu_si128((const __m128i *)(const void *)p);
+        _mm_storeu_si128((__m128i *)(void *)out, row);
+        unsigned crs = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(row, _mm_set1_epi8('\r')));
+        if (crs != 0)
+            return (size_t)(p - start) + (size_t)__builtin_ctz(crs);
+    }
 #endif
+    const char *cr = memchr(p, '\r', (size_t)(end - p));
+    end = cr != NULL ? cr : end;
+    memcpy(out, p, (size_t)(end - p));
+    return (size_t)(end - start);
 }
 
 /* Not 0 if an octet of x is below 0x0e or above 0x7f. */
@@ -153,10 +137,7 @@ static inline bool scan_is_plain(const char *p, const char *end)
     return scan_unusual(x) == 0;
 }
 
-/* Whether c is CR, LF, NUL or outside ASCII. */
-static inline bool scan_is_odd(char c) { return c == '\r' || c == '\n' || c == '\0' || ((unsigned char)c & 0x80) != 0; }
-
-/* Returns the first odd octet in [p, end), or end. */
+/* Returns the first octet in [p, end) that is CR, LF, NUL or outside ASCII, or end. */
 static inline const char *scan_odd(const char *p, const char *end)
 {
     while (p < end) {
@@ -167,7 +148,7 @@ static inline const char *scan_odd(const char *p, const char *end)
                 break;
         }
         for (int i = 0; i < 8 && p < end; i++, p++) {
-            if (scan_is_odd(*p))
+            if (*p == '\r' || *p == '\n' || *p == '\0' || ((unsigned char)*p & 0x80) != 0)
                 return p;
         }
     }

@@ -360,8 +360,6 @@ static void test_copy_to_cr(void **state)
             assert_int_equal(scan_copy_to_cr(out, exact + 1, exact + 1 + n), at);
             assert_memory_equal(out, exact + 1, at);
             assert_int_equal(out[at + SCAN_BEHIND], '#');
-            assert_int_equal(scan_copy_to_cr_portable(out, exact + 1, exact + 1 + n), at);
-            assert_memory_equal(out, exact + 1, at);
         }
         free(exact);
     }
@@ -416,10 +414,6 @@ static void test_search_for_odd_octets(void **state)
             }
         }
         free(exact);
-    }
-    for (int octet = 0; octet < 256; octet++) {
-        char c = (char)octet;
-        assert_int_equal(scan_is_odd(c), scan_odd_octets(&c, &c + 1) == &c);
     }
 }
 
