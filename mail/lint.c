@@ -145,20 +145,6 @@ static void check_header(struct message *m, struct mail *mail)
     note(mail, s.mime && !s.mime_version, PROBLEM_NO_MIME_VERSION);
 }
 
-/* ---- the body ---- */
-
-enum { ENCODED_LINE_MAX = 76 /* RFC 2045 6.7, 6.8 */ };
-
-static bool has_long_line(struct span t)
-{
-    struct span line;
-    while (header_take_line(&t, &line)) {
-        if (line.n > ENCODED_LINE_MAX)
-            return true;
-    }
-    return false;
-}
-
 /* ---- the whole message ---- */
 
 void lint_decoded(struct message *m, struct mail *mail)
@@ -166,12 +152,9 @@ void lint_decoded(struct message *m, struct mail *mail)
     static const enum problem wire[] = {PROBLEM_NUL, PROBLEM_BARE_CR, PROBLEM_MIXED_LINES, PROBLEM_LONG_LINE};
     if (mail->examined)
         check_header(m, mail);
-    for (size_t i = 0; i < m->n && mail->examined; i++) {
-        const struct part *p = &m->parts[i];
-        bool encoded = span_is(p->encoding, "base64") || span_is(p->encoding, "quoted-printable");
-        note(mail, p->kind == PART_LEAF && encoded && has_long_line(p->body), PROBLEM_LONG_ENCODED_LINE);
-    }
     struct problems noted = m->problems;
+    if (!mail->examined)
+        problems_remove(&noted, PROBLEM_LONG_ENCODED_LINE);
     if (problems_have(&noted, PROBLEM_TOO_MANY_CHARSETS)) /* the rest was not decoded, so nothing was wrong with it */
         problems_remove(&noted, PROBLEM_UNDECODABLE);
     for (size_t i = 0; i < sizeof wire / sizeof wire[0] && mail->examined; i++) /* the engine saw the lines as sent */

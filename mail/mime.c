@@ -177,10 +177,11 @@ static void split_part(struct parser *p, struct part *part)
     }
 }
 
-/* Notes problems in the lines of a text. */
-static void check_lines(struct parser *p, struct span t)
+/* Notes problems in the lines of a text.  Returns the length of the longest. */
+static size_t check_lines(struct parser *p, struct span t)
 {
     struct span line;
+    size_t longest = 0;
     if (memchr(t.p, '\0', t.n) != NULL)
         message_note(p->m, PROBLEM_NUL);
     while (header_take_line(&t, &line)) {
@@ -189,11 +190,13 @@ static void check_lines(struct parser *p, struct span t)
         p->lf = p->lf || (end < t.p && *end == '\n');
         if (memchr(line.p, '\r', line.n) != NULL)
             message_note(p->m, PROBLEM_BARE_CR);
-        if (line.n > 998) /* RFC 5322 2.1.1 */
-            message_note(p->m, PROBLEM_LONG_LINE);
+        longest = line.n > longest ? line.n : longest;
     }
+    if (longest > 998) /* RFC 5322 2.1.1 */
+        message_note(p->m, PROBLEM_LONG_LINE);
     if (p->crlf && p->lf)
         message_note(p->m, PROBLEM_MIXED_LINES);
+    return longest;
 }
 
 /* Fields that may be there only once: RFC 5322 3.6, RFC 2045 3. */
@@ -208,20 +211,7 @@ static const char *const once[] = {
     "content-id",   "content-disposition",
 };
 
-/* Whether it is the first field of its name among those; seen has a bit for each of them. */
-static bool is_first(struct message *m, struct span name, unsigned *seen)
-{
-    for (size_t i = 0; i < sizeof once / sizeof once[0]; i++) {
-        if (!span_is(name, once[i]))
-            continue;
-        bool first = (*seen & 1u << i) == 0;
-        *seen |= 1u << i;
-        if (!first)
-            message_note(m, PROBLEM_DUPLICATE_FIELD);
-        return first;
-    }
-    return false;
-}
+enum { N_ONCE = sizeof once / sizeof once[0] };
 
 /* The first token of a value. */
 static struct span first_token(struct span value)
@@ -235,10 +225,16 @@ static void read_fields(struct message *m, struct part *part)
 {
     struct span header = part->header;
     struct field field;
-    unsigned seen = 0;
+    unsigned seen = 0; /* a bit for each name in once */
     while (header_take_field(m, &header, &field)) {
-        if (!is_first(m, field.name, &seen))
+        size_t i = 0;
+        while (i < N_ONCE && !span_is(field.name, once[i]))
+            i++;
+        if (i < N_ONCE && seen >> i & 1)
+            message_note(m, PROBLEM_DUPLICATE_FIELD);
+        if (i == N_ONCE || seen >> i & 1)
             continue;
+        seen |= 1u << i;
         if (span_is(field.name, "content-type"))
             part->content_type = field.value;
         if (span_is(field.name, "content-disposition"))
@@ -274,8 +270,9 @@ static void enter_leaf(struct parser *p, struct part *part)
     part->kind = PART_LEAF;
     struct delimiter d = find_delimiter(p, part->body.p);
     part->body = content(part->body.p, d);
-    if (!span_is(part->encoding, "binary"))
-        check_lines(p, part->body);
+    bool encoded = span_is(part->encoding, "base64") || span_is(part->encoding, "quoted-printable");
+    if (!span_is(part->encoding, "binary") && check_lines(p, part->body) > 76 && encoded) /* RFC 2045 6.7, 6.8 */
+        message_note(p->m, PROBLEM_LONG_ENCODED_LINE);
     advance(p, d);
 }
 
@@ -322,7 +319,7 @@ static void read_part(struct parser *p, struct part *part)
 {
     *part = (struct part){.depth = p->depth, .parent = p->parent};
     split_part(p, part);
-    check_lines(p, part->header);
+    (void)check_lines(p, part->header);
     read_fields(p->m, part);
     read_type(p, part);
     bool multipart = span_is(part->type, "multipart"), rfc822 = span_is(part->subtype, "rfc822");
