@@ -21,45 +21,6 @@ static void note(struct mail *mail, bool odd, enum problem problem)
         problems_add(&mail->problems, problem);
 }
 
-/* ---- decoding ---- */
-
-static void ignore(void *context, const char *octets, size_t n) { (void)context, (void)octets, (void)n; }
-
-static const struct sink nowhere = {ignore, NULL};
-
-static void decode_header(struct message *m)
-{
-    static const char *const lists[] = {"from", "to", "cc", "bcc", "reply-to", NULL};
-    struct span header = m->parts->header, date = header_find(m, header, "date");
-    struct field field;
-    struct address a;
-    char text[32];
-    while (header_take_field(m, &header, &field)) {
-        words_text(m, field.value, nowhere);
-        while (is_one_of(field.name, lists) && address_take(m, &field.value, &a)) {
-            if (a.name.p != NULL)
-                address_name(m, a.name, nowhere);
-            address_spec(m, a.address, nowhere);
-        }
-    }
-    if (date.p != NULL)
-        (void)date_text(m, date, text);
-}
-
-static void decode_bodies(struct message *m)
-{
-    if (m->text != NULL)
-        message_body_text(m, m->text, nowhere);
-    if (m->html != NULL)
-        message_body_text(m, m->html, nowhere);
-    for (struct part *p = NULL; (p = message_next_attachment(m, p)) != NULL;) {
-        (void)message_filename(m, p, nowhere);
-        if (p->id.p != NULL)
-            words_text(m, p->id, nowhere);
-        message_octets(m, p, nowhere);
-    }
-}
-
 /* ---- the header ---- */
 
 /* <left@right>; RFC 5322 3.6.4 */
@@ -129,7 +90,7 @@ static void check_field(struct message *m, const struct field *f, struct seen *s
     note(mail, bcc && addresses > 0 && !hold_recipients(f->value, mail), PROBLEM_BCC);
 }
 
-static void check_header(struct message *m, struct mail *mail)
+void lint_decoded(struct message *m, struct mail *mail)
 {
     struct span header = m->parts->header;
     struct field field;
@@ -143,28 +104,43 @@ static void check_header(struct message *m, struct mail *mail)
     note(mail, s.authors > 1 && !s.sender, PROBLEM_NO_SENDER);
     note(mail, !s.message_id, PROBLEM_NO_MESSAGE_ID);
     note(mail, s.mime && !s.mime_version, PROBLEM_NO_MIME_VERSION);
+    if (problems_have(&m->problems, PROBLEM_TOO_MANY_CHARSETS)) /* the rest was not decoded, so it may be valid */
+        problems_remove(&m->problems, PROBLEM_UNDECODABLE);
+    problems_merge(&mail->problems, &m->problems);
 }
 
-/* ---- the whole message ---- */
+/* ---- decoding ---- */
 
-void lint_decoded(struct message *m, struct mail *mail)
-{
-    static const enum problem wire[] = {PROBLEM_NUL, PROBLEM_BARE_CR, PROBLEM_MIXED_LINES, PROBLEM_LONG_LINE};
-    if (mail->examined)
-        check_header(m, mail);
-    struct problems noted = m->problems;
-    if (!mail->examined)
-        problems_remove(&noted, PROBLEM_LONG_ENCODED_LINE);
-    if (problems_have(&noted, PROBLEM_TOO_MANY_CHARSETS)) /* the rest was not decoded, so nothing was wrong with it */
-        problems_remove(&noted, PROBLEM_UNDECODABLE);
-    for (size_t i = 0; i < sizeof wire / sizeof wire[0] && mail->examined; i++) /* the engine saw the lines as sent */
-        problems_remove(&noted, wire[i]);
-    problems_merge(&mail->problems, &noted);
-}
+static void ignore(void *context, const char *octets, size_t n) { (void)context, (void)octets, (void)n; }
 
+/* Decodes what render_json() decodes. */
 void lint(struct message *m, struct mail *mail)
 {
-    decode_header(m);
-    decode_bodies(m);
+    static const char *const lists[] = {"from", "to", "cc", "bcc", "reply-to", NULL};
+    const struct sink nowhere = {ignore, NULL};
+    struct span header = m->parts->header, date = header_find(m, header, "date");
+    struct field field;
+    struct address a;
+    char text[32];
+    while (header_take_field(m, &header, &field)) {
+        words_text(m, field.value, nowhere);
+        while (is_one_of(field.name, lists) && address_take(m, &field.value, &a)) {
+            if (a.name.p != NULL)
+                address_name(m, a.name, nowhere);
+            address_spec(m, a.address, nowhere);
+        }
+    }
+    if (date.p != NULL)
+        (void)date_text(m, date, text);
+    if (m->text != NULL)
+        message_body_text(m, m->text, nowhere);
+    if (m->html != NULL)
+        message_body_text(m, m->html, nowhere);
+    for (struct part *p = NULL; (p = message_next_attachment(m, p)) != NULL;) {
+        (void)message_filename(m, p, nowhere);
+        if (p->id.p != NULL)
+            words_text(m, p->id, nowhere);
+        message_octets(m, p, nowhere);
+    }
     lint_decoded(m, mail);
 }

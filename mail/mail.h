@@ -27,7 +27,6 @@ struct mail {
     uint64_t n;       /* its number in the run, from 1 */
     int64_t time;     /* milliseconds since 1970 */
     uint64_t size;    /* octets, with line ends of CRLF; RFC 1870 5 */
-    bool examined;    /* the engine looked at its lines; problems holds what was odd in them */
     const char *file; /* NULL: it is in no file */
     /* the client; "" or p NULL where something is not known */
     const char *address;

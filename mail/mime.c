@@ -27,7 +27,6 @@ struct parser {
     const char *limit; /* the end of the text that is being read */
     size_t parent;
     unsigned depth;
-    bool crlf, lf;           /* there were lines that end so */
     bool digest;             /* the next part is in a digest */
     bool within;             /* in a message that ends at beyond */
     struct delimiter beyond; /* level -1: it ends where everything does */
@@ -177,28 +176,6 @@ static void split_part(struct parser *p, struct part *part)
     }
 }
 
-/* Notes problems in the lines of a text.  Returns the length of the longest. */
-static size_t check_lines(struct parser *p, struct span t)
-{
-    struct span line;
-    size_t longest = 0;
-    if (memchr(t.p, '\0', t.n) != NULL)
-        message_note(p->m, PROBLEM_NUL);
-    while (header_take_line(&t, &line)) {
-        const char *end = line.p + line.n;
-        p->crlf = p->crlf || (end < t.p && *end == '\r');
-        p->lf = p->lf || (end < t.p && *end == '\n');
-        if (memchr(line.p, '\r', line.n) != NULL)
-            message_note(p->m, PROBLEM_BARE_CR);
-        longest = line.n > longest ? line.n : longest;
-    }
-    if (longest > 998) /* RFC 5322 2.1.1 */
-        message_note(p->m, PROBLEM_LONG_LINE);
-    if (p->crlf && p->lf)
-        message_note(p->m, PROBLEM_MIXED_LINES);
-    return longest;
-}
-
 /* Fields that may be there only once: RFC 5322 3.6, RFC 2045 3. */
 static const char *const once[] = {
     "date",         "from",
@@ -271,8 +248,11 @@ static void enter_leaf(struct parser *p, struct part *part)
     struct delimiter d = find_delimiter(p, part->body.p);
     part->body = content(part->body.p, d);
     bool encoded = span_is(part->encoding, "base64") || span_is(part->encoding, "quoted-printable");
-    if (!span_is(part->encoding, "binary") && check_lines(p, part->body) > 76 && encoded) /* RFC 2045 6.7, 6.8 */
-        message_note(p->m, PROBLEM_LONG_ENCODED_LINE);
+    struct span rest = part->body, line;
+    while (encoded && header_take_line(&rest, &line)) {
+        if (line.n > 76) /* RFC 2045 6.7, 6.8 */
+            message_note(p->m, PROBLEM_LONG_ENCODED_LINE);
+    }
     advance(p, d);
 }
 
@@ -319,7 +299,6 @@ static void read_part(struct parser *p, struct part *part)
 {
     *part = (struct part){.depth = p->depth, .parent = p->parent};
     split_part(p, part);
-    (void)check_lines(p, part->header);
     read_fields(p->m, part);
     read_type(p, part);
     bool multipart = span_is(part->type, "multipart"), rfc822 = span_is(part->subtype, "rfc822");

@@ -53,9 +53,9 @@ static const struct row {
     {"a last line without a colon, and nothing behind", SUBJECT, TEXT("Subject: s\nodd\n\n\n"), TEXT("s|odd|||"),
      P(NO_BLANK_LINE)},
     {"a blank before the colon", SUBJECT, TEXT("Subject \t: s\n\nbody"), TEXT("s|body"), P(BLANK_BEFORE_COLON)},
-    {"bare CR line ends", SUBJECT, TEXT("Subject: a\rTo: b\r\rbody"), TEXT("a\rTo: b\r\rbody|"), P(BARE_CR)},
+    {"bare CR line ends", SUBJECT, TEXT("Subject: a\rTo: b\r\rbody"), TEXT("a\rTo: b\r\rbody|"), 0},
     {"two subjects", SUBJECT, TEXT("Subject: 1\nSubject: 2\n\n"), TEXT("1|"), P(DUPLICATE_FIELD)},
-    {"a NUL", SUBJECT, TEXT("Subject: a\0b\n\nc\0d\n"), TEXT("a\0b|c\0d|"), P(NUL)},
+    {"a NUL", SUBJECT, TEXT("Subject: a\0b\n\nc\0d\n"), TEXT("a\0b|c\0d|"), 0},
     {"nothing", PARTS, TEXT(""), TEXT("leaf 0 text/plain: \n"), 0},
     {"blanks at the end of quoted-printable", SUBJECT,
      TEXT("Content-Transfer-Encoding: quoted-printable\n\na \t\nb=20\nc  "), TEXT("|a|b |c"), 0},
@@ -665,35 +665,6 @@ static void test_large_header(void **state)
     free(t.p);
 }
 
-static void test_long_lines(void **state)
-{
-    (void)state;
-    for (int n = 998; n <= 999; n++) {
-        struct decoded t = {NULL, 0, 0};
-        unsigned depth;
-        uint64_t problems;
-        append(&t, "Subject: a\r\n\r\n");
-        for (int i = 0; i < n; i++)
-            append(&t, "a");
-        append(&t, "\r\n");
-        (void)count_parts(&t, &depth, &problems);
-        assert_int_equal(problems, n == 998 ? 0 : P(LONG_LINE));
-        free(t.p);
-    }
-}
-
-static void test_mixed_lines(void **state)
-{
-    (void)state;
-    struct decoded t = {NULL, 0, 0};
-    unsigned depth;
-    uint64_t problems;
-    append(&t, "Subject: a\r\n\r\nb\n");
-    (void)count_parts(&t, &depth, &problems);
-    assert_int_equal(problems, P(MIXED_LINES));
-    free(t.p);
-}
-
 static void test_long_boundary(void **state)
 {
     (void)state;
@@ -746,9 +717,9 @@ int main(void)
 {
     enum { ROWS = sizeof rows / sizeof rows[0] };
     static const struct CMUnitTest others[] = {
-        cmocka_unit_test(test_problems),      cmocka_unit_test(test_many_parts),    cmocka_unit_test(test_deep),
-        cmocka_unit_test(test_deep_messages), cmocka_unit_test(test_large_header),  cmocka_unit_test(test_long_lines),
-        cmocka_unit_test(test_mixed_lines),   cmocka_unit_test(test_long_boundary), cmocka_unit_test(test_pieces),
+        cmocka_unit_test(test_problems),      cmocka_unit_test(test_many_parts),   cmocka_unit_test(test_deep),
+        cmocka_unit_test(test_deep_messages), cmocka_unit_test(test_large_header), cmocka_unit_test(test_long_boundary),
+        cmocka_unit_test(test_pieces),
     };
     struct CMUnitTest tests[ROWS + sizeof others / sizeof others[0]];
     for (size_t i = 0; i < ROWS; i++)
