@@ -12,15 +12,13 @@
 /*
  * Each with its name for scripts, a sentence for people, the section it departs
  * from or belongs to, and whether it is a breach or only noted: it breaks no rule
- * of an RFC, and --strict ignores it.  mixed-lines is for mail of which nobody knows
- * which line ends were on the wire.
+ * of an RFC, and --strict ignores it.
  */
 #define PROBLEMS_LIST(X) \
     /* lines of a message */ \
     X(NUL, "nul", "NUL octet", "RFC 5322 4", BREACH) \
     X(BARE_CR, "bare-cr", "bare CR", "RFC 5322 2.3", BREACH) \
     X(BARE_LF, "bare-lf", "bare LF in the message", "RFC 5321 2.3.8", BREACH) \
-    X(MIXED_LINES, "mixed-lines", "bare LF among lines ending in CRLF", "RFC 5322 2.3", BREACH) \
     X(LONG_LINE, "long-line", "line longer than 998 octets", "RFC 5322 2.1.1", BREACH) \
     X(8BIT_DATA, "8bit-data", "8-bit octets without BODY=8BITMIME or SMTPUTF8", "RFC 6152 3", BREACH) \
     /* header fields */ \
