@@ -25,32 +25,26 @@ static const uint32_t sines[64] = {
 
 static const unsigned char shifts[4][4] = {{7, 12, 17, 22}, {5, 9, 14, 20}, {4, 11, 16, 23}, {6, 10, 15, 21}};
 
-/* The function of the step's round; *which is the word of the block that the step adds. */
-static uint32_t mix(unsigned step, uint32_t b, uint32_t c, uint32_t d, unsigned *which)
-{
-    switch (step / 16) {
-    case 0:
-        *which = step;
-        return (b & c) | (~b & d);
-    case 1:
-        *which = (5 * step + 1) % 16;
-        return (b & d) | (c & ~d);
-    case 2:
-        *which = (3 * step + 5) % 16;
-        return b ^ c ^ d;
-    default:
-        *which = 7 * step % 16;
-        return c ^ (b | ~d);
-    }
-}
-
 static void add_block(uint32_t state[4], const unsigned char *block)
 {
     uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
     for (unsigned step = 0; step < 64; step++) {
-        unsigned which, shift = shifts[step / 16][step % 4];
-        uint32_t sum = a + mix(step, b, c, d, &which) + sines[step];
-        const unsigned char *p = block + (size_t)which * 4;
+        unsigned round = step / 16, word, shift = shifts[round][step % 4];
+        uint32_t sum = a + sines[step];
+        if (round == 0) {
+            sum += (b & c) | (~b & d);
+            word = step;
+        } else if (round == 1) {
+            sum += (b & d) | (c & ~d);
+            word = 5 * step + 1;
+        } else if (round == 2) {
+            sum += b ^ c ^ d;
+            word = 3 * step + 5;
+        } else {
+            sum += c ^ (b | ~d);
+            word = 7 * step;
+        }
+        const unsigned char *p = block + (size_t)(word % 16) * 4;
         sum += (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
         a = d;
         d = c;

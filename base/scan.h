@@ -57,8 +57,13 @@ static inline __m128i scan_pairs(const char *p)
     return _mm_and_si128(_mm_cmpeq_epi8(here, _mm_set1_epi8('\n')), _mm_cmpeq_epi8(next, _mm_set1_epi8('.')));
 }
 
-/* Four rows at a time until one has a pair.  The last row overlaps the one before. */
-static inline const char *scan_lf_dot_sse2(const char *p, const char *end)
+/*
+ * Returns the first LF in [p, end) that is followed by a dot, or NULL.  It
+ * compares two rows of octets, one shifted by one, so short lines cost no more
+ * than long ones: four rows at a time until one has a pair.  The last row
+ * overlaps the one before.
+ */
+static inline const char *scan_lf_dot(const char *p, const char *end)
 {
     for (; end - p >= 65; p += 64) {
         __m128i any = _mm_or_si128(_mm_or_si128(scan_pairs(p), scan_pairs(p + 16)),
@@ -76,21 +81,9 @@ static inline const char *scan_lf_dot_sse2(const char *p, const char *end)
             return NULL;
     }
 }
-#endif
-
-/*
- * Returns the first LF in [p, end) that is followed by a dot, or NULL.  It
- * compares two rows of octets, one shifted by one, so short lines cost no more
- * than long ones.
- */
-static inline const char *scan_lf_dot(const char *p, const char *end)
-{
-#if defined(__SSE2__)
-    return scan_lf_dot_sse2(p, end);
 #else
-    return scan_lf_dot_words(p, end);
+static inline const char *scan_lf_dot(const char *p, const char *end) { return scan_lf_dot_words(p, end); }
 #endif
-}
 
 enum { SCAN_BEHIND = 16 /* octets after a copy that may be overwritten too */ };
 
