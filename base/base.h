@@ -108,6 +108,14 @@ static inline bool span_is(struct span t, const char *word)
     return i == t.n && word[i] == '\0';
 }
 
+/* Whether t is one of names, in any case; a NULL ends them. */
+static inline bool span_is_one_of(struct span t, const char *const names[])
+{
+    while (*names != NULL && !span_is(t, *names))
+        names++;
+    return *names != NULL;
+}
+
 /* Overwrites a secret.  The compiler cannot leave it out, as it does not know which function is called. */
 static inline void span_wipe(char *p, size_t n)
 {

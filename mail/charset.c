@@ -27,12 +27,10 @@ static const struct {
     {"xgbk", "GB18030"},         {"xmacroman", "MACINTOSH"},
 };
 
-static bool is_one_of(const char *name, const char *const names[])
-{
-    while (*names != NULL && strcmp(name, *names) != 0)
-        names++;
-    return *names != NULL;
-}
+/* Beginnings of squeezed names before a number, and how libraries spell them. */
+static const struct {
+    const char *prefix, *spelt;
+} prefixes[] = {{"windows", "cp"}, {"win", "cp"}, {"cp", "cp"}, {"ms", "cp"}, {"iso8859", "iso-8859-"}};
 
 /* Copies a name in lower case, and squeezed.  False if iconv_open() must not see it, as it may hold options. */
 static bool copy_name(struct span name, char copy[NAME_SIZE], char squeezed[NAME_SIZE])
@@ -53,45 +51,17 @@ static bool copy_name(struct span name, char copy[NAME_SIZE], char squeezed[NAME
     return true;
 }
 
-static const char *rename_charset(const char *squeezed, const char *name)
-{
-    for (size_t i = 0; i < sizeof renamed / sizeof renamed[0]; i++) {
-        if (strcmp(squeezed, renamed[i].squeezed) == 0)
-            return renamed[i].name;
-    }
-    return name;
-}
-
 /* musl's decoder of these writes out of bounds (CVE-2025-26519); other libraries' do not. */
 static bool is_harmful(const char *squeezed)
 {
 #if defined(__linux__) && !defined(__GLIBC__)
     static const char *const korean[] = {"euckr",    "ksc5601", "ksx1001", "ksc56011987",
                                          "isoir149", "korean",  "uhc",     NULL};
-    return is_one_of(squeezed, korean) || strstr(squeezed, "949") != NULL;
+    return span_is_one_of(span_of(squeezed), korean) || strstr(squeezed, "949") != NULL;
 #else
     (void)squeezed;
     return false;
 #endif
-}
-
-/* "windows1252", "cp1252", "iso88591": as libraries spell these. */
-static bool respell(const char *squeezed, char spelling[NAME_SIZE + 16])
-{
-    static const struct {
-        const char *prefix, *spelt;
-    } prefixes[] = {{"windows", "cp"}, {"win", "cp"}, {"cp", "cp"}, {"ms", "cp"}, {"iso8859", "iso-8859-"}};
-    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
-        size_t n = strlen(prefixes[i].prefix);
-        if (strncmp(squeezed, prefixes[i].prefix, n) != 0)
-            continue;
-        if (squeezed[n] == '\0' || squeezed[n + strspn(squeezed + n, "0123456789")] != '\0')
-            continue;
-        strcpy(spelling, prefixes[i].spelt);
-        strcat(spelling, squeezed + n);
-        return true;
-    }
-    return false;
 }
 
 /* ---- opening ---- */
@@ -102,13 +72,35 @@ static bool open_iconv(struct charset *c, const char *name)
     return c->cd != (iconv_t)-1;
 }
 
+/* Tries the names that iconv may know it by; plain is squeezed, without the x of a private name. */
+static bool open_any(struct charset *c, const char *name, const char *squeezed, const char *plain)
+{
+    char spelling[NAME_SIZE + 16];
+    for (size_t i = 0; i < sizeof renamed / sizeof renamed[0]; i++) {
+        if (strcmp(squeezed, renamed[i].squeezed) == 0 && open_iconv(c, renamed[i].name))
+            return true;
+    }
+    if (open_iconv(c, name) || open_iconv(c, plain))
+        return true;
+    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
+        size_t n = strlen(prefixes[i].prefix);
+        if (strncmp(plain, prefixes[i].prefix, n) != 0 || plain[n] == '\0')
+            continue;
+        if (plain[n + strspn(plain + n, "0123456789")] != '\0')
+            continue;
+        strcpy(spelling, prefixes[i].spelt);
+        return open_iconv(c, strcat(spelling, plain + n));
+    }
+    return false;
+}
+
 void charset_open(struct charset *c, struct message *m, struct span name, struct sink to)
 {
     static const char *const ascii[] = {"ascii", "usascii", "ansix341968", "ansix341986", "iso646us", "us", NULL};
     static const char *const utf8[] = {"utf8", "utf8mb4", "unicode11utf8", "unicode20utf8", "xunicode20utf8", NULL};
-    static const char *const locals[] = {"", "char", "wchart", "internal",
-                                         NULL}; /* iconv takes these for the locale's */
-    char copy[NAME_SIZE], squeezed[NAME_SIZE] = "", spelling[NAME_SIZE + 16];
+    /* iconv takes these for the locale's */
+    static const char *const locals[] = {"", "char", "wchart", "internal", NULL};
+    char copy[NAME_SIZE], squeezed[NAME_SIZE] = "";
     c->m = m;
     c->to = to;
     c->coding = CHARSET_UTF8;
@@ -118,9 +110,9 @@ void charset_open(struct charset *c, struct message *m, struct span name, struct
     name = header_trim(name);
     if (name.n == 0)
         return;
-    bool known = copy_name(name, copy, squeezed) && !is_one_of(squeezed, locals);
-    c->ascii = known && is_one_of(squeezed, ascii);
-    if (c->ascii || (known && is_one_of(squeezed, utf8)))
+    bool known = copy_name(name, copy, squeezed) && !span_is_one_of(span_of(squeezed), locals);
+    c->ascii = known && span_is_one_of(span_of(squeezed), ascii);
+    if (c->ascii || (known && span_is_one_of(span_of(squeezed), utf8)))
         return;
     const char *plain = squeezed[0] == 'x' ? squeezed + 1 : squeezed;
     bool two = strncmp(plain, "utf16", 5) == 0 || strncmp(plain, "ucs2", 4) == 0;
@@ -131,8 +123,7 @@ void charset_open(struct charset *c, struct message *m, struct span name, struct
     if (known && !is_harmful(plain)) {
         if (m->charsets++ >= CHARSETS_MAX)
             problem = PROBLEM_TOO_MANY_CHARSETS;
-        else if (open_iconv(c, rename_charset(squeezed, copy)) || open_iconv(c, copy) || open_iconv(c, plain) ||
-                 (respell(plain, spelling) && open_iconv(c, spelling)))
+        else if (open_any(c, copy, squeezed, plain))
             return;
     }
     message_note(m, problem);

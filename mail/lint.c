@@ -7,13 +7,6 @@
  */
 #include "mail/inside.h"
 
-static bool is_one_of(struct span name, const char *const *names)
-{
-    while (*names != NULL && !span_is(name, *names))
-        names++;
-    return *names != NULL;
-}
-
 /* Notes a problem if there is one. */
 static void note(struct mail *mail, bool odd, enum problem problem)
 {
@@ -71,7 +64,7 @@ static void check_field(struct message *m, const struct field *f, struct seen *s
     static const char *const mime[] = {"content-type", "content-transfer-encoding", "content-disposition", NULL};
     static const char *const lists[] = {"from", "sender", "reply-to", "to", "cc", "bcc", NULL};
     bool from = span_is(f->name, "from"), id = span_is(f->name, "message-id"), bcc = span_is(f->name, "bcc");
-    bool list = is_one_of(f->name, lists), group = f->value.n > 0 && memchr(f->value.p, ':', f->value.n) != NULL;
+    bool list = span_is_one_of(f->name, lists), group = f->value.n > 0 && memchr(f->value.p, ':', f->value.n) != NULL;
     uint64_t addresses = 0;
     struct span value = f->value;
     struct address a;
@@ -82,7 +75,7 @@ static void check_field(struct message *m, const struct field *f, struct seen *s
     s->sender = s->sender || span_is(f->name, "sender");
     s->message_id = s->message_id || id;
     s->mime_version = s->mime_version || span_is(f->name, "mime-version");
-    s->mime = s->mime || is_one_of(f->name, mime);
+    s->mime = s->mime || span_is_one_of(f->name, mime);
     s->authors += from ? addresses : 0;
     note(mail, id && !is_message_id(f->value), PROBLEM_MESSAGE_ID);
     note(mail, span_is(f->name, "return-path"), PROBLEM_RETURN_PATH);
@@ -124,7 +117,7 @@ void lint(struct message *m, struct mail *mail)
     char text[32];
     while (header_take_field(m, &header, &field)) {
         words_text(m, field.value, nowhere);
-        while (is_one_of(field.name, lists) && address_take(m, &field.value, &a)) {
+        while (span_is_one_of(field.name, lists) && address_take(m, &field.value, &a)) {
             if (a.name.p != NULL)
                 address_name(m, a.name, nowhere);
             address_spec(m, a.address, nowhere);
