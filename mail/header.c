@@ -130,6 +130,14 @@ struct span header_take_token(struct span *t)
     return header_take(t, i);
 }
 
+void header_lower(struct span token, struct sink to)
+{
+    for (; token.n > 0; span_skip(&token, 1)) {
+        char c = ascii_lower(*token.p);
+        sink_put(to, &c, 1);
+    }
+}
+
 bool header_take_type(struct span *t, struct span *type, struct span *subtype)
 {
     header_skip_cfws(t);

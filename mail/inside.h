@@ -133,6 +133,9 @@ bool header_take_quoted(struct span *t, struct span *text);
 /* Takes a token (RFC 2045 5.1), perhaps an empty one. */
 struct span header_take_token(struct span *t);
 
+/* Gives a token, or the name of a field, in lower case: their case means nothing (RFC 2045 5.1). */
+void header_lower(struct span token, struct sink to);
+
 /* Takes "type/subtype" off a Content-Type.  False if that is malformed. */
 bool header_take_type(struct span *t, struct span *type, struct span *subtype);
 

@@ -53,15 +53,6 @@ static void put(void *context, const char *p, size_t n)
 
 static struct sink into(struct text *t) { return (struct sink){put, t}; }
 
-/* Names and types are the same in any case. */
-static void put_lower(struct text *t, struct span s)
-{
-    for (; s.n > 0; span_skip(&s, 1)) {
-        char c = ascii_lower(*s.p);
-        put(t, &c, 1);
-    }
-}
-
 static void add_string(struct text *t, struct span s)
 {
     if (s.p == NULL) {
@@ -105,12 +96,10 @@ static void add_number(struct text *t, const char *key, uint64_t value)
 /* Adds the text of a field's value; null if there is none. */
 static void add_decoded(struct message *m, struct text *t, const char *key, struct span value)
 {
-    if (value.p == NULL) {
-        add_member(t, key, null);
-        return;
-    }
     add_key(t, key);
-    text_add_string(t, "\"");
+    text_add_string(t, value.p != NULL ? "\"" : "null");
+    if (value.p == NULL)
+        return;
     words_text(m, value, into(t));
     text_add_string(t, "\"");
 }
@@ -199,7 +188,7 @@ static void add_headers(struct message *m, struct text *t)
             continue;
         separate(t);
         text_add_string(t, "\"");
-        put_lower(t, name);
+        header_lower(name, into(t));
         text_add_string(t, "\":[");
         for (; i < n && span_same(e[i].field.name, name); i++) {
             text_add_string(t, i > first ? ",\"" : "\"");
@@ -216,12 +205,10 @@ static void add_headers(struct message *m, struct text *t)
 
 static void add_body(struct message *m, struct text *t, const char *key, const struct part *body)
 {
-    if (body == NULL) {
-        add_member(t, key, null);
-        return;
-    }
     add_key(t, key);
-    text_add_string(t, "\"");
+    text_add_string(t, body != NULL ? "\"" : "null");
+    if (body == NULL)
+        return;
     message_body_text(m, body, into(t));
     text_add_string(t, "\"");
 }
@@ -244,25 +231,24 @@ static void add_digest(struct message *m, struct text *t, const struct part *p)
 
 static void add_attachment(struct message *m, struct text *t, const struct part *p)
 {
-    struct text name = {NULL, 0, 0, false};
-    bool named = message_filename(m, p, message_into(&name));
     separate(t);
-    text_add_string(t, "{");
-    add_member(t, "filename", named ? header_or_empty(text_span(&name)) : null);
-    text_add_string(t, ",\"type\":\"");
-    put_lower(t, p->type);
+    text_add_string(t, "{\"filename\":");
+    size_t unnamed = t->n;
+    text_add_string(t, "\"");
+    bool named = message_filename(m, p, into(t));
+    t->n = named ? t->n : unnamed;
+    text_add_string(t, named ? "\",\"type\":\"" : "null,\"type\":\"");
+    header_lower(p->type, into(t));
     text_add_string(t, "/");
-    put_lower(t, p->subtype);
+    header_lower(p->subtype, into(t));
     text_add_string(t, p->handling.n > 0 ? "\",\"disposition\":\"" : "\",\"disposition\":null");
-    put_lower(t, p->handling);
+    header_lower(p->handling, into(t));
     text_add_string(t, p->handling.n > 0 ? "\"" : "");
     add_decoded(m, t, "cid", p->id);
     add_digest(m, t, p);
     if (p->path != NULL)
         add_member(t, "path", span_of(p->path));
     text_add_string(t, "}");
-    t->failed = t->failed || name.failed;
-    free(name.p);
 }
 
 static void add_problems(struct text *t, const struct mail *mail)

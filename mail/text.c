@@ -92,15 +92,6 @@ static void add_envelope(struct text *t, const struct mail *mail)
     text_add_string(t, "\n");
 }
 
-/* Adds a token in lower case, as types are the same in any case (RFC 2045 5.1). */
-static void add_lower(struct text *t, struct span token)
-{
-    for (; token.n > 0; span_skip(&token, 1)) {
-        char c = ascii_lower(*token.p);
-        text_add(t, &c, 1);
-    }
-}
-
 static void count(void *context, const char *p, size_t n)
 {
     (void)p;
@@ -110,22 +101,19 @@ static void count(void *context, const char *p, size_t n)
 static void add_attachment(struct message *m, struct text *t, const struct part *p)
 {
     uint64_t size = 0;
-    struct text name = {NULL, 0, 0, false};
     message_octets(m, p, (struct sink){count, &size});
     text_add_string(t, "Attachment: ");
-    add_lower(t, p->type);
+    header_lower(p->type, message_into(t));
     text_add_string(t, "/");
-    add_lower(t, p->subtype);
+    header_lower(p->subtype, message_into(t));
     text_add_string(t, ", ");
     text_add_number(t, size);
     text_add_string(t, " octets");
-    if (message_filename(m, p, message_into(&name))) {
-        text_add_string(t, ", ");
-        show(t, text_span(&name), true);
-    }
+    size_t unnamed = t->n;
+    text_add_string(t, ", ");
+    if (!message_filename(m, p, into_line(t)))
+        t->n = unnamed;
     text_add_string(t, "\n");
-    t->failed = t->failed || name.failed;
-    free(name.p);
 }
 
 void render_text(struct text *t, const struct mail *mail, struct message *m)
