@@ -3,7 +3,7 @@
  *
  * Most problems are noted where they are met: in lines on the wire by the
  * protocol engine, in encoded text by its decoders.  So a message is decoded
- * first.  This file finds what a message lacks, or has without need.
+ * first.  This file finds what a header lacks, or has without need.
  */
 #include "mail/inside.h"
 

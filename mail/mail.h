@@ -104,7 +104,8 @@ bool message_field(struct span octets, const char *name, struct sink to);
 
 /* ---- lint ---- */
 
-/* Decodes a whole message, and adds its problems to mail->problems.  render_json() does this too. */
+/* Decodes a whole message, and adds its problems to mail->problems; those of its lines are noted by the engine.
+   render_json() does this too. */
 void lint(struct message *m, struct mail *mail);
 
 /* ---- match ---- */
