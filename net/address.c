@@ -29,36 +29,24 @@ void address_text(const struct address *a, char *text, size_t size)
         (void)snprintf(text, size, "?");
 }
 
-void address_with_port(const struct address *a, char *text, size_t size)
-{
-    char host[INET6_ADDRSTRLEN];
-    address_text(a, host, sizeof host);
-    (void)snprintf(text, size, a->u.any.sa_family == AF_INET6 ? "[%s]:%u" : "%s:%u", host, (unsigned)address_port(a));
-}
-
-static struct address ipv4(in_addr_t host)
-{
-    return (struct address){.u.in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(host)}};
-}
-
-static struct address ipv6(struct in6_addr host)
-{
-    return (struct address){.u.in6 = {.sin6_family = AF_INET6, .sin6_addr = host}, .optional = true};
-}
-
 /* getaddrinfo(3) is for names only, as it loads libraries. */
-static size_t resolve(const char *host, struct address *addresses, const char **reason)
+size_t address_resolve(const struct endpoint *e, struct address *addresses, const char **reason)
 {
-    struct address *a = addresses;
-    *a = ipv4(0);
-    if (inet_pton(AF_INET, host, &a->u.in.sin_addr) == 1)
+    bool any = e->kind == ENDPOINT_ANY;
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(any ? INADDR_ANY : INADDR_LOOPBACK)};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_addr = any ? in6addr_any : in6addr_loopback};
+    addresses[0] = (struct address){.u.in = v4};
+    addresses[1] = (struct address){.u.in6 = v6, .optional = true};
+    if (e->kind != ENDPOINT_HOST)
+        return 2;
+    if (inet_pton(AF_INET, e->host, &addresses[0].u.in.sin_addr) == 1)
         return 1;
-    *a = ipv6(in6addr_any);
-    a->optional = false;
-    if (inet_pton(AF_INET6, host, &a->u.in6.sin6_addr) == 1)
+    if (inet_pton(AF_INET6, e->host, &v6.sin6_addr) == 1) {
+        addresses[0] = (struct address){.u.in6 = v6};
         return 1;
+    }
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found;
-    int status = getaddrinfo(host, NULL, &hints, &found);
+    int status = getaddrinfo(e->host, NULL, &hints, &found);
     if (status != 0) {
         *reason = status == EAI_SYSTEM ? NULL : gai_strerror(status);
         return 0;
@@ -71,14 +59,4 @@ static size_t resolve(const char *host, struct address *addresses, const char **
     }
     freeaddrinfo(found);
     return n;
-}
-
-size_t address_resolve(const struct endpoint *e, struct address *addresses, const char **reason)
-{
-    bool any = e->kind == ENDPOINT_ANY;
-    if (e->kind == ENDPOINT_HOST)
-        return resolve(e->host, addresses, reason);
-    addresses[0] = ipv4(any ? INADDR_ANY : INADDR_LOOPBACK);
-    addresses[1] = ipv6(any ? in6addr_any : in6addr_loopback);
-    return 2;
 }

@@ -8,26 +8,18 @@
  */
 #include "net/inside.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdio.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 int connection_take_descriptor(int fd)
 {
     int taken = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1), null = open("/dev/null", O_RDWR | O_CLOEXEC);
     bool good = taken >= 0 && null >= 0 && dup2(null, fd) == fd;
-    int saved = errno;
-    if (null >= 0)
-        (void)close(null);
-    if (!good && taken >= 0)
-        (void)close(taken);
-    errno = saved;
-    return good ? taken : -1;
+    (void)socket_close(null);
+    return good ? taken : socket_close(taken);
 }
 
 static void set_peer(const struct address *a, struct peer *peer)
@@ -78,7 +70,7 @@ int connection_take_stdio(struct connection *c, struct peer *peer)
         return -1;
     c->out = connection_take_descriptor(STDOUT_FILENO);
     if (c->out < 0)
-        return socket_close_failed(c->in);
+        return socket_close(c->in);
     return c->polled ? 0 : connection_unblock(c);
 }
 
@@ -87,9 +79,8 @@ int connection_unblock(struct connection *c)
     if (!c->borrowed)
         return 0;
     c->polled = false;
-    return fcntl(c->in, F_SETFL, c->in_flags | O_NONBLOCK) < 0 || fcntl(c->out, F_SETFL, c->out_flags | O_NONBLOCK) < 0
-               ? -1
-               : 0;
+    int status = fcntl(c->in, F_SETFL, c->in_flags | O_NONBLOCK);
+    return status < 0 ? -1 : fcntl(c->out, F_SETFL, c->out_flags | O_NONBLOCK);
 }
 
 /* Whether a use will not block.  If not, errno is EAGAIN. */

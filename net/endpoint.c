@@ -13,17 +13,6 @@ int endpoint_number(const char *text)
     return number_take(&text, &value) && *text == '\0' && value <= UINT16_MAX ? (int)value : -1;
 }
 
-static const char *parse_path(const char *text, struct endpoint *e)
-{
-    e->kind = ENDPOINT_UNIX;
-    if (*text == '\0')
-        return "wants a path after unix:";
-    if (strlen(text) >= sizeof((struct sockaddr_un *)0)->sun_path)
-        return "has a path that is too long for a Unix socket; a relative one may do";
-    memcpy(e->host, text, strlen(text) + 1);
-    return NULL;
-}
-
 static const char *parse_host(const char *text, struct endpoint *e)
 {
     const char *colon = strrchr(text, ':'), *start = text, *end = colon;
@@ -77,8 +66,15 @@ const char *endpoint_parse(const char *text, struct endpoint *e)
         e->kind = ENDPOINT_STDIO;
         return NULL;
     }
-    if (begins(text, "unix:", &text))
-        return parse_path(text, e);
+    if (begins(text, "unix:", &text)) {
+        e->kind = ENDPOINT_UNIX;
+        if (*text == '\0')
+            return "wants a path after unix:";
+        if (strlen(text) >= sizeof((struct sockaddr_un *)0)->sun_path)
+            return "has a path that is too long for a Unix socket; a relative one may do";
+        memcpy(e->host, text, strlen(text) + 1);
+        return NULL;
+    }
     if (!begins(text, "fd:", &text))
         return parse_host(text, e);
     e->kind = ENDPOINT_FD;

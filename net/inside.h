@@ -46,9 +46,6 @@ void address_set_port(struct address *a, uint16_t port);
 /* Writes it as text, without its port. */
 void address_text(const struct address *a, char *text, size_t size);
 
-/* Writes it as HOST:PORT or [HOST]:PORT. */
-void address_with_port(const struct address *a, char *text, size_t size);
-
 /* Finds the addresses of an endpoint of IPv4 or IPv6, at most LISTENER_SOCKETS_MAX, and returns their number.  0 on
    failure, with *reason as in listener_open(). */
 size_t address_resolve(const struct endpoint *e, struct address *addresses, const char **reason);
@@ -67,11 +64,12 @@ int socket_lock_directory(const char *path);
 
 /* ---- descriptors ---- */
 
-/* Closes a descriptor after a failure, and keeps errno.  Returns -1. */
-static inline int socket_close_failed(int fd)
+/* Closes a descriptor, if it is one, and keeps errno.  Returns -1. */
+static inline int socket_close(int fd)
 {
     int saved = errno;
-    (void)close(fd);
+    if (fd >= 0)
+        (void)close(fd);
     errno = saved;
     return -1;
 }

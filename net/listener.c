@@ -20,44 +20,54 @@
 
 enum { BACKLOG = 4096, PORT_TRIES = 64 };
 
-static int open_socket(const struct address *a)
+/* Opens a socket that does not block. */
+static int open_socket(int family)
 {
-    int fd = socket(a->u.any.sa_family, SOCK_STREAM, 0);
-    if (fd < 0)
-        return -1;
-    int on = 1;
+    int fd = socket(family, SOCK_STREAM, 0);
+    if (fd >= 0 && (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0))
+        return socket_close(fd);
+    return fd;
+}
+
+static int listen_on_address(const struct address *a)
+{
     bool v6 = a->u.any.sa_family == AF_INET6;
-    socklen_t length = v6 ? sizeof a->u.in6 : sizeof a->u.in;
-    if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0 ||
-        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
+    int fd = open_socket(a->u.any.sa_family), on = 1;
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
         (v6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0) ||
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0 || /* connections inherit it */
-        bind(fd, &a->u.any, length) < 0 || listen(fd, BACKLOG) < 0)
-        return socket_close_failed(fd);
+        bind(fd, &a->u.any, v6 ? sizeof a->u.in6 : sizeof a->u.in) < 0 || listen(fd, BACKLOG) < 0)
+        return socket_close(fd);
     return fd;
+}
+
+/* Writes HOST:PORT or [HOST]:PORT after a scheme. */
+static void write_host(char *text, size_t size, const char *scheme, const char *host, uint16_t port)
+{
+    (void)snprintf(text, size, strchr(host, ':') != NULL ? "%s[%s]:%u" : "%s%s:%u", scheme, host, (unsigned)port);
 }
 
 static int listen_on_all(struct address *addresses, size_t n, uint16_t port, struct listener *l)
 {
-    l->n = 0;
     l->port = port;
     for (struct address *a = addresses; a < addresses + n; a++) {
+        char host[INET6_ADDRSTRLEN];
         socklen_t length = sizeof a->u;
         address_set_port(a, l->port);
-        address_with_port(a, l->text, sizeof l->text);
-        int fd = open_socket(a);
+        address_text(a, host, sizeof host);
+        write_host(l->text, sizeof l->text, "", host, l->port);
+        int fd = listen_on_address(a);
         bool missing = fd < 0 && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL || errno == EPROTONOSUPPORT);
         if (missing && a->optional)
             continue;
-        if (fd >= 0)
-            l->fds[l->n++] = fd;
-        if (fd < 0 || getsockname(fd, &a->u.any, &length) < 0) {
-            listener_close(l);
+        if (fd < 0)
             return -1;
-        }
+        l->fds[l->n++] = fd;
+        if (getsockname(fd, &a->u.any, &length) < 0)
+            return -1;
         l->port = address_port(a); /* the system may have chosen it */
         if (l->n == 1)
-            address_text(a, l->host, sizeof l->host);
+            (void)snprintf(l->host, sizeof l->host, "%s", host);
     }
     return l->n > 0 ? 0 : -1;
 }
@@ -70,32 +80,26 @@ static int listen_on_addresses(const struct endpoint *e, struct listener *l, con
     if (n == 0)
         return -1;
     int status = listen_on_all(addresses, n, e->port, l);
-    for (int i = 0; i < PORT_TRIES && status < 0 && e->port == 0 && errno == EADDRINUSE; i++)
+    for (int i = 0; i < PORT_TRIES && status < 0 && e->port == 0 && errno == EADDRINUSE; i++) {
+        listener_close(l);
         status = listen_on_all(addresses, n, 0, l);
-    if (status < 0)
-        return -1;
-    (void)snprintf(l->text, sizeof l->text, strchr(l->host, ':') != NULL ? "[%s]:%u" : "%s:%u", l->host,
-                   (unsigned)l->port);
-    return 0;
+    }
+    return status;
 }
 
-/* Whether there is a Unix socket of this name on which nobody listens any more. */
+/* Whether there is a Unix socket of this name on which nobody listens any more.  If not, errno is EADDRINUSE. */
 static bool is_stale(const struct sockaddr_un *name, const char **reason)
 {
     struct stat st;
-    if (lstat(name->sun_path, &st) < 0)
-        return false;
-    if (!S_ISSOCK(st.st_mode)) {
+    bool other = lstat(name->sun_path, &st) == 0 && !S_ISSOCK(st.st_mode);
+    if (other)
         *reason = "there is a file that is not a socket";
-        return false;
-    }
-    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    if (fd < 0)
-        return false;
-    bool refused = fcntl(fd, F_SETFL, O_NONBLOCK) == 0 && /* one that is in use may have no room */
-                   connect(fd, (const struct sockaddr *)name, sizeof *name) < 0 && errno == ECONNREFUSED;
-    (void)close(fd);
-    return refused;
+    int fd = open_socket(AF_UNIX); /* a socket that is in use may have no room, and connect(2) must not wait for it */
+    bool stale =
+        !other && fd >= 0 && connect(fd, (const struct sockaddr *)name, sizeof *name) < 0 && errno == ECONNREFUSED;
+    (void)socket_close(fd);
+    errno = EADDRINUSE;
+    return stale;
 }
 
 static int bind_path(int fd, const struct sockaddr_un *name, const char **reason)
@@ -103,13 +107,9 @@ static int bind_path(int fd, const struct sockaddr_un *name, const char **reason
     const struct sockaddr *address = (const struct sockaddr *)name;
     if (bind(fd, address, sizeof *name) == 0)
         return 0;
-    if (errno != EADDRINUSE)
+    if (errno != EADDRINUSE || !is_stale(name, reason) || unlink(name->sun_path) < 0)
         return -1;
-    if (!is_stale(name, reason)) {
-        errno = EADDRINUSE;
-        return -1;
-    }
-    return unlink(name->sun_path) < 0 ? -1 : bind(fd, address, sizeof *name);
+    return bind(fd, address, sizeof *name);
 }
 
 /* Clients get the absolute path, unless it is too long for a Unix socket. */
@@ -120,37 +120,28 @@ static void set_host(struct listener *l, const char *path, size_t size)
     free(whole);
 }
 
-static int bind_and_listen(const struct sockaddr_un *name, struct listener *l, const char **reason)
-{
-    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    if (fd < 0)
-        return -1;
-    if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0 || bind_path(fd, name, reason) < 0)
-        return socket_close_failed(fd);
-    l->fds[l->n++] = fd;
-    set_host(l, name->sun_path, sizeof name->sun_path);
-    (void)snprintf(l->path, sizeof l->path, "%s", name->sun_path);
-    struct stat st;
-    if (stat(name->sun_path, &st) == 0) {
-        l->device = st.st_dev;
-        l->inode = st.st_ino;
-    }
-    if (listen(fd, BACKLOG) == 0)
-        return 0;
-    listener_close(l);
-    return -1;
-}
-
-/* Under a lock, so that of several processes that start at once, only one replaces a stale socket. */
 static int listen_on_path(const struct endpoint *e, struct listener *l, const char **reason)
 {
     struct sockaddr_un name = {.sun_family = AF_UNIX};
+    struct stat st;
     memcpy(name.sun_path, e->host, strlen(e->host) + 1);
     (void)snprintf(l->text, sizeof l->text, "unix:%s", e->host);
-    int lock = socket_lock_directory(e->host), status = bind_and_listen(&name, l, reason), saved = errno;
-    if (lock >= 0)
-        (void)close(lock);
-    errno = saved;
+    int fd = open_socket(AF_UNIX);
+    if (fd < 0)
+        return -1;
+    l->fds[l->n++] = fd;
+    /* of several processes that start at once, only one replaces a stale socket */
+    int lock = socket_lock_directory(e->host), status = bind_path(fd, &name, reason);
+    if (status == 0) {
+        set_host(l, e->host, sizeof name.sun_path);
+        (void)snprintf(l->path, sizeof l->path, "%s", e->host);
+        if (stat(e->host, &st) == 0) {
+            l->device = st.st_dev;
+            l->inode = st.st_ino;
+        }
+        status = listen(fd, BACKLOG);
+    }
+    (void)socket_close(lock);
     return status;
 }
 
@@ -198,25 +189,25 @@ static int listen_on_fd(const struct endpoint *e, struct listener *l, const char
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     l->port = address_port(&a);
     address_text(&a, l->host, sizeof l->host);
-    address_with_port(&a, l->text, sizeof l->text);
     return 0;
 }
 
-/* The unspecified address is replaced, as a client cannot connect to it. */
-static void set_url(struct listener *l)
+/* Sets the texts of an open listener that tell its port, and its URL. */
+static void set_texts(struct listener *l)
 {
+    if (l->port == 0) {
+        (void)snprintf(l->url, sizeof l->url, "%sunix:%s", l->scheme == SCHEME_SMTP ? "" : endpoint_schemes[l->scheme],
+                       l->host);
+        return;
+    }
+    (void)snprintf(l->port_text, sizeof l->port_text, "%u", (unsigned)l->port);
+    write_host(l->text, sizeof l->text, "", l->host, l->port);
+    /* a client cannot connect to the unspecified address */
     if (strcmp(l->host, "0.0.0.0") == 0)
         (void)snprintf(l->host, sizeof l->host, "127.0.0.1");
     else if (strcmp(l->host, "::") == 0)
         (void)snprintf(l->host, sizeof l->host, "::1");
-    if (l->port > 0) {
-        (void)snprintf(l->port_text, sizeof l->port_text, "%u", (unsigned)l->port);
-        (void)snprintf(l->url, sizeof l->url, strchr(l->host, ':') != NULL ? "%s[%s]:%u" : "%s%s:%u",
-                       endpoint_schemes[l->scheme], l->host, (unsigned)l->port);
-    } else {
-        (void)snprintf(l->url, sizeof l->url, "%sunix:%s", l->scheme == SCHEME_SMTP ? "" : endpoint_schemes[l->scheme],
-                       l->host);
-    }
+    write_host(l->url, sizeof l->url, endpoint_schemes[l->scheme], l->host, l->port);
 }
 
 int listener_open(const struct endpoint *e, struct listener *l, const char **reason)
@@ -241,7 +232,9 @@ int listener_open(const struct endpoint *e, struct listener *l, const char **rea
         return 0;
     }
     if (status == 0)
-        set_url(l);
+        set_texts(l);
+    else
+        listener_close(l);
     return status;
 }
 

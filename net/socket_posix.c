@@ -12,7 +12,7 @@ int socket_accept(int fd, struct sockaddr *address, socklen_t *length)
         return -1;
     int flags = fcntl(accepted, F_GETFL);
     if (flags < 0 || fcntl(accepted, F_SETFL, flags | O_NONBLOCK) < 0 || fcntl(accepted, F_SETFD, FD_CLOEXEC) < 0)
-        return socket_close_failed(accepted);
+        return socket_close(accepted);
     return accepted;
 }
 
