@@ -154,13 +154,16 @@ static const char *reason(const struct functions *f)
     return text != NULL ? text : "OpenSSL does not say why";
 }
 
-static int set_up(struct tls *t)
+static int set_up(struct tls *t, char *why, size_t size)
 {
     const struct functions *f = &t->f;
+    f->ERR_clear_error();
     t->context = f->SSL_CTX_new(f->TLS_server_method());
     if (t->context == NULL || f->SSL_CTX_ctrl(t->context, SSL_CTRL_SET_MIN_PROTO_VERSION, TLS1_2_VERSION, NULL) != 1 ||
-        f->SSL_CTX_set_num_tickets(t->context, 0) != 1)
+        f->SSL_CTX_set_num_tickets(t->context, 0) != 1) {
+        (void)snprintf(why, size, "OpenSSL cannot be set up: %s", reason(f));
         return -1;
+    }
     (void)f->SSL_CTX_set_options(t->context,
                                  SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET | EOF_OPTION);
     (void)f->SSL_CTX_ctrl(t->context, SSL_CTRL_SET_SESS_CACHE_MODE, SSL_SESS_CACHE_OFF, NULL);
@@ -225,23 +228,24 @@ static EVP_PKEY *read_key(const struct functions *f, const char *path, char *why
     return key;
 }
 
-static int use_files(struct tls *t, const char *cert, const char *key_path, char *why, size_t size)
+static int use_files(struct tls *t, const struct tls_options *o, char *why, size_t size)
 {
     const struct functions *f = &t->f;
+    const char *path = o->key != NULL ? o->key : o->cert;
     struct stat st;
-    if (strcmp(cert, key_path) == 0 && stat(cert, &st) == 0 && S_ISFIFO(st.st_mode)) {
-        (void)snprintf(why, size, "%s can be read only once: give a file, or the key with --key", cert);
+    if (strcmp(o->cert, path) == 0 && stat(path, &st) == 0 && S_ISFIFO(st.st_mode)) {
+        (void)snprintf(why, size, "%s can be read only once: give a file, or the key with --key", path);
         return -1;
     }
-    if (use_certificate(t, cert, why, size) < 0)
+    if (use_certificate(t, o->cert, why, size) < 0)
         return -1;
     f->ERR_clear_error();
-    EVP_PKEY *key = read_key(f, key_path, why, size);
+    EVP_PKEY *key = read_key(f, path, why, size);
     if (key == NULL)
         return -1;
     bool fits = f->SSL_CTX_use_PrivateKey(t->context, key) == 1 && f->SSL_CTX_check_private_key(t->context) == 1;
     if (!fits)
-        (void)snprintf(why, size, "the key in %s is not that of the first certificate in %s", key_path, cert);
+        (void)snprintf(why, size, "the key in %s is not that of the first certificate in %s", path, o->cert);
     f->EVP_PKEY_free(key);
     return fits ? 0 : -1;
 }
@@ -363,20 +367,6 @@ static int make_certificate(struct tls *t, const char *host, char *why, size_t s
 
 /* ---- opening and closing ---- */
 
-static int prepare(struct tls *t, const struct tls_options *o, char *why, size_t size)
-{
-    if (load(t, why, size) < 0)
-        return -1;
-    t->f.ERR_clear_error();
-    if (set_up(t) < 0) {
-        (void)snprintf(why, size, "OpenSSL cannot be set up: %s", reason(&t->f));
-        return -1;
-    }
-    if (o->cert != NULL)
-        return use_files(t, o->cert, o->key != NULL ? o->key : o->cert, why, size);
-    return make_certificate(t, o->hostname, why, size);
-}
-
 struct tls *tls_open(const struct tls_options *o, char *why, size_t size)
 {
     struct tls *t = calloc(1, sizeof *t);
@@ -384,7 +374,10 @@ struct tls *tls_open(const struct tls_options *o, char *why, size_t size)
         (void)snprintf(why, size, "%s", strerror(ENOMEM));
         return NULL;
     }
-    if (prepare(t, o, why, size) == 0)
+    int status = load(t, why, size) < 0 ? -1 : set_up(t, why, size);
+    if (status == 0)
+        status = o->cert != NULL ? use_files(t, o, why, size) : make_certificate(t, o->hostname, why, size);
+    if (status == 0)
         return t;
     tls_close(t);
     return NULL;
