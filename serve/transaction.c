@@ -69,9 +69,7 @@ bool transaction_begin(struct transaction **at, const struct client *c, const st
 static void begin_data(struct transaction *t, const struct server_options *o)
 {
     t->has_data = true;
-    spool_begin(&t->data, o->store, t->mail.binary);
-    if (t->listed)
-        spool_keep_head(&t->data);
+    spool_begin(&t->data, o->store, t->mail.binary, t->listed);
     if (o->headers)
         envelope_add_headers(&t->mail, &t->data, o->smtp->hostname, t->session);
 }

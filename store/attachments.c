@@ -6,9 +6,6 @@
  */
 #include "store/inside.h"
 
-#include <errno.h>
-#include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +46,6 @@ static void put_spool(void *context, const char *octets, size_t n) { spool_add(c
 static int save(struct store *s, struct spool *p, const char *asked, struct message *m, const struct part *part)
 {
     struct spool f;
-    char path[PATH_MAX];
     spool_begin_file(&f, &s->attachments);
     message_octets(m, part, (struct sink){put_spool, &f});
     int status = spool_complete(&f, false);
@@ -57,11 +53,9 @@ static int save(struct store *s, struct spool *p, const char *asked, struct mess
         status = spool_publish(&f, asked);
     if (status < 0) {
         (void)spool_fail(p, f.failure.error, f.failure.what);
-    } else if (snprintf(path, sizeof path, "%s/%s", f.place->path, f.file.name) >= (int)sizeof path) {
-        status = spool_fail(p, ENAMETOOLONG, f.place->path);
     } else {
-        text_add(&p->attached, path, strlen(path) + 1);
-        status = p->attached.failed ? spool_fail(p, ENOMEM, "memory") : 0;
+        place_add_path(f.place, &f.file, &p->attached);
+        status = spool_check_text(p, &p->attached);
     }
     f.file.published = f.file.published && status < 0; /* a file that is noted stays */
     spool_drop(&f);
@@ -77,9 +71,7 @@ int attachments_save(struct store *s, struct spool *p, uint64_t number, struct m
         size_t n = name.n > 0 ? clean(cleaned, text_span(&name)) : make_name(cleaned, message_suffix(part));
         (void)snprintf(asked, sizeof asked, "%04ju-%.*s", (uintmax_t)number, (int)n, cleaned);
         free(name.p);
-        if (name.failed)
-            return spool_fail(p, ENOMEM, "memory");
-        if (save(s, p, asked, m, part) < 0)
+        if (spool_check_text(p, &name) < 0 || save(s, p, asked, m, part) < 0)
             return -1;
     }
     const char *path = p->attached.p;

@@ -4,9 +4,7 @@
  */
 #include "store/inside.h"
 
-#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 

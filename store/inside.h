@@ -52,6 +52,9 @@ int place_publish(struct place *to, struct place_file *f, const char *asked, boo
 /* Writes all n octets. */
 int place_write(int fd, const char *octets, size_t n);
 
+/* Adds the path of a published file, with a NUL; nothing if memory runs out. */
+void place_add_path(const struct place *to, const struct place_file *f, struct text *path);
+
 /* Closes the file.  Removes it if it is published, or has a temporary name. */
 void place_drop(struct place *to, struct place_file *f);
 
@@ -66,6 +69,12 @@ static inline int spool_fail(struct spool *p, int error, const char *what)
     if (p->failure.error == 0)
         p->failure = (struct failure){error != 0 ? error : EIO, what};
     return -1;
+}
+
+/* Keeps a failure if memory ran out for a text of the mail.  Returns -1 if it did, otherwise 0. */
+static inline int spool_check_text(struct spool *p, const struct text *t)
+{
+    return t->failed ? spool_fail(p, ENOMEM, "memory") : 0;
 }
 
 /*

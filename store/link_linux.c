@@ -5,7 +5,6 @@
 #define _GNU_SOURCE
 #include "store/inside.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/syscall.h>

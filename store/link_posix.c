@@ -4,7 +4,6 @@
  */
 #include "store/inside.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>

@@ -10,7 +10,6 @@
 #include "store/inside.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -27,13 +26,14 @@ enum {
 
 /* ---- the directory ---- */
 
-/* Closes a descriptor, if it is one, and keeps errno. */
-static void close_quietly(int fd)
+/* Closes a descriptor, if it is one, and keeps errno.  Returns -1. */
+static int close_quietly(int fd)
 {
     int saved = errno;
     if (fd >= 0)
         (void)close(fd);
     errno = saved;
+    return -1;
 }
 
 static int open_directory(int at, const char *path) { return openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC); }
@@ -44,8 +44,7 @@ static int open_writable(int at, const char *path)
     int fd = open_directory(at, path);
     if (fd < 0 || faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) == 0)
         return fd;
-    close_quietly(fd);
-    return -1;
+    return close_quietly(fd);
 }
 
 /* Makes a directory and those above it. */
@@ -75,10 +74,8 @@ static int find_next(struct place *to)
 {
     int fd = open_directory(to->final, ".");
     DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
-    if (d == NULL) {
-        close_quietly(fd);
-        return -1;
-    }
+    if (d == NULL)
+        return close_quietly(fd);
     struct dirent *entry;
     while (errno = 0, (entry = readdir(d)) != NULL) {
         const char *end = entry->d_name;
@@ -131,7 +128,7 @@ static int open_maildir(struct place *to)
         status = mkdirat(top, parts[i], 0700) < 0 && errno != EEXIST ? -1 : 0;
     if (status == 0 && ((to->final = open_writable(top, "new")) < 0 || (to->temporary = open_writable(top, "tmp")) < 0))
         status = -1;
-    close_quietly(top);
+    (void)close_quietly(top);
     learn_host(to);
     return status;
 }
@@ -150,8 +147,8 @@ void place_close(struct place *to)
     if (to->path == NULL)
         return;
     if (to->temporary != to->final)
-        close_quietly(to->temporary);
-    close_quietly(to->final);
+        (void)close_quietly(to->temporary);
+    (void)close_quietly(to->final);
     to->path = NULL;
 }
 
@@ -165,13 +162,15 @@ const char *place_temporary(void)
 
 /* ---- making a file ---- */
 
-/* Writes a unique name, as in maildir(5): seconds, microseconds, process and count. */
-static void unique_name(struct place *to, char *name, const char *prefix, const char *suffix)
+/* Writes a unique name, as in maildir(5): seconds, microseconds, process, count and host.  One that is not for a
+   Maildir is hidden, and has no host. */
+static void unique_name(struct place *to, char *name)
 {
+    const char *prefix = to->maildir ? "" : ".fakesmtp-", *dot = to->maildir ? "." : "";
     struct timespec now;
     (void)clock_gettime(CLOCK_REALTIME, &now);
     (void)snprintf(name, PLACE_NAME_MAX, "%s%jd.M%ldP%ldQ%ju%s%s", prefix, (intmax_t)now.tv_sec, now.tv_nsec / 1000,
-                   (long)getpid(), (uintmax_t)++to->made, *suffix != '\0' ? "." : "", suffix);
+                   (long)getpid(), (uintmax_t)++to->made, dot, to->host);
 }
 
 int place_write(int fd, const char *p, size_t n)
@@ -206,10 +205,7 @@ static int create_hidden(void)
 
 static int create_named(struct place *to, struct place_file *f)
 {
-    if (to->maildir)
-        unique_name(to, f->temporary, "", to->host);
-    else
-        unique_name(to, f->temporary, ".fakesmtp-", "");
+    unique_name(to, f->temporary);
     f->fd = openat(to->temporary, f->temporary, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_CLOEXEC, LINK_MODE);
     if (f->fd < 0)
         f->temporary[0] = '\0';
@@ -242,7 +238,7 @@ static void number_name(struct place *to, char name[PLACE_NAME_MAX], const char 
 static int next_name(struct place *to, char name[PLACE_NAME_MAX], const char *asked, int taken)
 {
     if (to->maildir) {
-        unique_name(to, name, "", to->host);
+        unique_name(to, name);
     } else if (*asked != '\0') {
         number_name(to, name, asked, taken);
     } else {
@@ -274,7 +270,7 @@ static int copy_to_named(struct place *to, struct place_file *f)
         status = place_write(f->fd, block, (size_t)got);
     if (status == 0 && (got < 0 || (to->fsync && fsync(f->fd) < 0)))
         status = -1;
-    close_quietly(from);
+    (void)close_quietly(from);
     return status;
 }
 
@@ -315,6 +311,16 @@ int place_publish(struct place *to, struct place_file *f, const char *asked, boo
             return -1;
     }
     return to->fsync ? fsync(to->final) : 0;
+}
+
+void place_add_path(const struct place *to, const struct place_file *f, struct text *path)
+{
+    size_t n = path->n;
+    text_add_string(path, to->path);
+    text_add_string(path, to->maildir ? "/new/" : "/");
+    text_add(path, f->name, strlen(f->name) + 1);
+    if (path->failed)
+        path->n = n;
 }
 
 void place_drop(struct place *to, struct place_file *f)

@@ -9,7 +9,6 @@
  */
 #include "store/inside.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -35,15 +34,14 @@ void spool_begin_file(struct spool *p, struct place *to)
     p->file.temporary[0] = p->file.name[0] = '\0';
 }
 
-void spool_begin(struct spool *p, struct store *s, bool exact)
+void spool_begin(struct spool *p, struct store *s, bool exact, bool keeps_head)
 {
     spool_begin_file(p, &s->place);
     p->store = s;
     p->wanted = s->wants;
     p->crlf = exact || s->o.crlf;
+    p->keeps_head = keeps_head;
 }
-
-void spool_keep_head(struct spool *p) { p->keeps_head = true; }
 
 /* ---- octets ---- */
 
@@ -156,16 +154,6 @@ static struct span find_head(struct spool *p)
 
 struct span spool_head(const struct spool *p) { return p->head; }
 
-static int map(struct spool *p)
-{
-    void *all = mmap(NULL, (size_t)p->total, PROT_READ, MAP_PRIVATE, p->file.fd, 0);
-    if (all == MAP_FAILED)
-        return spool_fail(p, errno, "memory");
-    p->mapped = (size_t)p->total;
-    p->octets = (struct span){all, p->mapped};
-    return 0;
-}
-
 int spool_complete(struct spool *p, bool look)
 {
     if (p->cr)
@@ -180,8 +168,13 @@ int spool_complete(struct spool *p, bool look)
         return -1;
     if (p->file.fd >= 0 && p->place->fsync && fsync(p->file.fd) < 0)
         return spool_fail(p, errno, place_name(p->place));
-    if (!small && look && map(p) < 0)
-        return -1;
+    if (!small && look) {
+        void *all = mmap(NULL, (size_t)p->total, PROT_READ, MAP_PRIVATE, p->file.fd, 0);
+        if (all == MAP_FAILED)
+            return spool_fail(p, errno, "memory");
+        p->mapped = (size_t)p->total;
+        p->octets = (struct span){all, p->mapped};
+    }
     if (p->keeps_head)
         p->head = find_head(p);
     return p->failure.error != 0 ? -1 : 0;
@@ -195,6 +188,8 @@ int spool_publish(struct spool *p, const char *asked)
 
 void spool_drop(struct spool *p)
 {
+    if (p->place == NULL)
+        return;
     if (p->store != NULL)
         stream_leave(&p->store->stream, p);
     for (size_t at = 0; at < p->attached.n; at += strlen(p->attached.p + at) + 1)
@@ -207,5 +202,5 @@ void spool_drop(struct spool *p)
     free(p->attached.p);
     free(p->had.p);
     free(p->front.p);
-    spool_begin_file(p, p->place);
+    p->place = NULL;
 }

@@ -8,10 +8,6 @@
  */
 #include "store/inside.h"
 
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
 int store_open(struct store *s, const struct store_options *o, struct failure *why)
 {
     s->o = *o;
@@ -42,8 +38,8 @@ static int examine_message(struct store *s, struct spool *p, struct mail *mail, 
     const struct match *failed = match_failed(s->o.matches, s->o.n_matches, m, mail, &p->had, &mail->has_none);
     mail->failed = failed != NULL ? failed->text : NULL;
     mail->had = text_span(&p->had);
-    if (p->had.failed)
-        return spool_fail(p, ENOMEM, "memory");
+    if (spool_check_text(p, &p->had) < 0)
+        return -1;
     if (s->o.attachments != NULL && attachments_save(s, p, mail->n, m) < 0)
         return -1;
     if (s->o.format == STORE_JSON)
@@ -52,7 +48,7 @@ static int examine_message(struct store *s, struct spool *p, struct mail *mail, 
         render_text(&p->front, mail, m);
     if (s->o.format != STORE_JSON && s->o.lint)
         lint(m, mail);
-    return p->front.failed ? spool_fail(p, ENOMEM, "memory") : 0;
+    return spool_check_text(p, &p->front);
 }
 
 static int examine(struct store *s, struct spool *p, struct mail *mail)
@@ -60,11 +56,9 @@ static int examine(struct store *s, struct spool *p, struct mail *mail)
     struct span octets = p->octets;
     span_skip(&octets, (size_t)p->ours);
     if (s->o.directory != NULL) {
-        text_add_string(&p->path, p->place->path);
-        text_add_string(&p->path, p->place->maildir ? "/new/" : "/");
-        text_add(&p->path, p->file.name, strlen(p->file.name) + 1);
-        if (p->path.failed)
-            return spool_fail(p, ENOMEM, "memory");
+        place_add_path(p->place, &p->file, &p->path);
+        if (spool_check_text(p, &p->path) < 0)
+            return -1;
         mail->file = p->path.p;
     }
     struct message *m = message_open(octets);
@@ -90,8 +84,8 @@ enum store_outcome store_finish(struct store *s, struct spool *p, struct mail *m
         return fail(p, why);
     if (s->o.format == STORE_MBOX)
         envelope_mbox_line(mail, &p->front);
-    if (p->front.failed)
-        return spool_fail(p, ENOMEM, "memory"), fail(p, why);
+    if (spool_check_text(p, &p->front) < 0)
+        return fail(p, why);
     return store_go_on(s, p, why);
 }
 

@@ -78,7 +78,7 @@ struct stream {
     off_t start;               /* where it begins in a file */
     uint64_t written;          /* octets written to the stream */
     uint64_t read;             /* octets read from the mail */
-    bool begun, ended;         /* the octets read include its first ones, its last ones */
+    bool ended;                /* the octets read include its last ones */
     struct span rest;          /* the octets to be written next */
     bool at_start;             /* mbox: at the start of a line, apart from word octets of "From " that are held back */
     size_t word;
@@ -99,16 +99,16 @@ struct store {
 /* The mail data of a mail under way. */
 struct spool {
     struct store *store; /* NULL: it is an attachment */
-    struct place *place;
-    bool wanted; /* octets are kept */
-    bool crlf;   /* line ends stay as they are */
-    bool cr;     /* a CR is held back, as LF may follow */
-    bool waits;  /* for the stream */
+    struct place *place; /* NULL: the mail has been dropped */
+    bool wanted;         /* octets are kept */
+    bool crlf;           /* line ends stay as they are */
+    bool cr;             /* a CR is held back, as LF may follow */
+    bool waits;          /* for the stream */
     char *buffer;
     size_t n, size;
     uint64_t total;         /* octets so far */
     uint64_t ours;          /* of them, those at the front that we have added */
-    bool keeps_head;        /* spool_keep_head() was called */
+    bool keeps_head;        /* its first octets are kept, even if nothing else is */
     struct failure failure; /* the first one */
     struct span octets;     /* of a complete mail; p NULL: they are only in the file */
     size_t mapped;          /* the length of octets if they are mapped memory */
@@ -124,13 +124,11 @@ struct spool {
 int store_open(struct store *s, const struct store_options *o, struct failure *why);
 void store_close(struct store *s);
 
-/* Begins a mail.  exact: its line ends stay as they are, whatever the options say. */
-void spool_begin(struct spool *p, struct store *s, bool exact);
-
 enum { SPOOL_HEAD_MAX = 8192 /* octets */ };
 
-/* Keeps the first octets for spool_head(), even if the store needs none. */
-void spool_keep_head(struct spool *p);
+/* Begins a mail.  exact: its line ends stay as they are, whatever the options say.  keeps_head: spool_head() will be
+   called. */
+void spool_begin(struct spool *p, struct store *s, bool exact, bool keeps_head);
 
 /* Adds Return-Path, Delivered-To for each recipient, and Received.  Call it before spool_add().  id is the number of
    the session. */
@@ -162,7 +160,7 @@ enum store_outcome store_go_on(struct store *s, struct spool *p, struct failure 
 void store_give_up(struct store *s, struct spool *p, struct failure *why);
 
 /* The first octets of a stored mail that came from the client, at most SPOOL_HEAD_MAX.  They live until spool_drop().
-   Empty without spool_keep_head(). */
+   Empty without keeps_head. */
 struct span spool_head(const struct spool *p);
 
 /* Drops a mail, and frees its memory.  If it is not stored, its file and attachments are removed, and the stream is

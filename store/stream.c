@@ -12,7 +12,6 @@
  */
 #include "store/inside.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
@@ -117,7 +116,7 @@ static void fill_mbox(struct stream *s, struct spool *p)
 {
     char room[PIECE];
     s->n = 0;
-    if (!s->begun) {
+    if (s->read == 0) {
         put_gap(s);
         put(s, p->front.p, p->front.n);
         put(s, "\n", 1);
@@ -148,7 +147,6 @@ static bool take_next(struct stream *s, struct spool *p)
         s->rest = read_mail(s, p, s->block);
         s->ended = s->rest.n == 0;
     }
-    s->begun = true;
     return p->failure.error == 0;
 }
 
@@ -169,7 +167,7 @@ static enum store_outcome begin(struct stream *s, struct spool *p)
     s->locked = true;
     s->start = s->is_file ? lseek(s->fd, 0, flags >= 0 && flags & O_APPEND ? SEEK_END : SEEK_CUR) : 0;
     s->written = s->read = 0;
-    s->begun = s->ended = false;
+    s->ended = false;
     s->rest = (struct span){NULL, 0};
     s->at_start = true;
     s->word = 0;

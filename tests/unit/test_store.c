@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "store/store.h"
+#include "tests/unit/memory.h"
 
 static char top[64];
 
@@ -66,7 +67,7 @@ static enum store_outcome finish(struct store *to, struct spool *p, const char *
                                  struct failure *why)
 {
     struct mail mail = envelope;
-    spool_begin(p, to, false);
+    spool_begin(p, to, false, false);
     for (size_t i = 0; i < n; i += step)
         spool_add(p, text + i, n - i < step ? n - i : step);
     return store_finish(to, p, &mail, why);
@@ -160,7 +161,7 @@ static void test_dropped_leaves_nothing(void **state)
     open_store(&to, (struct store_options){.directory = path("dropped"), .stream = -1});
     struct spool m;
     static char block[100000];
-    spool_begin(&m, &to, false);
+    spool_begin(&m, &to, false, false);
     spool_add(&m, block, sizeof block);
     spool_drop(&m);
     assert_int_equal(count_entries(path("dropped")), 0);
@@ -411,6 +412,35 @@ static void open_pipe(int fds[2])
     assert_int_equal(fcntl(fds[0], F_SETFL, O_NONBLOCK), 0); /* the writing end stays as it is */
 }
 
+static void test_attachments_go_when_memory_runs_out(void **state)
+{
+    (void)state;
+    struct store to;
+    struct failure why;
+    /* a name longer than the directory's, so that its path grows twice */
+    static const char text[] =
+        "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+        "Content-Type: a/b; name=0123456789012345678901234567890123456789012345678901234567890\r\n"
+        "\r\none\r\n--b\r\nContent-Type: a/b; name=n\r\n\r\ntwo\r\n--b--\r\n";
+    const size_t n = sizeof text - 1;
+    enum store_outcome outcome = STORE_FAILED;
+    open_store(&to, (struct store_options){.stream = -1, .attachments = path("scarce")});
+    for (size_t last = 1; outcome == STORE_FAILED; last++) {
+        struct spool p;
+        memory_fails_at = memory_requests + last;
+        outcome = finish(&to, &p, text, n, n, &why);
+        memory_fails_at = 0;
+        if (outcome == STORE_FAILED) {
+            assert_int_equal(why.error, ENOMEM);
+            assert_int_equal(count_entries(path("scarce")), 0);
+        }
+        spool_drop(&p);
+    }
+    assert_int_equal(outcome, STORE_DONE);
+    assert_int_equal(count_entries(path("scarce")), 2);
+    store_close(&to);
+}
+
 static void test_full_pipe(void **state)
 {
     (void)state;
@@ -592,6 +622,7 @@ int main(void)
         cmocka_unit_test(test_failures_say_what_failed),
         cmocka_unit_test(test_attachments),
         cmocka_unit_test(test_failed_stream_takes_attachments_back),
+        cmocka_unit_test(test_attachments_go_when_memory_runs_out),
         cmocka_unit_test(test_full_pipe),
         cmocka_unit_test(test_parked_mail_is_dropped),
         cmocka_unit_test(test_locked_mbox),
