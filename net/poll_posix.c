@@ -21,25 +21,20 @@ void poll_close(struct poll *p)
     *p = (struct poll){.fd = -1};
 }
 
-static int grow(struct poll *p)
-{
-    size_t size = p->size > 0 ? p->size * 2 : 64;
-    struct pollfd *fds = realloc(p->fds, size * sizeof *fds);
-    if (fds == NULL)
-        return -1;
-    p->fds = fds;
-    void **tags = realloc(p->tags, size * sizeof *tags);
-    if (tags == NULL)
-        return -1;
-    p->tags = tags;
-    p->size = size;
-    return 0;
-}
-
 int poll_add(struct poll *p, int fd, void *tag)
 {
-    if (p->n == p->size && grow(p) < 0)
-        return -1;
+    if (p->n == p->size) {
+        size_t size = p->size > 0 ? p->size * 2 : 64;
+        struct pollfd *fds = realloc(p->fds, size * sizeof *fds);
+        if (fds == NULL)
+            return -1;
+        p->fds = fds;
+        void **tags = realloc(p->tags, size * sizeof *tags);
+        if (tags == NULL)
+            return -1;
+        p->tags = tags;
+        p->size = size;
+    }
     p->fds[p->n] = (struct pollfd){.fd = fd, .events = POLLIN};
     p->tags[p->n] = tag;
     p->n++;
