@@ -7,7 +7,6 @@
 #include "report/inside.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 
 enum { REMARK_MAX = 200, AUTH_SHOWN = 40 /* octets of a command whose rest is secret */ };
@@ -45,16 +44,6 @@ static void note(struct dialogue *d, uint64_t session, const char *before, uint6
     write_transcript(d, session, 'C', span_of(transcript));
 }
 
-/* Adds a command with the length of its secret in place of it. */
-static void add_secret(struct dialogue *d, uint64_t session, const struct smtp_event *e)
-{
-    char text[REMARK_MAX];
-    int shown = e->line.n < AUTH_SHOWN ? (int)e->line.n : AUTH_SHOWN;
-    int n = snprintf(text, sizeof text, "%.*s%s(%d octets)", shown, e->line.p, shown > 0 ? " " : "", e->hidden);
-    if (n > 0)
-        both(d, session, 'C', (struct span){text, (size_t)n});
-}
-
 /* Copies a command with # for each number after word; returns the length. */
 static size_t hide_numbers(char *out, size_t size, struct span line, const char *word)
 {
@@ -71,9 +60,16 @@ static size_t hide_numbers(char *out, size_t size, struct span line, const char 
     return n;
 }
 
+/* Adds a command; in place of a secret, its length. */
 static void add_command(struct dialogue *d, uint64_t session, const struct smtp_event *e)
 {
     char text[CONSOLE_LINE_MAX];
+    if (e->hidden > 0) {
+        int shown = e->line.n < AUTH_SHOWN ? (int)e->line.n : AUTH_SHOWN;
+        (void)snprintf(text, sizeof text, "%.*s%s(%d octets)", shown, e->line.p, shown > 0 ? " " : "", e->hidden);
+        both(d, session, 'C', span_of(text));
+        return;
+    }
     console_dialogue(d->console, session, 'C', e->line);
     if (d->transcript == NULL)
         return;
@@ -89,8 +85,6 @@ void dialogue_client(struct dialogue *d, uint64_t session, const struct smtp_eve
     if (e->type == SMTP_EOM && e->recipient <= 1 && !e->last) {
         note(d, session, "(", e->size, " octets of mail data)", "(mail data)");
         both(d, session, 'C', span_of("."));
-    } else if (e->hidden > 0 && e->line.p != NULL) {
-        add_secret(d, session, e);
     } else if (e->line.p != NULL) {
         add_command(d, session, e);
     } else if (e->type == SMTP_UNKNOWN || e->type == SMTP_AUTH) {
@@ -100,21 +94,15 @@ void dialogue_client(struct dialogue *d, uint64_t session, const struct smtp_eve
         note(d, session, "(", e->size, " octets after it, dropped)", "(octets after it, dropped)");
 }
 
-/* The length of the first line, without its CRLF. */
-static size_t line_length(struct span t)
-{
-    const char *end = t.p + t.n, *cr = t.p;
-    while ((cr = memchr(cr, '\r', (size_t)(end - cr))) != NULL && (cr + 1 == end || cr[1] != '\n'))
-        cr++;
-    return cr != NULL ? (size_t)(cr - t.p) : t.n;
-}
-
 void dialogue_reply(struct dialogue *d, uint64_t session, struct span reply, bool masked)
 {
     if (d->unseen)
         return;
     while (reply.n > 0) {
-        size_t n = line_length(reply);
+        const char *end = reply.p + reply.n, *cr = reply.p; /* of the first CRLF */
+        while ((cr = memchr(cr, '\r', (size_t)(end - cr))) != NULL && (cr + 1 == end || cr[1] != '\n'))
+            cr++;
+        size_t n = cr != NULL ? (size_t)(cr - reply.p) : reply.n;
         console_dialogue(d->console, session, 'S', (struct span){reply.p, n});
         write_transcript(d, session, 'S', masked ? span_of("334 (challenge)") : (struct span){reply.p, n});
         span_skip(&reply, n + 2 <= reply.n ? n + 2 : reply.n);

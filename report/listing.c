@@ -31,18 +31,6 @@ static void add_subject(struct text *line, struct span head)
     free(subject.p);
 }
 
-static void add_envelope(struct text *line, const struct mail *mail)
-{
-    add_shown(line, "from <", mail->sender, "> to ");
-    if (mail->n_recipients > 0)
-        add_shown(line, "<", mail->recipients[0].address, ">");
-    if (mail->n_recipients > 1) {
-        text_add_string(line, " and ");
-        text_add_number(line, mail->n_recipients - 1);
-        text_add_string(line, " more");
-    }
-}
-
 void listing_add(struct listing *l, const struct mail *mail, struct span head)
 {
     struct text line = {NULL, 0, 0, false};
@@ -50,7 +38,14 @@ void listing_add(struct listing *l, const struct mail *mail, struct span head)
         l->more++;
         return;
     }
-    add_envelope(&line, mail);
+    add_shown(&line, "from <", mail->sender, "> to ");
+    if (mail->n_recipients > 0)
+        add_shown(&line, "<", mail->recipients[0].address, ">");
+    if (mail->n_recipients > 1) {
+        text_add_string(&line, " and ");
+        text_add_number(&line, mail->n_recipients - 1);
+        text_add_string(&line, " more");
+    }
     add_subject(&line, head);
     if (mail->failed != NULL) {
         text_add_string(&line, ": fails --match '");
