@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <stdio.h>
 #include <sys/stat.h>
 
 int connection_take_descriptor(int fd)
@@ -56,8 +55,7 @@ int connection_take_stdio(struct connection *c, struct peer *peer)
     struct address a;
     socklen_t length = sizeof a.u;
     a.u.any.sa_family = AF_UNSPEC;
-    if (getpeername(STDIN_FILENO, &a.u.any, &length) < 0)
-        a.u.any.sa_family = AF_UNSPEC;
+    (void)getpeername(STDIN_FILENO, &a.u.any, &length); /* the family stays if it fails */
     set_peer(&a, peer);
     mode_t in = file_type(STDIN_FILENO), out = file_type(STDOUT_FILENO);
     *c = (struct connection){.borrowed = true, .polled = in != S_IFSOCK || out != S_IFSOCK, .to_file = out == S_IFREG};
