@@ -12,6 +12,19 @@
 #include <string.h>
 #include <sys/wait.h>
 
+void verdict_progress(const struct expectation *o, const struct tally *v, int64_t left, char *text, size_t size)
+{
+    bool connections = o->connections > 0, open_ended = !connections && (o->max == UINT64_MAX || o->max == 0);
+    uint64_t n = connections ? v->spoken : v->counted, all = open_ended ? n : connections ? o->connections : o->max;
+    char of[32] = "", time[48] = "";
+    if (!open_ended)
+        (void)snprintf(of, sizeof of, " of %ju", (uintmax_t)all);
+    if (left >= 0)
+        (void)snprintf(time, sizeof time, ", %jd s left", (intmax_t)((left + 999) / 1000));
+    (void)snprintf(text, size, "waiting: %ju%s %s%s%s%s", (uintmax_t)n, of, connections ? "connection" : "message",
+                   console_plural(all), open_ended ? " so far" : "", time);
+}
+
 /* "10 s", "200 ms", "5 min" */
 static const char *time_text(int64_t milliseconds, char text[32])
 {
@@ -191,8 +204,6 @@ static int judge_strict(const struct verdict *j, struct console *console)
     return ways > 0 || j->n_unfired > 0 ? NOT_AS_EXPECTED : AS_EXPECTED;
 }
 
-/* ---- further lines ---- */
-
 static void list_problems(const struct verdict *j, struct console *console)
 {
     for (int i = 0; i < PROBLEMS; i++) {
@@ -207,21 +218,6 @@ static void list_problems(const struct verdict *j, struct console *console)
             console_line(console, "%s, %ju times, first in connection %ju", text, (uintmax_t)t->n,
                          (uintmax_t)t->session);
     }
-}
-
-/* ---- before the end ---- */
-
-void verdict_progress(const struct expectation *o, const struct tally *v, int64_t left, char *text, size_t size)
-{
-    bool connections = o->connections > 0, open_ended = !connections && (o->max == UINT64_MAX || o->max == 0);
-    uint64_t n = connections ? v->spoken : v->counted, all = open_ended ? n : connections ? o->connections : o->max;
-    char of[32] = "", time[48] = "";
-    if (!open_ended)
-        (void)snprintf(of, sizeof of, " of %ju", (uintmax_t)all);
-    if (left >= 0)
-        (void)snprintf(time, sizeof time, ", %jd s left", (intmax_t)((left + 999) / 1000));
-    (void)snprintf(text, size, "waiting: %ju%s %s%s%s%s", (uintmax_t)n, of, connections ? "connection" : "message",
-                   console_plural(all), open_ended ? " so far" : "", time);
 }
 
 /* ---- the verdict ---- */
