@@ -158,8 +158,7 @@ struct verdict {
     bool interrupted;    /* SIGINT ended it, and not the command alone */
 };
 
-/* Writes how far a run is, as in "waiting: 1 of 3 messages, 12 s left".  left is milliseconds; -1: there is no limit.
- */
+/* Writes how far a run is, "waiting: 1 of 3 messages, 12 s left".  left is milliseconds; -1: there is no limit. */
 void verdict_progress(const struct expectation *o, const struct tally *v, int64_t left, char *text, size_t size);
 
 /* Prints why the run was not as expected, in one line, and after it the messages that came, the problems of clients and

@@ -99,8 +99,7 @@ int attachments_save(struct store *s, struct spool *p, uint64_t number, struct m
 
 /* ---- stream.c: one stream for all mails ---- */
 
-/* fd -1: there is no stream. */
-void stream_open(struct stream *s, int fd, const char *name, enum store_format format);
+void stream_open(struct stream *s, const struct store_options *o);
 
 /* Writes a complete mail to the stream.  STORE_WAITS: the stream takes no more now, so call it again.  STORE_FAILED:
    the failure is kept in p; call stream_leave(). */

@@ -16,7 +16,7 @@ int store_open(struct store *s, const struct store_options *o, struct failure *w
     s->looks =
         s->o.format == STORE_JSON || s->o.format == STORE_TEXT || o->attachments != NULL || o->n_matches > 0 || o->lint;
     s->wants = s->looks || o->directory != NULL || o->stream >= 0;
-    stream_open(&s->stream, o->stream, o->stream_name, s->o.format);
+    stream_open(&s->stream, &s->o);
     if (place_open(&s->attachments, o->attachments, false, o->fsync) < 0)
         *why = (struct failure){errno, o->attachments};
     else if (place_open(&s->place, o->directory, o->maildir, o->fsync) < 0)

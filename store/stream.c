@@ -21,14 +21,14 @@
 
 enum { PIECE = 16 * 1024 /* octets taken from a mail at once */ };
 
-void stream_open(struct stream *s, int fd, const char *name, enum store_format format)
+void stream_open(struct stream *s, const struct store_options *o)
 {
     struct stat st;
-    s->fd = fd;
-    s->name = name;
-    s->format = format;
+    s->fd = o->stream;
+    s->name = o->stream_name;
+    s->format = o->format;
     s->owner = NULL;
-    s->is_file = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+    s->is_file = s->fd >= 0 && fstat(s->fd, &st) == 0 && S_ISREG(st.st_mode);
 }
 
 static int lock(const struct stream *s, short type)
