@@ -292,14 +292,13 @@ static void interrupt(struct server *v, struct session *s, size_t said, const st
     if (!rules_break_off(r))
         smtp_commit(&s->smtp);
     struct span reply = {v->out + said, smtp_written(&s->smtp) - said};
-    if (r->delay > 0 && !hold(s, reply, r)) {
-        session_drop(v, s);
-        return;
-    }
-    if (r->delay > 0) /* v->now is cut to milliseconds: it may be almost one later by now */
+    bool delayed = r->delay > 0 && hold(s, reply, r);
+    if (delayed) /* v->now is cut to milliseconds: it may be almost one later by now */
         enter(v, s, PHASE_DELAYED, time_after(v, r->delay + 1));
     send_replies(v, s, v->out, said);
-    if (s->phase != PHASE_GONE && r->delay == 0)
+    if (!delayed && r->delay > 0)
+        session_drop(v, s);
+    else if (!delayed && s->phase != PHASE_GONE)
         break_off(v, s, r->action);
 }
 
@@ -308,6 +307,7 @@ static void park(struct server *v, struct session *s, size_t said, const struct 
 {
     if (!hold(s, smtp_prepared(&s->smtp), r)) {
         v->tally.pending -= s->counts;
+        send_replies(v, s, v->out, said);
         session_drop(v, s);
         return;
     }
