@@ -3,10 +3,10 @@
  *
  * table[] holds all that there is to know about an option: its names, its
  * argument, its text in --help, the function that takes it, and the member of
- * struct options that it sets.  getopt's tables are made from it.  Settings go straight to where they are used, as
- * the settings of the store, the server, the protocol and TLS.  Once all are
- * read, check() looks for those that exclude each other, and options_complete()
- * fills in what the user did not say.
+ * struct options that it sets.  getopt's tables are made from it.  A setting is
+ * written to the struct of the part that uses it.  Once all are read, check()
+ * looks for those that exclude each other, and options_complete() fills in what
+ * the user did not say.
  */
 #include "run/run.h"
 
@@ -184,11 +184,7 @@ static int take_port(struct parse *p, const char *text)
 
 static int take_format(struct parse *p, const char *text)
 {
-    static const char *const formats[] = {[STORE_EML] = "eml",
-                                          [STORE_MBOX] = "mbox",
-                                          [STORE_JSON] = "json",
-                                          [STORE_TEXT] = "text",
-                                          [STORE_NONE] = "none"};
+    static const char *const formats[] = {"eml", "mbox", "json", "text", "none"}; /* as enum store_format has them */
     for (int i = STORE_EML; i <= STORE_NONE; i++) {
         if (strcmp(text != NULL ? text : "json" /* -j */, formats[i]) != 0)
             continue;
@@ -367,16 +363,6 @@ enum { ENTRIES = sizeof table / sizeof table[0] };
 /* getopt's value for a long name: this, and the option's place in the table. */
 enum { LONG = 256 };
 
-static const struct option_entry *find_entry(int value)
-{
-    const struct option_entry *e = table, *end = table + ENTRIES;
-    if (value >= LONG)
-        return table + (value - LONG);
-    while (e < end && (e->letter == '\0' || e->letter != value))
-        e++;
-    return e < end ? e : NULL;
-}
-
 static void fill_getopt(char *letters, struct option *names)
 {
     for (const struct option_entry *e = table; e < table + ENTRIES; e++) {
@@ -398,7 +384,9 @@ static int read_options(struct parse *p, int argc, char **argv)
     for (int found, at = optind; (found = getopt_long(argc, argv, letters, names, NULL)) != -1; at = optind) {
         bool good = found != '?' && found != ':';
         int value = good ? found : optopt; /* 0 for a long name that is unknown */
-        const struct option_entry *e = find_entry(value);
+        const struct option_entry *e = value >= LONG ? table + (value - LONG) : NULL;
+        for (size_t i = 0; i < ENTRIES && value > 0 && value < LONG; i++)
+            e = table[i].letter == value ? &table[i] : e;
         if (value > 0 && value < LONG)
             (void)snprintf(p->name, sizeof p->name, "-%c", value);
         else
@@ -549,24 +537,6 @@ void options_close(struct options *o)
 
 /* ---- --help ---- */
 
-static void help_entry(const struct option_entry *e)
-{
-    char left[64];
-    int n = snprintf(left, sizeof left, "  ");
-    if (e->letter != '\0')
-        n += snprintf(left + n, sizeof left - (size_t)n, "-%c%s", e->letter, e->name != NULL ? ", " : "");
-    if (e->name != NULL)
-        n += snprintf(left + n, sizeof left - (size_t)n, "--%s", e->name);
-    (void)snprintf(left + n, sizeof left - (size_t)n, " %s", e->argument != NULL ? e->argument : "");
-    for (const char *line = e->help; line != NULL;) {
-        const char *end = strchr(line, '\n');
-        (void)printf(strlen(left) < 24 ? "%-24s %.*s\n" : "%s  %.*s\n", left,
-                     end != NULL ? (int)(end - line) : (int)strlen(line), line);
-        left[0] = '\0';
-        line = end != NULL ? end + 1 : NULL;
-    }
-}
-
 int options_help(void)
 {
     (void)printf("usage: fakesmtp [option ...] [command [argument ...]]\n"
@@ -574,10 +544,22 @@ int options_help(void)
                  "expected mail came.  With a command: runs it with the port in SMTP_PORT, and\n"
                  "exits with its status, or 1 if the mail was not as expected.\n");
     for (const struct option_entry *e = table; e < table + ENTRIES; e++) {
-        if (e->take == NULL)
+        if (e->take == NULL) {
             (void)printf("\n%s:\n", e->help);
-        else
-            help_entry(e);
+            continue;
+        }
+        char left[64];
+        int n = snprintf(left, sizeof left, "  ");
+        if (e->letter != '\0')
+            n += snprintf(left + n, sizeof left - (size_t)n, "-%c%s", e->letter, e->name != NULL ? ", " : "");
+        if (e->name != NULL)
+            n += snprintf(left + n, sizeof left - (size_t)n, "--%s", e->name);
+        (void)snprintf(left + n, sizeof left - (size_t)n, " %s", e->argument != NULL ? e->argument : "");
+        for (const char *line = e->help; *line != '\0'; left[0] = '\0') {
+            int length = (int)strcspn(line, "\n");
+            (void)printf(strlen(left) < 24 ? "%-24s %.*s\n" : "%s  %.*s\n", left, length, line);
+            line += line[length] == '\n' ? length + 1 : length;
+        }
     }
     (void)printf("\nStatus: 0 as expected, 1 not as expected, 2 usage, 3 could not start,\n"
                  "4 could not write, 124 the command was still running at the limit, 126 it could\n"
