@@ -52,8 +52,8 @@ struct run {
     int64_t limit, linger_until, status_at; /* INT64_MAX: never */
     bool settled;                           /* all that came before the end of the command has been served */
     enum cause cause;
-    int signal;        /* that ended the run, 0: none; */
-    int64_t signal_at; /* when it came */
+    int signal;        /* that ended the run, 0: none, */
+    int64_t signal_at; /* and when it came */
     bool interrupted;  /* it was SIGINT, and for this process, not the command */
     int status;
 };
@@ -93,6 +93,7 @@ static bool prepare(struct run *r)
     return true;
 }
 
+/* Opens the server, and listens on all endpoints. */
 static bool open_server(struct run *r)
 {
     struct server_options *o = &r->o.server;
@@ -104,11 +105,6 @@ static bool open_server(struct run *r)
     o->dialogue = &r->dialogue;
     if (server_open(&r->server, o) < 0 || server_watch(&r->server, r->signals.pipe[0]) < 0)
         return cannot(r, "set up", "the server", NULL);
-    return true;
-}
-
-static bool listen_on_all(struct run *r)
-{
     for (; r->n_listeners < r->o.n_endpoints; r->n_listeners++) {
         const struct endpoint *e = &r->o.endpoints[r->n_listeners];
         struct listener *l = &r->listeners[r->n_listeners];
@@ -150,13 +146,13 @@ static bool open_store(struct run *r)
 /* Says where the program listens.  Others are told the first endpoint that is not standard input. */
 static bool announce(struct run *r)
 {
-    struct failure why;
+    const char *file;
     char all[LISTENERS_MAX * (ENDPOINT_TEXT_MAX + 2)] = "";
     size_t first = 0, n = 0;
     while (first + 1 < r->n_listeners && r->listeners[first].n == 0)
         first++;
-    if (announce_open(&r->announce, &r->o, &r->listeners[first], &why) < 0)
-        return cannot(r, "write", why.what, strerror(why.error));
+    if (announce_open(&r->announce, &r->o, &r->listeners[first], &file) < 0)
+        return cannot(r, "write", file, NULL);
     if (announce_ready() < 0)
         console_line(&r->console, "cannot notify NOTIFY_SOCKET: %s", strerror(errno));
     for (size_t i = 0; i < r->n_listeners; i++)
@@ -198,7 +194,7 @@ static bool start_command(struct run *r)
 static bool start(struct run *r)
 {
     const struct options *o = &r->o;
-    if (!prepare(r) || !open_server(r) || !listen_on_all(r) || !open_store(r) || !announce(r))
+    if (!prepare(r) || !open_server(r) || !open_store(r) || !announce(r))
         return false;
     if (o->background && !go_to_background(r))
         return false;
@@ -251,48 +247,32 @@ static void close_all(struct run *r)
 /* ---- watch ---- */
 
 /* The first signal stops the run, or the command; another one ends both at once. */
-static void take_signal(struct run *r, int number, bool from_terminal)
-{
-    if (r->signal != 0 && clock_now() - r->signal_at < ONE_SIGNAL)
-        return;
-    if (r->signal != 0) {
-        wrap_signal(&r->command, SIGKILL);
-        console_line(&r->console, "ended at once by a second signal, %s", signals_name(number));
-        close_all(r);
-        signals_die(number);
-    }
-    if (r->command.group || !from_terminal)
-        wrap_signal(&r->command, number);
-    r->signal = number;
-    r->signal_at = clock_now();
-    if (wrap_runs(&r->command))
-        return; /* its end ends the run */
-    r->interrupted = number == SIGINT;
-    stop(r, SIGNALLED);
-}
-
 static void look_at_signals(struct run *r)
 {
     int number;
     bool from_terminal;
     (void)signals_read(&r->signals);
     while ((number = signals_take(&r->signals, &from_terminal)) != 0) {
+        bool again = r->signal != 0;
         if (number == SIGCHLD)
             wrap_reap(&r->command);
-        else
-            take_signal(r, number, from_terminal);
+        if (number == SIGCHLD || (again && clock_now() - r->signal_at < ONE_SIGNAL))
+            continue;
+        if (again) {
+            wrap_signal(&r->command, SIGKILL);
+            console_line(&r->console, "ended at once by a second signal, %s", signals_name(number));
+            close_all(r);
+            signals_die(number);
+        }
+        if (r->command.group || !from_terminal)
+            wrap_signal(&r->command, number);
+        r->signal = number;
+        r->signal_at = clock_now();
+        if (wrap_runs(&r->command))
+            continue; /* its end ends the run */
+        r->interrupted = number == SIGINT;
+        stop(r, SIGNALLED);
     }
-}
-
-static void look_at_time(struct run *r)
-{
-    int64_t now = r->server.now;
-    if (now >= r->limit) {
-        r->limit = INT64_MAX;
-        if (!wrap_end(&r->command, now))
-            stop(r, LIMIT);
-    }
-    wrap_go_on(&r->command, now);
 }
 
 static void look_at_counts(struct run *r)
@@ -329,23 +309,12 @@ static void look_at_command(struct run *r, bool idle)
         stop(r, COMMAND_ENDED);
 }
 
-static void look_at_status_line(struct run *r)
-{
-    char text[96];
-    int64_t now = r->server.now;
-    if (now < r->status_at)
-        return;
-    r->status_at = now + STATUS_AFTER;
-    verdict_progress(&r->o.expected, &r->server.tally, r->limit == INT64_MAX ? -1 : r->limit - now, text, sizeof text);
-    console_status(&r->console, text);
-}
-
 static int64_t least(int64_t x, int64_t y) { return x < y ? x : y; }
 
 static int64_t next_look(const struct run *r)
 {
     int64_t next = least(least(r->limit, r->command.kill_at), r->status_at), now = r->server.now;
-    if (r->announce.waits)
+    if (announce_waits(&r->announce))
         next = least(next, now + (now - r->start < 1000 ? FIFO_RETRY : 10 * FIFO_RETRY));
     if (r->cause == NOTHING && r->o.alone && r->server.open == 0)
         next = 0;
@@ -368,10 +337,22 @@ static void watch(struct run *r)
         if (r->server.watched || r->signals.n > 0)
             look_at_signals(r);
         announce_go_on(&r->announce);
-        look_at_time(r);
+        int64_t now = r->server.now;
+        if (now >= r->limit) {
+            r->limit = INT64_MAX;
+            if (!wrap_end(&r->command, now))
+                stop(r, LIMIT);
+        }
+        wrap_go_on(&r->command, now);
         look_at_counts(r);
         look_at_command(r, n == 0);
-        look_at_status_line(r);
+        if (now >= r->status_at) {
+            char text[96];
+            int64_t left = r->limit == INT64_MAX ? -1 : r->limit - now;
+            verdict_progress(&r->o.expected, &r->server.tally, left, text, sizeof text);
+            console_status(&r->console, text);
+            r->status_at = now + STATUS_AFTER;
+        }
     }
 }
 

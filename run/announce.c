@@ -17,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -56,13 +55,30 @@ static int write_renamed(const struct announce_file *f)
     return good ? 0 : -1;
 }
 
-/* The file of /dev/stdout is not truncated, as others may write to it too. */
-static int write_through(const struct announce_file *f, const struct stat *target)
+/* Whether both are the same file. */
+static bool same(const struct stat *a, const struct stat *b)
 {
-    struct stat st;
+    return a->st_ino == b->st_ino && a->st_dev == b->st_dev;
+}
+
+static int write_file(struct announce_file *f)
+{
+    struct stat st, standard;
+    bool there = lstat(f->path, &st) == 0, link = there && S_ISLNK(st.st_mode);
+    if (link && stat(f->path, &st) < 0)
+        return -1;
+    if (there && S_ISFIFO(st.st_mode)) {
+        bool written = write_fifo(f) == 0;
+        f->waits = !written && errno == ENXIO;
+        return written || f->waits ? 0 : -1;
+    }
+    if (!there || (!link && S_ISREG(st.st_mode))) {
+        f->made = write_renamed(f) == 0 && stat(f->path, &f->file) == 0;
+        return f->made ? 0 : -1;
+    }
     int flags = O_WRONLY | O_CLOEXEC | O_TRUNC;
-    for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
-        if (fstat(fd, &st) == 0 && st.st_ino == target->st_ino && st.st_dev == target->st_dev)
+    for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) { /* the file of /dev/stdout is not only ours */
+        if (fstat(fd, &standard) == 0 && same(&standard, &st))
             flags &= ~O_TRUNC;
     }
     int fd = open(f->path, flags);
@@ -70,28 +86,6 @@ static int write_through(const struct announce_file *f, const struct stat *targe
         return -1;
     bool good = write(fd, f->text, f->n) == (ssize_t)f->n;
     return close(fd) == 0 && good ? 0 : -1;
-}
-
-static int write_file(struct announce_file *f)
-{
-    struct stat st, target;
-    bool there = lstat(f->path, &st) == 0, link = there && S_ISLNK(st.st_mode);
-    target = st;
-    if (link && stat(f->path, &target) < 0)
-        return -1;
-    if (there && S_ISFIFO(target.st_mode)) {
-        bool written = write_fifo(f) == 0;
-        f->waits = !written && errno == ENXIO;
-        return written || f->waits ? 0 : -1;
-    }
-    if (there && (link || !S_ISREG(st.st_mode)))
-        return write_through(f, &target);
-    if (write_renamed(f) < 0 || stat(f->path, &st) < 0)
-        return -1;
-    f->made = true;
-    f->device = st.st_dev;
-    f->inode = st.st_ino;
-    return 0;
 }
 
 /* ---- announcing ---- */
@@ -120,38 +114,27 @@ static int write_certificate(struct announce *a, const struct options *o)
     return status;
 }
 
-int announce_open(struct announce *a, const struct options *o, const struct listener *l, struct failure *why)
+int announce_open(struct announce *a, const struct options *o, const struct listener *l, const char **file)
 {
     struct announce_file *port = &a->files[0];
-    a->host = l->host;
-    a->port_text = l->port_text;
-    a->url = l->url;
-    if (o->store.directory != NULL && (a->directory = realpath(o->store.directory, NULL)) == NULL) {
-        *why = (struct failure){errno, o->store.directory};
+    a->listener = l;
+    *file = o->store.directory;
+    if (*file != NULL && (a->directory = realpath(*file, NULL)) == NULL)
         return -1;
-    }
-    if (write_certificate(a, o) < 0) {
-        *why = (struct failure){errno, a->files[1].path};
+    int status = write_certificate(a, o);
+    *file = a->files[1].path;
+    if (status < 0)
         return -1;
-    }
-    port->path = o->port_file;
     port->text = a->line;
     port->n = (size_t)snprintf(a->line, sizeof a->line, "%s\n", l->port > 0 ? l->port_text : l->host);
-    if (port->path != NULL && write_file(port) < 0) {
-        *why = (struct failure){errno, port->path};
-        return -1;
-    }
-    a->waits = a->files[0].waits || a->files[1].waits;
-    return 0;
+    *file = port->path = o->port_file;
+    return port->path != NULL ? write_file(port) : 0;
 }
 
 void announce_go_on(struct announce *a)
 {
-    a->waits = false;
-    for (struct announce_file *f = a->files; f < a->files + 2; f++) {
+    for (struct announce_file *f = a->files; f < a->files + 2; f++)
         f->waits = f->waits && write_fifo(f) < 0 && errno == ENXIO;
-        a->waits = a->waits || f->waits;
-    }
 }
 
 /* Another run may have replaced a file. */
@@ -159,7 +142,7 @@ void announce_close(struct announce *a)
 {
     struct stat st;
     for (struct announce_file *f = a->files; f < a->files + 2; f++) {
-        if (f->made && stat(f->path, &st) == 0 && st.st_dev == f->device && st.st_ino == f->inode)
+        if (f->made && stat(f->path, &st) == 0 && same(&st, &f->file))
             (void)unlink(f->path);
         f->made = false;
     }
@@ -170,8 +153,9 @@ void announce_close(struct announce *a)
 
 void announce_variables(const struct announce *a, const char *pid, struct variable variables[ANNOUNCE_VARIABLES])
 {
+    const struct listener *l = a->listener;
     const struct variable all[ANNOUNCE_VARIABLES] = {
-        {"SMTP_HOST", a->host},         {"SMTP_PORT", a->port_text},  {"SMTP_URL", a->url},
+        {"SMTP_HOST", l->host},         {"SMTP_PORT", l->port_text},  {"SMTP_URL", l->url},
         {"FAKESMTP_DIR", a->directory}, {"SMTP_CA_FILE", a->ca_file}, {"FAKESMTP_PID", pid},
     };
     memcpy(variables, all, sizeof all);

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
+#include <sys/stat.h>
 
 #include "net/net.h"
 #include "report/report.h"
@@ -62,7 +62,7 @@ struct options {
     /* the wrapped command */
     const char *env[OPTIONS_ENV_MAX]; /* NAME=TEXT */
     size_t n_env;
-    char **command; /* NULL-terminated; command[0] is NULL if there is none */
+    char **command; /* in argv, after its first word; command[0] is NULL if there is none */
     /* these follow from the others */
     bool wrapped; /* there is a command */
     bool told;    /* a command, or the shell that -b prints to, is told where mail appears */
@@ -75,8 +75,7 @@ struct options {
    right.  o->command is set, and so is what follows from the options, except o->alone. */
 int options_parse(struct options *o, int argc, char **argv, char why[OPTIONS_WHY_MAX]);
 
-/* Fills in what the user did not say, and adds n_passed sockets of a service manager, at most OPTIONS_PASSED_MAX, to
-   the endpoints.  From then on o must not be moved. */
+/* Adds defaults, and n_passed sockets of a service manager, at most OPTIONS_PASSED_MAX.  o must not be moved later. */
 void options_complete(struct options *o, size_t n_passed);
 
 /* Frees the matches. */
@@ -87,8 +86,7 @@ int options_help(void);
 
 /* ---- signals ---- */
 
-/* SIGTERM, SIGHUP and SIGINT, which ask for the end, and SIGCHLD.  The caller allocates it, zeroed; only one can be
-   open in a process. */
+/* SIGTERM, SIGHUP and SIGINT, which ask for the end, and SIGCHLD.  One a process, allocated by the caller, zeroed. */
 struct signals {
     int pipe[2];            /* pipe[0] is to be polled; handlers write to pipe[1] */
     unsigned char came[64]; /* read from the pipe, but not taken yet */
@@ -110,8 +108,7 @@ void signals_reset(void);
 /* Reads the signals that came.  Returns the first that asks for the end and is not taken yet, or 0. */
 int signals_read(struct signals *s);
 
-/* Takes the first one, and returns its number; 0 if there is none.  One from the terminal was sent to the whole process
-   group. */
+/* Takes the first one, and returns its number; 0: none.  The terminal sends one to the whole process group. */
 int signals_take(struct signals *s, bool *from_terminal);
 
 const char *signals_name(int number);
@@ -124,8 +121,7 @@ void signals_die(int number);
 /* Opens the standard descriptors that are closed, so that no socket takes their place. */
 void descriptors_fill(void);
 
-/* Has standard error go nowhere if it is the same socket as standard output, as under inetd: the client would read it
-   as replies. */
+/* Sends standard error nowhere if it is the socket of standard output, as under inetd: it would look like replies. */
 void descriptors_mute_error(void);
 
 /* Allows as many descriptors as the system does; many clients need many. */
@@ -175,20 +171,18 @@ struct announce_file {
     const char *path; /* NULL: none */
     const char *text;
     size_t n;
-    bool waits;   /* it is a FIFO that nobody has read yet */
-    bool made;    /* it is removed at the end */
-    dev_t device; /* if it is still this file */
-    ino_t inode;
+    bool waits;       /* it is a FIFO that nobody has read yet */
+    bool made;        /* it is removed at the end, */
+    struct stat file; /* if it is still this file */
 };
 
 /* The facts that others are told.  The caller allocates it, zeroed. */
 struct announce {
-    const char *host, *port_text, *url; /* of the listener */
-    char *directory;                    /* where mail appears; NULL: nowhere */
-    char *ca_file;                      /* the certificate to trust; NULL: none */
-    struct announce_file files[2];      /* the port file, the certificate */
-    bool waits;                         /* for a reader of a FIFO */
-    char line[ENDPOINT_TEXT_MAX + 1];   /* the text of the port file */
+    const struct listener *listener;
+    char *directory;                  /* where mail appears; NULL: nowhere */
+    char *ca_file;                    /* the certificate to trust; NULL: none */
+    struct announce_file files[2];    /* the port file, the certificate */
+    char line[ENDPOINT_TEXT_MAX + 1]; /* the text of the port file */
 };
 
 /* A variable of an environment; value NULL: it is to be unset, as it may be that of another run. */
@@ -201,12 +195,15 @@ enum { ANNOUNCE_VARIABLES = 6 };
 /*
  * Writes the port file and that of the certificate, each whole or not at all.
  * An old file is replaced; the target of a link, a device or a FIFO is written
- * to.  o and l are borrowed until announce_close(); o->server.tls is set.  -1 on
- * failure, and *why says of which file.
+ * to.  o and l are borrowed until announce_close(); o->server.tls is set.  After
+ * a failure *file is the one that could not be written.
  */
-int announce_open(struct announce *a, const struct options *o, const struct listener *l, struct failure *why);
+int announce_open(struct announce *a, const struct options *o, const struct listener *l, const char **file);
 
-/* Tries again to write to a FIFO without a reader; sets a->waits if there still is one. */
+/* Whether a FIFO has no reader yet. */
+static inline bool announce_waits(const struct announce *a) { return a->files[0].waits || a->files[1].waits; }
+
+/* Tries again to write to those. */
 void announce_go_on(struct announce *a);
 
 /* Removes the files. */
@@ -215,14 +212,12 @@ void announce_close(struct announce *a);
 /* Lists SMTP_HOST, SMTP_PORT, SMTP_URL, FAKESMTP_DIR, SMTP_CA_FILE and FAKESMTP_PID; the values are borrowed. */
 void announce_variables(const struct announce *a, const char *pid, struct variable variables[ANNOUNCE_VARIABLES]);
 
-/* Tells the service manager of NOTIFY_SOCKET, if that is set, that the program is ready (sd_notify(3)), without
-   waiting.  Unsets the variable. */
+/* If NOTIFY_SOCKET is set, tells that service manager that the program is ready (sd_notify(3)), and unsets it. */
 int announce_ready(void);
 
 /* ---- background ---- */
 
-/* Goes on as a process of its own, without standard input and output.  Returns the pid of it in the first process, 0
-   in the new one. */
+/* As fork(2); the new process leads a session of its own, and has no standard input and output. */
 pid_t background_start(void);
 
 /* Prints assignments of the variables for a shell on standard output, and closes that. */
@@ -255,8 +250,7 @@ bool wrap_runs(const struct wrap *w);
 /* Notes whether it has ended, without waiting. */
 void wrap_reap(struct wrap *w);
 
-/* Sends a signal to its process group, or to the command alone if it has no group of its own; then continues what is
-   stopped. */
+/* Sends a signal to its process group, or to the command alone if it leads none; then continues what is stopped. */
 void wrap_signal(const struct wrap *w, int signal);
 
 /* The time limit is over: asks it to end, and sets timed_out.  False if it has ended already. */

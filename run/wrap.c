@@ -25,7 +25,7 @@ enum { KILL_AFTER = 1000 /* milliseconds from SIGTERM to SIGKILL for a command a
 static int set_template(const char *template, const struct announce *a)
 {
     static const char letters[] = "hpud%";
-    const char *const values[] = {a->host, a->port_text, a->url, a->directory, "%"};
+    const char *const values[] = {a->listener->host, a->listener->port_text, a->listener->url, a->directory, "%"};
     struct text text = {0};
     size_t name = strcspn(template, "=");
     text_add_ended(&text, (struct span){template, name});
@@ -41,49 +41,28 @@ static int set_template(const char *template, const struct announce *a)
     return status;
 }
 
-static int set_environment(const struct options *o, const struct announce *a)
-{
-    struct variable variables[ANNOUNCE_VARIABLES];
-    announce_variables(a, NULL, variables);
-    for (size_t i = 0; i < ANNOUNCE_VARIABLES; i++) {
-        const struct variable *v = &variables[i];
-        if (v->value != NULL ? setenv(v->name, v->value, 1) : unsetenv(v->name))
-            return -1;
-    }
-    for (size_t i = 0; i < o->n_env; i++) {
-        if (set_template(o->env[i], a) < 0)
-            return -1;
-    }
-    return 0;
-}
-
-/* Runs a file that is no program and names no interpreter.  POSIX has execvp() do this, but that of musl does not. */
-static void run_as_script(char **argv)
-{
-    size_t n = 0;
-    while (argv[n] != NULL)
-        n++;
-    char **words = calloc(n + 2, sizeof *words);
-    if (words == NULL)
-        return;
-    static char shell[] = "/bin/sh";
-    words[0] = shell;
-    memcpy(words + 1, argv, n * sizeof *words);
-    (void)execv(shell, words);
-    free(words);
-}
-
-/* Runs in the child. */
+/* Runs in the child.  Returns with errno if the command cannot be run. */
 static void run(const struct options *o, const struct announce *a, bool group, const sigset_t *mask)
 {
+    struct variable variables[ANNOUNCE_VARIABLES];
+    bool set = true;
     if (group)
         (void)setpgid(0, 0);
     signals_reset();
     (void)sigprocmask(SIG_SETMASK, mask, NULL);
-    if (set_environment(o, a) == 0)
+    announce_variables(a, NULL, variables);
+    for (const struct variable *v = variables; v < variables + ANNOUNCE_VARIABLES && set; v++)
+        set = (v->value != NULL ? setenv(v->name, v->value, 1) : unsetenv(v->name)) == 0;
+    for (size_t i = 0; i < o->n_env && set; i++)
+        set = set_template(o->env[i], a) == 0;
+    if (set)
         (void)execvp(o->command[0], o->command);
-    if (errno == ENOEXEC && strchr(o->command[0], '/') != NULL)
-        run_as_script(o->command);
+    /* a script that names no interpreter: POSIX has execvp() run it by sh(1), but that of musl does not */
+    if (errno == ENOEXEC && strchr(o->command[0], '/') != NULL) {
+        static char shell[] = "/bin/sh";
+        o->command[-1] = shell;
+        (void)execv(shell, o->command - 1);
+    }
 }
 
 int wrap_start(struct wrap *w, const struct options *o, const struct announce *a)
