@@ -82,17 +82,6 @@ static bool parse_event(struct reader *r, struct rule *rule, const struct event 
     return true;
 }
 
-/* The colon between the event and the action, NULL if there is none; p is after the event. */
-static const char *find_colon(const char *p)
-{
-    const char *first = strchr(p, ':'), *colon = first;
-    if (*p == ':' && (!is_blank(p[-1]) || p[1] == '\0' || is_blank(p[1])))
-        return p;
-    while (colon != NULL && colon[1] != '\0' && !is_blank(colon[1]))
-        colon = strchr(colon + 1, ':');
-    return colon != NULL ? colon : first;
-}
-
 static bool parse_number(struct reader *r, const char *end, uint64_t least, uint64_t most, uint64_t *value,
                          const char *expected)
 {
@@ -138,11 +127,17 @@ static bool parse_condition(struct reader *r, const char *end, struct rule *rule
     }
 }
 
+/* Finds the colon of the rule, and parses the conditions before it. */
 static bool parse_conditions(struct reader *r, struct rule *rule, const struct event *event)
 {
-    const char *colon = find_colon(r->p);
-    if (colon == NULL)
+    const char *first = strchr(r->p, ':'), *colon = first;
+    if (first == NULL)
         return expect(r, r->p + strlen(r->p), "a colon, and what to do after it");
+    if (first != r->p || is_blank(r->p[-1])) {
+        while (colon != NULL && colon[1] != '\0' && !is_blank(colon[1]))
+            colon = strchr(colon + 1, ':');
+        colon = colon != NULL ? colon : first;
+    }
     for (skip_blanks(r); r->p < colon; skip_blanks(r)) {
         if (!parse_condition(r, colon, rule, event))
             return false;
@@ -167,19 +162,19 @@ static bool put(struct reader *r, struct rule *rule, const char *p, size_t n)
 /* Takes an escape: an octet, or \c at the end, which leaves the line open. */
 static bool put_escaped(struct reader *r, struct rule *rule, bool *open)
 {
-    const char *start = r->p++, *found = *r->p != '\0' ? strchr("rt\\", *r->p) : NULL;
-    char octet;
-    if (*r->p == 'c' && r->p[1] == '\0') {
+    const char *start = r->p++;
+    char octet = *r->p;
+    if (octet == 'c' && r->p[1] == '\0') {
         r->p++;
         *open = true;
         return true;
     }
-    if (found != NULL) {
-        octet = "\r\t\\"[found - "rt\\"];
-    } else if (*r->p == 'x' && ascii_is_hex(r->p[1]) && ascii_is_hex(r->p[2])) {
+    if (octet == 'r' || octet == 't') {
+        octet = octet == 'r' ? '\r' : '\t';
+    } else if (octet == 'x' && ascii_is_hex(r->p[1]) && ascii_is_hex(r->p[2])) {
         octet = (char)(ascii_hex_value(r->p[1]) << 4 | ascii_hex_value(r->p[2]));
         r->p += 2;
-    } else {
+    } else if (octet != '\\') {
         return expect(r, start, "\\n, \\r, \\t, \\\\, \\x and two hexadecimal digits, or \\c at the end");
     }
     r->p++;
@@ -231,25 +226,6 @@ static bool parse_reply(struct reader *r, struct rule *rule)
 
 /* ---- actions ---- */
 
-static bool parse_last_word(struct reader *r, struct rule *rule)
-{
-    static const struct {
-        const char *name;
-        enum rules_action action;
-    } words[] = {{"drop", RULES_DROP}, {"reset", RULES_RESET}, {"stall", RULES_STALL}};
-    struct span word = take_word(r);
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        if (!span_is(word, words[i].name))
-            continue;
-        rule->action = words[i].action;
-        skip_blanks(r);
-        return *r->p == '\0' || expect(r, r->p, "nothing more");
-    }
-    return expect(r, word.p,
-                  rule->delay > 0 ? "a reply code and its text, drop, reset or stall"
-                                  : "a reply code and its text, drop, reset, stall or delay TIME");
-}
-
 static bool parse_action(struct reader *r, struct rule *rule)
 {
     skip_blanks(r);
@@ -268,7 +244,19 @@ static bool parse_action(struct reader *r, struct rule *rule)
         r->p++;
         skip_blanks(r);
     }
-    return ascii_is_digit(*r->p) ? parse_reply(r, rule) : parse_last_word(r, rule);
+    if (ascii_is_digit(*r->p))
+        return parse_reply(r, rule);
+    struct span word = take_word(r);
+    rule->action = span_is(word, "drop")    ? RULES_DROP
+                   : span_is(word, "reset") ? RULES_RESET
+                   : span_is(word, "stall") ? RULES_STALL
+                                            : RULES_GO_ON;
+    if (rule->action == RULES_GO_ON)
+        return expect(r, word.p,
+                      rule->delay > 0 ? "a reply code and its text, drop, reset or stall"
+                                      : "a reply code and its text, drop, reset, stall or delay TIME");
+    skip_blanks(r);
+    return *r->p == '\0' || expect(r, r->p, "nothing more");
 }
 
 const char *rules_parse(struct rule *rule, const char *text, const char **at)
@@ -286,8 +274,8 @@ const char *rules_parse(struct rule *rule, const char *text, const char **at)
 
 bool rules_glob(struct span pattern, struct span text)
 {
-    struct span star = {NULL, 0},
-                retry = {NULL, 0}; /* after the last star: the pattern, and the text that it was tried on last */
+    /* after the last star: the pattern, and the text that it was tried on last */
+    struct span star = {NULL, 0}, retry = {NULL, 0};
     for (;;) {
         if (pattern.n > 0 && *pattern.p == '*') {
             span_skip(&pattern, 1);
