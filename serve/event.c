@@ -54,16 +54,13 @@ static void judge_login(struct server *v, struct session *s, struct smtp_event *
     bool known = v->o->n_logins == 0;
     for (size_t i = 0; i < v->o->n_logins && !known; i++)
         known = sasl_verify(e->mechanism, v->o->logins[i], user, e->secret, text);
-    if (known)
-        return;
-    if (e->mechanism == SASL_XOAUTH2) /* {"status":"401","schemes":"bearer"}; RFC 7628 3.2.2 */
+    if (!known && e->mechanism == SASL_XOAUTH2) /* {"status":"401","schemes":"bearer"}; RFC 7628 3.2.2 */
         smtp_reply(&s->smtp, e, 334, NULL, "eyJzdGF0dXMiOiI0MDEiLCJzY2hlbWVzIjoiYmVhcmVyIn0=");
-    else
+    else if (!known)
         smtp_reply(&s->smtp, e, 535, "5.7.8", "Authentication failed");
 }
 
-/* Whether no further mail is taken.  Mail that does not count is always taken, as long as some that counts is awaited.
- */
+/* Whether no further mail is taken.  While mail that counts is awaited, other mail is taken too. */
 static bool is_full(const struct server *v)
 {
     return v->o->max_messages > 0 && v->tally.counted + v->tally.pending >= v->o->max_messages;
@@ -127,8 +124,8 @@ static const struct rule *take_data(struct server *v, struct session *s, const s
     if (r != NULL)
         trace_rule(v, s, r);
     if (r != NULL && r->action == RULES_REPLY && r->code == 421) {
-        smtp_close_raw(&s->smtp, (struct span){r->reply, r->reply_n});
-        dialogue_reply(v->o->dialogue, s->number, (struct span){r->reply, r->reply_n}, false);
+        smtp_close_raw(&s->smtp, rules_reply(r));
+        dialogue_reply(v->o->dialogue, s->number, rules_reply(r), false);
         v->tally.cut_off++;
         event_drop_data(s);
     }
@@ -184,18 +181,15 @@ static void note_outcome(struct server *v, struct session *s, const struct smtp_
     transaction_drop(t);
 }
 
-/* Prepares the reply to the mail data, with LMTP to one recipient: lowers it where the mail was not stored.  Returns
- * the rule for it, NULL if there is none. */
-static const struct rule *reply_to_mail(struct session *s, struct smtp_event *e, const struct rule *r)
+/* Prepares the reply to the mail data, with LMTP to one recipient: lowers it where the mail was not stored. */
+static void reply_to_mail(struct session *s, struct smtp_event *e, const struct rule *r)
 {
-    if (e->code == 0)
-        return NULL;
     const struct transaction *t = s->heard->transaction;
     int error = t->outcome == OUTCOME_FAILED ? t->failure.error : 0;
     bool ruled = r != NULL && r->action == RULES_REPLY;
     bool lowered = t->outcome == OUTCOME_FULL || t->outcome == OUTCOME_FAILED;
     if (ruled && (!lowered || !smtp_is_positive(SMTP_EOM, r->code)))
-        smtp_reply_raw(&s->smtp, e, r->code, (struct span){r->reply, r->reply_n});
+        smtp_reply_raw(&s->smtp, e, r->code, rules_reply(r));
     else if (t->outcome == OUTCOME_FULL)
         smtp_reply(&s->smtp, e, 421, "4.3.2", "No more messages are taken");
     else if (error == ENOSPC || error == EDQUOT || error == EFBIG)
@@ -204,7 +198,6 @@ static const struct rule *reply_to_mail(struct session *s, struct smtp_event *e,
         smtp_reply(&s->smtp, e, 451, "4.3.0", "The message could not be written");
     if (s->pending && e->recipient == t->last_accepted)
         s->heard->mark = wire_unsent(s) + smtp_written(&s->smtp) + smtp_prepared(&s->smtp).n;
-    return r;
 }
 
 /* ---- events ---- */
@@ -300,9 +293,11 @@ const struct rule *event_handle(struct server *v, struct session *s, struct smtp
             return r;
         if (e->recipient <= 1)
             note_outcome(v, s, e);
-        r = reply_to_mail(s, e, r);
+        if (e->code == 0)
+            return NULL;
+        reply_to_mail(s, e, r);
     } else if (r != NULL && r->action == RULES_REPLY && e->code != 0) {
-        smtp_reply_raw(&s->smtp, e, r->code, (struct span){r->reply, r->reply_n});
+        smtp_reply_raw(&s->smtp, e, r->code, rules_reply(r));
     }
     if (r == NULL || r->action == RULES_GO_ON)
         apply_policy(v, s, e);

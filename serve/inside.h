@@ -47,8 +47,7 @@ struct transaction {
     struct failure failure; /* and what failed */
 };
 
-/* MAIL: begins a new one in *t, which is allocated if it is NULL.  With listed the head of the mail is kept.  False if
-   there is no memory. */
+/* MAIL: begins one in *t, allocated if it is NULL; with listed it keeps the mail's head.  False if memory ran out. */
 bool transaction_begin(struct transaction **t, const struct client *c, const struct smtp_event *e, bool listed);
 
 /* Adds a piece of mail data.  Returns a rule that acts at once, NULL if none does. */
@@ -80,8 +79,7 @@ void transaction_free(struct transaction *t);
 
 /* ---- session ---- */
 
-/* A reply of n octets that is held back: by a rule that delays it, or at the end of a mail that waits for the stream.
- */
+/* A reply of n octets that is held back: by a rule that delays it, or until the stream takes the mail. */
 struct held {
     const struct rule *rule; /* PHASE_PARKED: NULL if there is none */
     struct smtp_event event; /* PHASE_PARKED: the end of the mail */
@@ -167,10 +165,12 @@ void session_unpark(struct server *v, struct session *s);
 /* Whether no further session is to be served. */
 bool session_was_last(const struct server *v);
 
+/* For a client that has not spoken: dismisses it if no further session is to be served.  Returns whether it did. */
+bool session_turn_away(struct server *v, struct session *s);
+
 /* ---- wire ---- */
 
-/* Sends n octets after those that the client has not taken, and keeps the octets that it does not take.  Returns how
-   many were sent; -1 with errno on failure. */
+/* Sends octets after those kept, and keeps what the client does not take.  Returns how many went; -1 with errno. */
 ssize_t wire_send(struct session *s, const char *p, size_t n);
 
 /* Sends octets that were kept; there are some.  Returns as wire_send(). */

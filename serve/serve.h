@@ -67,6 +67,8 @@ void rules_seed(struct rule *rules, size_t n, uint64_t seed);
 /* Whether the rule, if there is one, breaks the session off. */
 static inline bool rules_break_off(const struct rule *r) { return r != NULL && r->action >= RULES_DROP; }
 
+static inline struct span rules_reply(const struct rule *r) { return (struct span){r->reply, r->reply_n}; }
+
 /* Something that happens in a session. */
 struct rules_occasion {
     enum smtp_event_type event;
@@ -136,21 +138,18 @@ struct server {
     } sessions;
     struct session *gone;        /* closed since the last wait, which may have named them: freed before the next */
     struct session *parked;      /* the first one whose mail waits for the stream; in order */
-    struct server_source stream; /* fd -1: it is not watched, and tried again at retry_at */
-    int64_t retry_at;            /* INT64_MAX: nothing waits for the stream */
-    bool stream_ready;           /* it may take octets */
-    bool stream_free;            /* the mail that had it was dropped */
+    struct server_source stream; /* fd -1: it is not watched */
+    int64_t retry_at;            /* when the stream is tried again; INT64_MAX: when it is ready, or never */
     struct session **wakes;      /* the sessions by the time at which they wake, see wake.c */
     size_t n_wakes, wakes_size;
     char *in, *out;    /* SERVER_IN_SIZE and SERVER_OUT_SIZE octets, lent to the engine of the session that is served */
     int64_t now;       /* since the last wait, as clock_now() */
     int64_t grace;     /* when stopping: when the clients that are left are told 421 */
-    int64_t resume_at; /* when paused: accepting is not tried before */
+    int64_t resume_at; /* accepting pauses until then; INT64_MAX: it does not pause */
     uint64_t numbers;  /* of mails, given so far */
     uint64_t nonce;    /* of the newest session */
     uint64_t room;     /* sessions that the descriptors suffice for */
     bool listening;    /* once false, the listening sockets are to be closed */
-    bool paused;       /* accepting is */
     bool stopping;
     bool watched; /* the descriptor of server_watch() is readable */
     bool news; /* since the last step watched, listening, open, tally.spoken, counted, failed or reader_gone changed */

@@ -36,7 +36,6 @@ static void watch_listeners(struct server *v, bool listening)
 
 static void pause_accepting(struct server *v, int64_t until)
 {
-    v->paused = true;
     v->resume_at = until;
     watch_listeners(v, false);
 }
@@ -45,7 +44,7 @@ static void pause_accepting(struct server *v, int64_t until)
 static int accept_connections(struct server *v, struct server_source *source)
 {
     int i = 0;
-    for (; i < ACCEPT_MAX && v->listening && !v->paused; i++) {
+    for (; i < ACCEPT_MAX && v->listening && v->resume_at == INT64_MAX; i++) {
         struct connection conn;
         struct peer peer;
         if (connection_accept(source->fd, &conn, &peer) < 0) {
@@ -79,7 +78,7 @@ static void stop_at_max_sessions(struct server *v)
     for (struct session *s = v->sessions.first, *after; s != NULL; s = after) {
         after = s->after;
         if (!s->spoken && s->phase <= PHASE_HANDSHAKING)
-            session_dismiss(v, s, "4.3.2", "No more connections are served");
+            (void)session_turn_away(v, s);
     }
 }
 
@@ -115,6 +114,7 @@ int server_open(struct server *v, const struct server_options *o)
         .listening = true,
         .stream = {SERVER_STREAM, -1, SCHEME_SMTP},
         .retry_at = INT64_MAX,
+        .resume_at = INT64_MAX,
     };
     v->in = aligned_alloc(PAGE, SERVER_IN_SIZE); /* the system copies a quarter faster to it */
     v->out = malloc(SERVER_OUT_SIZE);
@@ -178,33 +178,11 @@ int server_watch(struct server *v, int fd) { return add_source(v, SERVER_WATCHED
 
 /* ---- steps ---- */
 
-static void serve_source(struct server *v, struct server_source *source)
-{
-    switch (source->kind) {
-    case SERVER_LISTENER:
-        (void)accept_connections(v, source);
-        break;
-    case SERVER_WATCHED:
-        v->watched = v->news = true;
-        break;
-    case SERVER_STREAM:
-        v->stream_ready = true;
-        break;
-    case SERVER_SESSION: {
-        struct session *s = (struct session *)(void *)source;
-        if (s->phase != PHASE_GONE)
-            session_serve(v, s);
-        break;
-    }
-    }
-}
-
-/* Goes on with mails that wait for the stream, in the order in which they came; then watches the stream, or tries it
-   again after a while, as long as any still waits. */
+/* Goes on with mails that wait for the stream, in order.  While any still waits, watches it, or tries it again later.
+ */
 static void go_on_storing(struct server *v)
 {
-    bool tried = v->stream_ready || v->stream_free || v->now >= v->retry_at;
-    v->stream_ready = v->stream_free = false;
+    bool tried = v->now >= v->retry_at;
     while (tried && v->parked != NULL && transaction_go_on(v->parked->heard->transaction, v->o) != OUTCOME_WAITS)
         session_unpark(v, v->parked);
     int fd = v->parked != NULL ? store_waits_for(v->o->store) : -1;
@@ -228,23 +206,32 @@ static int wait_and_serve(struct server *v, int64_t until)
     int64_t asked = v->now, next = wake_next(v);
     if (v->retry_at < next)
         next = v->retry_at;
-    if (v->paused && v->open < v->room && v->resume_at < next)
+    if (v->open < v->room && v->resume_at < next)
         next = v->resume_at;
     int n = poll_wait(&v->poll, ready, until < next ? until : next, v->now);
     if (n < 0)
         return -1;
     v->now = clock_now();
-    for (int i = 0; i < n; i++)
-        serve_source(v, ready[i]);
+    for (int i = 0; i < n; i++) {
+        struct server_source *source = ready[i];
+        if (source->kind == SERVER_SESSION)
+            session_serve(v, ready[i]);
+        else if (source->kind == SERVER_LISTENER)
+            (void)accept_connections(v, source);
+        else if (source->kind == SERVER_STREAM)
+            v->retry_at = v->now;
+        else
+            v->watched = v->news = true;
+    }
     if (v->now >= next) {
         for (struct session *s; (s = wake_next_due(v, asked, n < READY_MAX)) != NULL;)
             session_wake(v, s);
-        if (v->paused && v->open < v->room && v->now >= v->resume_at) {
-            v->paused = false;
+        if (v->open < v->room && v->now >= v->resume_at) {
+            v->resume_at = INT64_MAX;
             watch_listeners(v, true);
         }
     }
-    if (v->parked != NULL || v->stream.fd >= 0)
+    if (v->parked != NULL || v->stream.fd >= 0 || v->now >= v->retry_at)
         go_on_storing(v);
     if (v->news)
         stop_at_max_sessions(v);
@@ -283,15 +270,6 @@ void server_stop_accepting(struct server *v)
     stop_listening(v);
 }
 
-/* Whether a client may stay for a while: it has had a mail taken, or is sending one that may end. */
-static bool may_stay(const struct server *v, const struct session *s, bool finish)
-{
-    bool in_message = smtp_in_message(&s->smtp);
-    int64_t taken_at = s->heard != NULL ? s->heard->taken_at : 0;
-    bool told = taken_at > 0 && v->now < taken_at + SERVER_GRACE && !in_message;
-    return !s->broken_off && (s->phase == PHASE_PARKED || s->pending || told || (finish && in_message));
-}
-
 void server_stop(struct server *v, bool finish)
 {
     v->now = clock_now();
@@ -299,7 +277,11 @@ void server_stop(struct server *v, bool finish)
     v->grace = v->now + SERVER_GRACE;
     for (struct session *s = v->sessions.first, *after; s != NULL; s = after) {
         after = s->after;
-        if (!may_stay(v, s, finish))
+        bool in_message = smtp_in_message(&s->smtp);
+        int64_t taken_at = s->heard != NULL ? s->heard->taken_at : 0;
+        bool told = taken_at > 0 && v->now < taken_at + SERVER_GRACE && !in_message;
+        bool may_stay = s->phase == PHASE_PARKED || s->pending || told || (finish && in_message);
+        if (s->broken_off || !may_stay)
             session_dismiss(v, s, "4.3.2", "Closing down");
         else if (s->phase < PHASE_ENDING && s->wake_at > v->grace)
             wake_at_time(v, s, v->grace);

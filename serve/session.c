@@ -121,7 +121,7 @@ static void leave_parked(struct server *v, struct session *s)
         at = &(*at)->heard->held->after;
     *at = s->heard->held->after;
     v->tally.pending -= s->counts;
-    v->stream_free = true; /* this session may have been the one that had the stream */
+    v->retry_at = v->now; /* this session may have been the one that had the stream */
 }
 
 void session_drop(struct server *v, struct session *s)
@@ -322,8 +322,7 @@ static void park(struct server *v, struct session *s, size_t said, const struct 
 
 /* ---- turns ---- */
 
-/* Pulls events from the input, and answers, until a rule or the stream interrupts.  Returns whether mail data were in
-   the input. */
+/* Pulls events from the input, and answers, until a rule or the stream interrupts.  True if there were mail data. */
 static bool converse(struct server *v, struct session *s)
 {
     bool mail = false, more;
@@ -393,10 +392,8 @@ static void end_delay(struct server *v, struct session *s)
 {
     const struct rule *r = s->heard->held->rule;
     enter(v, s, PHASE_TALKING, idle_end(v));
-    if (!s->spoken && session_was_last(v)) {
-        session_dismiss(v, s, "4.3.2", "No more connections are served");
+    if (!s->spoken && session_turn_away(v, s))
         return;
-    }
     if (rules_break_off(r))
         break_off(v, s, r->action);
     else
@@ -462,10 +459,8 @@ static void shake_hands(struct server *v, struct session *s)
 {
     char why[80];
     if (s->spoken || connection_has_octets(&s->conn)) {
-        if (!s->spoken && session_was_last(v)) {
-            session_drop(v, s);
+        if (!s->spoken && session_turn_away(v, s))
             return;
-        }
         hear(v, s);
     }
     int done = s->conn.transport->handshake(&s->conn, why, sizeof why);
@@ -526,6 +521,8 @@ static bool read_more(struct server *v, struct session *s, size_t *n)
 static bool serve_unusual(struct server *v, struct session *s)
 {
     bool was_blocked = s->unsent != NULL;
+    if (s->phase == PHASE_GONE) /* since the wait that named it */
+        return false;
     if (s->phase == PHASE_ENDING || (s->phase == PHASE_STALLED && !was_blocked)) {
         ssize_t got = connection_discard(&s->conn, v->in, SERVER_IN_SIZE);
         if (got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK))
@@ -554,10 +551,8 @@ void session_serve(struct server *v, struct session *s)
     assert_session(s);
     if ((s->phase != PHASE_TALKING || s->unsent != NULL) && !serve_unusual(v, s))
         return;
-    if (!s->spoken && session_was_last(v)) {
-        session_dismiss(v, s, "4.3.2", "No more connections are served");
+    if (!s->spoken && session_turn_away(v, s))
         return;
-    }
     for (int i = 0; i < READS_MAX; i++) {
         size_t n = wire_has_rest(s) ? wire_bring_rest(s, v->in) : 0;
         if (!read_more(v, s, &n)) {
@@ -601,6 +596,14 @@ void session_dismiss(struct server *v, struct session *s, const char *enhanced, 
     }
     if (s->phase != PHASE_GONE)
         settle(v, s);
+}
+
+bool session_turn_away(struct server *v, struct session *s)
+{
+    if (!session_was_last(v))
+        return false;
+    session_dismiss(v, s, "4.3.2", "No more connections are served");
+    return true;
 }
 
 bool session_start(struct server *v, struct connection *c, const struct peer *peer, enum scheme scheme)

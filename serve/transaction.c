@@ -110,8 +110,7 @@ static const struct rule *waiting(const struct transaction *t, const struct smtp
     return t->body != NULL ? t->body : e->last ? t->chunk : NULL;
 }
 
-/* LMTP: chooses the rule for each recipient, and leaves the recipients that accept in the envelope.  False if there is
-   no memory. */
+/* LMTP: finds the rule for each recipient, and keeps the recipients that accept.  False if there is no memory. */
 static bool choose_answers(struct transaction *t, const struct server_options *o)
 {
     size_t n = t->mail.n_recipients;
@@ -138,32 +137,28 @@ static bool choose_answers(struct transaction *t, const struct server_options *o
     return true;
 }
 
-static const struct rule *find_answer(struct transaction *t, const struct server_options *o, const struct smtp_event *e)
+const struct rule *transaction_find_rule(struct transaction *t, const struct server_options *o,
+                                         const struct smtp_event *e)
 {
-    const struct rule *answer = NULL, *r = waiting(t, e);
+    const struct rule *r = t->chunk, *answer = NULL;
+    struct rules_occasion chunk = {.event = SMTP_BDAT, .argument = e->arg}, end = {.event = SMTP_EOM};
+    if (e->type == SMTP_BDAT) {
+        r = t->chunk = find_rule(t, o, &chunk);
+        if (!rules_break_off(r))
+            return NULL;
+    }
+    if (e->type != SMTP_EOM) {
+        t->chunk = NULL;
+        return r;
+    }
+    r = waiting(t, e);
     if (e->recipient == 1 && !choose_answers(t, o))
         t->no_memory = true;
     if (e->recipient > 0 && e->recipient <= t->n_answers)
         answer = t->answers[e->recipient - 1];
     if (r != NULL && accepts(answer))
         return r;
-    struct rules_occasion end = {.event = SMTP_EOM};
     return e->recipient > 0 ? answer : find_rule(t, o, &end);
-}
-
-const struct rule *transaction_find_rule(struct transaction *t, const struct server_options *o,
-                                         const struct smtp_event *e)
-{
-    if (e->type == SMTP_EOM)
-        return find_answer(t, o, e);
-    struct rules_occasion chunk = {.event = SMTP_BDAT, .argument = e->arg};
-    if (e->type == SMTP_BDAT)
-        t->chunk = find_rule(t, o, &chunk);
-    const struct rule *r = t->chunk;
-    if (e->type == SMTP_BDAT && !rules_break_off(r))
-        return NULL;
-    t->chunk = NULL;
-    return r;
 }
 
 /* ---- the end ---- */
