@@ -69,19 +69,6 @@ static void examine(struct smtp *s, struct span t)
     }
 }
 
-/* Adds the problems of the mail data to the event.  Binary mail data have no lines. */
-static void note_problems(struct smtp *s, struct smtp_event *e)
-{
-    if (s->cr)
-        problems_add(&s->data_problems, PROBLEM_BARE_CR);
-    if (s->line_size > TEXT_LINE_MAX)
-        problems_add(&s->data_problems, PROBLEM_LONG_LINE);
-    if (!s->mail.binary)
-        problems_merge(&e->problems, &s->data_problems);
-    if (s->mail.size > 0 && s->size > s->mail.size)
-        problems_add(&e->problems, PROBLEM_SIZE);
-}
-
 bool data_end(struct smtp *s, struct smtp_event *e)
 {
     static const struct smtp_canned accepted = CANNED(250, "2.0.0 ", "Message accepted");
@@ -90,9 +77,15 @@ bool data_end(struct smtp *s, struct smtp_event *e)
     e->last = s->last;
     e->recipient = s->config->lmtp ? s->answered + 1 : 0;
     s->legal = true;
-    if (e->recipient <= 1)
-        note_problems(s, e);
-    const struct problems *p = &s->data_problems;
+    struct problems *p = &s->data_problems;
+    if (s->cr)
+        problems_add(p, PROBLEM_BARE_CR);
+    if (s->line_size > TEXT_LINE_MAX)
+        problems_add(p, PROBLEM_LONG_LINE);
+    if (e->recipient <= 1 && !s->mail.binary) /* binary mail data have no lines */
+        problems_merge(&e->problems, p);
+    if (e->recipient <= 1 && s->mail.size > 0 && s->size > s->mail.size)
+        problems_add(&e->problems, PROBLEM_SIZE);
     bool bare = !s->mail.binary && (problems_have(p, PROBLEM_BARE_CR) || problems_have(p, PROBLEM_BARE_LF));
     if (is_too_large(s))
         reply_canned(s, e, &objections[OBJECTION_TOO_LARGE].reply); /* RFC 1870 6.3 */

@@ -55,21 +55,6 @@ static char *add_number(char *end, const char *before, uint64_t n)
     return string_add(string_add(end, before), ascii_put_number(digits + 20, n));
 }
 
-/* Adds what follows the keyword. */
-static char *add_argument(const struct smtp *s, char *end, unsigned extension)
-{
-    switch (extension) {
-    case SMTP_EXT_AUTH:
-        return string_add(string_add(end, " "), sasl_names);
-    case SMTP_EXT_LIMITS:
-        return add_number(end, " RCPTMAX=", s->config->max_recipients);
-    case SMTP_EXT_SIZE:
-        return add_number(end, " ", s->config->max_size);
-    default:
-        return end;
-    }
-}
-
 void extension_list(struct smtp *s, struct smtp_event *e)
 {
     static const char start[] = "250-", line_end[] = "\r\n";
@@ -81,7 +66,13 @@ void extension_list(struct smtp *s, struct smtp_event *e)
             continue;
         last = end;
         end = string_add(string_add(end, start), extensions[i].keyword);
-        end = string_add(add_argument(s, end, extensions[i].bit), line_end);
+        if (extensions[i].bit == SMTP_EXT_AUTH)
+            end = string_add(string_add(end, " "), sasl_names);
+        else if (extensions[i].bit == SMTP_EXT_LIMITS)
+            end = add_number(end, " RCPTMAX=", s->config->max_recipients);
+        else if (extensions[i].bit == SMTP_EXT_SIZE)
+            end = add_number(end, " ", s->config->max_size);
+        end = string_add(end, line_end);
     }
     assert(end < wire + sizeof wire);
     last[strlen("250")] = ' '; /* RFC 5321 4.2.1 */

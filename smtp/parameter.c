@@ -111,22 +111,17 @@ static const struct objection *parse_notify(struct smtp *s, struct smtp_event *e
 }
 
 /* The type of an address, ";" and the address in xtext; RFC 3461 4.2 */
-static bool is_orcpt(struct span t, bool utf8)
-{
-    const char *semicolon = t.n > 0 ? memchr(t.p, ';', t.n) : NULL;
-    if (semicolon == NULL || semicolon == t.p)
-        return false;
-    struct span type = span_between(t.p, semicolon), address = span_between(semicolon + 1, t.p + t.n);
-    for (size_t i = 0; i < type.n; i++) {
-        if (!ascii_is_letter(type.p[i]) && !ascii_is_digit(type.p[i]) && type.p[i] != '-')
-            return false;
-    }
-    return is_xtext(address, utf8 && span_is(type, "utf-8"));
-}
-
 static const struct objection *parse_orcpt(struct smtp *s, struct smtp_event *e, struct span value)
 {
-    return is_orcpt(value, s->mail.utf8) ? NULL : objection_raise(s, e, OBJECTION_ORCPT);
+    const char *semicolon = value.n > 0 ? memchr(value.p, ';', value.n) : NULL;
+    bool good = semicolon != NULL && semicolon > value.p;
+    for (const char *p = value.p; good && p < semicolon; p++)
+        good = ascii_is_letter(*p) || ascii_is_digit(*p) || *p == '-';
+    if (good) {
+        bool utf8 = s->mail.utf8 && span_is(span_between(value.p, semicolon), "utf-8");
+        good = is_xtext(span_between(semicolon + 1, value.p + value.n), utf8);
+    }
+    return good ? NULL : objection_raise(s, e, OBJECTION_ORCPT);
 }
 
 static const struct parameter {

@@ -34,15 +34,6 @@ static bool take_until(struct span *t, char separator, struct span *found)
     return true;
 }
 
-/* [authzid] NUL user NUL password */
-static bool parse_plain(struct span t, struct sasl_login *login)
-{
-    if (!take_until(&t, '\0', &login->authzid) || !take_until(&t, '\0', &login->user))
-        return false;
-    login->secret = t;
-    return memchr(t.p, '\0', t.n) == NULL;
-}
-
 /* user SP digest; a user name may hold spaces */
 static bool parse_cram_md5(struct span t, struct sasl_login *login)
 {
@@ -77,7 +68,10 @@ bool sasl_parse(enum sasl_mechanism mechanism, struct span text, struct sasl_log
     bool good = false;
     switch (mechanism) {
     case SASL_PLAIN:
-        good = parse_plain(text, login);
+        /* [authzid] NUL user NUL password */
+        good = take_until(&text, '\0', &login->authzid) && take_until(&text, '\0', &login->user) &&
+               memchr(text.p, '\0', text.n) == NULL;
+        login->secret = text;
         break;
     case SASL_CRAM_MD5:
         good = parse_cram_md5(text, login);
