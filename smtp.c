@@ -162,15 +162,18 @@ static void apply_chunk(struct smtp *s, bool good)
     }
 }
 
+/* The events that have an effect whatever the reply. */
+enum { WHATEVER = 1 << SMTP_CONNECT | 1 << SMTP_AUTH | 1 << SMTP_BDAT | 1 << SMTP_CHUNK | 1 << SMTP_EOM };
+
 /* Lets a command take effect, once its reply is given; positive: the code is. */
 static void apply(struct smtp *s, enum smtp_event_type event, bool positive)
 {
     bool good = s->legal && positive;
-    bool whatever = event == SMTP_CONNECT || event == SMTP_AUTH || event == SMTP_BDAT || event == SMTP_CHUNK ||
-                    event == SMTP_EOM; /* these have an effect if they fail, too */
-    if (event == SMTP_MAIL || event == SMTP_RCPT)
-        s->path_refused = !positive || (event == SMTP_RCPT && s->path_refused);
-    if (!good && !whatever)
+    if (event == SMTP_MAIL)
+        s->path_refused = !positive;
+    if (event == SMTP_RCPT && !positive)
+        s->path_refused = true;
+    if (!good && !(WHATEVER & 1u << event))
         return;
     switch (event) {
     case SMTP_CONNECT:

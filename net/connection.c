@@ -102,8 +102,11 @@ static ssize_t read_borrowed(const struct connection *c, void *octets, size_t n)
     return got;
 }
 
-ssize_t connection_write_other(struct connection *c, const void *octets, size_t n)
+/* recv() and send() are cheaper on a socket. */
+ssize_t connection_write(struct connection *c, const void *octets, size_t n)
 {
+    if (connection_is_plain(c))
+        return send(c->out, octets, n, 0);
     if (c->transport != NULL)
         return c->transport->write(c, octets, n);
     ssize_t put;
@@ -117,8 +120,10 @@ ssize_t connection_write_other(struct connection *c, const void *octets, size_t 
     return put;
 }
 
-ssize_t connection_read_other(struct connection *c, void *octets, size_t n)
+ssize_t connection_read(struct connection *c, void *octets, size_t n)
 {
+    if (connection_is_plain(c))
+        return recv(c->in, octets, n, 0);
     return c->transport != NULL ? c->transport->read(c, octets, n) : read_borrowed(c, octets, n);
 }
 

@@ -119,21 +119,9 @@ int connection_unblock(struct connection *c);
 /* Whether it is an accepted socket without a transport. */
 static inline bool connection_is_plain(const struct connection *c) { return c->transport == NULL && !c->borrowed; }
 
-/* For connection_read() and connection_write(), where the connection is not plain. */
-ssize_t connection_read_other(struct connection *c, void *octets, size_t n);
-ssize_t connection_write_other(struct connection *c, const void *octets, size_t n);
-
-/* As read(2) and write(2), through the transport if there is one.  They never fail with EINTR.  On a socket, recv(2)
-   and send(2) are cheaper. */
-static inline ssize_t connection_read(struct connection *c, void *octets, size_t n)
-{
-    return connection_is_plain(c) ? recv(c->in, octets, n, 0) : connection_read_other(c, octets, n);
-}
-
-static inline ssize_t connection_write(struct connection *c, const void *octets, size_t n)
-{
-    return connection_is_plain(c) ? send(c->out, octets, n, 0) : connection_write_other(c, octets, n);
-}
+/* As read(2) and write(2), through the transport if there is one.  They never fail with EINTR. */
+ssize_t connection_read(struct connection *c, void *octets, size_t n);
+ssize_t connection_write(struct connection *c, const void *octets, size_t n);
 
 /* Whether there are octets to read.  Always true unless it is a socket. */
 bool connection_has_octets(const struct connection *c);

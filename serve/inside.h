@@ -202,14 +202,8 @@ void wire_close(struct poll *p, struct session *s);
 /* Adds a session that wakes at this time.  False if there is no memory. */
 bool wake_add(struct server *v, struct session *s, int64_t at);
 
-/* Changes that time.  Only a sooner one, wake_sooner(), is work in the heap. */
-void wake_sooner(struct server *v, struct session *s);
-static inline void wake_at_time(struct server *v, struct session *s, int64_t at)
-{
-    s->wake_at = at;
-    if (at < s->queued_at)
-        wake_sooner(v, s);
-}
+/* Changes that time.  Only a sooner one is work in the heap. */
+void wake_at_time(struct server *v, struct session *s, int64_t at);
 
 /* Removes the session. */
 void wake_never(struct server *v, struct session *s);

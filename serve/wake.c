@@ -56,9 +56,12 @@ bool wake_add(struct server *v, struct session *s, int64_t at)
     return true;
 }
 
-void wake_sooner(struct server *v, struct session *s)
+void wake_at_time(struct server *v, struct session *s, int64_t at)
 {
-    s->queued_at = s->wake_at;
+    s->wake_at = at;
+    if (at >= s->queued_at)
+        return;
+    s->queued_at = at;
     move_up(v, s);
 }
 
