@@ -511,6 +511,11 @@ for kind in "eml", "mbox":
         for c in others:
             say(c, b"MAIL FROM:<a@x.test>", b"250")
             say(c, b"NOOP", b"250")
+        held = time.monotonic() + (10 if drain else 0)
+        while time.monotonic() < held:
+            for c in others:
+                say(c, b"NOOP", b"250")
+            time.sleep(0.05)
         for c in waiting: # none of them has its reply
             c[0].setblocking(False)
             try:
