@@ -7,8 +7,8 @@
  *     stop    close the sockets, and let the clients go
  *     judge   compare what came with what was expected (report/verdict.c)
  *
- * The other parts return what they found; only this file ends the process, and
- * decides its status.
+ * report/verdict.c judges; this file adds the failures to start and to write,
+ * and ends the process.
  */
 #include <errno.h>
 #include <fcntl.h>

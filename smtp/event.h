@@ -47,7 +47,7 @@ unsigned smtp_extension(struct span keyword);
 /* The keyword of the extension at this place, from 0; NULL after the last. */
 const char *smtp_keyword(size_t place);
 
-/* Mechanisms of AUTH. */
+/* Mechanisms of AUTH.  sasl.c has their names, in this order, and their messages; auth.c their challenges. */
 enum sasl_mechanism { SASL_NONE, SASL_PLAIN, SASL_LOGIN, SASL_CRAM_MD5, SASL_XOAUTH2 };
 
 /* Its name in small letters; "none" for SASL_NONE. */

@@ -1,5 +1,7 @@
 /*
  * reply.c - composes replies (RFC 5321 4.2) after those that are given already.
+ * command.c and the list of objections choose the reply; serve/event.c may
+ * replace it.
  */
 #include "smtp/inside.h"
 

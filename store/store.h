@@ -21,6 +21,8 @@
 #include "base/base.h"
 #include "mail/mail.h"
 
+/* The formats of a stream.  A new one has its renderer in mail/, its call in examine_message() and store_open()
+   (store.c), and its name in take_format() (run/options.c). */
 enum store_format { STORE_EML, STORE_MBOX, STORE_JSON, STORE_TEXT, STORE_NONE };
 
 enum store_outcome {
