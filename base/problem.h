@@ -27,8 +27,8 @@
     X(BLANK_BEFORE_COLON, "blank-before-colon", "blank between a field's name and its colon", "RFC 5322 4.5", BREACH) \
     X(STRAY_FOLD, "stray-fold", "header that begins with a folded line", "RFC 5322 2.2.3", BREACH) \
     X(NO_BLANK_LINE, "no-blank-line", "no blank line between header and body", "RFC 5322 2.1", BREACH) \
-    X(LARGE_HEADER, "large-header", "header larger than 1 MiB; the rest not read", "RFC 5322 2.2", NOTED) \
-    X(DUPLICATE_FIELD, "duplicate-field", "field that may occur only once", "RFC 5322 3.6", BREACH) \
+    X(LARGE_HEADER, "large-header", "header larger than 1 MiB; the rest is not read", "RFC 5322 2.2", NOTED) \
+    X(DUPLICATE_FIELD, "duplicate-field", "repeated field that may occur only once", "RFC 5322 3.6", BREACH) \
     X(8BIT_HEADER, "8bit-header", "8-bit octets in the header that are not UTF-8", "RFC 6532 3.1", BREACH) \
     X(UTF8_HEADER, "utf8-header", "UTF-8 in the header without SMTPUTF8", "RFC 6531 3.4", BREACH) \
     X(NO_DATE, "no-date", "no Date field", "RFC 5322 3.6", BREACH) \
@@ -37,14 +37,14 @@
     X(NO_ADDRESS, "no-address", "address field without an address", "RFC 5322 3.6.3", BREACH) \
     X(NO_MESSAGE_ID, "no-message-id", "no Message-ID field; there should be one", "RFC 5322 3.6.4", NOTED) \
     X(MESSAGE_ID, "message-id", "Message-ID that is not one <left@right>", "RFC 5322 3.6.4", BREACH) \
-    X(BCC, "bcc", "Bcc field in a copy for others, who can read it", "RFC 5322 3.6.3", BREACH) \
+    X(BCC, "bcc", "Bcc field in a copy that others can read", "RFC 5322 3.6.3", BREACH) \
     X(RETURN_PATH, "return-path", "Return-Path field, which only the last server adds", "RFC 5321 4.4", BREACH) \
     X(NO_MIME_VERSION, "no-mime-version", "MIME fields without MIME-Version", "RFC 2045 4", BREACH) \
     /* encoded words and charsets */ \
     X(ENCODED_WORD, "encoded-word", "malformed encoded word", "RFC 2047 2", BREACH) \
     X(LONG_ENCODED_WORD, "long-encoded-word", "encoded word longer than 75 characters", "RFC 2047 2", BREACH) \
     X(UNKNOWN_CHARSET, "unknown-charset", "unknown charset", "RFC 2046 4.1.2", BREACH) \
-    X(TOO_MANY_CHARSETS, "too-many-charsets", "more than 2000 changes of charset; the rest not decoded", "RFC 2047 5", \
+    X(TOO_MANY_CHARSETS, "too-many-charsets", "more than 2000 charset changes; the rest is not decoded", "RFC 2047 5", \
       NOTED) \
     X(UNDECODABLE, "undecodable", "octets that are not valid in their charset", "RFC 2046 4.1.2", BREACH) \
     X(UNDECLARED_8BIT, "undeclared-8bit", "8-bit octets in text declared to be US-ASCII", "RFC 2046 4.1.2", BREACH) \
@@ -61,16 +61,17 @@
     X(LONG_BOUNDARY, "long-boundary", "boundary longer than 70 characters", "RFC 2046 5.1.1", BREACH) \
     X(NO_PARTS, "no-parts", "multipart without a part", "RFC 2046 5.1.1", BREACH) \
     X(UNCLOSED, "unclosed", "multipart without its closing boundary", "RFC 2046 5.1.1", BREACH) \
-    X(ENCODED_MULTIPART, "encoded-multipart", "transfer encoding of a multipart", "RFC 2045 6.4", BREACH) \
-    X(ENCODED_MESSAGE, "encoded-message", "transfer encoding of a message in a message", "RFC 2046 5.2.1", BREACH) \
-    X(TOO_MANY_PARTS, "too-many-parts", "more than 1000 parts; the rest not read", "RFC 2046 5.1", NOTED) \
+    X(ENCODED_MULTIPART, "encoded-multipart", "multipart with a transfer encoding", "RFC 2045 6.4", BREACH) \
+    X(ENCODED_MESSAGE, "encoded-message", "attached message with a transfer encoding", "RFC 2046 5.2.1", BREACH) \
+    X(TOO_MANY_PARTS, "too-many-parts", "more than 1000 parts; the rest is not read", "RFC 2046 5.1", NOTED) \
     X(TOO_DEEP, "too-deep", "parts nested more than 100 deep", "RFC 2046 5.1", NOTED) \
     /* parameters */ \
     X(PARAMETER, "parameter", "malformed parameter", "RFC 2045 5.1", BREACH) \
     X(PARAMETER_WORD, "parameter-word", "encoded word in a parameter", "RFC 2047 5", BREACH) \
     X(PARAMETER_SEGMENT, "parameter-segment", "parameter in pieces, some missing or given twice", "RFC 2231 3", \
       BREACH) \
-    X(PARAMETER_CODING, "parameter-coding", "malformed charset or percent sign in a parameter", "RFC 2231 4", BREACH) \
+    X(PARAMETER_CODING, "parameter-coding", "malformed charset or percent encoding in a parameter", "RFC 2231 4", \
+      BREACH) \
     /* addresses and dates */ \
     X(ADDRESS, "address", "malformed address", "RFC 5322 3.4", BREACH) \
     X(NO_COMMA, "no-comma", "no comma between two addresses", "RFC 5322 3.4", BREACH) \
@@ -119,7 +120,7 @@
     X(EARLY_TLS, "early-tls", "octets sent after STARTTLS and before TLS", "RFC 3207 4", BREACH) \
     X(AUTH_SYNTAX, "auth-syntax", "malformed AUTH command or response", "RFC 4954 4", BREACH) \
     X(AUTH_IN_CLEAR, "auth-in-clear", "password sent in clear text although TLS was offered", "RFC 4616 1", BREACH) \
-    X(CUT_OFF, "cut-off", "message that ended too early", "RFC 5321 4.1.1.4", BREACH) \
+    X(CUT_OFF, "cut-off", "message cut off before its end", "RFC 5321 4.1.1.4", BREACH) \
     X(NO_QUIT, "no-quit", "connection closed without QUIT", "RFC 5321 4.1.1.10", BREACH)
 
 enum problem {
