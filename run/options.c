@@ -231,8 +231,8 @@ static int take_hidden(struct parse *p, const char *text)
         size_t n = 0;
         for (size_t i = 0; smtp_keyword(i) != NULL; i++)
             n += (size_t)snprintf(all + n, sizeof all - n, "%s%s", i > 0 ? ", " : "", smtp_keyword(i));
-        return wrong(p, "'%.*s' is no extension: give some of %s, separated by commas", word.n < 40 ? (int)word.n : 40,
-                     word.p, all);
+        return wrong(p, "'%.*s' is no extension or mechanism: give some of %s, separated by commas",
+                     word.n < 40 ? (int)word.n : 40, word.p, all);
     }
     return 0;
 }
@@ -326,7 +326,8 @@ static const struct option_entry {
     {0, "max-recipients", "N", take_count, SETS(smtp.max_recipients), "recipients of a message (1000)"},
     {0, "max-connections", "N", take_count, SETS(server.max_connections), "connections at once (no limit)"},
     {0, "idle", "TIME", take_time, SETS(server.idle), "give up on a client that is silent for TIME (5m)"},
-    {0, "hide", "EXT,...", take_hidden, 0, "do not offer these extensions, as in SIZE,CHUNKING"},
+    {0, "hide", "EXT,...", take_hidden, 0,
+     "do not offer these extensions, or mechanisms of AUTH,\nas in SIZE,CRAM-MD5"},
     {0, "on", "'EVENT: ACTION'", take_rule, 0,
      "misbehave: 'EVENT [PATTERN] [#N|%P]: ACTION', as in\n'rcpt bounce@*: 550 5.1.1 no such user' or\n"
      "'mail #1: delay 5s, 451 later'.  EVENT is connect,\nhelo, starttls, auth, mail, rcpt, data, bdat, body,\n"

@@ -57,14 +57,17 @@ static const struct objection *take_response(struct smtp *s, struct smtp_event *
 {
     static const struct smtp_canned done = CANNED(235, "2.7.0 ", "Authentication successful");
     struct sasl_login login = {.secret = text};
-    if (s->mechanism == SASL_LOGIN && s->step == STEP_FIRST) {
-        e->arg = text;
-        return text.n > 0 ? challenge(s, e, STEP_PASSWORD, "UGFzc3dvcmQ6" /* Password: */)
-                          : objection_raise(s, e, OBJECTION_NO_USER);
-    }
-    if (s->mechanism != SASL_LOGIN && !sasl_parse((enum sasl_mechanism)s->mechanism, text, &login))
+    const struct objection *o = NULL;
+    bool first = s->mechanism == SASL_LOGIN && s->step == STEP_FIRST;
+    if (first)
+        login.user = text;
+    else if (s->mechanism != SASL_LOGIN && !sasl_parse((enum sasl_mechanism)s->mechanism, text, &login))
         return objection_raise(s, e, OBJECTION_RESPONSE);
+    if (login.user.p != NULL && login.user.n == 0)
+        o = objection_raise(s, e, OBJECTION_NO_USER);
     e->arg = login.user;
+    if (o != NULL || first)
+        return o != NULL ? o : challenge(s, e, STEP_PASSWORD, "UGFzc3dvcmQ6" /* Password: */);
     e->authzid = login.authzid;
     e->secret = login.secret;
     s->next_step = STEP_FAILED;
@@ -123,7 +126,7 @@ const struct objection *auth_parse(struct smtp *s, struct smtp_event *e)
     if (name.n == 0)
         return objection_raise(s, e, OBJECTION_AUTH);
     e->mechanism = sasl_mechanism(name);
-    if (e->mechanism == SASL_NONE)
+    if (e->mechanism == SASL_NONE || !(extension_offered(s) & (unsigned)SMTP_EXT_PLAIN << (e->mechanism - SASL_PLAIN)))
         return objection_raise(s, e, OBJECTION_MECHANISM);
     if (e->mechanism != SASL_CRAM_MD5 && !s->secure && extension_offered(s) & SMTP_EXT_STARTTLS)
         problems_add(&e->problems, PROBLEM_AUTH_IN_CLEAR);

@@ -38,13 +38,19 @@ enum smtp_extension {
     SMTP_EXT_LIMITS = 1 << 9,              /* RFC 9422 */
     SMTP_EXT_HELP = 1 << 10,
     SMTP_EXT_SIZE = 1 << 11, /* RFC 1870 */
-    SMTP_EXT_ALL = (1 << 12) - 1,
+    /* the mechanisms that AUTH lists, in the order of enum sasl_mechanism */
+    SMTP_EXT_PLAIN = 1 << 12,
+    SMTP_EXT_LOGIN = 1 << 13,
+    SMTP_EXT_CRAM_MD5 = 1 << 14,
+    SMTP_EXT_XOAUTH2 = 1 << 15,
+    SMTP_EXT_MECHANISMS = SMTP_EXT_PLAIN | SMTP_EXT_LOGIN | SMTP_EXT_CRAM_MD5 | SMTP_EXT_XOAUTH2,
+    SMTP_EXT_ALL = (1 << 16) - 1,
 };
 
-/* The extension with this keyword, in any case; 0 if there is none. */
+/* The extension or mechanism with this keyword, in any case; 0 if there is none. */
 unsigned smtp_extension(struct span keyword);
 
-/* The keyword of the extension at this place, from 0; NULL after the last. */
+/* The keyword of the extension or mechanism at this place, from 0; NULL after the last. */
 const char *smtp_keyword(size_t place);
 
 /* Mechanisms of AUTH.  sasl.c has their names, in this order, and their messages; auth.c their challenges. */

@@ -1,6 +1,6 @@
 /*
- * extension.c - the service extensions: their keywords, which of them a session
- * offers, and the reply to EHLO that lists them.
+ * extension.c - the service extensions and the mechanisms of AUTH: their
+ * keywords, which of them a session offers, and the reply to EHLO that lists them.
  */
 #include "smtp/inside.h"
 
@@ -25,6 +25,10 @@ static const struct extension {
     {"LIMITS", SMTP_EXT_LIMITS},
     {"HELP", SMTP_EXT_HELP},
     {"SIZE", SMTP_EXT_SIZE},
+    {"PLAIN", SMTP_EXT_PLAIN},
+    {"LOGIN", SMTP_EXT_LOGIN},
+    {"CRAM-MD5", SMTP_EXT_CRAM_MD5},
+    {"XOAUTH2", SMTP_EXT_XOAUTH2},
 };
 enum { EXTENSIONS = sizeof extensions / sizeof extensions[0] };
 
@@ -46,6 +50,8 @@ unsigned extension_offered(const struct smtp *s)
         set &= ~(unsigned)SMTP_EXT_BINARYMIME;
     if (s->config->max_recipients == 0)
         set &= ~(unsigned)SMTP_EXT_LIMITS;
+    if (!(set & SMTP_EXT_MECHANISMS))
+        set &= ~(unsigned)SMTP_EXT_AUTH;
     return set;
 }
 
@@ -60,17 +66,23 @@ void extension_list(struct smtp *s, struct smtp_event *e)
     static const char start[] = "250-", line_end[] = "\r\n";
     char wire[SMTP_REPLY_MAX / 2];
     char *last = wire, *end = string_add(string_add(string_add(wire, start), s->config->hostname), line_end);
-    unsigned set = extension_offered(s) & ~(s->secure ? (unsigned)SMTP_EXT_STARTTLS : 0); /* RFC 3207 4.2 */
+    unsigned set = extension_offered(s);
+    if (s->secure)
+        set &= ~(unsigned)SMTP_EXT_STARTTLS; /* RFC 3207 4.2 */
+    else if (s->config->require_tls)
+        set &= ~(unsigned)SMTP_EXT_AUTH; /* RFC 4954 4: what a client may not use now */
     for (size_t i = 0; i < EXTENSIONS; i++) {
-        if (!(set & extensions[i].bit))
+        if (!(set & extensions[i].bit & ~(unsigned)SMTP_EXT_MECHANISMS))
             continue;
         last = end;
         end = string_add(string_add(end, start), extensions[i].keyword);
-        if (extensions[i].bit == SMTP_EXT_AUTH)
-            end = string_add(string_add(end, " "), sasl_names);
-        else if (extensions[i].bit == SMTP_EXT_LIMITS)
+        for (size_t m = 0; m < EXTENSIONS && extensions[i].bit == SMTP_EXT_AUTH; m++) {
+            if (set & extensions[m].bit & SMTP_EXT_MECHANISMS)
+                end = string_add(string_add(end, " "), extensions[m].keyword);
+        }
+        if (extensions[i].bit == SMTP_EXT_LIMITS)
             end = add_number(end, " RCPTMAX=", s->config->max_recipients);
-        else if (extensions[i].bit == SMTP_EXT_SIZE)
+        if (extensions[i].bit == SMTP_EXT_SIZE && s->config->max_size > 0) /* clients take 0 for a limit */
             end = add_number(end, " ", s->config->max_size);
         end = string_add(end, line_end);
     }

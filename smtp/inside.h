@@ -182,9 +182,6 @@ bool path_is_host(struct span t);
 
 /* ---- sasl ---- */
 
-/* The names of all mechanisms, as EHLO lists them. */
-extern const char sasl_names[];
-
 /* The mechanism of this name, in any case; SASL_NONE if there is none. */
 enum sasl_mechanism sasl_mechanism(struct span name);
 

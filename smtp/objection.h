@@ -97,7 +97,7 @@
     X(MECHANISM, REFUSED, PROBLEM_NOT_OFFERED, 504, "5.5.4 ", "The mechanism is not offered") \
     X(INITIAL_RESPONSE, REFUSED, PROBLEM_AUTH_SYNTAX, 501, "5.7.0 ", "CRAM-MD5 has no initial response") \
     X(BASE64, REFUSED, PROBLEM_AUTH_SYNTAX, 501, "5.5.2 ", "This is not base64") \
-    X(NO_USER, REFUSED, PROBLEM_AUTH_SYNTAX, 501, "5.5.2 ", "The user name is empty") \
+    X(NO_USER, TOLERATED, PROBLEM_AUTH_SYNTAX, 501, "5.5.2 ", "The user name is empty") \
     X(RESPONSE, REFUSED, PROBLEM_AUTH_SYNTAX, 501, "5.5.2 ", "This is not a response of the mechanism") \
     X(CANCELLED, REFUSED, PROBLEMS, 501, "5.7.0 ", "Authentication is cancelled") \
     /* the mail data */ \

@@ -3,8 +3,6 @@
  */
 #include "smtp/inside.h"
 
-const char sasl_names[] = "PLAIN LOGIN CRAM-MD5 XOAUTH2";
-
 enum { DIGEST = MD5_SIZE * 2 /* digits of a digest */ };
 
 static const char *const names[] = {[SASL_NONE] = "none",
@@ -37,7 +35,7 @@ static bool take_until(struct span *t, char separator, struct span *found)
 /* user SP digest; a user name may hold spaces */
 static bool parse_cram_md5(struct span t, struct sasl_login *login)
 {
-    if (t.n <= DIGEST + 1 || t.p[t.n - DIGEST - 1] != ' ')
+    if (t.n < DIGEST + 1 || t.p[t.n - DIGEST - 1] != ' ')
         return false;
     login->user = (struct span){t.p, t.n - DIGEST - 1};
     login->secret = (struct span){t.p + t.n - DIGEST, DIGEST};
@@ -83,7 +81,7 @@ bool sasl_parse(enum sasl_mechanism mechanism, struct span text, struct sasl_log
     case SASL_LOGIN:
         break;
     }
-    return good && login->user.n > 0;
+    return good;
 }
 
 static bool is_same(struct span a, const char *p, size_t n) { return a.n == n && (n == 0 || memcmp(a.p, p, n) == 0); }

@@ -400,7 +400,7 @@ t_usage() {
     usage "-l: 'http://x:1' is not an endpoint: it knows smtp://, smtps:// and lmtp:// only" -l http://x:1
     usage "-l: 'unix:' is not an endpoint: it wants a path after unix:" -l unix:
     usage "-l: 'fd:x' is not an endpoint: it wants the number of an open descriptor after fd:" -l fd:x
-    usage "--hide: 'FOO' is no extension: give some of PIPELINING, .*SIZE, separated by commas" --hide SIZE,FOO
+    usage "--hide: 'FOO' is no extension or mechanism: give some of PIPELINING, .*SIZE, .*XOAUTH2, separated by commas" --hide SIZE,FOO
     usage '--auth: give USER:PASSWORD' --auth ann
     usage "--require: 'mail' cannot be required: give auth, tls or auth,tls" --require mail
     usage '-b is for a run without a command: .*' -b true

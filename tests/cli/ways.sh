@@ -888,7 +888,7 @@ t_hidden_over_lmtp() {
 
 t_hidden_usage() {
     run --hide FROB
-    status_is 2 "fakesmtp: --hide: 'FROB' is no extension: give some of .*PIPELINING, .*CHUNKING, .*SIZE, separated by commas"
+    status_is 2 "fakesmtp: --hide: 'FROB' is no extension or mechanism: give some of .*PIPELINING, .*CHUNKING, .*SIZE, .*LOGIN, .* separated by commas"
     run --hide SIZE,
     status_is 2
     run --hide ''
