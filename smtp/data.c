@@ -22,6 +22,7 @@ enum { TEXT_LINE_MAX = 998 /* octets without CRLF; RFC 5321 4.5.3.1.6 */ };
 void data_begin(struct smtp *s)
 {
     s->size = s->line_size = 0;
+    s->lines = 0;
     s->dot = DOT_CRLF;
     s->cr = false;
     s->data_problems = (struct problems){{0, 0}};
@@ -50,6 +51,7 @@ static void examine_octet(struct smtp *s, char c)
         problems_add(&s->data_problems, PROBLEM_NUL);
     if (ascii_is_8bit(c) && !s->mail.eightbit && !s->mail.utf8)
         problems_add(&s->data_problems, PROBLEM_8BIT_DATA);
+    s->lines += c == '\n';
     s->cr = c == '\r';
     s->line_size = c == '\n' ? 0 : s->line_size + 1;
 }
@@ -84,7 +86,7 @@ bool data_end(struct smtp *s, struct smtp_event *e)
         problems_add(p, PROBLEM_LONG_LINE);
     if (e->recipient <= 1 && !s->mail.binary) /* binary mail data have no lines */
         problems_merge(&e->problems, p);
-    if (e->recipient <= 1 && s->mail.size > 0 && s->size > s->mail.size)
+    if (e->recipient <= 1 && s->mail.size > 0 && s->size > s->mail.size + s->lines) /* it may have counted LF */
         problems_add(&e->problems, PROBLEM_SIZE);
     bool bare = !s->mail.binary && (problems_have(p, PROBLEM_BARE_CR) || problems_have(p, PROBLEM_BARE_LF));
     if (is_too_large(s))

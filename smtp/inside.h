@@ -55,6 +55,7 @@ struct smtp {
     uint64_t chunk;    /* octets of the chunk still to come */
     uint64_t chunk_size;
     const struct objection *chunk_refused; /* what refuses the chunk, at its end; NULL: nothing */
+    uint32_t lines;                        /* examined: line ends of the mail data so far */
     uint16_t seen;                         /* octets of an unfinished line that hold no line end */
     uint16_t refused;                      /* refused commands in a row */
     int16_t code;                          /* of the reply prepared */
