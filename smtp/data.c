@@ -86,7 +86,8 @@ bool data_end(struct smtp *s, struct smtp_event *e)
         problems_add(p, PROBLEM_LONG_LINE);
     if (e->recipient <= 1 && !s->mail.binary) /* binary mail data have no lines */
         problems_merge(&e->problems, p);
-    if (e->recipient <= 1 && s->mail.size > 0 && s->size > s->mail.size + s->lines) /* it may have counted LF */
+    uint64_t lines = s->mail.binary ? 0 : s->lines; /* SIZE may have counted line ends as LF */
+    if (e->recipient <= 1 && s->mail.size > 0 && s->size > s->mail.size + lines)
         problems_add(&e->problems, PROBLEM_SIZE);
     bool bare = !s->mail.binary && (problems_have(p, PROBLEM_BARE_CR) || problems_have(p, PROBLEM_BARE_LF));
     if (is_too_large(s))
