@@ -37,7 +37,7 @@ int match_parse(struct match *m, const char *text, const char **at, char why[MAT
               : span_is(m->field, "attachment") ? MATCH_ATTACHMENT
                                                 : MATCH_HEADER;
     if (*p != ':')
-        return complain(why, at, p, "a colon, and a regular expression after it");
+        return complain(why, at, p, "a colon and a regular expression");
     p++;
     while (*p == ' ')
         p++;

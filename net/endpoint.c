@@ -17,26 +17,26 @@ static const char *parse_host(const char *text, struct endpoint *e)
 {
     const char *colon = strrchr(text, ':'), *start = text, *end = colon;
     if (colon == NULL)
-        return "wants HOST:PORT, [ADDRESS]:PORT, :PORT, *:PORT, unix:PATH, fd:N or -";
+        return "give HOST:PORT, [ADDRESS]:PORT, :PORT, *:PORT, unix:PATH, fd:N or -";
     if (*start == '[') {
         if (end == start || end[-1] != ']')
-            return "wants [ADDRESS]:PORT";
+            return "give [ADDRESS]:PORT";
         start++;
         end--;
     } else if (memchr(start, ':', (size_t)(end - start)) != NULL) {
-        return "wants brackets around an IPv6 address: [ADDRESS]:PORT";
+        return "put an IPv6 address in brackets: [ADDRESS]:PORT";
     }
     size_t n = (size_t)(end - start);
     if (n >= sizeof e->host)
-        return "has a host name that is too long";
+        return "the host name is too long";
     memcpy(e->host, start, n);
     e->host[n] = '\0';
     if (*text == '[' && memchr(start, ':', n) == NULL)
-        return "wants an IPv6 address between the brackets";
+        return "give an IPv6 address between the brackets";
     e->kind = n == 0 ? ENDPOINT_LOOPBACK : strcmp(e->host, "*") == 0 ? ENDPOINT_ANY : ENDPOINT_HOST;
     int port = endpoint_number(colon + 1);
     e->port = (uint16_t)port;
-    return port < 0 ? "wants a port from 0 to 65535 after the colon" : NULL;
+    return port < 0 ? "give a port from 0 to 65535 after the colon" : NULL;
 }
 
 const char *const endpoint_schemes[] = {
@@ -61,7 +61,7 @@ const char *endpoint_parse(const char *text, struct endpoint *e)
         }
     }
     if (strstr(text, "://") != NULL)
-        return "knows smtp://, smtps:// and lmtp:// only";
+        return "the prefix must be smtp://, smtps:// or lmtp://";
     if (strcmp(text, "-") == 0) {
         e->kind = ENDPOINT_STDIO;
         return NULL;
@@ -69,9 +69,9 @@ const char *endpoint_parse(const char *text, struct endpoint *e)
     if (begins(text, "unix:", &text)) {
         e->kind = ENDPOINT_UNIX;
         if (*text == '\0')
-            return "wants a path after unix:";
+            return "give a path after unix:";
         if (strlen(text) >= sizeof((struct sockaddr_un *)0)->sun_path)
-            return "has a path that is too long for a Unix socket; a relative one may do";
+            return "the path is too long for a Unix socket; a relative one may fit";
         memcpy(e->host, text, strlen(text) + 1);
         return NULL;
     }
@@ -79,5 +79,5 @@ const char *endpoint_parse(const char *text, struct endpoint *e)
         return parse_host(text, e);
     e->kind = ENDPOINT_FD;
     e->fd = endpoint_number(text);
-    return e->fd < 0 ? "wants the number of an open descriptor after fd:" : NULL;
+    return e->fd < 0 ? "give the number of an open descriptor after fd:" : NULL;
 }

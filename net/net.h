@@ -34,7 +34,7 @@ struct endpoint {
 /*
  * Reads HOST:PORT, [ADDRESS]:PORT, :PORT (loopback), *:PORT (all addresses),
  * unix:PATH, fd:N or -, after an optional smtp://, smtps:// or lmtp://.
- * Returns NULL, or an error that follows the word "it".
+ * Returns NULL, or what is wrong.
  */
 const char *endpoint_parse(const char *text, struct endpoint *e);
 

@@ -57,7 +57,7 @@ static int expected_at(struct parse *p, const char *text, const char *at, const 
 /* Complains if an option that may be repeated has no room left for another one. */
 static int check_room(struct parse *p, size_t n, size_t max)
 {
-    return n < max ? 0 : wrong(p, "at most %zu may be given", max);
+    return n < max ? 0 : wrong(p, "this option may be given at most %zu times", max);
 }
 
 /* ---- values that several options share ---- */
@@ -115,12 +115,12 @@ static int take_messages(struct parse *p, const char *text)
         second = ++end;
         *max = UINT64_MAX;
         if (*end != '\0' && !number_take(&end, max))
-            return expected_at(p, text, end, "the most messages, or nothing: N, MIN-MAX or MIN-");
+            return expected_at(p, text, end, "a maximum, or the end: N, MIN-MAX or MIN-");
     }
     if (*end != '\0')
-        return expected_at(p, text, end, second == end ? "- or nothing more: N, MIN-MAX or MIN-" : "nothing more");
+        return expected_at(p, text, end, second == end ? "'-' or the end: N, MIN-MAX or MIN-" : "the end");
     if (*max < *min)
-        return expected_at(p, text, second, "a number that is not below the one before it: MIN-MAX");
+        return expected_at(p, text, second, "a maximum that is not below the minimum: MIN-MAX");
     p->o->counted = true;
     return 0;
 }
@@ -167,7 +167,7 @@ static int take_endpoint(struct parse *p, const char *text)
         return -1;
     const char *why = endpoint_parse(text, &o->endpoints[o->n_endpoints]);
     if (why != NULL)
-        return wrong(p, "'%s' is not an endpoint: it %s", text, why);
+        return wrong(p, "'%s' is not an endpoint: %s", text, why);
     o->n_endpoints++;
     return 0;
 }
@@ -177,7 +177,7 @@ static int take_port(struct parse *p, const char *text)
     uint64_t port;
     const char *end = text;
     if (!number_take(&end, &port) || *end != '\0' || port > 65535)
-        return wrong(p, "'%s' is not a port: give a number from 0 to 65535, 0 for a free one", text);
+        return wrong(p, "'%s' is not a port: give a number from 0 to 65535; 0 takes a free port", text);
     p->o->port = (int)port;
     return 0;
 }
@@ -231,7 +231,7 @@ static int take_hidden(struct parse *p, const char *text)
         size_t n = 0;
         for (size_t i = 0; smtp_keyword(i) != NULL; i++)
             n += (size_t)snprintf(all + n, sizeof all - n, "%s%s", i > 0 ? ", " : "", smtp_keyword(i));
-        return wrong(p, "'%.*s' is no extension or mechanism: give some of %s, separated by commas",
+        return wrong(p, "'%.*s' is not an extension or mechanism: give one or more of %s, separated by commas",
                      word.n < 40 ? (int)word.n : 40, word.p, all);
     }
     return 0;
@@ -287,75 +287,78 @@ static const struct option_entry {
     size_t member;                                  /* for takers that several options share */
     const char *help;                               /* lines of up to 55 columns */
 } table[] = {
-    {.help = "What it waits for (one message)"},
-    {'n', NULL, "COUNT", take_messages, 0, "expect COUNT messages: N, MIN-MAX or MIN-; 0 for none\nat all"},
+    {.help = "What it waits for (default: one message)"},
+    {'n', NULL, "COUNT", take_messages, 0, "expect COUNT messages: N, MIN-MAX or MIN-; with 0,\nexpect none"},
     {'c', NULL, "N", take_count, SETS(expected.connections), "expect N connections, and end after them"},
     {'t', NULL, "TIME", take_time, SETS(expected.time), "wait no longer than TIME: 10, 1.5s, 200ms, 5m, 1h"},
-    {'k', NULL, NULL, take_flag, SETS(keep), "go on until a signal, or the limit of -t"},
+    {'k', NULL, NULL, take_flag, SETS(keep), "keep going until a signal, or the limit of -t"},
     {0, "match", "'FIELD: REGEX'", take_match, 0,
      "count only messages that match; FIELD is a header\nfield, mail-from, rcpt-to, body or attachment; may be\n"
-     "repeated, all must hold"},
+     "repeated, and then all must match"},
     {0, "strict", NULL, take_flag, SETS(expected.strict),
-     "hold clients to the RFCs: refuse what breaks them,\nname each departure, and exit 1"},
+     "hold clients to the RFCs: refuse what breaks them,\nlist each departure, and exit 1 if there is one"},
 
-    {.help = "Where it listens (port 1025 of this machine; with a command or -b, a free port)"},
-    {'p', NULL, "PORT", take_port, 0, "port on 127.0.0.1 and ::1; 0 for a free one"},
+    {.help = "Where it listens (default: port 1025; with a command or -b, a free port)"},
+    {'p', NULL, "PORT", take_port, 0, "listen on this port of 127.0.0.1 and ::1; 0 takes a\nfree port"},
     {'l', NULL, "ENDPOINT", take_endpoint, 0,
-     "HOST:PORT, [ADDRESS]:PORT, :PORT (this machine),\n*:PORT (all addresses), unix:PATH, fd:N (a listening\n"
-     "socket), - (standard input and output); after smtps://\nor lmtp:// if wanted; may be repeated"},
+     "listen on HOST:PORT, [ADDRESS]:PORT, :PORT (127.0.0.1\nand ::1), *:PORT (all addresses), unix:PATH, fd:N (a\n"
+     "listening socket) or - (standard input and output);\nthe prefix smtps:// or lmtp:// chooses TLS or LMTP; may\n"
+     "be repeated"},
     {0, "port-file", "FILE", take_file, SETS(port_file),
-     "write the port, or path, to FILE once listening; FILE\nmay be a FIFO"},
+     "write the port, or the path of the socket, to FILE once\nlistening; FILE may be a FIFO"},
     {'b', NULL, NULL, take_flag, SETS(background),
      "go to the background once listening, and print\nassignments for eval"},
 
-    {.help = "Where mail goes (standard output; with a command or -b, a new directory)"},
-    {'d', NULL, "DIR", take_file, SETS(store.directory), "DIR/0001.eml, DIR/0002.eml, ..."},
-    {0, "maildir", "DIR", take_file, SETS(maildir), "a Maildir"},
-    {'f', NULL, "FORMAT", take_format, 0, "a stream of eml, mbox, json or text, or none"},
-    {'j', NULL, NULL, take_format, 0, "a stream of json: one object a line, for jq"},
+    {.help = "Where mail goes (default: standard output; with a command or -b, a directory)"},
+    {'d', NULL, "DIR", take_file, SETS(store.directory), "write messages to DIR/0001.eml, DIR/0002.eml, ..."},
+    {0, "maildir", "DIR", take_file, SETS(maildir), "write messages to the Maildir DIR"},
+    {'f', NULL, "FORMAT", take_format, 0, "write a stream of eml (the default), mbox, json or\ntext; or none"},
+    {'j', NULL, NULL, take_format, 0, "-f json: one object a line, for jq"},
     {'o', NULL, "FILE", take_file, SETS(output), "write the stream to FILE, not to standard output"},
-    {0, "attachments", "DIR", take_file, SETS(store.attachments), "write the attachments, decoded, to files in DIR"},
+    {0, "attachments", "DIR", take_file, SETS(store.attachments), "write attachments, decoded, to files in DIR"},
     {'e', NULL, NULL, take_flag, SETS(server.headers),
      "put Return-Path, Delivered-To and Received before each\nmessage"},
-    {0, "crlf", NULL, take_flag, SETS(store.crlf), "keep CRLF line ends (else lines end in LF)"},
-    {0, "fsync", NULL, take_flag, SETS(store.fsync), "have files on the disk before the client is told 250"},
+    {0, "crlf", NULL, take_flag, SETS(store.crlf), "keep CRLF line ends (default: lines end in LF)"},
+    {0, "fsync", NULL, take_flag, SETS(store.fsync), "have files on the disk before the client gets 250"},
 
     {.help = "How it speaks SMTP"},
-    {0, "hostname", "NAME", take_hostname, 0, "name in the greeting (localhost)"},
-    {0, "max-size", "SIZE", take_max_size, 0, "refuse larger messages, as in 10M (no limit)"},
-    {0, "max-recipients", "N", take_count, SETS(smtp.max_recipients), "recipients of a message (1000)"},
-    {0, "max-connections", "N", take_count, SETS(server.max_connections), "connections at once (no limit)"},
-    {0, "idle", "TIME", take_time, SETS(server.idle), "give up on a client that is silent for TIME (5m)"},
+    {0, "hostname", "NAME", take_hostname, 0, "use NAME in the greeting (default: localhost)"},
+    {0, "max-size", "SIZE", take_max_size, 0, "refuse larger messages, as in 10M (default: no limit)"},
+    {0, "max-recipients", "N", take_count, SETS(smtp.max_recipients),
+     "accept up to N recipients a message (default: 1000)"},
+    {0, "max-connections", "N", take_count, SETS(server.max_connections),
+     "serve up to N connections at once (default: no limit)"},
+    {0, "idle", "TIME", take_time, SETS(server.idle), "give up on a client silent for TIME (default: 5m)"},
     {0, "hide", "EXT,...", take_hidden, 0,
      "do not offer these extensions, or mechanisms of AUTH,\nas in SIZE,CRAM-MD5"},
     {0, "on", "'EVENT: ACTION'", take_rule, 0,
      "misbehave: 'EVENT [PATTERN] [#N|%P]: ACTION', as in\n'rcpt bounce@*: 550 5.1.1 no such user' or\n"
      "'mail #1: delay 5s, 451 later'.  EVENT is connect,\nhelo, starttls, auth, mail, rcpt, data, bdat, body,\n"
-     "eom, rset, noop, vrfy, quit, ...; ACTION a reply, drop,\nreset, stall or delay TIME; #N the first N times, "
-     "%P\nin P percent of them; may be repeated"},
-    {0, "seed", "N", take_seed, 0, "seed of the random draws for %P of --on (0)"},
+     "eom, rset, noop, vrfy, quit, ...; ACTION is a reply,\n"
+     "drop, reset, stall or delay TIME; #N: only the\nfirst N times; %P: P percent of the times; may be\nrepeated"},
+    {0, "seed", "N", take_seed, 0, "set the seed of the draws for %P of --on (default: 0)"},
 
     {.help = "Logins and TLS"},
-    {0, "auth", "USER:PASSWORD", take_login, 0, "accept this login (any, if none is given); may be\nrepeated"},
-    {0, "require", "WHAT", take_required, 0, "require auth, tls or both: auth,tls"},
+    {0, "auth", "USER:PASSWORD", take_login, 0, "accept this login (default: any login); may be\nrepeated"},
+    {0, "require", "WHAT", take_required, 0, "refuse mail without auth, tls or both: auth,tls"},
     {0, "tls", NULL, take_flag, SETS(starttls), "offer STARTTLS"},
-    {0, "cert", "FILE", take_file, SETS(tls.cert), "the certificate to show (one is made)"},
-    {0, "key", "FILE", take_file, SETS(tls.key), "its key (in the file of --cert)"},
+    {0, "cert", "FILE", take_file, SETS(tls.cert), "show the certificate in FILE (default: one is made)"},
+    {0, "key", "FILE", take_file, SETS(tls.key), "read its key from FILE (default: the file of --cert)"},
     {0, "ca-file", "FILE", take_file, SETS(ca_file),
-     "write the certificate that is made to FILE, for clients\nto trust"},
+     "write to FILE the certificate that is made, for clients\nto trust"},
 
     {.help = "With a command"},
     {0, "env", "NAME=TEXT", take_env, 0,
      "set NAME in its environment; %h is the host, %p the\nport, %u the URL, %d the directory, %% a %"},
-    {0, "linger", "TIME", take_time, SETS(expected.linger), "wait TIME after its end for messages still missing"},
+    {0, "linger", "TIME", take_time, SETS(expected.linger), "after its end, wait up to TIME for missing messages"},
 
     {.help = "What it shows, on standard error"},
-    {'v', NULL, NULL, take_flag, SETS(verbose), "the dialogue, as it happens"},
+    {'v', NULL, NULL, take_flag, SETS(verbose), "show the dialogue as it happens"},
     {0, "transcript", "FILE", take_file, SETS(transcript),
      "write the dialogue to FILE, without what changes from\nrun to run"},
-    {'q', NULL, NULL, take_flag, SETS(quiet), "nothing but errors"},
-    {'h', "help", NULL, take_flag, SETS(help), "these options, on standard output"},
-    {'V', "version", NULL, take_flag, SETS(version), "the version, on standard output"},
+    {'q', NULL, NULL, take_flag, SETS(quiet), "show only errors"},
+    {'h', "help", NULL, take_flag, SETS(help), "show these options, on standard output"},
+    {'V', "version", NULL, take_flag, SETS(version), "show the version, on standard output"},
 };
 enum { ENTRIES = sizeof table / sizeof table[0] };
 
@@ -399,7 +402,7 @@ static int read_options(struct parse *p, int argc, char **argv)
         if (!good)
             return wrong(p, "this option takes no argument");
         if (value >= LONG && strcmp(p->name + 2, e->name) != 0) /* an abbreviation may mean another option later */
-            return wrong(p, "there is no such option; is it --%s?", e->name);
+            return wrong(p, "there is no such option; did you mean --%s?", e->name);
         p->member = (char *)p->o + e->member;
         if (e->take(p, optarg) < 0)
             return -1;
@@ -418,13 +421,14 @@ static int check(const struct options *o, size_t n_stdio, char *why)
         bool is_wrong;
         const char *text;
     } checks[] = {
-        {!command && o->n_env > 0, "--env is for a command, and there is none"},
-        {!command && o->expected.linger > 0, "--linger is for a command, and there is none"},
-        {command && o->keep, "-k is for a run without a command: with one, the run ends when that does"},
-        {command && o->background, "-b is for a run without a command: with one, its environment says where we listen"},
+        {!command && o->n_env > 0, "--env needs a command to run"},
+        {!command && o->expected.linger > 0, "--linger needs a command to run"},
+        {command && o->keep, "-k and a command exclude each other: the run ends when the command does"},
+        {command && o->background,
+         "-b and a command exclude each other: the command finds the port in its environment"},
         {o->background && prints, "-b prints assignments on standard output: send the stream elsewhere with -o"},
         {o->transcript != NULL && strcmp(o->transcript, "-") == 0 && (o->background || o->stdio),
-         "--transcript - is standard output, which -b and -l - need for something else"},
+         "--transcript - writes to standard output, which -b and -l - use: give a file"},
         {o->store.format == STORE_NONE && o->output != NULL, "-f none makes no stream, so -o has nothing to write"},
         {o->port >= 0 && o->n_endpoints > 0, "-p and -l exclude each other"},
         {o->store.directory != NULL && o->maildir != NULL, "-d and --maildir exclude each other"},
@@ -433,20 +437,21 @@ static int check(const struct options *o, size_t n_stdio, char *why)
 
         {n_stdio > 1, "-l - can be given only once"},
         {o->stdio && o->port_file != NULL && o->n_endpoints == 1, "-l - has no port for --port-file"},
-        {o->stdio && command,
-         "-l - is for a run without a command: with one, standard input and output are the command's"},
+        {o->stdio && command, "-l - and a command exclude each other: standard input and output are the command's"},
         {o->stdio && o->background, "-l - and -b exclude each other"},
         {o->stdio && prints, "-l - speaks SMTP on standard output: send the stream elsewhere with -o"},
 
-        {!o->has_tls && o->tls.cert != NULL, "--cert is for TLS: give --tls, or an endpoint smtps://..."},
-        {!o->has_tls && o->ca_file != NULL, "--ca-file is for TLS: give --tls, or an endpoint smtps://..."},
-        {!o->has_tls && o->smtp.require_tls, "--require tls needs TLS: give --tls, or an endpoint smtps://..."},
-        {o->tls.key != NULL && o->tls.cert == NULL, "--key is the key of a certificate: give that with --cert"},
+        {!o->has_tls && o->tls.cert != NULL, "--cert needs TLS: give --tls, or an endpoint that begins with smtps://"},
+        {!o->has_tls && o->ca_file != NULL,
+         "--ca-file needs TLS: give --tls, or an endpoint that begins with smtps://"},
+        {!o->has_tls && o->smtp.require_tls,
+         "--require tls needs TLS: give --tls, or an endpoint that begins with smtps://"},
+        {o->tls.key != NULL && o->tls.cert == NULL, "--key needs a certificate: give it with --cert"},
         {o->tls.cert != NULL && o->ca_file != NULL,
-         "--ca-file writes the certificate that is made, and --cert brings one"},
-        {o->starttls && !(o->smtp.extensions & SMTP_EXT_STARTTLS), "--tls offers STARTTLS, and --hide takes it away"},
+         "--ca-file and --cert exclude each other: with --cert no certificate is made"},
+        {o->starttls && !(o->smtp.extensions & SMTP_EXT_STARTTLS), "--tls offers STARTTLS, but --hide hides it"},
         {hides_auth && (o->smtp.require_auth || o->server.n_logins > 0),
-         "--auth and --require auth need AUTH, and --hide takes it away"},
+         "--auth and --require auth need AUTH, but --hide hides it"},
     };
     for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {
         if (checks[i].is_wrong) {
@@ -562,9 +567,9 @@ int options_help(void)
             line += line[length] == '\n' ? length + 1 : length;
         }
     }
-    (void)printf("\nStatus: 0 as expected, 1 not as expected, 2 usage, 3 could not start,\n"
-                 "4 could not write, 124 the command was still running at the limit, 126 it could\n"
-                 "not be run, 127 it was not found; else that of the command.\n"
+    (void)printf("\nStatus: 0 as expected, 1 not as expected, 2 wrong usage, 3 could not start,\n"
+                 "4 could not write; 124 command still running at the limit of -t, 126 command\n"
+                 "could not be run, 127 command not found; otherwise the status of the command.\n"
                  "More: man fakesmtp\n");
     return fflush(stdout) == EOF || ferror(stdout) ? -1 : 0;
 }

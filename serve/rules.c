@@ -100,18 +100,18 @@ static bool parse_condition(struct reader *r, const char *end, struct rule *rule
     case '#':
     case '%':
         if (rule->first > 0 || rule->percent > 0)
-            return expect(r, start, "one #N or %P only");
+            return expect(r, start, "only one #N or %P");
         if (*start == '#')
-            return parse_number(r, end, 1, UINT64_MAX, &rule->first, "how many times it applies, from 1 up");
+            return parse_number(r, end, 1, UINT64_MAX, &rule->first, "a number of times from 1 up");
         if (!parse_number(r, end, 1, 100, &percent, "a percentage from 1 to 100"))
             return false;
         rule->percent = (unsigned)percent;
         return true;
     case '+':
         if (rule->event != SMTP_BODY)
-            return expect(r, start, "a pattern, #N, %P or the colon: +N is for body");
+            return expect(r, start, "a pattern, #N, %P or the colon, as only body takes +N");
         if (rule->after > 0)
-            return expect(r, start, "one +N only");
+            return expect(r, start, "only one +N");
         return parse_number(r, end, 0, UINT64_MAX, &rule->after, "a number of octets");
     default: /* a pattern */
         while (r->p < end && !is_blank(*r->p))
@@ -132,7 +132,7 @@ static bool parse_conditions(struct reader *r, struct rule *rule, const struct e
 {
     const char *first = strchr(r->p, ':'), *colon = first;
     if (first == NULL)
-        return expect(r, r->p + strlen(r->p), "a colon, and what to do after it");
+        return expect(r, r->p + strlen(r->p), "a colon and an action");
     if (first != r->p || is_blank(r->p[-1])) {
         while (colon != NULL && colon[1] != '\0' && !is_blank(colon[1]))
             colon = strchr(colon + 1, ':');
@@ -153,7 +153,7 @@ static bool parse_conditions(struct reader *r, struct rule *rule, const struct e
 static bool put(struct reader *r, struct rule *rule, const char *p, size_t n)
 {
     if (rule->reply_n + n > sizeof rule->reply)
-        return expect(r, r->p, "a reply of at most 2048 octets, with its codes and line ends");
+        return expect(r, r->p, "a reply of at most 2048 octets, including codes and line ends");
     memcpy(rule->reply + rule->reply_n, p, n);
     rule->reply_n += n;
     return true;
@@ -235,12 +235,12 @@ static bool parse_action(struct reader *r, struct rule *rule)
         skip_blanks(r);
         const char *time = r->p;
         if (!number_take_time(&r->p, &rule->delay) || rule->delay == 0)
-            return expect(r, time, "a time: 5s, 200ms, 1m");
+            return expect(r, time, "a time, as in 5s, 200ms or 1m");
         skip_blanks(r);
         if (*r->p == '\0')
             return true;
         if (*r->p != ',')
-            return expect(r, r->p, "a comma and what to do then, or nothing more");
+            return expect(r, r->p, "a comma and another action, or the end");
         r->p++;
         skip_blanks(r);
     }
@@ -256,7 +256,7 @@ static bool parse_action(struct reader *r, struct rule *rule)
                       rule->delay > 0 ? "a reply code and its text, drop, reset or stall"
                                       : "a reply code and its text, drop, reset, stall or delay TIME");
     skip_blanks(r);
-    return *r->p == '\0' || expect(r, r->p, "nothing more");
+    return *r->p == '\0' || expect(r, r->p, "the end");
 }
 
 const char *rules_parse(struct rule *rule, const char *text, const char **at)

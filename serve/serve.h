@@ -57,7 +57,7 @@ struct rule {
 
 /*
  * Parses a rule; text is borrowed.  Returns NULL; or what was expected, as in
- * "a colon, and what to do after it", and *at says where.
+ * "a colon and an action", and *at says where.
  */
 const char *rules_parse(struct rule *r, const char *text, const char **at);
 

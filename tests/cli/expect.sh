@@ -645,9 +645,9 @@ t_malformed_count() {
     wrong 2 'N, MIN-MAX or MIN-' -n 1,2
     wrong 2 'N, MIN-MAX or MIN-' -n 1.5
     wrong 3 'N, MIN-MAX or MIN-' -n 1-x
-    wrong 4 nothing -n '1-2 '
-    wrong 4 nothing -n 1-2-3
-    wrong 4 'a number that is not below' -n 10-2
+    wrong 4 'the end' -n '1-2 '
+    wrong 4 'the end' -n 1-2-3
+    wrong 4 'a maximum that is not below' -n 10-2
 }
 
 t_too_many_matches() {

@@ -584,13 +584,13 @@ rcp: 550 x|1|an event: connect, .*
 rcptx: 550 x|1|an event: connect, .*
 : 550 x|1|an event: connect, .*
 550 x|1|an event: connect, .*
-mail|end|a colon, .*
-mail 550 no|end|a colon, .*
-mail #1|end|a colon, .*
+mail|end|a colon .*
+mail 550 no|end|a colon .*
+mail #1|end|a colon .*
 mail:|end|a reply code and its text, drop, reset, stall or delay TIME
 mail: |end|a reply code and its text, drop, reset, stall or delay TIME
 mail: dorp|7|a reply code and its text, drop, reset, stall or delay TIME
-mail: drop it|12|nothing more
+mail: drop it|12|the end
 mail: 99 no|7|a reply code of three digits.*
 mail: 5500 no|7|a reply code of three digits.*
 mail: 099 no|7|a reply code of three digits.*
@@ -601,31 +601,31 @@ mail: 550 a\x4|12|.*x and two hexadecimal digits.*
 mail: 550 a\xg1|12|.*x and two hexadecimal digits.*
 mail: 550 a\cb|12|.*x and two hexadecimal digits.*
 mail: 550 a\nb\|15|.*x and two hexadecimal digits.*
-mail #0: drop|7|how many times it applies, from 1 up
-mail #: drop|7|how many times it applies, from 1 up
-mail #x: drop|7|how many times it applies, from 1 up
-mail #-1: drop|7|how many times it applies, from 1 up
-mail #18446744073709551616: drop|7|how many times it applies, from 1 up
+mail #0: drop|7|a number of times from 1 up
+mail #: drop|7|a number of times from 1 up
+mail #x: drop|7|a number of times from 1 up
+mail #-1: drop|7|a number of times from 1 up
+mail #18446744073709551616: drop|7|a number of times from 1 up
 mail %0: drop|7|a percentage from 1 to 100
 mail %101: drop|7|a percentage from 1 to 100
 mail %x: drop|7|a percentage from 1 to 100
-mail #1 %5: drop|9|one #N or %P only
-mail %5 #1: drop|9|one #N or %P only
-mail +5: drop|6|a pattern, .*body
+mail #1 %5: drop|9|only one #N or %P
+mail %5 #1: drop|9|only one #N or %P
+mail +5: drop|6|a pattern, .*body takes .*
 body +: drop|7|a number of octets
 body +x: drop|7|a number of octets
 rcpt a@x b@x: drop|10|.*there is a pattern already
 quit x: drop|6|.*no argument.*
 rset *: drop|6|.*no argument.*
 starttls *: drop|10|.*no argument.*
-mail: delay|end|a time: .*
-mail: delay x|13|a time: .*
-mail: delay 5x|14|a comma and what to do then, or nothing more
-mail: delay 0|13|a time: .*
-mail: delay -1s|13|a time: .*
+mail: delay|end|a time, as in .*
+mail: delay x|13|a time, as in .*
+mail: delay 5x|14|a comma and another action, or the end
+mail: delay 0|13|a time, as in .*
+mail: delay -1s|13|a time, as in .*
 mail: delay 5s, |end|a reply code and its text, drop, reset or stall
 mail: delay 5s, delay 5s|17|a reply code and its text, drop, reset or stall
-mail: delay 5s drop|16|a comma and what to do then, or nothing more
+mail: delay 5s drop|16|a comma and another action, or the end
 mail: delay 5s, 55 x|17|a reply code of three digits.*
 END
     long=$(printf '%02050d' 0)
@@ -648,7 +648,7 @@ t_many_rules() {
         set -- "$@" "$(echo "$word" | sed 's/@/ /; s/:450\./: 450 /')"
     done
     run "$@" --on 'noop: 250 x'
-    status_is 2 'fakesmtp: --on: at most 64 may be given'
+    status_is 2 'fakesmtp: --on: this option may be given at most 64 times'
     start -k "$@"
     talk '<220' '>NOOP 64' '<450' '>NOOP 65' '<250' '>QUIT' '<221'
     stop

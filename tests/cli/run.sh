@@ -384,9 +384,9 @@ usage() {
 t_usage() {
     usage "-n: 'x': at 'x', column 1: expected a count of messages: N, MIN-MAX or MIN-" -n x
     usage "-n: '-1': at '-1', column 1: expected a count of messages: N, MIN-MAX or MIN-" -n -1
-    usage "-n: '1-x': at 'x', column 3: expected the most messages, or nothing: N, MIN-MAX or MIN-" -n 1-x
+    usage "-n: '1-x': at 'x', column 3: expected a maximum, or the end: N, MIN-MAX or MIN-" -n 1-x
     usage "-n: '99999999999999999999': at .*, column 1: expected a smaller number" -n 99999999999999999999
-    usage "-n: '3-2': at '2', column 3: expected a number that is not below the one before it: MIN-MAX" -n 3-2
+    usage "-n: '3-2': at '2', column 3: expected a maximum that is not below the minimum: MIN-MAX" -n 3-2
         usage "-c: '0' is not a number from 1 up" -c 0
     usage "-t: '5x' is not a time: give a number, or one followed by ms, s, m or h" -t 5x
     usage "-t: '' is not a time: .*" -t ''
@@ -394,32 +394,32 @@ t_usage() {
     usage "-t: '-1' is not a time: .*" -t -1
     usage "-t: '1e3' is not a time: .*" -t 1e3
     usage "-t: '999999999999999h' is not a time: .*" -t 999999999999999h
-    usage "-p: '70000' is not a port: give a number from 0 to 65535, 0 for a free one" -p 70000
+    usage "-p: '70000' is not a port: give a number from 0 to 65535; 0 takes a free port" -p 70000
     usage "-p: 'smtp' is not a port: .*" -p smtp
-    usage "-l: 'localhost' is not an endpoint: it wants HOST:PORT, \[ADDRESS\]:PORT, :PORT, \*:PORT, unix:PATH, fd:N or -" -l localhost
-    usage "-l: 'http://x:1' is not an endpoint: it knows smtp://, smtps:// and lmtp:// only" -l http://x:1
-    usage "-l: 'unix:' is not an endpoint: it wants a path after unix:" -l unix:
-    usage "-l: 'fd:x' is not an endpoint: it wants the number of an open descriptor after fd:" -l fd:x
-    usage "--hide: 'FOO' is no extension or mechanism: give some of PIPELINING, .*SIZE, .*XOAUTH2, separated by commas" --hide SIZE,FOO
+    usage "-l: 'localhost' is not an endpoint: give HOST:PORT, \[ADDRESS\]:PORT, :PORT, \*:PORT, unix:PATH, fd:N or -" -l localhost
+    usage "-l: 'http://x:1' is not an endpoint: the prefix must be smtp://, smtps:// or lmtp://" -l http://x:1
+    usage "-l: 'unix:' is not an endpoint: give a path after unix:" -l unix:
+    usage "-l: 'fd:x' is not an endpoint: give the number of an open descriptor after fd:" -l fd:x
+    usage "--hide: 'FOO' is not an extension or mechanism: give one or more of PIPELINING, .*SIZE, .*XOAUTH2, separated by commas" --hide SIZE,FOO
     usage '--auth: give USER:PASSWORD' --auth ann
     usage "--require: 'mail' cannot be required: give auth, tls or auth,tls" --require mail
-    usage '-b is for a run without a command: .*' -b true
+    usage '-b and a command exclude each other: .*' -b true
     usage '-b prints assignments on standard output: .*' -b -f eml
-    usage '-l - is for a run without a command: .*' -l - true
+    usage '-l - and a command exclude each other: .*' -l - true
     usage '-l - speaks SMTP on standard output: .*' -l - -o -
     usage '-l - can be given only once' -l - -l lmtp://-
         usage '-l - and -b exclude each other' -l - -b -d mail
     usage '-l - has no port for --port-file' -l - --port-file f
     usage '--require tls needs TLS: .*' --require tls
-    usage '--cert is for TLS: .*' --cert f
-    usage '--ca-file is for TLS: .*' --ca-file f
-    usage '--key is the key of a certificate: .*' --tls --key k
-    usage '--ca-file writes the certificate that is made, .*' --tls --cert c --ca-file f
-    usage '--tls offers STARTTLS, and --hide takes it away' --tls --hide starttls
+    usage '--cert needs TLS: .*' --cert f
+    usage '--ca-file needs TLS: .*' --ca-file f
+    usage '--key needs a certificate: .*' --tls --key k
+    usage '--ca-file and --cert exclude each other: .*' --tls --cert c --ca-file f
+    usage '--tls offers STARTTLS, but --hide hides it' --tls --hide starttls
     usage '--auth and --require auth need AUTH, .*' --require auth --hide AUTH
-    usage "-l: '::1:25' is not an endpoint: it wants brackets around an IPv6 address: \[ADDRESS\]:PORT" -l ::1:25
-    usage "-l: 'x:99999' is not an endpoint: it wants a port from 0 to 65535 after the colon" -l x:99999
-    usage "-l: '\[\]:1' is not an endpoint: it wants an IPv6 address between the brackets" -l '[]:1'
+    usage "-l: '::1:25' is not an endpoint: put an IPv6 address in brackets: \[ADDRESS\]:PORT" -l ::1:25
+    usage "-l: 'x:99999' is not an endpoint: give a port from 0 to 65535 after the colon" -l x:99999
+    usage "-l: '\[\]:1' is not an endpoint: give an IPv6 address between the brackets" -l '[]:1'
     usage "-p and -l exclude each other" -p 1 -l :1
     usage "-p and -l exclude each other" -l :1 -p 1
     usage "-d and --maildir exclude each other" -d x --maildir y
@@ -432,15 +432,15 @@ t_usage() {
     usage "--hostname: 'a b' is not a host name: give letters, digits and .*" --hostname 'a b'
     usage "--env: 'X' is not NAME=TEXT" --env X true
     usage "--env: '%x' in 'X=%x' is unknown: give %h, %p, %u, %d or %%" --env X=%x true
-    usage "--env is for a command, and there is none" --env X=1
-    usage "--linger is for a command, and there is none" --linger 1
-    usage "-k is for a run without a command: with one, the run ends when that does" -k true
+    usage "--env needs a command to run" --env X=1
+    usage "--linger needs a command to run" --linger 1
+    usage "-k and a command exclude each other: the run ends when the command does" -k true
     usage "-f none makes no stream, so -o has nothing to write" -f none -o x
     usage "-v and -q are opposites: give one of them" -v -q
     usage "-Z: there is no such option" -Z
     usage "--wrong: there is no such option" --wrong
     usage "--max: there is no such option" --max 1
-    usage "--port: there is no such option; is it --port-file\?" --port=25
+    usage "--port: there is no such option; did you mean --port-file\?" --port=25
     usage "-n: give an argument: COUNT" -n
     usage "--port-file: give an argument: FILE" --port-file
     usage "--crlf: this option takes no argument" --crlf=1

@@ -748,17 +748,17 @@ t_certificates_that_cannot_be_used() {
 
 t_usage() {
     run --cert one.pem
-    status_is 2 'fakesmtp: --cert is for TLS: give --tls, or an endpoint smtps://\.\.\.'
+    status_is 2 'fakesmtp: --cert needs TLS: give --tls, or an endpoint that begins with smtps://'
     run --ca-file ca.pem
     status_is 2
     run --require tls
     status_is 2
     run --tls --key one.key
-    status_is 2 'fakesmtp: --key is the key of a certificate: give that with --cert'
+    status_is 2 'fakesmtp: --key needs a certificate: give it with --cert'
     run --tls --cert one.pem --ca-file ca.pem
-    status_is 2 'fakesmtp: --ca-file writes the certificate that is made, and --cert brings one'
+    status_is 2 'fakesmtp: --ca-file and --cert exclude each other: with --cert no certificate is made'
     run --tls --hide STARTTLS
-    status_is 2 'fakesmtp: --tls offers STARTTLS, and --hide takes it away'
+    status_is 2 'fakesmtp: --tls offers STARTTLS, but --hide hides it'
     run --tls --require auth --hide AUTH
     status_is 2
     run --tls --cert ''

@@ -103,7 +103,7 @@ t_unix_socket_in_no_directory() {
 t_unix_socket_with_a_bad_path() {
     long=$(printf '%0120d' 7)
     run -l "unix:$long"
-    status_is 2 "fakesmtp: -l: 'unix:$long' is not an endpoint: it has a path that is too long for a Unix socket; .*"
+    status_is 2 "fakesmtp: -l: 'unix:$long' is not an endpoint: the path is too long for a Unix socket; .*"
     run -l unix:
     status_is 2
     # the longest
@@ -525,7 +525,7 @@ t_stdio_usage() {
     run -l - -b
     status_is 2 'fakesmtp: -l - and -b exclude each other'
     run -l - true
-    status_is 2 'fakesmtp: -l - is for a run without a command: .*'
+    status_is 2 'fakesmtp: -l - and a command exclude each other: .*'
     run -l - -f eml
     status_is 2 'fakesmtp: -l - speaks SMTP on standard output: send the stream elsewhere with -o'
     run -l - -o -
@@ -786,7 +786,7 @@ t_background_ends_at_its_limit() {
 
 t_background_usage() {
     run -b true
-    status_is 2 'fakesmtp: -b is for a run without a command: .*'
+    status_is 2 'fakesmtp: -b and a command exclude each other: .*'
     run -b -f eml
     status_is 2 'fakesmtp: -b prints assignments on standard output: send the stream elsewhere with -o'
         run -b -o -
@@ -888,7 +888,7 @@ t_hidden_over_lmtp() {
 
 t_hidden_usage() {
     run --hide FROB
-    status_is 2 "fakesmtp: --hide: 'FROB' is no extension or mechanism: give some of .*PIPELINING, .*CHUNKING, .*SIZE, .*LOGIN, .* separated by commas"
+    status_is 2 "fakesmtp: --hide: 'FROB' is not an extension or mechanism: give one or more of .*PIPELINING, .*CHUNKING, .*SIZE, .*LOGIN, .* separated by commas"
     run --hide SIZE,
     status_is 2
     run --hide ''
@@ -900,7 +900,7 @@ t_hidden_usage() {
 t_endpoint_usage() {
     for bad in ftp://127.0.0.1:1 http://x:1 'smtp://' smtps:// lmtp:// unix 127.0.0.1 '::1:25' '[::1]' 'x:99999' 'smtps://lmtp://x:1'; do
         run -l "$bad"
-        status_is 2 "fakesmtp: -l: '.*' is not an endpoint: it .*"
+        status_is 2 "fakesmtp: -l: '.*' is not an endpoint: .*"
     done
 }
 

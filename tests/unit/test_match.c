@@ -349,7 +349,7 @@ static void test_malformed(void **state)
 {
     (void)state;
     static const char field[] = "a header field, mail-from, rcpt-to, body or attachment",
-                      colon[] = "a colon, and a regular expression after it",
+                      colon[] = "a colon and a regular expression",
                       regex[] = "a regular expression; a dot matches anything",
                       posix[] = "a POSIX extended regular expression (";
     static const struct {

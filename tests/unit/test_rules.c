@@ -138,7 +138,7 @@ static void test_the_empty_pattern(void **state)
     memset(&r, 0, sizeof r);
     assert_string_equal(rules_parse(&r, "mail\"\": 550 no", &at), "a blank or the colon");
     memset(&r, 0, sizeof r);
-    assert_string_equal(rules_parse(&r, "body +5 +6: drop", &at), "one +N only");
+    assert_string_equal(rules_parse(&r, "body +5 +6: drop", &at), "only one +N");
 }
 
 static void test_a_pattern_that_begins_with_a_colon(void **state)
@@ -254,7 +254,7 @@ static void test_length_of_a_reply(void **state)
             if (more == 0)
                 assert_int_equal(r.reply_n, SMTP_REPLY_MAX);
             else
-                assert_string_equal(expected, "a reply of at most 2048 octets, with its codes and line ends");
+                assert_string_equal(expected, "a reply of at most 2048 octets, including codes and line ends");
             assert_true(at >= text && at <= text + strlen(text));
         }
     }
@@ -281,30 +281,30 @@ static void test_malformed(void **state)
         {" mails: drop", 1, EVENT},
         {"#1: drop", 0, EVENT},
         {"m\xc3\xa4il: drop", 0, EVENT},
-        {"mail", 4, "a colon, and what to do after it"},
-        {"mail a@x drop", 13, "a colon, and what to do after it"},
+        {"mail", 4, "a colon and an action"},
+        {"mail a@x drop", 13, "a colon and an action"},
         {"mail a b: drop", 7, "#N, %P or the colon, as there is a pattern already"},
         {"mail a #1 b: drop", 10, "#N, %P or the colon, as there is a pattern already"},
         {"rset a: drop", 5, "#N, %P or the colon, as this event has no argument for a pattern"},
         {"starttls #1 x: drop", 12, "#N, %P or the colon, as this event has no argument for a pattern"},
         {"quit x: drop", 5, "#N, %P or the colon, as this event has no argument for a pattern"},
-        {"mail #: drop", 6, "how many times it applies, from 1 up"},
-        {"mail #0: drop", 6, "how many times it applies, from 1 up"},
-        {"mail #x: drop", 6, "how many times it applies, from 1 up"},
-        {"mail #-1: drop", 6, "how many times it applies, from 1 up"},
-        {"mail #1x: drop", 6, "how many times it applies, from 1 up"},
-        {"mail # 1: drop", 6, "how many times it applies, from 1 up"},
-        {"mail #18446744073709551616: drop", 6, "how many times it applies, from 1 up"},
-        {"mail #1 #2: drop", 8, "one #N or %P only"},
-        {"mail #1 %2: drop", 8, "one #N or %P only"},
-        {"mail %1 #2: drop", 8, "one #N or %P only"},
-        {"mail %1 %2: drop", 8, "one #N or %P only"},
+        {"mail #: drop", 6, "a number of times from 1 up"},
+        {"mail #0: drop", 6, "a number of times from 1 up"},
+        {"mail #x: drop", 6, "a number of times from 1 up"},
+        {"mail #-1: drop", 6, "a number of times from 1 up"},
+        {"mail #1x: drop", 6, "a number of times from 1 up"},
+        {"mail # 1: drop", 6, "a number of times from 1 up"},
+        {"mail #18446744073709551616: drop", 6, "a number of times from 1 up"},
+        {"mail #1 #2: drop", 8, "only one #N or %P"},
+        {"mail #1 %2: drop", 8, "only one #N or %P"},
+        {"mail %1 #2: drop", 8, "only one #N or %P"},
+        {"mail %1 %2: drop", 8, "only one #N or %P"},
         {"mail %0: drop", 6, "a percentage from 1 to 100"},
         {"mail %101: drop", 6, "a percentage from 1 to 100"},
         {"mail %10.5: drop", 6, "a percentage from 1 to 100"},
         {"mail %: drop", 6, "a percentage from 1 to 100"},
-        {"mail +1: drop", 5, "a pattern, #N, %P or the colon: +N is for body"},
-        {"eom +1: drop", 4, "a pattern, #N, %P or the colon: +N is for body"},
+        {"mail +1: drop", 5, "a pattern, #N, %P or the colon, as only body takes +N"},
+        {"eom +1: drop", 4, "a pattern, #N, %P or the colon, as only body takes +N"},
         {"body +: drop", 6, "a number of octets"},
         {"body +1k: drop", 6, "a number of octets"},
         {"body +18446744073709551616: drop", 6, "a number of octets"},
@@ -314,8 +314,8 @@ static void test_malformed(void **state)
         {"mail: close", 6, ACTION},
         {"mail: delayed 5s", 6, ACTION},
         {"mail: =250", 6, ACTION},
-        {"mail: drop now", 11, "nothing more"},
-        {"mail: stall, 250 ok", 11, "nothing more"},
+        {"mail: drop now", 11, "the end"},
+        {"mail: stall, 250 ok", 11, "the end"},
         {"mail: 25 ok", 6, CODE},
         {"mail: 2500 ok", 6, CODE},
         {"mail: 099 ok", 6, CODE},
@@ -336,15 +336,15 @@ static void test_malformed(void **state)
         {"mail: 250 a\\xg1", 11, ESCAPE},
         {"mail: 250 a\\x1\\n", 11, ESCAPE},
         {"mail: 250 a\\nb\\N", 14, ESCAPE},
-        {"mail: delay", 11, "a time: 5s, 200ms, 1m"},
-        {"mail: delay , drop", 12, "a time: 5s, 200ms, 1m"},
-        {"mail: delay 0, drop", 12, "a time: 5s, 200ms, 1m"},
-        {"mail: delay 0.0001s", 12, "a time: 5s, 200ms, 1m"},
-        {"mail: delay -1", 12, "a time: 5s, 200ms, 1m"},
-        {"mail: delay 99999999999999999999", 12, "a time: 5s, 200ms, 1m"},
-        {"mail: delay 5s drop", 15, "a comma and what to do then, or nothing more"},
-        {"mail: delay 5x", 13, "a comma and what to do then, or nothing more"},
-        {"mail: delay 5min", 14, "a comma and what to do then, or nothing more"},
+        {"mail: delay", 11, "a time, as in 5s, 200ms or 1m"},
+        {"mail: delay , drop", 12, "a time, as in 5s, 200ms or 1m"},
+        {"mail: delay 0, drop", 12, "a time, as in 5s, 200ms or 1m"},
+        {"mail: delay 0.0001s", 12, "a time, as in 5s, 200ms or 1m"},
+        {"mail: delay -1", 12, "a time, as in 5s, 200ms or 1m"},
+        {"mail: delay 99999999999999999999", 12, "a time, as in 5s, 200ms or 1m"},
+        {"mail: delay 5s drop", 15, "a comma and another action, or the end"},
+        {"mail: delay 5x", 13, "a comma and another action, or the end"},
+        {"mail: delay 5min", 14, "a comma and another action, or the end"},
         {"mail: delay 5s,", 15, "a reply code and its text, drop, reset or stall"},
         {"mail: delay 5s, delay 5s", 16, "a reply code and its text, drop, reset or stall"},
         {"mail: delay 5s, 25", 16, CODE},
