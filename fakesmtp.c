@@ -78,7 +78,7 @@ static bool prepare(struct run *r)
         descriptors_mute_error();
     int passed = listener_count_passed();
     if (passed < 0 || passed > OPTIONS_PASSED_MAX)
-        return cannot(r, "take", "the sockets of LISTEN_FDS", "give their number, up to 16");
+        return cannot(r, "use", "LISTEN_FDS", "it is not a number up to 16");
     options_complete(o, (size_t)passed);
     for (size_t i = 0; i < o->n_endpoints; i++) {
         char text[16];
@@ -187,7 +187,7 @@ static bool start_command(struct run *r)
     r->status = errno == ENOENT ? NOT_FOUND : NOT_RUN;
     bool number = *name != '\0' && name[strspn(name, "0123456789")] == '\0';
     console_line(&r->console, "cannot run %s: %s%s", *name != '\0' ? name : "''", strerror(errno),
-                 number ? " (a port is given with -p)" : "");
+                 number ? " (give a port with -p)" : "");
     return false;
 }
 

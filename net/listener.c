@@ -93,7 +93,7 @@ static bool is_stale(const struct sockaddr_un *name, const char **reason)
     struct stat st;
     bool other = lstat(name->sun_path, &st) == 0 && !S_ISSOCK(st.st_mode);
     if (other)
-        *reason = "there is a file that is not a socket";
+        *reason = "the file exists, and is not a socket";
     int fd = open_socket(AF_UNIX); /* a socket that is in use may have no room, and connect(2) must not wait for it */
     bool stale =
         !other && fd >= 0 && connect(fd, (const struct sockaddr *)name, sizeof *name) < 0 && errno == ECONNREFUSED;

@@ -11,7 +11,7 @@ const char tls_kind[] = "without TLS";
 struct tls *tls_open(const struct tls_options *o, char *why, size_t size)
 {
     (void)o;
-    (void)snprintf(why, size, "this fakesmtp was built without TLS; make TLS=openssl builds one with it");
+    (void)snprintf(why, size, "this fakesmtp was built without TLS; 'make TLS=openssl' builds it with TLS");
     return NULL;
 }
 

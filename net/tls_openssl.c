@@ -143,7 +143,7 @@ static int load(struct tls *t, char *why, size_t size)
     }
     unsigned long found = t->f.OpenSSL_version_num() >> 28, built = (unsigned long)OPENSSL_VERSION_NUMBER >> 28;
     if (found != built)
-        (void)snprintf(why, size, "this fakesmtp was built for OpenSSL %lu, and found OpenSSL %lu", built, found);
+        (void)snprintf(why, size, "this fakesmtp was built for OpenSSL %lu, but found OpenSSL %lu", built, found);
     return found == built ? 0 : -1;
 }
 
@@ -203,7 +203,8 @@ static int use_certificate(struct tls *t, const char *path, char *why, size_t si
         return 0;
     unsigned long error = f->ERR_peek_error();
     if (ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE)
-        (void)snprintf(why, size, "%s holds no certificate in PEM, with a line -----BEGIN CERTIFICATE-----", path);
+        (void)snprintf(why, size, "%s holds no certificate: give it in PEM, with a line -----BEGIN CERTIFICATE-----",
+                       path);
     else
         (void)snprintf(why, size, "the certificate in %s cannot be used: %s", path, reason(f));
     return -1;
@@ -217,12 +218,11 @@ static EVP_PKEY *read_key(const struct functions *f, const char *path, char *why
     BIO *file = f->BIO_new_file(path, "r");
     EVP_PKEY *key = file != NULL ? f->PEM_read_bio_PrivateKey(file, NULL, refuse_passphrase, &asked) : NULL;
     if (key == NULL && asked)
-        (void)snprintf(why, size,
-                       "the key in %s is encrypted, and fakesmtp never asks for a passphrase; "
-                       "openssl pkey -in %s -out FILE decrypts it",
-                       path, path);
+        (void)snprintf(why, size, "the key in %s is encrypted: decrypt it with openssl pkey -in %s -out FILE", path,
+                       path);
     else if (key == NULL)
-        (void)snprintf(why, size, "%s holds no key that can be read, in PEM with a line -----BEGIN PRIVATE KEY-----",
+        (void)snprintf(why, size,
+                       "%s holds no key that can be read: give it in PEM, with a line -----BEGIN PRIVATE KEY-----",
                        path);
     (void)f->BIO_free(file);
     return key;
@@ -245,7 +245,7 @@ static int use_files(struct tls *t, const struct tls_options *o, char *why, size
         return -1;
     bool fits = f->SSL_CTX_use_PrivateKey(t->context, key) == 1 && f->SSL_CTX_check_private_key(t->context) == 1;
     if (!fits)
-        (void)snprintf(why, size, "the key in %s is not that of the first certificate in %s", path, o->cert);
+        (void)snprintf(why, size, "the key in %s does not belong to the first certificate in %s", path, o->cert);
     f->EVP_PKEY_free(key);
     return fits ? 0 : -1;
 }
@@ -444,9 +444,9 @@ static void write_reason(const struct session *s, int error, char *why, size_t s
         (void)snprintf(why, size, "%s", strerror(error));
     else if (number == SSL_R_WRONG_VERSION_NUMBER || number == SSL_R_HTTP_REQUEST ||
              number == SSL_R_HTTPS_PROXY_REQUEST)
-        (void)snprintf(why, size, "the client sent no TLS");
+        (void)snprintf(why, size, "the client spoke another protocol");
     else if (number == SSL_R_UNSUPPORTED_PROTOCOL)
-        (void)snprintf(why, size, "the client knows no TLS 1.2 or later");
+        (void)snprintf(why, size, "the client does not support TLS 1.2 or later");
     else if (number >= SSL_AD_REASON_OFFSET)
         (void)snprintf(why, size, "the client says: %s",
                        s->f->SSL_alert_desc_string_long(number - SSL_AD_REASON_OFFSET));

@@ -91,7 +91,7 @@ void dialogue_client(struct dialogue *d, uint64_t session, const struct smtp_eve
         note(d, session, "(a line of ", e->size, " octets)", "(a line that is too long)");
     }
     if (e->type == SMTP_STARTTLS && e->code < 400 && e->size > 0)
-        note(d, session, "(", e->size, " octets after it, dropped)", "(octets after it, dropped)");
+        note(d, session, "(", e->size, " octets after STARTTLS, dropped)", "(octets after STARTTLS, dropped)");
 }
 
 void dialogue_reply(struct dialogue *d, uint64_t session, struct span reply, bool masked)

@@ -44,12 +44,12 @@ static const char *failures_text(const struct tally *v, char text[512])
 {
     text[0] = '\0';
     if (v->failed > 0 && v->error == ENOMEM)
-        (void)snprintf(text, 512, "%ju message%s could not be taken%s for lack of memory", (uintmax_t)v->failed,
+        (void)snprintf(text, 512, "%ju message%s could not be accepted%s for lack of memory", (uintmax_t)v->failed,
                        console_plural(v->failed), v->failed > 1 ? ", the first one" : "");
     else if (v->failed > 0)
         (void)snprintf(text, 512, "%ju message%s could not be written%s to %s: %s", (uintmax_t)v->failed,
                        console_plural(v->failed), v->failed > 1 ? ", the first one" : "", v->culprit,
-                       v->error == ETIMEDOUT ? "its reader takes nothing"
+                       v->error == ETIMEDOUT ? "its reader reads nothing"
                        : v->error == ENOLCK  ? "another process has locked it"
                                              : strerror(v->error));
     return text;
@@ -69,7 +69,7 @@ static void cause_text(const struct verdict *j, char *text, size_t size)
         break;
     case COMMAND_ENDED:
         if (j->expected->linger > 0)
-            (void)snprintf(text, size, " before the command ended and %s after it",
+            (void)snprintf(text, size, " before the command ended, or in the %s after it",
                            time_text(j->expected->linger, time));
         else
             (void)snprintf(text, size, " before the command ended");

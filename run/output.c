@@ -41,7 +41,7 @@ const char *output_claim(const struct store_options *o, struct signals *s)
     int64_t until = clock_now() + CLAIM_MAX;
     while (lock(o, F_WRLCK) < 0) {
         if (clock_now() >= until || signals_read(s) != 0)
-            return "another process writes to it";
+            return "another process is writing to it";
         (void)poll(NULL, 0, STORE_LOCK_RETRY);
     }
     return NULL;
@@ -56,7 +56,7 @@ void output_empty(const struct store_options *o)
 }
 
 /* Opening a FIFO waits for a reader, until a signal or the time limit. */
-static const char *why_unopened(void) { return errno == EINTR ? "nobody reads it" : strerror(errno); }
+static const char *why_unopened(void) { return errno == EINTR ? "it has no reader" : strerror(errno); }
 
 const char *output_open(struct store_options *o, const char *file, struct signals *s)
 {

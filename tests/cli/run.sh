@@ -570,7 +570,7 @@ t_stuck_reader_and_a_limit() {
     talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' \
         '*20000:more than a pipe holds\r\n' '>.' '<451' '<421' '<EOF'
     finish
-    status_is 4 'fakesmtp: 1 message could not be written to standard output: its reader takes nothing'
+    status_is 4 'fakesmtp: 1 message could not be written to standard output: its reader reads nothing'
 }
 
 # ---- where it listens ----

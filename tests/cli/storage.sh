@@ -100,7 +100,7 @@ t_one_file_is_for_one_run() {
     send first
     first=$pid
     run -p 0 -n 1 -t 1 -o stream
-    status_is 3 'fakesmtp: cannot write to stream: another process writes to it'
+    status_is 3 'fakesmtp: cannot write to stream: another process is writing to it'
     grep -q first stream
     kill "$first"
     start -n 1 -o stream # it is free again, if not at once
@@ -546,7 +546,7 @@ for kind in "eml", "mbox":
             assert re.findall(rb"Subject: mail (\d)", got) == [b"0", b"1", b"2"], got[:200]
         else:
             assert status == 4, (status, said)
-            assert ("its reader takes nothing" if kind == "eml" else "another process has locked it") in said, said
+            assert ("its reader reads nothing" if kind == "eml" else "another process has locked it") in said, said
             assert os.listdir(mail) == [], os.listdir(mail)
             if kind == "mbox":
                 assert os.path.getsize(name) == 0

@@ -282,7 +282,7 @@ p = start("-t", "2", "-f", "eml", "sleep", "0.3", stdout=w, stderr=subprocess.PI
 s, f = open_data()
 s.sendall(big + b".\r\n")
 ends(p, 8, 4)
-assert b"its reader takes nothing" in p.stderr.read()
+assert b"its reader reads nothing" in p.stderr.read()
 PY
 }
 
@@ -339,7 +339,7 @@ PY
 t_output_fifo_without_a_reader() {
     mkfifo nobody
     run -p 0 -t 300ms -o nobody
-    status_is 3 'fakesmtp: cannot write to nobody: nobody reads it'
+    status_is 3 'fakesmtp: cannot write to nobody: it has no reader'
 }
 
 t_port_fifo_that_cannot_be_written() {

@@ -76,7 +76,7 @@ t_live_unix_socket_is_an_error() {
 t_unix_socket_where_a_file_is() {
     echo precious >file
     run -l unix:file -n 0 -t 0
-    status_is 3 'fakesmtp: cannot listen on unix:file: there is a file that is not a socket'
+    status_is 3 'fakesmtp: cannot listen on unix:file: the file exists, and is not a socket'
     [ "$(cat file)" = precious ]
     mkdir directory
     run -l unix:directory -n 0 -t 0
@@ -592,7 +592,7 @@ t_listen_fds_of_another() {
     for count in x 99999 -1 ''; do
         status=0
         LISTEN_FDS=$count sh -c 'LISTEN_PID=$$ exec "$FAKESMTP" -p 0 -n 0 -t 0' >out 2>err || status=$?
-        status_is 3 'fakesmtp: cannot take the sockets of LISTEN_FDS: .*'
+        status_is 3 'fakesmtp: cannot use LISTEN_FDS: .*'
     done
     # more than there are
     status=0
@@ -750,7 +750,7 @@ t_background_has_its_file_alone() {
     pid=$FAKESMTP_PID port=$SMTP_PORT
     send
     run -p 0 -n 1 -t 1 -o stream
-    status_is 3 'fakesmtp: cannot write to stream: another process writes to it'
+    status_is 3 'fakesmtp: cannot write to stream: another process is writing to it'
     grep -q hello stream
     kill "$pid"
     gone

@@ -238,7 +238,7 @@ static void refuses_tls11(void **state)
     assert_int_equal(SSL_CTX_set_cipher_list(e->context, "DEFAULT@SECLEVEL=0"), 1);
     add_client(e);
     assert_int_equal(shake_both(e), -1);
-    assert_string_equal(e->why, "the client knows no TLS 1.2 or later");
+    assert_string_equal(e->why, "the client does not support TLS 1.2 or later");
 }
 
 static void refuses_renegotiation(void **state)
@@ -275,7 +275,7 @@ static void tells_of_plain_text(void **state)
         begin(&e, NULL);
         say_raw(&e, texts[i]);
         assert_int_equal(shake(&e), -1);
-        assert_string_equal(e.why, "the client sent no TLS");
+        assert_string_equal(e.why, "the client spoke another protocol");
         e.server.transport->end(&e.server);
         ssize_t n = read(e.fd, octets, sizeof octets);
         assert_true(n <= 0 || octets[0] == 21); /* if anything, an alert */
@@ -698,19 +698,19 @@ static const struct failure {
     {"cert", "missing", "@/missing: No such file or directory"},
     {"directory", "key", "@/directory: Is a directory"},
     {"cert", "directory", "@/directory: Is a directory"},
-    {"text", "key", "@/text holds no certificate in PEM, with a line -----BEGIN CERTIFICATE-----"},
-    {"empty", "key", "@/empty holds no certificate in PEM, with a line -----BEGIN CERTIFICATE-----"},
-    {"key", "key", "@/key holds no certificate in PEM, with a line -----BEGIN CERTIFICATE-----"},
+    {"text", "key", "@/text holds no certificate: give it in PEM, with a line -----BEGIN CERTIFICATE-----"},
+    {"empty", "key", "@/empty holds no certificate: give it in PEM, with a line -----BEGIN CERTIFICATE-----"},
+    {"key", "key", "@/key holds no certificate: give it in PEM, with a line -----BEGIN CERTIFICATE-----"},
     {"broken", "key", "the certificate in @/broken cannot be used: "},
-    {"cert", "text", "@/text holds no key that can be read, in PEM with a line -----BEGIN PRIVATE KEY-----"},
-    {"cert", "empty", "@/empty holds no key that can be read, in PEM with a line -----BEGIN PRIVATE KEY-----"},
-    {"cert", NULL, "@/cert holds no key that can be read, in PEM with a line -----BEGIN PRIVATE KEY-----"},
+    {"cert", "text", "@/text holds no key that can be read: give it in PEM, with a line -----BEGIN PRIVATE KEY-----"},
+    {"cert", "empty", "@/empty holds no key that can be read: give it in PEM, with a line -----BEGIN PRIVATE KEY-----"},
+    {"cert", NULL, "@/cert holds no key that can be read: give it in PEM, with a line -----BEGIN PRIVATE KEY-----"},
     {"cert", "broken-key",
-     "@/broken-key holds no key that can be read, in PEM with a line -----BEGIN PRIVATE KEY-----"},
-    {"cert", "other", "the key in @/other is not that of the first certificate in @/cert"},
-    {"cert", "ed25519", "the key in @/ed25519 is not that of the first certificate in @/cert"},
-    {"cert", "locked", "the key in @/locked is encrypted, and fakesmtp never asks for a passphrase; "},
-    {"cert", "locked-old", "the key in @/locked-old is encrypted, and fakesmtp never asks for a passphrase; "},
+     "@/broken-key holds no key that can be read: give it in PEM, with a line -----BEGIN PRIVATE KEY-----"},
+    {"cert", "other", "the key in @/other does not belong to the first certificate in @/cert"},
+    {"cert", "ed25519", "the key in @/ed25519 does not belong to the first certificate in @/cert"},
+    {"cert", "locked", "the key in @/locked is encrypted: decrypt it with openssl pkey -in "},
+    {"cert", "locked-old", "the key in @/locked-old is encrypted: decrypt it with openssl pkey -in "},
 };
 
 /* Whether text begins so. */
