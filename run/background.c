@@ -24,6 +24,7 @@ pid_t background_start(void)
     bool good = true;
     if (pid == 0) {
         (void)setsid();
+        descriptors_close_inherited();
         good = dup2(null, STDIN_FILENO) >= 0 && dup2(null, STDOUT_FILENO) >= 0;
     }
     int saved = errno;

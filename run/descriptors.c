@@ -3,8 +3,10 @@
  */
 #include "run/run.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -29,6 +31,22 @@ void descriptors_mute_error(void)
         (void)dup2(null, STDERR_FILENO);
         (void)close(null);
     }
+}
+
+/* Each of ours is closed by exec, and so is the one of this directory. */
+void descriptors_close_inherited(void)
+{
+    DIR *all = opendir("/dev/fd");
+    struct dirent *entry;
+    if (all == NULL)
+        return;
+    while ((entry = readdir(all)) != NULL) {
+        int fd = atoi(entry->d_name);
+        int flags = fd > STDERR_FILENO ? fcntl(fd, F_GETFD) : -1;
+        if (flags >= 0 && !(flags & FD_CLOEXEC))
+            (void)close(fd);
+    }
+    (void)closedir(all);
 }
 
 void descriptors_raise_limit(void)

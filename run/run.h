@@ -124,6 +124,9 @@ void descriptors_fill(void);
 /* Sends standard error nowhere if it is the socket of standard output, as under inetd: it would look like replies. */
 void descriptors_mute_error(void);
 
+/* Closes the descriptors that the caller of this program has left open, other than the standard ones. */
+void descriptors_close_inherited(void);
+
 /* Allows as many descriptors as the system does; many clients need many. */
 void descriptors_raise_limit(void);
 

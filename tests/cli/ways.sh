@@ -718,6 +718,26 @@ os.kill(pid, signal.SIGTERM)
 PY
 }
 
+# Somebody may wait for the end of what a descriptor of the caller leads to, as bats does.
+t_background_keeps_no_descriptor_of_the_caller() {
+    python3 - "$FAKESMTP" <<'PY'
+import os, re, signal, smtplib, socket, subprocess, sys
+for listening in False, True:
+    r, w = os.pipe()
+    l = socket.create_server(("127.0.0.1", 0))
+    options = ["-l", "fd:%d" % l.fileno()] if listening else []
+    p = subprocess.run([sys.argv[1], "-b", "-k", "-q", "-d", "mail", *options], stdout=subprocess.PIPE, timeout=20, pass_fds=(w, l.fileno()))
+    assert p.returncode == 0
+    os.close(w)
+    assert os.read(r, 1) == b"" # its end, while the program runs
+    port = l.getsockname()[1] if listening else int(re.search(rb"SMTP_PORT=([0-9]+);", p.stdout).group(1))
+    with smtplib.SMTP("127.0.0.1", port, timeout=20) as s:
+        s.sendmail("a@x.test", "b@x.test", "Subject: x\n\nhi\n")
+    os.kill(int(re.search(rb"FAKESMTP_PID=([0-9]+);", p.stdout).group(1)), signal.SIGTERM)
+PY
+    taken 2
+}
+
 t_background_with_places() {
     mkdir "it's a \$place"
     background -q -k -d "it's a \$place/mail" -l "unix:it's a \$place/socket"
