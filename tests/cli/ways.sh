@@ -672,15 +672,15 @@ t_several_endpoints() {
 
 # background OPTION ...: goes there, and what it prints is in $said
 background() {
-    rm -f alive && mkfifo alive
-    exec 8<>alive 7<alive
-    said=$("$FAKESMTP" -b "$@" 2>err)
-    exec 8>&-
+    rm -f said.err && mkfifo said.err
+    timeout 60 cat <said.err >err &
+    reader=$!
+    said=$("$FAKESMTP" -b "$@" 2>said.err)
 }
 
-# It has ended, within a while: then nobody has the FIFO open any more.
+# It has ended, within a while: then nobody has standard error open any more.
 gone() {
-    timeout 20 cat <&7 || { echo 'it is still there'; return 1; }
+    wait "$reader" || { echo 'it is still there'; return 1; }
     pid=
 }
 
