@@ -74,7 +74,7 @@ static void apply_policy(struct server *v, struct session *s, struct smtp_event 
     else if (e->type == SMTP_CONNECT && v->o->max_connections > 0 && v->talking > v->o->max_connections)
         smtp_reply(&s->smtp, e, 421, "4.7.0", "Too many connections");
     else if ((e->type == SMTP_MAIL || e->type == SMTP_DATA) && e->code < 400 && (is_full(v) || v->stopping))
-        smtp_reply(&s->smtp, e, 421, "4.3.2", "No more messages are taken");
+        smtp_reply(&s->smtp, e, 421, "4.3.2", "No more messages are accepted");
 }
 
 /* ---- rules ---- */
@@ -191,7 +191,7 @@ static void reply_to_mail(struct session *s, struct smtp_event *e, const struct 
     if (ruled && (!lowered || !smtp_is_positive(SMTP_EOM, r->code)))
         smtp_reply_raw(&s->smtp, e, r->code, rules_reply(r));
     else if (t->outcome == OUTCOME_FULL)
-        smtp_reply(&s->smtp, e, 421, "4.3.2", "No more messages are taken");
+        smtp_reply(&s->smtp, e, 421, "4.3.2", "No more messages are accepted");
     else if (error == ENOSPC || error == EDQUOT || error == EFBIG)
         smtp_reply(&s->smtp, e, 452, "4.3.1", "There is no room for the message");
     else if (t->outcome == OUTCOME_FAILED)

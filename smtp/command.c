@@ -257,7 +257,7 @@ static const struct verb {
      CANNED(250, "2.1.0 ", "Sender ok")},
     {"RCPT", SMTP_RCPT, 0, HAVE_MAIL, AFTER_TLS, RCPT_MORE, parse_rcpt, CANNED(250, "2.1.5 ", "Recipient ok")},
     {"DATA", SMTP_DATA, 0, 1 << STATE_RCPT, AFTER_TLS, 0, parse_data,
-     CANNED(354, "", "Send the message, end with <CRLF>.<CRLF>")},
+     CANNED(354, "", "Send the message; end it with <CRLF>.<CRLF>")},
     {"BDAT", SMTP_BDAT, SMTP_EXT_CHUNKING, 1 << STATE_RCPT | 1 << STATE_CHUNKS, AFTER_TLS, 0, parse_bdat,
      CANNED(250, "2.0.0 ", "")},
     {"EHLO", SMTP_HELO, SMTP_ONLY, ANY, 0, 0, parse_ehlo, CANNED(250, "", "")},
@@ -270,7 +270,7 @@ static const struct verb {
     {"NOOP", SMTP_NOOP, 0, ANY, 0, 0, parse_any, CANNED(250, "2.0.0 ", "Ok")},
     {"QUIT", SMTP_QUIT, 0, ALWAYS, 0, 0, parse_none, CANNED(221, "2.0.0 ", "Bye")},
     {"VRFY", SMTP_VRFY, 0, ANY, AFTER_TLS | AFTER_AUTH, 0, parse_string,
-     CANNED(252, "2.1.5 ", "Not verified, but mail for it will be taken")},
+     CANNED(252, "2.1.5 ", "Not verified, but mail for it will be accepted")},
     {"EXPN", SMTP_EXPN, 0, ANY, AFTER_TLS | AFTER_AUTH, 0, parse_expn, CANNED(250, "", "")},
     {"HELP", SMTP_HELP, SMTP_EXT_HELP, ANY, AFTER_TLS, 0, parse_help, CANNED(214, "2.0.0 ", "")},
     /* obsolete, or not for a server like this; the name that ends the table is any other */
@@ -293,7 +293,7 @@ static const struct objection *parse_help(struct smtp *s, struct smtp_event *e)
         if (!useless && (v->with == 0 || v->with & spoken(s)))
             end = string_add(string_add(end, end > text ? " " : ""), v->name);
     }
-    (void)string_add(end, "\nMail is taken and delivered nowhere");
+    (void)string_add(end, "\nMail is accepted, and delivered nowhere");
     smtp_reply(s, e, 214, "2.0.0", text);
     return NULL;
 }

@@ -152,7 +152,7 @@ bool data_next(struct smtp *s, struct smtp_event *e)
 
 static bool end_of_chunk(struct smtp *s, struct smtp_event *e)
 {
-    static const struct smtp_canned taken = CANNED(250, "2.0.0 ", "Chunk taken");
+    static const struct smtp_canned taken = CANNED(250, "2.0.0 ", "Chunk accepted");
     bool complete = s->chunk_refused == NULL && s->last;
     s->in_chunk = false;
     if (complete && s->recipients > 0)

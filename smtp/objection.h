@@ -15,18 +15,18 @@
     X(LONG_LINE, REFUSED, PROBLEM_LONG_COMMAND, 500, "5.5.2 ", "Line is too long") \
     X(LONG_AUTH, REFUSED, PROBLEM_LONG_COMMAND, 500, "5.5.6 ", "Line is too long") \
     X(OCTETS, REFUSED, PROBLEM_COMMAND_OCTETS, 500, "5.5.2 ", \
-      "A command must not contain NUL, CR or LF, and ends with CRLF") \
+      "A command must not contain NUL, CR or LF before its CRLF") \
     X(HTTP, REFUSED, PROBLEM_UNKNOWN_COMMAND, 421, "4.7.0 ", "This is SMTP, not HTTP") \
     X(TOO_MANY_REFUSED, REFUSED, PROBLEMS, 421, "4.7.0 ", "Too many refused commands") \
     /* the command, whatever its argument */ \
     X(UNKNOWN, REFUSED, PROBLEM_UNKNOWN_COMMAND, 500, "5.5.1 ", "Command is not recognised") \
     X(OBSOLETE, REFUSED, PROBLEM_OBSOLETE_COMMAND, 502, "5.5.1 ", "Command is obsolete") \
     X(NOT_OFFERED, REFUSED, PROBLEM_NOT_OFFERED, 502, "5.5.1 ", "Command is not offered here") \
-    X(NO_LISTS, REFUSED, PROBLEMS, 502, "5.5.1 ", "There are no lists here") \
+    X(NO_LISTS, REFUSED, PROBLEMS, 502, "5.5.1 ", "There are no mailing lists here") \
     X(TLS_FIRST, REFUSED, PROBLEMS, 530, "5.7.0 ", "Say STARTTLS first") \
     X(AUTH_FIRST, REFUSED, PROBLEMS, 530, "5.7.0 ", "Authentication is required") \
     X(LONG_COMMAND, TOLERATED, PROBLEM_LONG_COMMAND, 500, "5.5.2 ", "Line is too long") \
-    X(EXTRA_BLANK, TOLERATED, PROBLEM_EXTRA_BLANK, 501, "5.5.4 ", "One space is enough after a command") \
+    X(EXTRA_BLANK, TOLERATED, PROBLEM_EXTRA_BLANK, 501, "5.5.4 ", "Put one space after the command") \
     X(AFTER_HELO, TOLERATED, PROBLEM_AFTER_HELO, 503, "5.5.1 ", "Say EHLO to use extensions") \
     /* its order */ \
     X(UNAVAILABLE, REFUSED, PROBLEM_OUT_OF_ORDER, 503, "5.5.1 ", "Service is not available") \
@@ -36,7 +36,7 @@
     X(RCPT_FIRST, REFUSED, PROBLEM_OUT_OF_ORDER, 503, "5.5.1 ", "Say RCPT first") \
     X(SECOND_MAIL, REFUSED, PROBLEM_OUT_OF_ORDER, 503, "5.5.1 ", "There is a sender already") \
     X(IN_CHUNKS, REFUSED, PROBLEM_OUT_OF_ORDER, 503, "5.5.1 ", "A message is under way: say BDAT or RSET") \
-    X(BINARY_DATA, REFUSED, PROBLEM_OUT_OF_ORDER, 503, "5.5.1 ", "Send BODY=BINARYMIME with BDAT") \
+    X(BINARY_DATA, REFUSED, PROBLEM_OUT_OF_ORDER, 503, "5.5.1 ", "BODY=BINARYMIME needs BDAT") \
     X(AUTH_IN_MAIL, REFUSED, PROBLEM_OUT_OF_ORDER, 503, "5.5.1 ", "AUTH is not permitted in a transaction") \
     X(SECOND_AUTH, REFUSED, PROBLEM_OUT_OF_ORDER, 503, "5.5.1 ", "You are authenticated already") \
     X(SECOND_TLS, REFUSED, PROBLEM_OUT_OF_ORDER, 503, "5.5.1 ", "TLS is in place already") \
@@ -46,9 +46,9 @@
     X(NO_NAME, REFUSED, PROBLEM_COMMAND_SYNTAX, 501, "", "Give your name: a domain or an address literal") \
     X(NAME_OCTETS, REFUSED, PROBLEM_HELO_NAME, 501, "", "Give your name: a domain or an address literal") \
     X(NAME, TOLERATED, PROBLEM_HELO_NAME, 501, "", "Give your name: a domain or an address literal") \
-    X(HELO_LITERAL, TOLERATED, PROBLEM_HELO_LITERAL, 501, "", "HELO takes a domain; say EHLO") \
+    X(HELO_LITERAL, TOLERATED, PROBLEM_HELO_LITERAL, 501, "", "HELO takes a domain; say EHLO with an address literal") \
     X(CHUNK, REFUSED, PROBLEM_COMMAND_SYNTAX, 501, "5.5.4 ", \
-      "Say BDAT and a number of octets, and LAST with the last chunk") \
+      "Say BDAT and a number of octets, then LAST for the last chunk") \
     X(HUGE_CHUNK, REFUSED, PROBLEMS, 552, "5.3.4 ", "The chunk is too large") \
     /* the path of MAIL and RCPT */ \
     X(MAIL, REFUSED, PROBLEM_COMMAND_SYNTAX, 501, "5.5.4 ", "Say MAIL FROM:<address>") \
@@ -57,32 +57,33 @@
       "Put the address in angle brackets, right after the colon") \
     X(NO_BRACKETS, TOLERATED, PROBLEM_NO_BRACKETS, 501, "5.5.4 ", \
       "Put the address in angle brackets, right after the colon") \
-    X(UTF8_PATH, REFUSED, PROBLEM_UTF8_PATH, 553, "5.6.7 ", "An address outside ASCII needs SMTPUTF8 with MAIL") \
-    X(NOT_UTF8, REFUSED, PROBLEM_NOT_UTF8, 501, "5.5.2 ", "This is not UTF-8") \
+    X(UTF8_PATH, REFUSED, PROBLEM_UTF8_PATH, 553, "5.6.7 ", "A non-ASCII address needs SMTPUTF8 in MAIL") \
+    X(NOT_UTF8, REFUSED, PROBLEM_NOT_UTF8, 501, "5.5.2 ", "The address is not UTF-8") \
     X(NO_RECIPIENT, REFUSED, PROBLEM_PATH, 501, "5.1.3 ", "The forward-path is empty") \
     X(TOO_MANY_RECIPIENTS, REFUSED, PROBLEMS, 452, "4.5.3 ", "Too many recipients") \
     /* the path itself; objection_to_path() finds these by their problem */ \
     X(SENDER, REFUSED, PROBLEM_PATH, 501, "5.1.7 ", "The address is not well-formed") \
-    X(SENDER_DOT, TOLERATED, PROBLEM_STRAY_DOT, 501, "5.1.7 ", "local part with a misplaced dot") \
-    X(SENDER_LOCAL_PART, TOLERATED, PROBLEM_LONG_LOCAL_PART, 501, "5.1.7 ", "local part longer than 64 octets") \
-    X(SENDER_NO_DOMAIN, TOLERATED, PROBLEM_NO_DOMAIN, 501, "5.1.7 ", "address without a domain in MAIL or RCPT") \
-    X(SENDER_DOMAIN, TOLERATED, PROBLEM_DOMAIN, 501, "5.1.7 ", "malformed domain in MAIL or RCPT") \
-    X(SENDER_LENGTH, TOLERATED, PROBLEM_LONG_PATH, 501, "5.1.7 ", "address longer than 254 octets") \
+    X(SENDER_DOT, TOLERATED, PROBLEM_STRAY_DOT, 501, "5.1.7 ", "The local part has a misplaced dot") \
+    X(SENDER_LOCAL_PART, TOLERATED, PROBLEM_LONG_LOCAL_PART, 501, "5.1.7 ", "The local part is longer than 64 octets") \
+    X(SENDER_NO_DOMAIN, TOLERATED, PROBLEM_NO_DOMAIN, 501, "5.1.7 ", "The address has no domain") \
+    X(SENDER_DOMAIN, TOLERATED, PROBLEM_DOMAIN, 501, "5.1.7 ", "The domain is not well-formed") \
+    X(SENDER_LENGTH, TOLERATED, PROBLEM_LONG_PATH, 501, "5.1.7 ", "The address is longer than 254 octets") \
     X(RECIPIENT, REFUSED, PROBLEM_PATH, 501, "5.1.3 ", "The address is not well-formed") \
-    X(RECIPIENT_DOT, TOLERATED, PROBLEM_STRAY_DOT, 501, "5.1.3 ", "local part with a misplaced dot") \
-    X(RECIPIENT_LOCAL_PART, TOLERATED, PROBLEM_LONG_LOCAL_PART, 501, "5.1.3 ", "local part longer than 64 octets") \
-    X(RECIPIENT_NO_DOMAIN, TOLERATED, PROBLEM_NO_DOMAIN, 501, "5.1.3 ", "address without a domain in MAIL or RCPT") \
-    X(RECIPIENT_DOMAIN, TOLERATED, PROBLEM_DOMAIN, 501, "5.1.3 ", "malformed domain in MAIL or RCPT") \
-    X(RECIPIENT_LENGTH, TOLERATED, PROBLEM_LONG_PATH, 501, "5.1.3 ", "address longer than 254 octets") \
+    X(RECIPIENT_DOT, TOLERATED, PROBLEM_STRAY_DOT, 501, "5.1.3 ", "The local part has a misplaced dot") \
+    X(RECIPIENT_LOCAL_PART, TOLERATED, PROBLEM_LONG_LOCAL_PART, 501, "5.1.3 ", \
+      "The local part is longer than 64 octets") \
+    X(RECIPIENT_NO_DOMAIN, TOLERATED, PROBLEM_NO_DOMAIN, 501, "5.1.3 ", "The address has no domain") \
+    X(RECIPIENT_DOMAIN, TOLERATED, PROBLEM_DOMAIN, 501, "5.1.3 ", "The domain is not well-formed") \
+    X(RECIPIENT_LENGTH, TOLERATED, PROBLEM_LONG_PATH, 501, "5.1.3 ", "The address is longer than 254 octets") \
     /* the parameters of MAIL and RCPT */ \
     X(PARAMETER, REFUSED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", "A parameter is KEYWORD or KEYWORD=value") \
-    X(PARAMETER_BLANKS, TOLERATED, PROBLEM_EXTRA_BLANK, 501, "5.5.4 ", "One space is enough between parameters") \
+    X(PARAMETER_BLANKS, TOLERATED, PROBLEM_EXTRA_BLANK, 501, "5.5.4 ", "Put one space between parameters") \
     X(PARAMETER_AFTER_HELO, TOLERATED, PROBLEM_AFTER_HELO, 555, "5.5.4 ", "Say EHLO to use parameters") \
     X(PARAMETER_NOT_OFFERED, REFUSED, PROBLEM_NOT_OFFERED, 555, "5.5.4 ", "Parameter is not recognised") \
     X(PARAMETER_TWICE, REFUSED, PROBLEM_MAIL_PARAMETER_TWICE, 501, "5.5.4 ", "Parameter is given twice") \
     X(SIZE, REFUSED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", "SIZE takes a number of octets") \
     X(SIZE_DIGITS, REFUSED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", "SIZE takes a number of up to 20 digits") \
-    X(BODY, REFUSED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", "BODY is 7BIT, or what EHLO lists") \
+    X(BODY, REFUSED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", "BODY is 7BIT, or 8BITMIME or BINARYMIME if offered") \
     X(SMTPUTF8, REFUSED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", "SMTPUTF8 takes no value") \
     X(RET, REFUSED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", "RET is FULL or HDRS") \
     X(ENVID, REFUSED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", "ENVID is xtext of printable characters") \
@@ -95,10 +96,10 @@
     /* AUTH */ \
     X(AUTH, REFUSED, PROBLEM_AUTH_SYNTAX, 501, "5.5.4 ", "Say AUTH and a mechanism") \
     X(MECHANISM, REFUSED, PROBLEM_NOT_OFFERED, 504, "5.5.4 ", "The mechanism is not offered") \
-    X(INITIAL_RESPONSE, REFUSED, PROBLEM_AUTH_SYNTAX, 501, "5.7.0 ", "CRAM-MD5 has no initial response") \
+    X(INITIAL_RESPONSE, REFUSED, PROBLEM_AUTH_SYNTAX, 501, "5.7.0 ", "CRAM-MD5 takes no initial response") \
     X(BASE64, REFUSED, PROBLEM_AUTH_SYNTAX, 501, "5.5.2 ", "This is not base64") \
     X(NO_USER, TOLERATED, PROBLEM_AUTH_SYNTAX, 501, "5.5.2 ", "The user name is empty") \
-    X(RESPONSE, REFUSED, PROBLEM_AUTH_SYNTAX, 501, "5.5.2 ", "This is not a response of the mechanism") \
+    X(RESPONSE, REFUSED, PROBLEM_AUTH_SYNTAX, 501, "5.5.2 ", "The response does not fit the mechanism") \
     X(CANCELLED, REFUSED, PROBLEMS, 501, "5.7.0 ", "Authentication is cancelled") \
     /* the mail data */ \
     X(TOO_LARGE, REFUSED, PROBLEMS, 552, "5.3.4 ", "Message is larger than SIZE allows") \

@@ -200,7 +200,7 @@ t_dialogue() {
 1 C: RCPT TO:<b@x.test>
 1 S: 250 2.1.5 Recipient ok
 1 C: DATA
-1 S: 354 Send the message, end with <CRLF>.<CRLF>
+1 S: 354 Send the message; end it with <CRLF>.<CRLF>
 1 C: (3 octets of mail data)
 1 C: .
 1 !: no-blank-line: no blank line between header and body (RFC 5322 2.1)
