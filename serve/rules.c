@@ -181,13 +181,18 @@ static bool put_escaped(struct reader *r, struct rule *rule, bool *open)
     return put(r, rule, &octet, 1);
 }
 
-/* Takes a line of the reply, up to "\n" or the end. */
+/* Takes a line of the reply, up to "\n", "\r\n" or the end. */
 static bool put_line(struct reader *r, struct rule *rule, const char *code)
 {
-    const char *start = r->p, *end = start;
-    while (*end != '\0' && !(end[0] == '\\' && end[1] == 'n'))
+    const char *start = r->p, *end = start, *cr = NULL;
+    while (*end != '\0' && !(end[0] == '\\' && end[1] == 'n')) {
+        cr = end[0] == '\\' && end[1] == 'r' ? end : NULL;
         end += end[0] == '\\' && end[1] != '\0' ? 2 : 1;
+    }
     bool last = *end == '\0', open = false;
+    const char *next = end;
+    if (!last && cr != NULL)
+        end = cr;
     if (!put(r, rule, code, 3) || ((!last || end > start) && !put(r, rule, last ? " " : "-", 1)))
         return false;
     while (r->p < end) {
@@ -202,6 +207,7 @@ static bool put_line(struct reader *r, struct rule *rule, const char *code)
             return false;
         r->p += n;
     }
+    r->p = next;
     return open || put(r, rule, "\r\n", 2);
 }
 

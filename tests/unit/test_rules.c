@@ -183,6 +183,8 @@ static void test_actions(void **state)
         {"mail: 100 x", RULES_REPLY, 0, 100, "100 x\r\n"},
         {"mail: 999 x", RULES_REPLY, 0, 999, "999 x\r\n"},
         {"mail: 250 one\\ntwo\\nthree", RULES_REPLY, 0, 250, "250-one\r\n250-two\r\n250 three\r\n"},
+        {"mail: 250 one\\r\\ntwo", RULES_REPLY, 0, 250, "250-one\r\n250 two\r\n"}, /* one line end, not CR CR LF */
+        {"mail: 250 one\\r\\r\\n\\\\r\\nx", RULES_REPLY, 0, 250, "250-one\r\r\n250-\\r\r\n250 x\r\n"},
         {"mail: 250 \\n", RULES_REPLY, 0, 250, "250-\r\n250\r\n"},
         {"mail: 250 one\\n", RULES_REPLY, 0, 250, "250-one\r\n250\r\n"},
         {"mail: 250 \\n\\n.", RULES_REPLY, 0, 250, "250-\r\n250-\r\n250 .\r\n"},
