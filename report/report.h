@@ -109,7 +109,6 @@ void listing_close(struct listing *l);
 /* The counts of a run.  The caller zeroes it. */
 struct tally {
     uint64_t spoken;     /* sessions whose client has said something */
-    uint64_t stored;     /* mails stored, whatever became of the reply */
     uint64_t taken;      /* mails stored whose 250 was sent */
     uint64_t counted;    /* mails taken that match */
     uint64_t pending;    /* mails that may yet be counted: they are being stored, or their 250 is on its way */

@@ -160,7 +160,6 @@ static void note_outcome(struct server *v, struct session *s, const struct smtp_
         if (problems_any(&found))
             event_note(v, s, &found);
         listing_add(&v->tally.came, &t->mail, spool_head(&t->data));
-        v->tally.stored++;
         s->counts = t->mail.failed == NULL;
         v->tally.pending += s->counts;
         s->pending = true;
