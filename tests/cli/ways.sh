@@ -670,7 +670,7 @@ t_several_endpoints() {
 
 # ---- the background ----
 
-# background OPTION ...: goes there, and what it prints is in $said
+# background OPTION ...: goes there, and what it prints is in $said; err is whole when it is gone
 background() {
     rm -f said.err && mkfifo said.err
     timeout 60 cat <said.err >err &
@@ -695,13 +695,13 @@ t_background() {
     [ "$SMTP_URL" = "smtp://127.0.0.1:$SMTP_PORT" ]
     [ -d "$FAKESMTP_DIR" ]
     [ -z "${SMTP_CA_FILE+x}" ]
-    err_has "fakesmtp: listening on 127\.0\.0\.1:$SMTP_PORT"
     sh -c '[ -n "$SMTP_HOST$SMTP_PORT$SMTP_URL" ] && [ -d "$FAKESMTP_DIR" ] && kill -0 "$FAKESMTP_PID"' # they are exported
     [ "$(wc -l <said)" -eq 1 ]
     send
     grep -q hello "$FAKESMTP_DIR/0001.eml"
     send
     gone
+    err_has "fakesmtp: listening on 127\.0\.0\.1:$SMTP_PORT"
     [ -z "$(find tmp -mindepth 1)" ]
 }
 
