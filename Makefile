@@ -21,7 +21,7 @@ TLS != pkg-config --exists 'openssl >= 1.1.1' 2>/dev/null && $(CC) $(CPPFLAGS) $
     -E -include openssl/ssl.h -x c /dev/null >/dev/null 2>&1 && echo openssl || echo none
 DL != test $(TLS) = openssl && test "$$(uname -s)" = Linux && echo -ldl || :
 
-FLAGS = -std=c17 -D_XOPEN_SOURCE=700 -D_DARWIN_C_SOURCE -DVERSION='"$(VERSION)"' -Wall -Wextra -Wpedantic -Wconversion -Wshadow
+FLAGS = -std=c17 -pthread -D_XOPEN_SOURCE=700 -D_DARWIN_C_SOURCE -DVERSION='"$(VERSION)"' -Wall -Wextra -Wpedantic -Wconversion -Wshadow
 # the sources are what lies in these folders; of *_linux.c and *_posix.c one, and of net/tls_*.c
 ROOMS = base smtp mail store net report serve run
 SOURCES != ls smtp.c $(ROOMS:=/*.c) | grep -v -e '_linux\.c$$' -e '_posix\.c$$' -e '^net/tls_'
@@ -38,7 +38,7 @@ all: fakesmtp
 	$(COMPILE) -c -o $@ $<
 
 fakesmtp: fakesmtp.o $(PARTS) .linked
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ fakesmtp.o $(PARTS) $(DL) $(LDLIBS)
+	$(CC) -pthread $(CFLAGS) $(LDFLAGS) -o $@ fakesmtp.o $(PARTS) $(DL) $(LDLIBS)
 
 fakesmtp.o $(PARTS): $(HEADERS) Makefile
 

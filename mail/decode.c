@@ -109,6 +109,8 @@ void decode_base64(struct message *m, struct span t, struct sink to)
         if (n == 4) {
             put_quantum(m, &g, bits, 4);
             bits = n = 0;
+            if (message_stopped(m))
+                return;
         }
         span_skip(&t, 1);
     }
@@ -165,7 +167,7 @@ void decode_quoted_printable(struct message *m, struct span t, struct sink to)
 {
     struct gathered g;
     begin(&g, to);
-    while (t.n > 0) {
+    while (t.n > 0 && !message_stopped(m)) {
         const char *lf = memchr(t.p, '\n', t.n);
         put_line(m, &g, header_take(&t, lf != NULL ? (size_t)(lf - t.p) + 1 : t.n));
     }

@@ -54,6 +54,7 @@ struct part {
 
 struct message {
     struct span octets;
+    const atomic_bool *stop;  /* NULL: nobody stops the reading */
     struct problems problems; /* what is odd, as far as it has been read and decoded */
     unsigned charsets;        /* opened so far */
     struct part *parts;       /* in the order of the message; the first is the message itself */
@@ -62,6 +63,11 @@ struct message {
 };
 
 static inline void message_note(struct message *m, enum problem problem) { problems_add(&m->problems, problem); }
+
+static inline bool message_stopped(const struct message *m)
+{
+    return m->stop != NULL && atomic_load_explicit(m->stop, memory_order_relaxed);
+}
 
 /* Gives the text of a leaf as valid UTF-8: its transfer encoding and charset undone, lines ending in LF. */
 void message_body_text(struct message *m, const struct part *part, struct sink to);

@@ -8,6 +8,7 @@
 #define MAIL_MAIL_H
 
 #include <regex.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -82,6 +83,9 @@ struct sink message_into(struct text *t);
 /* Reads the octets of a message, which are borrowed.  NULL if there is no memory. */
 struct message *message_open(struct span octets);
 void message_close(struct message *m); /* m may be NULL */
+
+/* Once another thread sets *stop, the message is read no further, and what has been made from it is worthless. */
+void message_stop_on(struct message *m, const atomic_bool *stop);
 
 /* The attachment after this part, in the order of the message; the first after NULL.  NULL if there is none. */
 struct part *message_next_attachment(const struct message *m, const struct part *after);

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { PIECE = 64 * 1024 /* octets that are read between two looks at whether to stop */ };
+
 static void put_text(void *context, const char *p, size_t n) { text_add(context, p, n); }
 
 struct sink message_into(struct text *t) { return (struct sink){put_text, t}; }
@@ -81,6 +83,8 @@ void message_close(struct message *m)
     free(m);
 }
 
+void message_stop_on(struct message *m, const atomic_bool *stop) { m->stop = stop; }
+
 bool message_field(struct span octets, const char *name, struct sink to)
 {
     struct message m = {.octets = header_or_empty(octets)};
@@ -129,7 +133,10 @@ void message_octets(struct message *m, const struct part *part, struct sink to)
     } else {
         if (part->kind == PART_LEAF && !decode_is_identity(part->encoding)) /* RFC 2045 6.4: then it is but octets */
             message_note(m, PROBLEM_UNKNOWN_ENCODING);
-        sink_put(to, part->body.p, part->body.n);
+        for (struct span t = part->body; t.n > 0 && !message_stopped(m);) {
+            struct span piece = header_take(&t, t.n < PIECE ? t.n : PIECE);
+            sink_put(to, piece.p, piece.n);
+        }
     }
 }
 

@@ -27,7 +27,7 @@ enum outcome {
     OUTCOME_REFUSED, /* by the engine, or by a rule */
     OUTCOME_FULL,    /* no more mails are taken */
     OUTCOME_FAILED,  /* it could not be stored */
-    OUTCOME_WAITS,   /* it is stored except for the stream, which takes nothing now */
+    OUTCOME_WAITS,   /* it is not stored yet: a large mail is being read, or the stream takes nothing now */
 };
 
 /* A mail transaction.  Zeroed at first; its memory serves one mail after another. */
@@ -65,10 +65,10 @@ const struct rule *transaction_find_rule(struct transaction *t, const struct ser
 enum outcome transaction_end(struct transaction *t, const struct server_options *o, const struct smtp_event *e,
                              const struct rule *r, bool full);
 
-/* Tries the stream again after OUTCOME_WAITS. */
+/* Goes on storing after OUTCOME_WAITS. */
 enum outcome transaction_go_on(struct transaction *t, const struct server_options *o);
 
-/* Waits for the stream no longer: the mail has failed. */
+/* Waits no longer: the mail has failed. */
 void transaction_give_up(struct transaction *t, const struct server_options *o);
 
 /* Drops the mail data without a trace. */
@@ -79,11 +79,11 @@ void transaction_free(struct transaction *t);
 
 /* ---- session ---- */
 
-/* A reply of n octets that is held back: by a rule that delays it, or until the stream takes the mail. */
+/* A reply of n octets that is held back: by a rule that delays it, or until the mail is stored. */
 struct held {
     const struct rule *rule; /* PHASE_PARKED: NULL if there is none */
     struct smtp_event event; /* PHASE_PARKED: the end of the mail */
-    struct session *after;   /* PHASE_PARKED: the session that waits for the stream next */
+    struct session *after;   /* PHASE_PARKED: the session that waits for the store next */
     size_t n;
     char reply[];
 };
@@ -112,7 +112,7 @@ enum phase {
     PHASE_TALKING,
     PHASE_HANDSHAKING, /* TLS is being negotiated */
     PHASE_DELAYED,     /* by a rule */
-    PHASE_PARKED,      /* its mail waits for the stream */
+    PHASE_PARKED,      /* its mail waits for the store */
     PHASE_STALLED,     /* by a rule: it is never answered again */
     PHASE_CLOSING,     /* nothing more is read; the last replies are being sent */
     PHASE_ENDING,      /* all is sent; it waits for the client to close */
@@ -230,7 +230,7 @@ void event_note(struct server *v, struct session *s, const struct problems *p);
    else NULL.  Returns the rule for the event, NULL if there is none. */
 const struct rule *event_handle(struct server *v, struct session *s, struct smtp_event *e, const struct held *held);
 
-/* Whether, after event_handle(), the mail waits for the stream, so that the event has no reply yet. */
+/* Whether, after event_handle(), the mail waits for the store, so that the event has no reply yet. */
 static inline bool event_waits(const struct session *s, const struct smtp_event *e)
 {
     return e->type == SMTP_EOM && s->heard->transaction->outcome == OUTCOME_WAITS;

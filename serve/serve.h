@@ -120,7 +120,7 @@ struct server_options {
     bool headers;             /* put Return-Path, Delivered-To and Received in front of each message */
 };
 
-enum server_source_kind { SERVER_LISTENER, SERVER_WATCHED, SERVER_STREAM, SERVER_SESSION };
+enum server_source_kind { SERVER_LISTENER, SERVER_WATCHED, SERVER_STORING, SERVER_SESSION };
 
 struct server_source {
     enum server_source_kind kind;
@@ -136,11 +136,11 @@ struct server {
     struct {
         struct session *first, *last;
     } sessions;
-    struct session *gone;        /* closed since the last wait, which may have named them: freed before the next */
-    struct session *parked;      /* the first one whose mail waits for the stream; in order */
-    struct server_source stream; /* fd -1: it is not watched */
-    int64_t retry_at;            /* when the stream is tried again; INT64_MAX: when it is ready, or never */
-    struct session **wakes;      /* the sessions by the time at which they wake, see wake.c */
+    struct session *gone;         /* closed since the last wait, which may have named them: freed before the next */
+    struct session *parked;       /* the first one whose mail waits for the store; in order */
+    struct server_source storing; /* what it waits for; fd -1: nothing is watched */
+    int64_t retry_at;             /* when the store is tried again; INT64_MAX: when that is ready, or never */
+    struct session **wakes;       /* the sessions by the time at which they wake, see wake.c */
     size_t n_wakes, wakes_size;
     char *in, *out;    /* SERVER_IN_SIZE and SERVER_OUT_SIZE octets, lent to the engine of the session that is served */
     int64_t now;       /* since the last wait, as clock_now() */

@@ -2,7 +2,7 @@
  * server.c - the sessions of a run: connections are accepted, ready sessions
  * are served, and sessions whose time has come are woken.
  *
- * One thread, one readiness loop, no queue that grows: a session is read only
+ * One readiness loop in one thread, no queue that grows: a session is read only
  * when everything that its client sent before has been answered and the
  * answers have gone.
  */
@@ -20,6 +20,7 @@ enum {
     BACKLOG_MAX = 4096, /* connections accepted from it at the end */
     LOOKED_AT = 256,    /* descriptors that are tested for being open; hardly any beyond these is inherited */
     PAGE = 4096,        /* octets */
+    STORED_MAX = 16,    /* mails that go on being stored in one step */
     RETRY = 100,        /* milliseconds until accepting is tried again after descriptors or memory ran out */
 };
 
@@ -112,7 +113,7 @@ int server_open(struct server *v, const struct server_options *o)
     *v = (struct server){
         .o = o,
         .listening = true,
-        .stream = {SERVER_STREAM, -1, SCHEME_SMTP},
+        .storing = {SERVER_STORING, -1, SCHEME_SMTP},
         .retry_at = INT64_MAX,
         .resume_at = INT64_MAX,
     };
@@ -178,25 +179,30 @@ int server_watch(struct server *v, int fd) { return add_source(v, SERVER_WATCHED
 
 /* ---- steps ---- */
 
-/* Goes on with mails that wait for the stream, in order.  While any still waits, watches it, or tries it again later.
- */
+/* Goes on with mails that wait for the store, in order.  While any still waits, watches what it waits for, or tries
+   again later. */
 static void go_on_storing(struct server *v)
 {
-    bool tried = v->now >= v->retry_at;
-    while (tried && v->parked != NULL && transaction_go_on(v->parked->heard->transaction, v->o) != OUTCOME_WAITS)
+    struct store_wait wait = {.fd = -1};
+    for (int most = v->now >= v->retry_at ? STORED_MAX : 0; most > 0 && v->parked != NULL; most--) {
+        if (transaction_go_on(v->parked->heard->transaction, v->o) == OUTCOME_WAITS)
+            break;
         session_unpark(v, v->parked);
-    int fd = v->parked != NULL ? store_waits_for(v->o->store) : -1;
-    if (fd < 0 && v->stream.fd >= 0) {
-        poll_remove(&v->poll, v->stream.fd, &v->stream);
-        v->stream.fd = -1;
-    } else if (fd >= 0 && v->stream.fd < 0 && poll_add(&v->poll, fd, &v->stream) == 0) {
-        v->stream.fd = fd;
-        (void)poll_set(&v->poll, fd, &v->stream, false, true);
     }
-    if (v->parked == NULL || v->stream.fd >= 0)
+    if (v->parked != NULL)
+        wait = store_waits_for(v->o->store);
+    if (wait.fd != v->storing.fd && v->storing.fd >= 0) {
+        poll_remove(&v->poll, v->storing.fd, &v->storing);
+        v->storing.fd = -1;
+    }
+    if (wait.fd != v->storing.fd && poll_add(&v->poll, wait.fd, &v->storing) == 0) {
+        v->storing.fd = wait.fd;
+        (void)poll_set(&v->poll, wait.fd, &v->storing, !wait.write, wait.write);
+    }
+    if (v->parked == NULL || v->storing.fd >= 0)
         v->retry_at = INT64_MAX;
     else if (v->retry_at == INT64_MAX || v->retry_at <= v->now)
-        v->retry_at = v->now + STORE_LOCK_RETRY;
+        v->retry_at = v->now + wait.after;
 }
 
 /* Waits once, and serves what is ready.  As server_step(). */
@@ -218,7 +224,7 @@ static int wait_and_serve(struct server *v, int64_t until)
             session_serve(v, ready[i]);
         else if (source->kind == SERVER_LISTENER)
             (void)accept_connections(v, source);
-        else if (source->kind == SERVER_STREAM)
+        else if (source->kind == SERVER_STORING)
             v->retry_at = v->now;
         else
             v->watched = v->news = true;
@@ -231,7 +237,7 @@ static int wait_and_serve(struct server *v, int64_t until)
             watch_listeners(v, true);
         }
     }
-    if (v->parked != NULL || v->stream.fd >= 0 || v->now >= v->retry_at)
+    if (v->parked != NULL || v->storing.fd >= 0 || v->now >= v->retry_at)
         go_on_storing(v);
     if (v->news)
         stop_at_max_sessions(v);

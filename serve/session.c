@@ -121,7 +121,7 @@ static void leave_parked(struct server *v, struct session *s)
         at = &(*at)->heard->held->after;
     *at = s->heard->held->after;
     v->tally.pending -= s->counts;
-    v->retry_at = v->now; /* this session may have been the one that had the stream */
+    v->retry_at = v->now; /* the store may have been waited for by this session */
 }
 
 void session_drop(struct server *v, struct session *s)
@@ -302,7 +302,7 @@ static void interrupt(struct server *v, struct session *s, size_t said, const st
         break_off(v, s, r->action);
 }
 
-/* Has the end of a mail, e, wait for the stream, with its rule and its reply. */
+/* Has the end of a mail, e, wait for the store, with its rule and its reply. */
 static void park(struct server *v, struct session *s, size_t said, const struct smtp_event *e, const struct rule *r)
 {
     if (!hold(s, smtp_prepared(&s->smtp), r)) {
@@ -322,7 +322,7 @@ static void park(struct server *v, struct session *s, size_t said, const struct 
 
 /* ---- turns ---- */
 
-/* Pulls events from the input, and answers, until a rule or the stream interrupts.  True if there were mail data. */
+/* Pulls events from the input, and answers, until a rule or the store interrupts.  True if there were mail data. */
 static bool converse(struct server *v, struct session *s)
 {
     bool mail = false, more;

@@ -209,7 +209,7 @@ void transaction_give_up(struct transaction *t, const struct server_options *o)
 void transaction_drop(struct transaction *t)
 {
     if (t->has_data)
-        spool_drop(&t->data);
+        store_drop(&t->data);
     t->has_data = t->no_memory = false;
 }
 

@@ -87,6 +87,9 @@ int spool_complete(struct spool *p, bool look);
 /* Publishes the file.  -1 on failure, which is kept. */
 int spool_publish(struct spool *p, const char *asked);
 
+/* Closes its file, which is removed if it is published, and frees the memory. */
+void spool_drop(struct spool *p);
+
 /* ---- envelope.c, attachments.c ---- */
 
 /* Adds the line before a mail in an mbox, without its end: "From ", the sender as one word, the time in UTC (RFC
@@ -97,12 +100,26 @@ void envelope_mbox_line(const struct mail *mail, struct text *line);
    dropped.  -1 on failure, which is kept in p. */
 int attachments_save(struct store *s, struct spool *p, uint64_t number, struct message *m);
 
+/* ---- examiner.c: reading a mail, a large one in a thread ---- */
+
+/*
+ * Reads p->mail once: matches it, saves its attachments, and makes p->front of
+ * it, or looks for its problems.  STORE_WAITS: call it again when
+ * s->examiner.done[0] is ready.  STORE_FAILED: the failure is kept in p.
+ */
+enum store_outcome examiner_go_on(struct store *s, struct spool *p);
+
+/* Stops examining this mail, if it is under way. */
+void examiner_leave(struct store *s, struct spool *p);
+
+void examiner_close(struct store *s);
+
 /* ---- stream.c: one stream for all mails ---- */
 
 void stream_open(struct stream *s, const struct store_options *o);
 
-/* Writes a complete mail to the stream.  STORE_WAITS: the stream takes no more now, so call it again.  STORE_FAILED:
-   the failure is kept in p; call stream_leave(). */
+/* Writes a complete mail to the stream, some megabytes at once.  STORE_WAITS: call it again.  STORE_FAILED: the failure
+   is kept in p; call stream_leave(). */
 enum store_outcome stream_put(struct stream *s, struct spool *p);
 
 /* Stops writing a mail: cuts a file back to where the mail began, and lets others write. */

@@ -188,12 +188,6 @@ int spool_publish(struct spool *p, const char *asked)
 
 void spool_drop(struct spool *p)
 {
-    if (p->place == NULL)
-        return;
-    if (p->store != NULL)
-        stream_leave(&p->store->stream, p);
-    for (size_t at = 0; at < p->attached.n; at += strlen(p->attached.p + at) + 1)
-        (void)unlinkat(p->store->attachments.final, strrchr(p->attached.p + at, '/') + 1, 0);
     place_drop(p->place, &p->file);
     if (p->mapped > 0)
         (void)munmap((void *)(uintptr_t)p->octets.p, p->mapped);

@@ -4,9 +4,12 @@
  * A file can be removed again, octets in a stream cannot be taken back.  So the
  * file is published first, as the JSON names it; then the mail is examined, and
  * its attachments are written; the stream comes last.  If a step fails,
- * spool_drop() undoes those before it.
+ * store_drop() undoes those before it.
  */
 #include "store/inside.h"
+
+#include <string.h>
+#include <unistd.h>
 
 int store_open(struct store *s, const struct store_options *o, struct failure *why)
 {
@@ -29,48 +32,28 @@ int store_open(struct store *s, const struct store_options *o, struct failure *w
 
 void store_close(struct store *s)
 {
+    examiner_close(s);
     place_close(&s->place);
     place_close(&s->attachments);
 }
 
-static int examine_message(struct store *s, struct spool *p, struct mail *mail, struct message *m)
+void store_drop(struct spool *p)
 {
-    const struct match *failed = match_failed(s->o.matches, s->o.n_matches, m, mail, &p->had, &mail->has_none);
-    mail->failed = failed != NULL ? failed->text : NULL;
-    mail->had = text_span(&p->had);
-    if (spool_check_text(p, &p->had) < 0)
-        return -1;
-    if (s->o.attachments != NULL && attachments_save(s, p, mail->n, m) < 0)
-        return -1;
-    if (s->o.format == STORE_JSON)
-        render_json(&p->front, mail, m);
-    if (s->o.format == STORE_TEXT)
-        render_text(&p->front, mail, m);
-    if (s->o.format != STORE_JSON && s->o.lint)
-        lint(m, mail);
-    return spool_check_text(p, &p->front);
-}
-
-static int examine(struct store *s, struct spool *p, struct mail *mail)
-{
-    struct span octets = p->octets;
-    span_skip(&octets, (size_t)p->ours);
-    if (s->o.directory != NULL) {
-        place_add_path(p->place, &p->file, &p->path);
-        if (spool_check_text(p, &p->path) < 0)
-            return -1;
-        mail->file = p->path.p;
-    }
-    struct message *m = message_open(octets);
-    int status = m != NULL ? examine_message(s, p, mail, m) : spool_fail(p, ENOMEM, "memory");
-    message_close(m);
-    return status;
+    struct store *s = p->store;
+    if (p->place == NULL)
+        return;
+    examiner_leave(s, p);
+    stream_leave(&s->stream, p);
+    s->waiting -= p->waits;
+    for (size_t at = 0; at < p->attached.n; at += strlen(p->attached.p + at) + 1)
+        (void)unlinkat(s->attachments.final, strrchr(p->attached.p + at, '/') + 1, 0);
+    spool_drop(p);
 }
 
 static enum store_outcome fail(struct spool *p, struct failure *why)
 {
     *why = p->failure;
-    spool_drop(p);
+    store_drop(p);
     return STORE_FAILED;
 }
 
@@ -80,31 +63,47 @@ enum store_outcome store_finish(struct store *s, struct spool *p, struct mail *m
         return fail(p, why);
     if (s->o.directory != NULL && spool_publish(p, "") < 0)
         return fail(p, why);
-    if (s->looks && examine(s, p, mail) < 0)
-        return fail(p, why);
     if (s->o.format == STORE_MBOX)
         envelope_mbox_line(mail, &p->front);
     if (spool_check_text(p, &p->front) < 0)
         return fail(p, why);
+    p->mail = s->looks ? mail : NULL;
     return store_go_on(s, p, why);
 }
 
+/* A mail does not overtake those that wait already. */
 enum store_outcome store_go_on(struct store *s, struct spool *p, struct failure *why)
 {
-    enum store_outcome outcome = s->o.stream >= 0 ? stream_put(&s->stream, p) : STORE_DONE;
+    enum store_outcome outcome = s->waiting > 0 && !p->waits ? STORE_WAITS : STORE_DONE;
+    if (outcome == STORE_DONE && p->mail != NULL)
+        outcome = examiner_go_on(s, p);
+    if (outcome == STORE_DONE && s->o.stream >= 0)
+        outcome = stream_put(&s->stream, p);
     if (outcome == STORE_FAILED)
         return fail(p, why);
-    if (outcome == STORE_DONE) { /* spool_drop() must not remove them now */
+    s->waiting += (outcome == STORE_WAITS) - (size_t)p->waits;
+    p->waits = outcome == STORE_WAITS;
+    if (outcome == STORE_DONE) { /* store_drop() must not remove them now */
         p->file.published = false;
         p->attached.n = 0;
     }
     return outcome;
 }
 
-int store_waits_for(const struct store *s) { return s->stream.is_file ? -1 : s->stream.fd; }
+static bool waits_for_lock(const struct stream *s) { return s->owner != NULL && !s->locked; }
+
+struct store_wait store_waits_for(const struct store *s)
+{
+    if (s->examiner.mail != NULL)
+        return (struct store_wait){.fd = s->examiner.done[0]};
+    if (!s->stream.is_file)
+        return (struct store_wait){.fd = s->stream.fd, .write = true};
+    return (struct store_wait){.fd = -1, .after = waits_for_lock(&s->stream) ? STORE_LOCK_RETRY : 0};
+}
 
 void store_give_up(struct store *s, struct spool *p, struct failure *why)
 {
-    (void)spool_fail(p, s->stream.is_file ? ENOLCK : ETIMEDOUT, s->o.stream_name);
+    (void)spool_fail(p, waits_for_lock(&s->stream) ? ENOLCK : ETIMEDOUT,
+                     s->o.stream >= 0 ? s->o.stream_name : place_name(p->place));
     (void)fail(p, why);
 }

@@ -7,12 +7,14 @@
  *     spool_begin()    for each mail; any number may be under way at once
  *     spool_add()      its octets; a failure is kept until the end
  *     store_finish()   the mail is complete
- *     store_go_on()    while the outcome is STORE_WAITS
- *     spool_drop()     always: frees the memory
+ *     store_go_on()    while the outcome is STORE_WAITS, in the order of the mails
+ *     store_drop()     always: frees the memory
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,7 +30,7 @@ enum store_format { STORE_EML, STORE_MBOX, STORE_JSON, STORE_TEXT, STORE_NONE };
 enum store_outcome {
     STORE_DONE,
     STORE_FAILED, /* nothing is left of the mail, except for octets that are in a pipe already */
-    STORE_WAITS,  /* all is done except for the stream, which takes no octets now */
+    STORE_WAITS,  /* it is not done yet: see store_waits_for() */
 };
 
 /* Borrowed while the store is open. */
@@ -74,7 +76,6 @@ struct stream {
     const char *name;
     enum store_format format;
     bool is_file;
-    size_t waiting;            /* mails that wait for it */
     const struct spool *owner; /* the mail that is being written; NULL: none.  The rest is about that mail */
     bool locked;               /* writing has begun; otherwise it waits for the lock of an mbox */
     off_t start;               /* where it begins in a file */
@@ -89,13 +90,25 @@ struct stream {
     char block[24 * 1024];
 };
 
+/* A thread that examines a large mail. */
+struct examiner {
+    struct spool *mail; /* NULL: none, and there is no thread */
+    pthread_t thread;
+    atomic_bool stop;
+    int status;    /* what examining it came to */
+    int done[2];   /* a pipe, made for the first such mail: an octet comes when the thread is done */
+    bool has_pipe; /* it has been made */
+};
+
 /* The caller zeroes it.  store_close() may be called before store_open(). */
 struct store {
     struct store_options o;
     struct place place, attachments;
     struct stream stream;
-    bool looks; /* mail is examined */
-    bool wants; /* mail is examined or written */
+    struct examiner examiner;
+    size_t waiting; /* mails whose outcome is STORE_WAITS */
+    bool looks;     /* mail is examined */
+    bool wants;     /* mail is examined or written */
 };
 
 /* The mail data of a mail under way. */
@@ -105,7 +118,8 @@ struct spool {
     bool wanted;         /* octets are kept */
     bool crlf;           /* line ends stay as they are */
     bool cr;             /* a CR is held back, as LF may follow */
-    bool waits;          /* for the stream */
+    bool waits;          /* the outcome is STORE_WAITS */
+    struct mail *mail;   /* a complete mail that is not examined yet; otherwise NULL */
     char *buffer;
     size_t n, size;
     uint64_t total;         /* octets so far */
@@ -143,17 +157,23 @@ void spool_add(struct spool *p, const char *octets, size_t n);
  * Stores a complete mail: publishes its file, examines it, writes its
  * attachments, and at last writes to the stream, which cannot be undone.  Sets
  * mail->file, failed, had, has_none and problems; file and had live
- * until spool_drop().  On STORE_FAILED the spool has been dropped, and *why has
- * the reason.  On STORE_WAITS call store_go_on(), store_give_up() or
- * spool_drop().
+ * until store_drop().  On STORE_FAILED the spool has been dropped, and *why has
+ * the reason.  On STORE_WAITS mail is borrowed until the outcome is another one;
+ * call store_go_on(), store_give_up() or store_drop().
  */
 enum store_outcome store_finish(struct store *s, struct spool *p, struct mail *mail, struct failure *why);
 
-enum { STORE_LOCK_RETRY = 20 /* milliseconds between two tries to lock an mbox */ };
+enum { STORE_LOCK_RETRY = 20 /* milliseconds between two tries to lock a file */ };
 
-/* The descriptor that must be ready for writing before store_go_on(); -1: an mbox is locked, so try again after
-   STORE_LOCK_RETRY. */
-int store_waits_for(const struct store *s);
+/* When to call store_go_on() for the first mail that waits: when fd is ready, or after some milliseconds if it is -1.
+ */
+struct store_wait {
+    int fd;
+    bool write; /* fd must be ready for writing; otherwise for reading */
+    int64_t after;
+};
+
+struct store_wait store_waits_for(const struct store *s);
 
 /* Goes on with a mail that waits.  Returns the same as store_finish(). */
 enum store_outcome store_go_on(struct store *s, struct spool *p, struct failure *why);
@@ -161,13 +181,13 @@ enum store_outcome store_go_on(struct store *s, struct spool *p, struct failure 
 /* Drops a mail that waits, with the reason in *why. */
 void store_give_up(struct store *s, struct spool *p, struct failure *why);
 
-/* The first octets of a stored mail that came from the client, at most SPOOL_HEAD_MAX.  They live until spool_drop().
+/* The first octets of a stored mail that came from the client, at most SPOOL_HEAD_MAX.  They live until store_drop().
    Empty without keeps_head. */
 struct span spool_head(const struct spool *p);
 
 /* Drops a mail, and frees its memory.  If it is not stored, its file and attachments are removed, and the stream is
    free for others.  May be called more than once. */
-void spool_drop(struct spool *p);
+void store_drop(struct spool *p);
 
 /* The directory for temporary files: TMPDIR, or /tmp. */
 const char *place_temporary(void);

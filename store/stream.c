@@ -19,7 +19,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PIECE = 16 * 1024 /* octets taken from a mail at once */ };
+enum {
+    PIECE = 16 * 1024,      /* octets taken from a mail at once */
+    TURN = 4 * 1024 * 1024, /* octets written before others are served */
+};
 
 void stream_open(struct stream *s, const struct store_options *o)
 {
@@ -175,10 +178,14 @@ static enum store_outcome begin(struct stream *s, struct spool *p)
     return STORE_DONE;
 }
 
-static enum store_outcome write_rest(struct stream *s, struct spool *p)
+/* Writes until this many octets of the mail are written. */
+static enum store_outcome write_rest(struct stream *s, struct spool *p, uint64_t end)
 {
     while (s->rest.n > 0) {
-        size_t n = s->is_file || s->rest.n < PIPE_BUF ? s->rest.n : PIPE_BUF;
+        uint64_t most = s->is_file ? end - s->written : PIPE_BUF;
+        size_t n = s->rest.n < most ? s->rest.n : (size_t)most;
+        if (s->written >= end)
+            return STORE_WAITS;
         struct pollfd ready = {.fd = s->fd, .events = POLLOUT};
         if (!s->is_file && poll(&ready, 1, 0) <= 0)
             return STORE_WAITS;
@@ -197,48 +204,36 @@ static enum store_outcome write_rest(struct stream *s, struct spool *p)
     return STORE_DONE;
 }
 
-static void release(struct stream *s, struct spool *p)
+static void release(struct stream *s)
 {
     if (s->locked && s->is_file && s->format == STORE_MBOX)
         (void)lock(s, F_UNLCK);
     s->owner = NULL;
-    s->waiting -= p->waits;
-    p->waits = false;
 }
 
-/* A mail does not overtake those that wait already; the caller tries these in their order. */
 enum store_outcome stream_put(struct stream *s, struct spool *p)
 {
-    bool free = s->owner == NULL && (p->waits || s->waiting == 0);
-    enum store_outcome outcome = STORE_WAITS;
-    if (s->owner == p && s->locked)
-        outcome = STORE_DONE;
-    else if (s->owner == p || free)
-        outcome = begin(s, p);
-    while (outcome == STORE_DONE && (s->rest.n > 0 || take_next(s, p)))
-        outcome = write_rest(s, p);
-    if (outcome == STORE_WAITS) {
-        s->waiting += !p->waits;
-        p->waits = true;
+    if (s->owner != NULL && s->owner != p)
         return STORE_WAITS;
-    }
-    if (outcome == STORE_FAILED || p->failure.error != 0)
+    enum store_outcome outcome = s->owner == p && s->locked ? STORE_DONE : begin(s, p);
+    uint64_t end = s->written + TURN;
+    while (outcome == STORE_DONE && (s->rest.n > 0 || take_next(s, p)))
+        outcome = write_rest(s, p, end);
+    if (p->failure.error != 0)
         return STORE_FAILED;
-    release(s, p);
-    return STORE_DONE;
+    if (outcome == STORE_DONE)
+        release(s);
+    return outcome;
 }
 
 /* A file is not cut back if another program has written after the mail. */
 void stream_leave(struct stream *s, struct spool *p)
 {
     struct stat st;
-    if (s->owner != p) {
-        s->waiting -= p->waits;
-        p->waits = false;
+    if (s->owner != p)
         return;
-    }
     if (s->locked && s->is_file && fstat(s->fd, &st) == 0 && st.st_size == s->start + (off_t)s->written &&
         ftruncate(s->fd, s->start) == 0)
         (void)lseek(s->fd, s->start, SEEK_SET);
-    release(s, p);
+    release(s);
 }

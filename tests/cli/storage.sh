@@ -612,3 +612,46 @@ p.stdin.close()
 assert p.wait(60) == 1, p.returncode
 PY
 }
+
+# While JSON is made of a large message, other clients are served: many whole sessions, where a server that is busy with
+# it would serve one at most.
+t_large_message_delays_nobody() {
+    start -q -j -o json -k
+    python3 - "$port" <<'PY'
+import select, socket, sys
+
+def connect():
+    s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=60)
+    f = s.makefile("rb")
+    assert f.readline().startswith(b"220")
+    return s, f
+
+def say(c, text, code):
+    c[0].sendall(text)
+    line = c[1].readline()
+    assert line.startswith(code), line
+
+def visit():
+    c = connect()
+    say(c, b"NOOP\r\n", b"250")
+    c[0].close()
+
+large = connect()
+for command, code in (b"HELO t", b"250"), (b"MAIL FROM:<a@x.test>", b"250"), (b"RCPT TO:<b@x.test>", b"250"), (b"DATA", b"354"):
+    say(large, command + b"\r\n", code)
+large[0].sendall(b"Content-Type: text/plain; charset=iso-8859-1\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n")
+line = b"Gr=FC=DFe=20" * 7 + b"\r\n"
+for i in range(1000):
+    large[0].sendall(line * 1000)
+visit()
+large[0].sendall(b".\r\n")
+visits = 0
+while not select.select([large[0]], [], [], 0)[0]:
+    visit()
+    visits += 1
+assert large[1].readline().startswith(b"250")
+assert visits > 5, visits
+PY
+    stop
+    [ "$(jq -r .text json | head -n 1)" = 'Grüße Grüße Grüße Grüße Grüße Grüße Grüße ' ]
+}

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-size_t memory_requests, memory_fails_at;
+_Atomic size_t memory_requests, memory_fails_at;
 
 void *__real_realloc(void *p, size_t n);
 void *__wrap_realloc(void *p, size_t n);

@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-extern size_t memory_requests; /* calls of realloc() so far */
-extern size_t memory_fails_at; /* which of them fails, and all after it; 0: none */
+extern _Atomic size_t memory_requests; /* calls of realloc() so far */
+extern _Atomic size_t memory_fails_at; /* which of them fails, and all after it; 0: none */
 
 #endif

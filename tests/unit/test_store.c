@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -62,15 +63,18 @@ static void open_store(struct store *to, struct store_options o)
 
 static const struct mail envelope = {.n = 7, .address = "", .sender = {"a@b", 3}};
 
-/* Begins a mail, adds its octets in steps, and finishes it. */
+/* Begins a mail, adds its octets in steps, and finishes it.  Four may wait at once. */
 static enum store_outcome finish(struct store *to, struct spool *p, const char *text, size_t n, size_t step,
                                  struct failure *why)
 {
-    struct mail mail = envelope;
+    static struct mail mails[4];
+    static int turn;
+    struct mail *mail = &mails[turn++ % 4];
+    *mail = envelope;
     spool_begin(p, to, false, false);
     for (size_t i = 0; i < n; i += step)
         spool_add(p, text + i, n - i < step ? n - i : step);
-    return store_finish(to, p, &mail, why);
+    return store_finish(to, p, mail, why);
 }
 
 static int put(struct store *to, const char *text, size_t n, size_t step)
@@ -78,7 +82,7 @@ static int put(struct store *to, const char *text, size_t n, size_t step)
     struct spool p;
     struct failure why;
     enum store_outcome outcome = finish(to, &p, text, n, step, &why);
-    spool_drop(&p);
+    store_drop(&p);
     return outcome == STORE_DONE ? 0 : -1;
 }
 
@@ -163,7 +167,7 @@ static void test_dropped_leaves_nothing(void **state)
     static char block[100000];
     spool_begin(&m, &to, false, false);
     spool_add(&m, block, sizeof block);
-    spool_drop(&m);
+    store_drop(&m);
     assert_int_equal(count_entries(path("dropped")), 0);
     store_close(&to);
 }
@@ -383,9 +387,7 @@ static void test_failed_stream_takes_attachments_back(void **state)
     close(full);
 }
 
-/* ---- a stream that takes nothing ---- */
-
-enum { LARGE = 200000 /* octets: more than a pipe holds */ };
+enum { LARGE = 200000 /* octets: more than a pipe holds, and than a spool keeps in memory */ };
 
 static char *make_large(char c)
 {
@@ -395,6 +397,92 @@ static char *make_large(char c)
     memcpy(text + LARGE - 2, "\r\n", 2);
     return text;
 }
+
+static char *make_large_with_attachments(void)
+{
+    char *text = make_large('1');
+    memcpy(text, with_attachments, sizeof with_attachments - 1);
+    return text;
+}
+
+/* ---- a large mail, which a thread examines ---- */
+
+/* Goes on with the first mail that waits until it is examined. */
+static enum store_outcome examine(struct store *to, struct spool *p, struct failure *why)
+{
+    enum store_outcome outcome = STORE_WAITS;
+    for (struct store_wait w; outcome == STORE_WAITS && !(w = store_waits_for(to)).write;) {
+        struct pollfd ready = {.fd = w.fd, .events = POLLIN};
+        assert_int_equal(poll(&ready, 1, 60000), 1);
+        outcome = store_go_on(to, p, why);
+    }
+    return outcome;
+}
+
+static void test_large_mail_is_examined_apart(void **state)
+{
+    (void)state;
+    struct store to;
+    struct spool first, second;
+    struct failure why;
+    int stream = open(path("apart"), O_RDWR | O_CREAT | O_EXCL, 0600);
+    open_store(&to, (struct store_options){.attachments = path("apart_attached"),
+                                           .stream = stream,
+                                           .stream_name = "apart",
+                                           .format = STORE_JSON});
+    char *large = make_large_with_attachments();
+    assert_int_equal(finish(&to, &first, large, LARGE, LARGE, &why), STORE_WAITS);
+    assert_int_equal(finish(&to, &second, "a: 2\r\n", 6, 6, &why), STORE_WAITS);
+    assert_int_equal(store_go_on(&to, &second, &why), STORE_WAITS); /* it does not overtake */
+    assert_int_equal(examine(&to, &first, &why), STORE_DONE);
+    assert_int_equal(store_go_on(&to, &second, &why), STORE_DONE);
+    store_drop(&first);
+    store_drop(&second);
+    assert_int_equal(count_entries(path("apart_attached")), 2);
+    char json[4096] = "";
+    assert_true(pread(stream, json, sizeof json - 1, 0) > 0);
+    const char *lf = strchr(json, '\n');
+    assert_non_null(lf);
+    assert_non_null(strstr(json, "\"filename\":\"n\""));
+    assert_true(strstr(json, "\"filename\":\"n\"") < lf);
+    assert_non_null(strstr(lf, "\"attachments\":[]"));
+    free(large);
+    store_close(&to);
+    close(stream);
+}
+
+static void test_large_mail_is_dropped_while_examined(void **state)
+{
+    (void)state;
+    struct store to;
+    struct spool p;
+    struct failure why;
+    open_store(&to,
+               (struct store_options){.directory = path("left"), .attachments = path("left_attached"), .stream = -1});
+    char *large = make_large_with_attachments();
+    for (int i = 0; i < 20; i++) { /* the thread is caught in different places */
+        assert_int_equal(finish(&to, &p, large, LARGE, LARGE, &why), STORE_WAITS);
+        struct pollfd ready = {.fd = store_waits_for(&to).fd, .events = POLLIN};
+        (void)poll(&ready, 1, i / 5);
+        if (i % 2 == 0) {
+            store_drop(&p);
+        } else {
+            store_give_up(&to, &p, &why);
+            assert_int_equal(why.error, ETIMEDOUT);
+        }
+        assert_int_equal(count_entries(path("left")), 0);
+        assert_int_equal(count_entries(path("left_attached")), 0);
+    }
+    assert_int_equal(finish(&to, &p, large, LARGE, LARGE, &why), STORE_WAITS);
+    assert_int_equal(examine(&to, &p, &why), STORE_DONE);
+    store_drop(&p);
+    assert_int_equal(count_entries(path("left")), 1);
+    assert_int_equal(count_entries(path("left_attached")), 2);
+    free(large);
+    store_close(&to);
+}
+
+/* ---- a stream that takes nothing ---- */
 
 /* Reads from a pipe that does not block, at the end of got; the number of octets. */
 static size_t drain(int fd, struct text *got)
@@ -434,7 +522,7 @@ static void test_attachments_go_when_memory_runs_out(void **state)
             assert_int_equal(why.error, ENOMEM);
             assert_int_equal(count_entries(path("scarce")), 0);
         }
-        spool_drop(&p);
+        store_drop(&p);
     }
     assert_int_equal(outcome, STORE_DONE);
     assert_int_equal(count_entries(path("scarce")), 2);
@@ -455,7 +543,7 @@ static void test_full_pipe(void **state)
     assert_int_equal(finish(&to, &first, large, LARGE, LARGE, &why), STORE_WAITS);
     assert_int_equal(finish(&to, &second, "2\r\n", 3, 3, &why), STORE_WAITS);
     assert_int_equal(count_entries(path("piped")), 2);
-    assert_int_equal(store_waits_for(&to), fds[1]);
+    assert_int_equal(store_waits_for(&to).fd, fds[1]);
     enum store_outcome one = STORE_WAITS;
     while (one == STORE_WAITS) {
         assert_true(drain(fds[0], &got) > 0);
@@ -466,8 +554,8 @@ static void test_full_pipe(void **state)
     drain(fds[0], &got);
     assert_int_equal(store_go_on(&to, &second, &why), STORE_DONE);
     drain(fds[0], &got);
-    spool_drop(&first);
-    spool_drop(&second);
+    store_drop(&first);
+    store_drop(&second);
     assert_int_equal(got.n, LARGE - 1 + 2);
     large[LARGE - 2] = '\n';
     assert_memory_equal(got.p, large, LARGE - 1);
@@ -493,26 +581,26 @@ static void test_parked_mail_is_dropped(void **state)
     struct spool first, second, third;
     struct failure why;
     struct text got = {NULL, 0, 0, false};
-    char *large = make_large('1');
-    size_t n = sizeof with_attachments - 1;
+    char *large = make_large_with_attachments();
     assert_int_equal(finish(&to, &first, large, LARGE, LARGE, &why), STORE_WAITS);
-    assert_int_equal(finish(&to, &second, with_attachments, n, n, &why), STORE_WAITS);
+    assert_int_equal(examine(&to, &first, &why), STORE_WAITS);
+    assert_int_equal(finish(&to, &second, "2\r\n", 3, 3, &why), STORE_WAITS);
     assert_int_equal(finish(&to, &third, "3\r\n", 3, 3, &why), STORE_WAITS);
     assert_int_equal(count_entries(path("parked_attached")), 2);
-    spool_drop(&second); /* one that has nothing in the stream */
-    assert_int_equal(count_entries(path("parked_attached")), 0);
+    store_drop(&second); /* one that has nothing in the stream */
     assert_int_equal(count_entries(path("parked")), 2);
     store_give_up(&to, &first, &why); /* one that is half in it */
     assert_int_equal(why.error, ETIMEDOUT);
     assert_string_equal(why.what, "pipe");
     assert_int_equal(count_entries(path("parked")), 1);
+    assert_int_equal(count_entries(path("parked_attached")), 0);
     size_t half = drain(fds[0], &got);
     assert_true(half > 0 && half < LARGE);
     assert_int_equal(store_go_on(&to, &third, &why), STORE_DONE); /* the stream is free */
     assert_int_equal(drain(fds[0], &got), 2);
     assert_memory_equal(got.p + half, "3\n", 2);
-    spool_drop(&third);
-    spool_drop(&first);
+    store_drop(&third);
+    store_drop(&first);
     check_file(path("parked/0003.eml"), "3\n", 2);
     assert_int_equal(count_entries(path("parked")), 1);
     free(got.p);
@@ -562,7 +650,7 @@ static void test_locked_mbox(void **state)
     assert_int_equal(finish(&to, &first, from, sizeof from - 1, 1, &why), STORE_WAITS);
     assert_int_equal(finish(&to, &second, "2\r\n", 3, 3, &why), STORE_WAITS);
     assert_int_equal(finish(&to, &third, "3\r\n", 3, 3, &why), STORE_WAITS);
-    assert_int_equal(store_waits_for(&to), -1);
+    assert_int_equal(store_waits_for(&to).fd, -1);
     store_give_up(&to, &second, &why);
     assert_int_equal(why.error, ENOLCK);
     assert_string_equal(why.what, "mbox");
@@ -575,9 +663,9 @@ static void test_locked_mbox(void **state)
     assert_int_equal(store_go_on(&to, &third, &why), STORE_WAITS); /* the lock is free, and the first one's */
     assert_int_equal(store_go_on(&to, &first, &why), STORE_DONE);
     assert_int_equal(store_go_on(&to, &third, &why), STORE_DONE);
-    spool_drop(&first);
-    spool_drop(&second);
-    spool_drop(&third);
+    store_drop(&first);
+    store_drop(&second);
+    store_drop(&third);
 #define LINE "From a@b Thu Jan  1 00:00:00 1970\n"
     static const char expected[] = LINE ">From \n>>From x\n>Fromage\nFrom\n\n" LINE "3\n\n";
     check_file(path("mbox"), expected, sizeof expected - 1);
@@ -623,6 +711,8 @@ int main(void)
         cmocka_unit_test(test_attachments),
         cmocka_unit_test(test_failed_stream_takes_attachments_back),
         cmocka_unit_test(test_attachments_go_when_memory_runs_out),
+        cmocka_unit_test(test_large_mail_is_examined_apart),
+        cmocka_unit_test(test_large_mail_is_dropped_while_examined),
         cmocka_unit_test(test_full_pipe),
         cmocka_unit_test(test_parked_mail_is_dropped),
         cmocka_unit_test(test_locked_mbox),

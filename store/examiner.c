@@ -1,0 +1,136 @@
+/*
+ * examiner.c - reading a mail: what matches, its attachments, JSON or text.
+ *
+ * A mail that fits in memory is read at once.  Reading a large one takes
+ * seconds, so a thread does that, and others are served meanwhile.  One mail is
+ * examined at a time; the server waits for an octet in a pipe.  Until then the
+ * mail, its spool and the directory of attachments are the thread's.
+ */
+#include "store/inside.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+enum { STACK = 1024 * 1024 /* octets; with some libraries a thread has too little for regexec() */ };
+
+static int examine_message(struct store *s, struct spool *p, struct mail *mail, struct message *m)
+{
+    const struct match *failed = match_failed(s->o.matches, s->o.n_matches, m, mail, &p->had, &mail->has_none);
+    mail->failed = failed != NULL ? failed->text : NULL;
+    mail->had = text_span(&p->had);
+    if (spool_check_text(p, &p->had) < 0)
+        return -1;
+    if (s->o.attachments != NULL && attachments_save(s, p, mail->n, m) < 0)
+        return -1;
+    if (s->o.format == STORE_JSON)
+        render_json(&p->front, mail, m);
+    if (s->o.format == STORE_TEXT)
+        render_text(&p->front, mail, m);
+    if (s->o.format != STORE_JSON && s->o.lint)
+        lint(m, mail);
+    return spool_check_text(p, &p->front);
+}
+
+static int examine(struct store *s, struct spool *p)
+{
+    struct span octets = p->octets;
+    span_skip(&octets, (size_t)p->ours);
+    if (s->o.directory != NULL) {
+        place_add_path(p->place, &p->file, &p->path);
+        if (spool_check_text(p, &p->path) < 0)
+            return -1;
+        p->mail->file = p->path.p;
+    }
+    struct message *m = message_open(octets);
+    if (m == NULL)
+        return spool_fail(p, ENOMEM, "memory");
+    message_stop_on(m, &s->examiner.stop);
+    int status = examine_message(s, p, p->mail, m);
+    message_close(m);
+    return status;
+}
+
+/* ---- the thread ---- */
+
+static void *run(void *store)
+{
+    struct store *s = store;
+    s->examiner.status = examine(s, s->examiner.mail);
+    while (write(s->examiner.done[1], "", 1) < 0 && errno == EINTR)
+        continue;
+    return NULL;
+}
+
+static bool open_pipe(struct examiner *e)
+{
+    if (!e->has_pipe && pipe(e->done) == 0) {
+        e->has_pipe = true;
+        for (int i = 0; i < 2; i++) {
+            if (fcntl(e->done[i], F_SETFD, FD_CLOEXEC) < 0 || fcntl(e->done[i], F_SETFL, O_NONBLOCK) < 0)
+                return false;
+        }
+    }
+    return e->has_pipe;
+}
+
+/* Starts the thread, without signals, which are for the one that waits.  False if it cannot be. */
+static bool start(struct store *s, struct spool *p)
+{
+    struct examiner *e = &s->examiner;
+    pthread_attr_t attributes;
+    sigset_t all, mask;
+    if (!open_pipe(e) || pthread_attr_init(&attributes) != 0)
+        return false;
+    e->mail = p;
+    atomic_store(&e->stop, false);
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &mask);
+    bool started =
+        pthread_attr_setstacksize(&attributes, STACK) == 0 && pthread_create(&e->thread, &attributes, run, s) == 0;
+    (void)pthread_sigmask(SIG_SETMASK, &mask, NULL);
+    (void)pthread_attr_destroy(&attributes);
+    if (!started)
+        e->mail = NULL;
+    return started;
+}
+
+static void join(struct examiner *e)
+{
+    (void)pthread_join(e->thread, NULL);
+    e->mail = NULL;
+}
+
+enum store_outcome examiner_go_on(struct store *s, struct spool *p)
+{
+    struct examiner *e = &s->examiner;
+    char octet;
+    if (e->mail == NULL && p->mapped > 0 && start(s, p))
+        return STORE_WAITS;
+    if (e->mail == NULL) {
+        e->status = examine(s, p);
+    } else {
+        if (e->mail != p || read(e->done[0], &octet, 1) != 1)
+            return STORE_WAITS;
+        join(e);
+    }
+    p->mail = NULL;
+    return e->status < 0 ? STORE_FAILED : STORE_DONE;
+}
+
+void examiner_leave(struct store *s, struct spool *p)
+{
+    struct examiner *e = &s->examiner;
+    char octet;
+    if (e->mail != p)
+        return;
+    atomic_store(&e->stop, true);
+    join(e);
+    (void)!read(e->done[0], &octet, 1);
+}
+
+void examiner_close(struct store *s)
+{
+    for (int i = 0; i < 2 && s->examiner.has_pipe; i++)
+        (void)close(s->examiner.done[i]);
+}
