@@ -51,6 +51,7 @@ static const char *failures_text(const struct tally *v, char text[512])
                        console_plural(v->failed), v->failed > 1 ? ", the first one" : "", v->culprit,
                        v->error == ETIMEDOUT ? "its reader reads nothing"
                        : v->error == ENOLCK  ? "another process has locked it"
+                       : v->error == ESTALE  ? "another process has changed its file"
                                              : strerror(v->error));
     return text;
 }

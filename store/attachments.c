@@ -48,7 +48,7 @@ static int save(struct store *s, struct spool *p, const char *asked, struct mess
     struct spool f;
     spool_begin_file(&f, &s->attachments);
     message_octets(m, part, (struct sink){put_spool, &f});
-    int status = spool_complete(&f, false);
+    int status = spool_complete(&f);
     if (status == 0)
         status = spool_publish(&f, asked);
     if (status < 0) {

@@ -34,21 +34,26 @@ static int examine_message(struct store *s, struct spool *p, struct mail *mail, 
 
 static int examine(struct store *s, struct spool *p)
 {
-    struct span octets = p->octets;
-    span_skip(&octets, (size_t)p->ours);
+    struct span octets;
     if (s->o.directory != NULL) {
         place_add_path(p->place, &p->file, &p->path);
         if (spool_check_text(p, &p->path) < 0)
             return -1;
         p->mail->file = p->path.p;
     }
+    if (spool_look(p, &octets) < 0)
+        return -1;
+    span_skip(&octets, (size_t)p->ours);
     struct message *m = message_open(octets);
-    if (m == NULL)
-        return spool_fail(p, ENOMEM, "memory");
-    message_stop_on(m, &s->examiner.stop);
-    int status = examine_message(s, p, p->mail, m);
+    int status = -1;
+    if (m != NULL) {
+        message_stop_on(m, &s->examiner.stop);
+        status = examine_message(s, p, p->mail, m);
+    } else {
+        (void)spool_fail(p, ENOMEM, "memory");
+    }
     message_close(m);
-    return status;
+    return spool_look_away(p) < 0 ? -1 : status;
 }
 
 /* ---- the thread ---- */
@@ -105,7 +110,7 @@ enum store_outcome examiner_go_on(struct store *s, struct spool *p)
 {
     struct examiner *e = &s->examiner;
     char octet;
-    if (e->mail == NULL && p->mapped > 0 && start(s, p))
+    if (e->mail == NULL && p->octets.p == NULL && start(s, p))
         return STORE_WAITS;
     if (e->mail == NULL) {
         e->status = examine(s, p);

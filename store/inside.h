@@ -60,6 +60,8 @@ void place_drop(struct place *to, struct place_file *f);
 
 /* ---- spool.c: the mail data of a mail under way ---- */
 
+enum { SPOOL_CUT_OFF = ESTALE /* the error when another process has cut off the file of a mail */ };
+
 /* Begins a file that is not a mail: it goes to the place only, and is not changed. */
 void spool_begin_file(struct spool *p, struct place *to);
 
@@ -77,15 +79,18 @@ static inline int spool_check_text(struct spool *p, const struct text *t)
     return t->failed ? spool_fail(p, ENOMEM, "memory") : 0;
 }
 
-/*
- * Ends the mail data: writes the rest to the file, if there is one or it is to
- * be published.  look: p->octets are then all octets; otherwise p->octets.p is
- * NULL if they are in the file.  -1 on failure, which is kept.
- */
-int spool_complete(struct spool *p, bool look);
+/* Ends the mail data: writes the rest to the file, if there is one or it is to be published.  If some were there
+   before, p->octets.p is NULL.  -1 on failure, which is kept. */
+int spool_complete(struct spool *p);
 
 /* Publishes the file.  -1 on failure, which is kept. */
 int spool_publish(struct spool *p, const char *asked);
+
+/* Lends all octets of a complete mail, until spool_look_away() in the same thread.  -1 on failure, which is kept. */
+int spool_look(struct spool *p, struct span *octets);
+
+/* -1 if they could not be read as they had been written; that failure is kept. */
+int spool_look_away(struct spool *p);
 
 /* Closes its file, which is removed if it is published, and frees the memory. */
 void spool_drop(struct spool *p);

@@ -6,12 +6,18 @@
  * does not grow with it.  With a directory, that is the file that will be
  * published; otherwise it is one in TMPDIR, as nothing may go to a stream before
  * the mail is complete.  A long run of octets is written without a copy.
+ *
+ * A mail that is in a file is mapped while it is looked at.  Another process may
+ * cut that file off; then the mail cannot be read, and is not stored.
  */
+#define _DEFAULT_SOURCE /* for MAP_ANONYMOUS */
 #include "store/inside.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/scan.h"
@@ -154,7 +160,7 @@ static struct span find_head(struct spool *p)
 
 struct span spool_head(const struct spool *p) { return p->head; }
 
-int spool_complete(struct spool *p, bool look)
+int spool_complete(struct spool *p)
 {
     if (p->cr)
         add_as_is(p, "\r", 1);
@@ -168,13 +174,6 @@ int spool_complete(struct spool *p, bool look)
         return -1;
     if (p->file.fd >= 0 && p->place->fsync && fsync(p->file.fd) < 0)
         return spool_fail(p, errno, place_name(p->place));
-    if (!small && look) {
-        void *all = mmap(NULL, (size_t)p->total, PROT_READ, MAP_PRIVATE, p->file.fd, 0);
-        if (all == MAP_FAILED)
-            return spool_fail(p, errno, "memory");
-        p->mapped = (size_t)p->total;
-        p->octets = (struct span){all, p->mapped};
-    }
     if (p->keeps_head)
         p->head = find_head(p);
     return p->failure.error != 0 ? -1 : 0;
@@ -182,15 +181,68 @@ int spool_complete(struct spool *p, bool look)
 
 int spool_publish(struct spool *p, const char *asked)
 {
-    bool read_on = p->store != NULL && p->store->stream.fd >= 0;
+    bool read_on = p->store != NULL && (p->store->stream.fd >= 0 || p->store->looks);
     return place_publish(p->place, &p->file, asked, read_on) < 0 ? spool_fail(p, errno, place_name(p->place)) : 0;
+}
+
+/* ---- looking at it ---- */
+
+static _Thread_local struct {
+    const char *p; /* mapped memory; NULL: none */
+    size_t n;
+    volatile sig_atomic_t lost; /* a page could not be read */
+} mapped;
+
+/* A page that cannot be read becomes zeros, so that the reader can go on to its end. */
+static void on_lost_page(int number, siginfo_t *info, void *context)
+{
+    uintptr_t size = (uintptr_t)sysconf(_SC_PAGESIZE), page = (uintptr_t)info->si_addr / size * size;
+    int saved = errno;
+    (void)context;
+    bool ours = mapped.p != NULL && page >= (uintptr_t)mapped.p && page - (uintptr_t)mapped.p < mapped.n;
+    if (!ours || mmap((void *)page, size, PROT_READ, MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS, -1, 0) == MAP_FAILED)
+        (void)signal(number, SIG_DFL); /* it comes again */
+    mapped.lost = 1;
+    errno = saved;
+}
+
+int spool_look(struct spool *p, struct span *octets)
+{
+    struct sigaction action = {.sa_sigaction = on_lost_page, .sa_flags = SA_SIGINFO};
+    *octets = p->octets;
+    if (octets->p != NULL)
+        return 0;
+    (void)sigemptyset(&action.sa_mask);
+    sigset_t bus = action.sa_mask;
+    (void)sigaddset(&bus, SIGBUS);
+    if (sigaction(SIGBUS, &action, NULL) < 0 || sigprocmask(SIG_UNBLOCK, &bus, NULL) < 0)
+        return spool_fail(p, errno, "signals");
+    void *all = mmap(NULL, (size_t)p->total, PROT_READ, MAP_PRIVATE, p->file.fd, 0);
+    if (all == MAP_FAILED)
+        return spool_fail(p, errno, "memory");
+    *octets = (struct span){all, (size_t)p->total};
+    mapped.p = octets->p;
+    mapped.n = octets->n;
+    mapped.lost = 0;
+    return 0;
+}
+
+int spool_look_away(struct spool *p)
+{
+    struct stat st;
+    if (mapped.p == NULL)
+        return 0;
+    (void)munmap((void *)(uintptr_t)mapped.p, mapped.n);
+    mapped.p = NULL;
+    if (!mapped.lost && fstat(p->file.fd, &st) == 0 && (uint64_t)st.st_size >= p->total)
+        return 0;
+    p->failure = (struct failure){SPOOL_CUT_OFF, place_name(p->place)}; /* what failed before may follow from it */
+    return -1;
 }
 
 void spool_drop(struct spool *p)
 {
     place_drop(p->place, &p->file);
-    if (p->mapped > 0)
-        (void)munmap((void *)(uintptr_t)p->octets.p, p->mapped);
     free(p->buffer);
     free(p->path.p);
     free(p->attached.p);

@@ -59,7 +59,7 @@ static enum store_outcome fail(struct spool *p, struct failure *why)
 
 enum store_outcome store_finish(struct store *s, struct spool *p, struct mail *mail, struct failure *why)
 {
-    if (spool_complete(p, s->looks) < 0)
+    if (spool_complete(p) < 0)
         return fail(p, why);
     if (s->o.directory != NULL && spool_publish(p, "") < 0)
         return fail(p, why);

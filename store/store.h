@@ -127,7 +127,6 @@ struct spool {
     bool keeps_head;        /* its first octets are kept, even if nothing else is */
     struct failure failure; /* the first one */
     struct span octets;     /* of a complete mail; p NULL: they are only in the file */
-    size_t mapped;          /* the length of octets if they are mapped memory */
     struct span head;       /* of a complete mail, for spool_head() */
     struct text path;       /* of the published file */
     struct text attached;   /* the paths of its attachments, each with a NUL */

@@ -100,17 +100,16 @@ static void put_gap(struct stream *s)
 /* Reads the next octets of the mail, up to PIECE.  None at its end, or on failure. */
 static struct span read_mail(struct stream *s, struct spool *p, char room[PIECE])
 {
-    struct span piece = p->octets;
-    if (piece.p != NULL) {
-        span_skip(&piece, (size_t)s->read);
-        piece.n = piece.n < PIECE ? piece.n : PIECE;
-    } else {
-        ssize_t got = pread(p->file.fd, room, PIECE, (off_t)s->read);
-        if (got < 0)
-            (void)spool_fail(p, errno, place_name(p->place));
-        piece = (struct span){room, got > 0 ? (size_t)got : 0};
+    uint64_t left = p->total - s->read;
+    struct span piece = {p->octets.p != NULL ? p->octets.p + s->read : room, left < PIECE ? (size_t)left : PIECE};
+    if (p->octets.p == NULL && left > 0) {
+        ssize_t got = pread(p->file.fd, room, piece.n, (off_t)s->read);
+        if (got <= 0)
+            (void)spool_fail(p, got < 0 ? errno : SPOOL_CUT_OFF, place_name(p->place));
+        piece.n = got > 0 ? (size_t)got : 0;
     }
     s->read += piece.n;
+    s->ended = s->read == p->total;
     return piece;
 }
 
@@ -128,7 +127,6 @@ static void fill_mbox(struct stream *s, struct spool *p)
     quote(s, piece);
     if (piece.n > 0)
         s->last = piece.p[piece.n - 1];
-    s->ended = piece.n < PIECE;
     if (s->ended) {
         put(s, from, s->word);
         put(s, "\n\n", s->last != '\n' ? 2 : 1);
@@ -148,7 +146,6 @@ static bool take_next(struct stream *s, struct spool *p)
         s->ended = true;
     } else {
         s->rest = read_mail(s, p, s->block);
-        s->ended = s->rest.n == 0;
     }
     return p->failure.error == 0;
 }

@@ -419,6 +419,48 @@ static enum store_outcome examine(struct store *to, struct spool *p, struct fail
     return outcome;
 }
 
+/* Another process cuts off the file of a mail before it is read again. */
+static void test_file_cut_off(void **state)
+{
+    (void)state;
+    enum { SIZE = 300000 };
+    static const char start[] = "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: a/b\r\n\r\n";
+    static const off_t lengths[] = {0, 80000, SIZE - 100};
+    static char text[SIZE];
+    memset(text, 'x', sizeof text);
+    memcpy(text, start, sizeof start - 1);
+    static const char *const names[] = {
+        [STORE_EML] = "cut.eml", [STORE_MBOX] = "cut.mbox", [STORE_JSON] = "cut.json", [STORE_TEXT] = "cut.text"};
+    for (int i = 0; i < 24; i++) {
+        char directory[256], attachments[256], stream[256];
+        snprintf(directory, sizeof directory, "%s/cut%d", top, i);
+        snprintf(attachments, sizeof attachments, "%s/cutattached", top);
+        snprintf(stream, sizeof stream, "%s/%s", top, names[i & 3]);
+        struct store_options o = {.directory = directory, .stream_name = stream, .crlf = true};
+        o.attachments = i & 4 ? attachments : NULL;
+        o.format = (enum store_format)(i & 3);
+        o.stream = open(stream, O_RDWR | O_CREAT | O_TRUNC, 0600);
+        struct store to;
+        struct spool p;
+        struct mail mail = envelope;
+        struct failure why = {0, NULL};
+        open_store(&to, o);
+        spool_begin(&p, &to, false, true);
+        spool_add(&p, text, sizeof text);
+        assert_int_equal(ftruncate(p.file.fd, lengths[i / 8]), 0);
+        enum store_outcome outcome = store_finish(&to, &p, &mail, &why);
+        assert_int_equal(outcome == STORE_WAITS ? examine(&to, &p, &why) : outcome, STORE_FAILED);
+        assert_int_equal(why.error, ESTALE);
+        assert_string_equal(why.what, directory);
+        assert_int_equal(count_entries(directory), 0);
+        check_file(stream, "", 0);
+        assert_int_equal(put(&to, "good\r\n", 6, 6), 0);
+        assert_int_equal(count_entries(directory), 1);
+        store_close(&to);
+        close(o.stream);
+    }
+}
+
 static void test_large_mail_is_examined_apart(void **state)
 {
     (void)state;
@@ -708,6 +750,7 @@ int main(void)
         cmocka_unit_test(test_stream_is_cut_back),
         cmocka_unit_test(test_failed_file_leaves_stream_alone),
         cmocka_unit_test(test_failures_say_what_failed),
+        cmocka_unit_test(test_file_cut_off),
         cmocka_unit_test(test_attachments),
         cmocka_unit_test(test_failed_stream_takes_attachments_back),
         cmocka_unit_test(test_attachments_go_when_memory_runs_out),
