@@ -99,6 +99,17 @@ static inline bool span_same(struct span a, struct span b)
     return a.n == b.n && i == a.n;
 }
 
+/* Orders a and b as words, in any case: less than 0, 0 or more than 0. */
+static inline int span_order(struct span a, struct span b)
+{
+    size_t i = 0;
+    while (i < a.n && i < b.n && ascii_same(a.p[i], b.p[i]))
+        i++;
+    if (i < a.n && i < b.n)
+        return (unsigned char)ascii_lower(a.p[i]) - (unsigned char)ascii_lower(b.p[i]);
+    return (a.n > b.n) - (a.n < b.n);
+}
+
 /* Whether t is word, in any case. */
 static inline bool span_is(struct span t, const char *word)
 {

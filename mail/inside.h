@@ -57,6 +57,7 @@ struct message {
     const atomic_bool *stop;  /* NULL: nobody stops the reading */
     struct problems problems; /* what is odd, as far as it has been read and decoded */
     unsigned charsets;        /* opened so far */
+    bool failed;              /* memory ran out */
     struct part *parts;       /* in the order of the message; the first is the message itself */
     size_t n, size;
     struct part *text, *html; /* among parts; NULL: there is none */
@@ -83,8 +84,8 @@ static inline void sink_put(struct sink to, const char *octets, size_t n)
 
 /* ---- mime ---- */
 
-/* Finds the parts of m->octets.  False if there is no memory. */
-bool mime_read(struct message *m);
+/* Finds the parts of m->octets.  Sets m->failed if there is no memory. */
+void mime_read(struct message *m);
 
 /* The header of m->octets. */
 struct span mime_header(struct message *m);

@@ -139,13 +139,8 @@ struct entry {
 static int by_name(const void *x, const void *y)
 {
     const struct entry *a = x, *b = y;
-    struct span s = a->field.name, t = b->field.name;
-    size_t i = 0;
-    while (i < s.n && i < t.n && ascii_same(s.p[i], t.p[i]))
-        i++;
-    if (i < s.n && i < t.n)
-        return (unsigned char)ascii_lower(s.p[i]) - (unsigned char)ascii_lower(t.p[i]);
-    return s.n != t.n ? (s.n > t.n) - (s.n < t.n) : (a->place > b->place) - (a->place < b->place);
+    int order = span_order(a->field.name, b->field.name);
+    return order != 0 ? order : (a->place > b->place) - (a->place < b->place);
 }
 
 /* Collects the fields of the header, sorted by name.  The caller frees them; NULL if there are none, or no memory. */

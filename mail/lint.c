@@ -7,6 +7,8 @@
  */
 #include "mail/inside.h"
 
+#include <stdlib.h>
+
 /* Notes a problem if there is one. */
 static void note(struct mail *mail, bool odd, enum problem problem)
 {
@@ -39,23 +41,50 @@ static bool is_message_id(struct span t)
     return true;
 }
 
-/* Whether addresses hold those of all recipients.  Then this may be the copy for them, which may have a Bcc field; RFC
-   5322 3.6.3 */
-static bool hold_recipients(struct span addresses, const struct mail *mail)
+/* A recipient, and whether a Bcc field names it. */
+struct named {
+    struct span address;
+    bool found;
+};
+
+static int by_address(const void *a, const void *b)
 {
+    return span_order(((const struct named *)a)->address, ((const struct named *)b)->address);
+}
+
+/* Whether Bcc names all recipients.  Then this may be the copy for them, which may have that field; RFC 5322 3.6.3 */
+static bool bcc_names_all(struct message *m, const struct mail *mail)
+{
+    struct span header = m->parts->header;
+    struct named *all = realloc(NULL, (mail->n_recipients + 1) * sizeof *all);
+    size_t n = 0, found = 0;
+    struct field field;
+    struct address a;
+    m->failed = m->failed || all == NULL;
+    if (all == NULL)
+        return true;
+    for (size_t i = 0; i < mail->n_recipients; i++)
+        all[i] = (struct named){mail->recipients[i].address, false};
+    qsort(all, mail->n_recipients, sizeof *all, by_address);
     for (size_t i = 0; i < mail->n_recipients; i++) {
-        struct span wanted = mail->recipients[i].address, t = addresses;
-        while (t.n >= wanted.n && !span_same((struct span){t.p, wanted.n}, wanted))
-            span_skip(&t, 1);
-        if (t.n < wanted.n)
-            return false;
+        if (n == 0 || by_address(&all[n - 1], &all[i]) != 0)
+            all[n++] = all[i];
     }
-    return true;
+    while (header_take_field(m, &header, &field)) {
+        while (span_is(field.name, "bcc") && address_take(m, &field.value, &a)) {
+            struct named wanted = {a.address, false}, *r = bsearch(&wanted, all, n, sizeof *all, by_address);
+            found += r != NULL && !r->found;
+            if (r != NULL)
+                r->found = true;
+        }
+    }
+    free(all);
+    return found == n;
 }
 
 /* Fields that a header has. */
 struct seen {
-    bool date, from, sender, message_id, mime_version, mime;
+    bool date, from, sender, message_id, mime_version, mime, bcc;
     uint64_t authors;
 };
 
@@ -77,10 +106,10 @@ static void check_field(struct message *m, const struct field *f, struct seen *s
     s->mime_version = s->mime_version || span_is(f->name, "mime-version");
     s->mime = s->mime || span_is_one_of(f->name, mime);
     s->authors += from ? addresses : 0;
+    s->bcc = s->bcc || (bcc && addresses > 0);
     note(mail, id && !is_message_id(f->value), PROBLEM_MESSAGE_ID);
     note(mail, span_is(f->name, "return-path"), PROBLEM_RETURN_PATH);
     note(mail, list && !bcc && !group && addresses == 0, PROBLEM_NO_ADDRESS);
-    note(mail, bcc && addresses > 0 && !hold_recipients(f->value, mail), PROBLEM_BCC);
 }
 
 void lint_decoded(struct message *m, struct mail *mail)
@@ -97,6 +126,7 @@ void lint_decoded(struct message *m, struct mail *mail)
     note(mail, s.authors > 1 && !s.sender, PROBLEM_NO_SENDER);
     note(mail, !s.message_id, PROBLEM_NO_MESSAGE_ID);
     note(mail, s.mime && !s.mime_version, PROBLEM_NO_MIME_VERSION);
+    note(mail, s.bcc && !bcc_names_all(m, mail), PROBLEM_BCC);
     if (problems_have(&m->problems, PROBLEM_TOO_MANY_CHARSETS)) /* the rest was not decoded, so it may be valid */
         problems_remove(&m->problems, PROBLEM_UNDECODABLE);
     problems_merge(&mail->problems, &m->problems);

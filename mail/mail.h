@@ -87,6 +87,9 @@ void message_close(struct message *m); /* m may be NULL */
 /* Once another thread sets *stop, the message is read no further, and what has been made from it is worthless. */
 void message_stop_on(struct message *m, const atomic_bool *stop);
 
+/* Whether memory ran out while it was read, so that what was made of it is not to be trusted. */
+bool message_failed(const struct message *m);
+
 /* The attachment after this part, in the order of the message; the first after NULL.  NULL if there is none. */
 struct part *message_next_attachment(const struct message *m, const struct part *after);
 

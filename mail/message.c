@@ -28,6 +28,7 @@ static void find_root(struct message *m, size_t place)
     struct part *related = &m->parts[place];
     struct text start = {NULL, 0, 0, false};
     (void)param_decode(m, related->content_type, "start", message_into(&start));
+    m->failed = m->failed || start.failed;
     struct span id = header_strip_brackets(text_span(&start));
     for (size_t i = place + 1; i < m->n && m->parts[i].depth > related->depth; i++) {
         struct span own = m->parts[i].id;
@@ -68,12 +69,13 @@ struct message *message_open(struct span octets)
     if (m == NULL)
         return NULL;
     *m = (struct message){.octets = header_or_empty(octets)};
-    if (!mime_read(m)) {
-        message_close(m);
-        return NULL;
-    }
-    find_bodies(m);
-    return m;
+    mime_read(m);
+    if (!m->failed)
+        find_bodies(m);
+    if (!m->failed)
+        return m;
+    message_close(m);
+    return NULL;
 }
 
 void message_close(struct message *m)
@@ -84,6 +86,8 @@ void message_close(struct message *m)
 }
 
 void message_stop_on(struct message *m, const atomic_bool *stop) { m->stop = stop; }
+
+bool message_failed(const struct message *m) { return m->failed; }
 
 bool message_field(struct span octets, const char *name, struct sink to)
 {

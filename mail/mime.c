@@ -2,9 +2,9 @@
  * mime.c - the parts of a message (RFC 2046).
  *
  * Parts are found in one pass, without recursion.  Open multiparts are on a
- * stack.  Each line that begins with "--" is compared with the boundaries of all
- * of them, outermost first, so that a part never reaches beyond the one that
- * holds it (RFC 2046 5.1.2).  A multipart is searched in advance only for its
+ * stack.  Each line that begins with "--" is searched for among the boundaries of
+ * all of them, as a part never reaches beyond the one that holds it (RFC 2046
+ * 5.1.2).  A multipart is searched in advance only for its
  * first boundary; without one it is a leaf, and nothing in it is lost.  The end
  * of a message in a message is searched once, for the outermost one, as that is
  * an attachment in one piece.
@@ -30,7 +30,9 @@ struct parser {
     bool digest;             /* the next part is in a digest */
     bool within;             /* in a message that ends at beyond */
     struct delimiter beyond; /* level -1: it ends where everything does */
-    unsigned open;
+    const char *settled;     /* before this, a header ends at the first line that is no field */
+    unsigned open, n_sorted;
+    unsigned char sorted[MIME_DEPTH_MAX]; /* open multiparts, by their boundaries; of equal ones the outermost */
     struct multipart {
         struct span boundary;
         size_t place;
@@ -42,10 +44,64 @@ struct parser {
 static void begin(struct parser *p, struct message *m)
 {
     const char *end = m->octets.p + m->octets.n;
-    *p = (struct parser){.m = m, .next = m->octets.p, .limit = end, .beyond = {end, end, -1, false}};
+    *p = (struct parser){
+        .m = m, .next = m->octets.p, .settled = m->octets.p, .limit = end, .beyond = {end, end, -1, false}};
 }
 
 /* ---- boundaries ---- */
+
+static int compare(const struct parser *p, struct span t, unsigned level)
+{
+    struct span boundary = p->stack[level].boundary;
+    int order = memcmp(t.p, boundary.p, t.n < boundary.n ? t.n : boundary.n);
+    return order != 0 ? order : (t.n > boundary.n) - (t.n < boundary.n);
+}
+
+/* The place in p->sorted where a boundary is, or belongs. */
+static unsigned find_place(const struct parser *p, struct span boundary)
+{
+    unsigned low = 0, high = p->n_sorted;
+    while (low < high) {
+        unsigned middle = (low + high) / 2;
+        if (compare(p, boundary, p->sorted[middle]) > 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* The outermost open multipart with this boundary; -1: there is none. */
+static int find_level(const struct parser *p, struct span boundary)
+{
+    unsigned place = find_place(p, boundary);
+    return place < p->n_sorted && compare(p, boundary, p->sorted[place]) == 0 ? p->sorted[place] : -1;
+}
+
+static void open_multipart(struct parser *p, struct multipart opened)
+{
+    unsigned place = find_place(p, opened.boundary);
+    bool equal = find_level(p, opened.boundary) >= 0;
+    p->stack[p->open] = opened;
+    if (!equal) {
+        memmove(p->sorted + place + 1, p->sorted + place, p->n_sorted - place);
+        p->sorted[place] = (unsigned char)p->open;
+        p->n_sorted++;
+    }
+    p->open++;
+}
+
+/* Closes all open multiparts but so many. */
+static void close_multiparts(struct parser *p, unsigned open)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < p->n_sorted; i++) {
+        if (p->sorted[i] < open)
+            p->sorted[n++] = p->sorted[i];
+    }
+    p->n_sorted = n;
+    p->open = open;
+}
 
 /* Whether a line, without its end, is the delimiter of an open multipart. */
 static bool is_delimiter(const struct parser *p, struct span line, struct delimiter *d)
@@ -55,15 +111,12 @@ static bool is_delimiter(const struct parser *p, struct span line, struct delimi
     span_skip(&line, 2);
     while (line.n > 0 && (line.p[line.n - 1] == ' ' || line.p[line.n - 1] == '\t')) /* RFC 2046 5.1.1: padding */
         line.n--;
-    for (unsigned i = 0; i < p->open; i++) {
-        struct span boundary = p->stack[i].boundary;
-        d->close = line.n == boundary.n + 2 && memcmp(line.p + boundary.n, "--", 2) == 0;
-        if ((d->close || line.n == boundary.n) && memcmp(line.p, boundary.p, boundary.n) == 0) {
-            d->level = (int)i;
-            return true;
-        }
-    }
-    return false;
+    int next = find_level(p, line), close = -1;
+    if (line.n > 2 && memcmp(line.p + line.n - 2, "--", 2) == 0)
+        close = find_level(p, (struct span){line.p, line.n - 2});
+    d->close = close >= 0 && (next < 0 || close < next);
+    d->level = d->close ? close : next;
+    return d->level >= 0;
 }
 
 /* Finds the first delimiter; from is where a line begins. */
@@ -102,14 +155,14 @@ static void advance(struct parser *p, struct delimiter d)
         }
         if (p->open > (unsigned)(d.level + 1))
             message_note(p->m, PROBLEM_UNCLOSED);
-        p->open = (unsigned)(d.level + 1);
+        close_multiparts(p, (unsigned)(d.level + 1));
         if (p->open == 0) {
             p->next = NULL;
             return;
         }
         if (!d.close)
             break;
-        p->open--;
+        close_multiparts(p, p->open - 1);
         d = find_delimiter(p, d.after);
     }
     const struct multipart *top = &p->stack[p->open - 1];
@@ -160,10 +213,14 @@ static void split_part(struct parser *p, struct part *part)
             fields = true;
         } else if (odd == NULL && (!header_is_folded(line) || line.p == start)) {
             odd = line.p;
+            if (odd < p->settled)
+                break;
         }
     }
     if (odd != NULL) {
         message_note(p->m, PROBLEM_NO_BLANK_LINE);
+        if (odd >= p->settled) /* a message within begins with odd, and its header has no better end */
+            p->settled = rest.p;
         rest = span_between(odd, p->limit);
     }
     part->header = span_between(start, end != NULL ? end : rest.p);
@@ -267,11 +324,11 @@ static void enter_multipart(struct parser *p, struct part *part)
         return;
     }
     bool digest = span_is(part->subtype, "digest");
-    p->stack[p->open++] = (struct multipart){boundary, p->m->n, part->depth, digest};
+    open_multipart(p, (struct multipart){boundary, p->m->n, part->depth, digest});
     struct delimiter d = find_delimiter(p, part->body.p);
     if (d.level != (int)p->open - 1 || d.close) {
         message_note(p->m, PROBLEM_NO_PARTS);
-        p->open--;
+        close_multiparts(p, p->open - 1);
         enter_leaf(p, part);
         return;
     }
@@ -320,7 +377,7 @@ static void read_part(struct parser *p, struct part *part)
         enter_leaf(p, part);
 }
 
-bool mime_read(struct message *m)
+void mime_read(struct message *m)
 {
     struct parser p;
     for (begin(&p, m); p.next != NULL; m->n++) {
@@ -331,14 +388,14 @@ bool mime_read(struct message *m)
         if (m->n == m->size) {
             size_t size = m->size > 0 ? m->size * 2 : 8;
             struct part *grown = realloc(m->parts, size * sizeof *grown);
-            if (grown == NULL)
-                return false;
+            m->failed = grown == NULL;
+            if (m->failed)
+                return;
             m->parts = grown;
             m->size = size;
         }
         read_part(&p, &m->parts[m->n]);
     }
-    return true;
 }
 
 struct span mime_header(struct message *m)

@@ -29,6 +29,7 @@ static int examine_message(struct store *s, struct spool *p, struct mail *mail, 
         render_text(&p->front, mail, m);
     if (s->o.format != STORE_JSON && s->o.lint)
         lint(m, mail);
+    p->front.failed = p->front.failed || message_failed(m);
     return spool_check_text(p, &p->front);
 }
 

@@ -31,11 +31,16 @@ TESTS = tests/unit/test_dialogue tests/unit/test_smtp tests/unit/test_path tests
     tests/unit/test_sasl tests/unit/test_mime tests/unit/test_render tests/unit/test_rules tests/unit/test_match \
     tests/unit/test_lint tests/unit/test_objection
 TESTS_openssl = tests/unit/test_tls
+GROWTH = tests/unit/test_growth
 REPLAYS = tests/fuzz/replay_smtp tests/fuzz/replay_mime tests/fuzz/replay_render tests/fuzz/replay_rules
 
 # the whole program but main(); realloc() is tests/unit/memory.c's, so that it can fail
 $(TESTS): $(TESTS:=.c) tests/unit/reading.h tests/unit/memory.c tests/unit/memory.h $(HEADERS) $(PARTS)
 	$(COMPILE) $(LDFLAGS) -Wl,--wrap=realloc -o $@ $@.c tests/unit/memory.c $(PARTS) $(DL) -lcmocka
+
+$(GROWTH): $(GROWTH).c $(HEADERS) $(PARTS)
+	$(COMPILE) -c -o $@.o $(GROWTH).c
+	$(COMPILE) -fsanitize-coverage=trace-pc $(LDFLAGS) -Wl,--wrap=memchr,--wrap=memcmp,--wrap=memmove -o $@ $@.o base/*.c mail/*.c -lcmocka
 
 # the client in it is OpenSSL's, linked
 tests/unit/test_tls: tests/unit/test_tls.c $(HEADERS) $(PARTS)
@@ -50,9 +55,9 @@ tests/render_json: tests/render_json.c tests/unit/reading.h $(HEADERS) $(PARTS)
 
 check: check-unit check-cli
 
-check-unit: $(TESTS) $(TESTS_$(TLS)) $(REPLAYS)
+check-unit: $(TESTS) $(TESTS_$(TLS)) $(GROWTH) $(REPLAYS)
 	sh tests/conformance
-	sh tests/run-unit $(TESTS) $(TESTS_$(TLS)) $(REPLAYS)
+	sh tests/run-unit $(TESTS) $(TESTS_$(TLS)) $(GROWTH) $(REPLAYS)
 
 check-cli: fakesmtp
 	FAKESMTP_TLS=$(TLS) sh tests/cli/run ./fakesmtp $(CLI_GROUPS)
@@ -111,4 +116,4 @@ deps:
 	sh tests/deps
 
 clean-tests:
-	rm -f $(TESTS) $(TESTS_openssl) $(REPLAYS) tests/render_json
+	rm -f $(TESTS) $(TESTS_openssl) $(GROWTH) $(GROWTH).o $(REPLAYS) tests/render_json

@@ -17,8 +17,7 @@ static inline void make_json(struct text *t, const struct received *r)
     struct message *m = message_open(r->octets);
     if (m != NULL)
         render_json(t, &mail, m);
-    else
-        t->failed = true;
+    t->failed = t->failed || m == NULL || message_failed(m);
     message_close(m);
 }
 
@@ -27,7 +26,6 @@ static inline void make_text(struct text *t, const struct received *r)
     struct message *m = message_open(r->octets);
     if (m != NULL)
         render_text(t, &r->mail, m);
-    else
-        t->failed = true;
+    t->failed = t->failed || m == NULL || message_failed(m);
     message_close(m);
 }
