@@ -73,6 +73,7 @@ static bool prepare(struct run *r)
     struct options *o = &r->o;
     r->server.poll.fd = -1; /* there is nothing to close yet */
     r->limit = r->linger_until = r->status_at = r->command.kill_at = INT64_MAX;
+    r->signals.status = o->wrapped ? TIMED_OUT : NOT_WRITTEN;
     r->start = clock_now();
     if (o->stdio)
         descriptors_mute_error();
@@ -134,7 +135,7 @@ static bool open_store(struct run *r)
     if (o->transcript != NULL && (reason = output_open_transcript(&r->dialogue, o->transcript)) != NULL)
         return cannot(r, "write to", o->transcript, reason);
     if (o->told && o->store.directory == NULL) {
-        o->store.directory = r->temporary = temporary_make(true);
+        o->store.directory = r->signals.removed[0] = r->temporary = temporary_make(true);
         if (r->temporary == NULL)
             return cannot(r, "make a directory in", place_temporary(), NULL);
     }
@@ -153,6 +154,8 @@ static bool announce(struct run *r)
         first++;
     if (announce_open(&r->announce, &r->o, &r->listeners[first], &file) < 0)
         return cannot(r, "write", file, NULL);
+    for (size_t i = 0; i < 2; i++)
+        r->signals.removed[i + 1] = r->announce.files[i].made ? r->announce.files[i].path : NULL;
     if (announce_ready() < 0)
         console_line(&r->console, "cannot notify NOTIFY_SOCKET: %s", strerror(errno));
     for (size_t i = 0; i < r->n_listeners; i++)
@@ -182,8 +185,10 @@ static bool go_to_background(struct run *r)
 static bool start_command(struct run *r)
 {
     const char *name = r->o.command[0];
-    if (wrap_start(&r->command, &r->o, &r->announce) == 0)
+    if (wrap_start(&r->command, &r->o, &r->announce) == 0) {
+        r->signals.command = r->command.pid;
         return true;
+    }
     r->status = errno == ENOENT ? NOT_FOUND : NOT_RUN;
     bool number = *name != '\0' && name[strspn(name, "0123456789")] == '\0';
     console_line(&r->console, "cannot run %s: %s%s", *name != '\0' ? name : "''", strerror(errno),
@@ -239,6 +244,8 @@ static void close_all(struct run *r)
     close_listeners(r);
     tls_close(r->o.server.tls);
     store_close(&r->store);
+    for (size_t i = 1; i < SIGNALS_REMOVED_MAX; i++)
+        r->signals.removed[i] = NULL;
     announce_close(&r->announce);
     temporary_remove(r->temporary);
     options_close(&r->o);
@@ -256,6 +263,8 @@ static void look_at_signals(struct run *r)
         bool again = r->signal != 0;
         if (number == SIGCHLD)
             wrap_reap(&r->command);
+        if (!wrap_runs(&r->command))
+            r->signals.command = 0;
         if (number == SIGCHLD || (again && clock_now() - r->signal_at < ONE_SIGNAL))
             continue;
         if (again) {
@@ -326,6 +335,7 @@ static int64_t next_look(const struct run *r)
 static void watch(struct run *r)
 {
     while (r->cause == NOTHING || r->server.open > 0) {
+        r->signals.rounds++;
         int n = server_step(&r->server, next_look(r));
         if (n < 0) {
             console_line(&r->console, "cannot wait for clients: %s", strerror(errno));
@@ -427,6 +437,7 @@ int main(int argc, char **argv)
     } else if (r.o.background) {
         background_fail(r.status);
     }
+    r.signals.status = r.status;
     close_all(&r);
     /* A shell stops too if it sees that a signal ended the process. */
     int asked = started ? 0 : signals_read(&r.signals);

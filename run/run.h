@@ -3,12 +3,13 @@
  * telling others where it listens, and the command.
  *
  * Functions that return int give -1 with errno on failure, unless they say
- * otherwise.  Nothing here prints on standard error, and only
- * signals_die() ends the process.
+ * otherwise.  Nothing here prints on standard error or ends the process, except
+ * for signals.
  */
 #ifndef RUN_RUN_H
 #define RUN_RUN_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -86,19 +87,28 @@ int options_help(void);
 
 /* ---- signals ---- */
 
+enum { SIGNALS_REMOVED_MAX = 3 };
+
 /* SIGTERM, SIGHUP and SIGINT, which ask for the end, and SIGCHLD.  One a process, allocated by the caller, zeroed. */
 struct signals {
     int pipe[2];            /* pipe[0] is to be polled; handlers write to pipe[1] */
     unsigned char came[64]; /* read from the pipe, but not taken yet */
     size_t n;
     bool open;
+    /* for the end by force; the caller sets these, and counts the rounds */
+    volatile sig_atomic_t rounds;                      /* of the loop that looks at signals and the limit */
+    volatile sig_atomic_t status;                      /* of the process */
+    volatile pid_t command;                            /* 0: none runs */
+    const char *volatile removed[SIGNALS_REMOVED_MAX]; /* files and directories; NULL: none */
 };
 
 /*
  * Begins to catch signals; an ignored one stays ignored, as nohup(1) wants it.
  * From the first signal on, and once limit milliseconds are over (-1: never),
- * system calls that block are interrupted each second.  A write to a closed
- * connection, or beyond the limit of a file's size, is an error and no signal.
+ * system calls that block are interrupted each second.  If s->rounds does not
+ * change for three seconds then, or for one after a second signal, the process
+ * is ended by force.  A write to a closed connection, or beyond the limit of a
+ * file's size, is an error and no signal.
  */
 int signals_open(struct signals *s, int64_t limit);
 

@@ -1,25 +1,87 @@
 /*
- * signals.c - signals that can be polled.
+ * signals.c - signals that can be polled, and the end by force.
  *
  * A handler writes the number of the signal into a pipe.  It also sets an alarm,
  * and so does the time limit; from then on SIGALRM interrupts system calls that
  * block, once a second, so that no write waits for ever.
+ *
+ * If the loop does not come round even so, because it is busy with something
+ * without end, the handler ends the process.  It may call almost nothing, so a
+ * shell that takes the place of the process removes what would be left.
  */
 #include "run/run.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
 enum {
     NUDGE = 1,           /* seconds between two interruptions of system calls that block */
+    PATIENCE = 3,        /* nudges without a round of the loop before the end by force */
     FROM_TERMINAL = 128, /* added to the number of a signal that the terminal sent to the process group */
 };
 
-static int signal_pipe = -1; /* a handler has no other argument */
+/* A handler has no other argument. */
+static struct signals *ours;
+static volatile sig_atomic_t asked;             /* the last signal that asked for the end; 0: none did */
+static volatile sig_atomic_t asked_again;       /* it was not the first one */
+static volatile sig_atomic_t rounds_then, idle; /* rounds at the last nudge, and nudges since they changed */
+
+static void write_number(char *out, int n)
+{
+    for (int unit = n > 99 ? 100 : n > 9 ? 10 : 1; unit > 0; unit /= 10)
+        *out++ = (char)('0' + n / unit % 10);
+    *out = '\0';
+}
+
+static void end_by_force(void)
+{
+    static const char said[] = "fakesmtp: ended by force, as it was too busy to end by itself\n";
+    static char script[] = "signal=$1 status=$2; shift 2; rm -rf -- \"$@\"\n"
+                           "[ $signal = 0 ] || kill -$signal $$; exit $status";
+    char number[4], status[4], sh[] = "sh", option[] = "-c";
+    char *arguments[7 + SIGNALS_REMOVED_MAX] = {sh, option, script, sh, number, status};
+    size_t n = 6;
+    struct pollfd error = {.fd = STDERR_FILENO, .events = POLLOUT};
+    sigset_t none;
+    if (poll(&error, 1, 0) > 0 && (error.revents & POLLOUT) != 0)
+        (void)!write(STDERR_FILENO, said, sizeof said - 1);
+    if (ours->command > 0 && kill(-ours->command, SIGKILL) < 0)
+        (void)kill(ours->command, SIGKILL);
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    write_number(number, asked);
+    write_number(status, ours->status);
+    for (size_t i = 0; i < SIGNALS_REMOVED_MAX; i++) {
+        if (ours->removed[i] != NULL)
+            arguments[n++] = (char *)(uintptr_t)ours->removed[i];
+    }
+    if (n > 6)
+        (void)execv("/bin/sh", arguments);
+    if (asked != 0)
+        signals_die(asked);
+    _exit(ours->status);
+}
+
+/* The time to end has come, and a second more has passed, or another signal came. */
+static void nudge(int number)
+{
+    if (number != SIGALRM) {
+        asked_again = asked != 0;
+        asked = number;
+    } else if (ours->rounds != rounds_then) {
+        rounds_then = ours->rounds;
+        idle = 0;
+    } else {
+        idle++;
+    }
+    if (idle >= (asked_again ? 1 : PATIENCE))
+        end_by_force();
+    (void)alarm(NUDGE);
+}
 
 static void on_signal(int number, siginfo_t *info, void *context)
 {
@@ -28,9 +90,9 @@ static void on_signal(int number, siginfo_t *info, void *context)
     bool sent = info->si_code == SI_USER || info->si_code == SI_QUEUE || info->si_pid > 0;
     unsigned char octet = (unsigned char)(number | (sent ? 0 : FROM_TERMINAL));
     if (number != SIGALRM)
-        (void)!write(signal_pipe, &octet, 1);
+        (void)!write(ours->pipe[1], &octet, 1);
     if (number != SIGCHLD)
-        (void)alarm(NUDGE);
+        nudge(number);
     errno = saved;
 }
 
@@ -48,10 +110,10 @@ static void set_write_signals(void (*action)(int))
 
 int signals_open(struct signals *s, int64_t limit)
 {
-    sigset_t ours;
+    sigset_t handled_set;
     struct sigaction old, action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
     (void)sigemptyset(&action.sa_mask);
-    (void)sigemptyset(&ours);
+    (void)sigemptyset(&handled_set);
     if (pipe(s->pipe) < 0)
         return -1;
     for (int i = 0; i < 2; i++) {
@@ -59,16 +121,16 @@ int signals_open(struct signals *s, int64_t limit)
             return -1;
     }
     s->open = true;
-    signal_pipe = s->pipe[1];
+    ours = s;
     for (size_t i = 0; i < HANDLED; i++) {
         bool may_be_ignored = handled[i] != SIGCHLD && handled[i] != SIGALRM;
         if (sigaction(handled[i], NULL, &old) < 0)
             return -1;
         if ((!may_be_ignored || old.sa_handler != SIG_IGN) && sigaction(handled[i], &action, NULL) < 0)
             return -1;
-        (void)sigaddset(&ours, handled[i]);
+        (void)sigaddset(&handled_set, handled[i]);
     }
-    (void)sigprocmask(SIG_UNBLOCK, &ours, NULL); /* the parent process may have blocked them */
+    (void)sigprocmask(SIG_UNBLOCK, &handled_set, NULL); /* the parent process may have blocked them */
     set_write_signals(SIG_IGN);
     if (limit >= 0)
         (void)alarm(limit / 1000 < INT_MAX ? (unsigned)(limit / 1000) + 1 : 0);
