@@ -15,7 +15,7 @@
 
 /* ---- link_linux.c or link_posix.c, which the Makefile chooses: files that appear whole ---- */
 
-enum { LINK_MODE = 0600 /* of all files */ };
+enum { LINK_MODE = 0666 /* of all files, without what the umask forbids */ };
 
 /* Opens a new file in a directory, without a name.  ENOTSUP where that is not possible. */
 int link_create_unnamed(int directory);

@@ -125,7 +125,7 @@ static int open_maildir(struct place *to)
         return -1;
     int status = 0;
     for (size_t i = 0; i < 3 && status == 0; i++)
-        status = mkdirat(top, parts[i], 0700) < 0 && errno != EEXIST ? -1 : 0;
+        status = mkdirat(top, parts[i], 0777) < 0 && errno != EEXIST ? -1 : 0;
     if (status == 0 && ((to->final = open_writable(top, "new")) < 0 || (to->temporary = open_writable(top, "tmp")) < 0))
         status = -1;
     (void)close_quietly(top);

@@ -46,6 +46,40 @@ t_there_before_the_250() {
     status_is 0
 }
 
+# have_mode MODE TYPE PATH ...: what is of this type there and below, and it must not be nothing
+have_mode() {
+    mode=$1 type=$2
+    shift 2
+    for path in "$@"; do
+        [ -n "$(find "$path" -type "$type")" ] || { echo "nothing in $path"; return 1; }
+        find "$path" -type "$type" ! -perm "$mode" -ls >odd
+        [ ! -s odd ] || { cat odd; return 1; }
+    done
+}
+
+# Files and directories are made by the umask, so that others can read the mail of a service.  What is private stays so.
+t_modes_are_those_of_the_umask() {
+    for mask in 022 007 077; do
+        umask "$mask"
+        directory=$(printf %o $((0777 & ~mask))) file=$(printf %o $((0666 & ~mask)))
+        for place in -d --maildir; do
+            rm -rf mail attached stream transcript
+            start -n 1 "$place" mail/deep --attachments attached -j -o stream --transcript transcript
+            talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' \
+                '>Content-Type: a/b; name=n' '>' '>x' '>.' '<250' '>QUIT' '<221' '<EOF'
+            finish
+            status_is 0
+            have_mode "$directory" d mail attached
+            have_mode "$file" f mail attached stream transcript
+        done
+        rm -f stream
+        run -f mbox -o stream sh -c 'ls -ld "$FAKESMTP_DIR"'
+        status_is 0
+        have_mode "$file" f stream
+        grep -q '^drwx------' out
+    done
+}
+
 t_numbers_go_on() {
     mkdir mail
     echo old >mail/0041.eml
