@@ -291,13 +291,13 @@ static void add_client(struct text *t, const struct mail *mail)
     text_add_string(t, "}");
 }
 
-/* Adds the text of an xtext (RFC 3461 4), whose syntax was checked when it came. */
+/* Adds the text of an xtext (RFC 3461 4).  Under the type utf-8 a plus may stand for itself. */
 static void add_xtext(struct text *t, struct span s)
 {
     struct text decoded = {NULL, 0, 0, false};
     for (; s.n > 0; span_skip(&s, 1)) {
         char c = *s.p;
-        if (c == '+' && s.n >= 3) {
+        if (c == '+' && s.n >= 3 && ascii_is_hex(s.p[1]) && ascii_is_hex(s.p[2])) {
             c = (char)(ascii_hex_value(s.p[1]) << 4 | ascii_hex_value(s.p[2]));
             span_skip(&s, 2);
         }

@@ -107,6 +107,16 @@ static const struct objection *parse_ehlo(struct smtp *s, struct smtp_event *e)
     return o;
 }
 
+/* Addresses outside ASCII need SMTPUTF8 with MAIL; RFC 6531 3.5 */
+static const struct objection *check_utf8(struct smtp *s, struct smtp_event *e, struct span path)
+{
+    if (s->plain || !span_has_8bit(path))
+        return NULL;
+    if (!(e->type == SMTP_MAIL ? s->asked.utf8 : s->mail.utf8))
+        return objection_raise(s, e, OBJECTION_UTF8_PATH);
+    return utf8_is_valid(path) ? NULL : objection_raise(s, e, OBJECTION_NOT_UTF8);
+}
+
 /* Reads what follows "FROM:" or "TO:": a path, then parameters.  Blanks before the path and missing brackets are taken,
    as mail servers take them. */
 static const struct objection *parse_path(struct smtp *s, struct smtp_event *e)
@@ -131,19 +141,10 @@ static const struct objection *parse_path(struct smtp *s, struct smtp_event *e)
     if (problem != PROBLEMS && (o = objection_to_path(s, e, problem)) != NULL)
         return o;
     e->arg = address;
-    e->params = t = span_between(after, end);
+    e->params = span_between(after, end);
     span_skip_spaces(&e->params);
-    return parameter_parse(s, e, t);
-}
-
-/* Addresses outside ASCII need SMTPUTF8 with MAIL; RFC 6531 3.5 */
-static const struct objection *check_utf8(struct smtp *s, struct smtp_event *e, bool allowed)
-{
-    if (s->plain || !span_has_8bit(e->line))
-        return NULL;
-    if (!allowed)
-        return objection_raise(s, e, OBJECTION_UTF8_PATH);
-    return utf8_is_valid(e->line) ? NULL : objection_raise(s, e, OBJECTION_NOT_UTF8);
+    o = parameter_parse(s, e, span_between(after, end));
+    return o != NULL ? o : check_utf8(s, e, span_between(t.p, after));
 }
 
 static const struct objection *parse_mail(struct smtp *s, struct smtp_event *e)
@@ -153,8 +154,7 @@ static const struct objection *parse_mail(struct smtp *s, struct smtp_event *e)
         e->arg = (struct span){NULL, 0};
         return objection_raise(s, e, OBJECTION_MAIL);
     }
-    const struct objection *o = parse_path(s, e);
-    return o != NULL ? o : check_utf8(s, e, s->asked.utf8);
+    return parse_path(s, e);
 }
 
 static const struct objection *parse_rcpt(struct smtp *s, struct smtp_event *e)
@@ -164,8 +164,6 @@ static const struct objection *parse_rcpt(struct smtp *s, struct smtp_event *e)
         return objection_raise(s, e, OBJECTION_RCPT);
     }
     const struct objection *o = parse_path(s, e);
-    if (o == NULL)
-        o = check_utf8(s, e, s->mail.utf8);
     if (o == NULL && e->arg.n == 0)
         o = objection_raise(s, e, OBJECTION_NO_RECIPIENT);
     if (o == NULL && s->config->max_recipients > 0 && s->recipients >= s->config->max_recipients)

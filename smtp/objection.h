@@ -81,6 +81,8 @@
     X(PARAMETER_AFTER_HELO, TOLERATED, PROBLEM_AFTER_HELO, 555, "5.5.4 ", "Say EHLO to use parameters") \
     X(PARAMETER_NOT_OFFERED, REFUSED, PROBLEM_NOT_OFFERED, 555, "5.5.4 ", "Parameter is not recognised") \
     X(PARAMETER_TWICE, REFUSED, PROBLEM_MAIL_PARAMETER_TWICE, 501, "5.5.4 ", "Parameter is given twice") \
+    X(PARAMETER_VALUE, TOLERATED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", \
+      "The value of a parameter must not be empty, nor have '=' in it") \
     X(SIZE, REFUSED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", "SIZE takes a number of octets") \
     X(SIZE_DIGITS, REFUSED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", "SIZE takes a number of up to 20 digits") \
     X(BODY, REFUSED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", "BODY is 7BIT, or 8BITMIME or BINARYMIME if offered") \
@@ -89,10 +91,15 @@
     X(ENVID, REFUSED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", "ENVID is xtext of printable characters") \
     X(LONG_ENVID, TOLERATED, PROBLEM_LONG_ENVID, 501, "5.5.4 ", "ENVID is longer than 100 characters") \
     X(AUTH_PARAMETER, REFUSED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", "AUTH is xtext, or <>") \
+    X(AUTH_OCTETS, TOLERATED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", \
+      "AUTH is xtext, in ASCII, with hexadecimal digits in capitals") \
     X(NOTIFY, REFUSED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", \
       "NOTIFY is NEVER, or SUCCESS, FAILURE and DELAY separated by commas") \
+    X(NOTIFY_COMMA, TOLERATED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", "NOTIFY has a comma too many") \
     X(ORCPT, REFUSED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", \
       "ORCPT is a type, a semicolon, and xtext of printable characters") \
+    X(ORCPT_OCTETS, TOLERATED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", \
+      "ORCPT is xtext of printable ASCII, or UTF-8 in the form of the type utf-8") \
     /* AUTH */ \
     X(AUTH, REFUSED, PROBLEM_AUTH_SYNTAX, 501, "5.5.4 ", "Say AUTH and a mechanism") \
     X(MECHANISM, REFUSED, PROBLEM_NOT_OFFERED, 504, "5.5.4 ", "The mechanism is not offered") \

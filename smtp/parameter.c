@@ -50,78 +50,114 @@ static const struct objection *parse_ret(struct smtp *s, struct smtp_event *e, s
     return good ? NULL : objection_raise(s, e, OBJECTION_RET);
 }
 
-/* Whether it is xtext (RFC 3461 4) that stands for printable ASCII.  With utf8, octets outside ASCII may stand in it.
- */
-static bool is_xtext(struct span t, bool utf8)
+/* How a value stands to its grammar: servers take one that is loose, too. */
+enum form { EXACT, LOOSE, BROKEN };
+
+/* Takes an EmbeddedUnicodeChar, "\x{3B4}", up to its brace.  False if there is none to the letter: in ASCII only what
+   cannot stand for itself is written so.  RFC 6533 3 */
+static bool take_code_point(struct span *t)
 {
-    for (size_t i = 0; i < t.n; i++) {
-        char c = t.p[i];
-        if (c == '+') {
-            /* its hexadecimal digits are in capitals */
-            if (t.n - i < 3 || !ascii_is_hex(t.p[i + 1]) || !ascii_is_hex(t.p[i + 2]) || t.p[i + 1] >= 'a' ||
-                t.p[i + 2] >= 'a')
-                return false;
-            c = (char)(ascii_hex_value(t.p[i + 1]) << 4 | ascii_hex_value(t.p[i + 2]));
-            if (c < ' ' || c >= 0x7f)
-                return false;
-            i += 2;
-        } else if (ascii_is_8bit(c) ? !utf8 : c <= ' ' || c >= 0x7f || c == '=') {
-            return false;
+    static const char start[] = "\\x{";
+    uint32_t value = 0;
+    size_t i = sizeof start - 1;
+    bool padded = t->n > i + 2 && t->p[i] == '0' && t->p[i + 2] != '}';
+    if (!span_starts(*t, start) || padded)
+        return false;
+    for (; i < t->n && ascii_is_hex(t->p[i]) && value <= 0x10ffff; i++)
+        value = value << 4 | ascii_hex_value(t->p[i]);
+    bool good = value < 0x80 ? value == ' ' || value == '+' || value == '=' || value == '\\'
+                             : value <= 0x10ffff && (value < 0xd800 || value > 0xdfff);
+    if (!good || i == t->n || t->p[i] != '}')
+        return false;
+    span_skip(t, i);
+    return true;
+}
+
+/* Looks at xtext (RFC 3461 4), which is to stand for printable ASCII and tabs.  With utf8 it is an address of the type
+   utf-8 (RFC 6533 3), which has escapes of its own. */
+static enum form xtext_form(struct span t, bool utf8)
+{
+    enum form form = EXACT;
+    for (; t.n > 0; span_skip(&t, 1)) {
+        char c = *t.p;
+        bool coded = c == '+' && t.n >= 3 && ascii_is_hex(t.p[1]) && ascii_is_hex(t.p[2]);
+        bool exact = c != '+' || (!utf8 && coded && t.p[1] < 'a' && t.p[2] < 'a'); /* the digits are in capitals */
+        if (c == '+' && !coded && !utf8)
+            return BROKEN;
+        if (coded) {
+            c = (char)(ascii_hex_value(t.p[1]) << 4 | ascii_hex_value(t.p[2]));
+            span_skip(&t, 2);
         }
+        if (ascii_is_control(c) && c != '\t')
+            return BROKEN;
+        if (!exact || (ascii_is_8bit(c) && !utf8) || (utf8 && *t.p == '\\' && !take_code_point(&t)))
+            form = LOOSE;
     }
-    return t.n > 0;
+    return form;
 }
 
 /* RFC 3461 4.4 */
 static const struct objection *parse_envid(struct smtp *s, struct smtp_event *e, struct span value)
 {
     const struct objection *o = value.n > ENVID_MAX ? objection_raise(s, e, OBJECTION_LONG_ENVID) : NULL;
-    return o != NULL || is_xtext(value, false) ? o : objection_raise(s, e, OBJECTION_ENVID);
+    bool good = value.p != NULL && xtext_form(value, false) == EXACT;
+    return o != NULL || good ? o : objection_raise(s, e, OBJECTION_ENVID);
 }
 
 /* The first submitter of the message, or "<>"; RFC 4954 5 */
 static const struct objection *parse_auth(struct smtp *s, struct smtp_event *e, struct span value)
 {
-    return is_xtext(value, false) ? NULL : objection_raise(s, e, OBJECTION_AUTH_PARAMETER);
+    enum form form = value.p != NULL ? xtext_form(value, false) : BROKEN;
+    if (form == BROKEN)
+        return objection_raise(s, e, OBJECTION_AUTH_PARAMETER);
+    return form == LOOSE ? objection_raise(s, e, OBJECTION_AUTH_OCTETS) : NULL;
 }
 
 /* NEVER, or some of SUCCESS, FAILURE, DELAY, by comma; RFC 3461 4.1 */
 static const struct objection *parse_notify(struct smtp *s, struct smtp_event *e, struct span value)
 {
-    static const char *const words[] = {"SUCCESS", "FAILURE", "DELAY"};
-    unsigned given = 0;
-    bool twice = false, more = !span_is(value, "NEVER");
-    while (more) {
+    static const char *const words[] = {"SUCCESS", "FAILURE", "DELAY", "NEVER"};
+    enum { NEVER = 3, WORDS };
+    const struct objection *o = NULL;
+    unsigned given = 0, n = 0;
+    for (bool more = value.n > 0; more;) {
         const char *comma = value.n > 0 ? memchr(value.p, ',', value.n) : NULL;
         struct span word = comma != NULL ? span_between(value.p, comma) : value;
         unsigned i = 0;
-        while (i < 3 && !span_is(word, words[i]))
+        while (i < WORDS && !span_is(word, words[i]))
             i++;
-        if (i == 3)
+        if (i == WORDS && word.n > 0)
             return objection_raise(s, e, OBJECTION_NOTIFY);
-        twice = twice || given & 1u << i;
+        if (i == WORDS)
+            o = objection_raise(s, e, OBJECTION_NOTIFY_COMMA);
+        else if (given & 1u << i)
+            problems_add(&e->problems, PROBLEM_NOTIFY_TWICE);
         given |= 1u << i;
+        n += i < WORDS;
         more = comma != NULL;
-        if (more)
-            span_skip(&value, word.n + 1);
+        span_skip(&value, more ? word.n + 1 : 0);
     }
-    if (twice)
-        problems_add(&e->problems, PROBLEM_NOTIFY_TWICE);
-    return NULL;
+    if (n == 0 || (n > 1 && given & 1u << NEVER))
+        return objection_raise(s, e, OBJECTION_NOTIFY);
+    return o;
 }
 
-/* The type of an address, ";" and the address in xtext; RFC 3461 4.2 */
+/* The type of an address, ";" and the address, in xtext or as the type has it; RFC 3461 4.2, RFC 6533 3 */
 static const struct objection *parse_orcpt(struct smtp *s, struct smtp_event *e, struct span value)
 {
     const char *semicolon = value.n > 0 ? memchr(value.p, ';', value.n) : NULL;
     bool good = semicolon != NULL && semicolon > value.p;
     for (const char *p = value.p; good && p < semicolon; p++)
         good = ascii_is_letter(*p) || ascii_is_digit(*p) || *p == '-';
-    if (good) {
-        bool utf8 = s->mail.utf8 && span_is(span_between(value.p, semicolon), "utf-8");
-        good = is_xtext(span_between(semicolon + 1, value.p + value.n), utf8);
-    }
-    return good ? NULL : objection_raise(s, e, OBJECTION_ORCPT);
+    if (!good)
+        return objection_raise(s, e, OBJECTION_ORCPT);
+    struct span address = span_between(semicolon + 1, value.p + value.n);
+    bool utf8 = span_is(span_between(value.p, semicolon), "utf-8");
+    enum form form = xtext_form(address, utf8);
+    if (form == BROKEN)
+        return objection_raise(s, e, OBJECTION_ORCPT);
+    bool fits = address.n > 0 && (!span_has_8bit(address) || (s->mail.utf8 && utf8_is_valid(address)));
+    return form == LOOSE || (utf8 && !fits) ? objection_raise(s, e, OBJECTION_ORCPT_OCTETS) : NULL;
 }
 
 static const struct parameter {
@@ -142,7 +178,7 @@ static const struct parameter {
 };
 enum { PARAMETERS = sizeof parameters / sizeof parameters[0] };
 
-/* esmtp-param of RFC 5321 4.1.2: a keyword, and perhaps "=" and a value without "=", blanks or controls */
+/* esmtp-param of RFC 5321 4.1.2: a keyword, and perhaps "=" and a value without blanks and controls */
 static bool split(struct span text, struct span *keyword, struct span *value)
 {
     const char *end = text.p + text.n, *equals = memchr(text.p, '=', text.n);
@@ -154,11 +190,10 @@ static bool split(struct span text, struct span *keyword, struct span *value)
             return false;
     }
     for (size_t i = 0; i < value->n; i++) {
-        char c = value->p[i];
-        if (c == '=' || (!ascii_is_8bit(c) && (c <= ' ' || c == 0x7f)))
+        if (ascii_is_control(value->p[i]))
             return false;
     }
-    return keyword->n > 0 && (equals == NULL || value->n > 0);
+    return keyword->n > 0;
 }
 
 /* Looks at one parameter, of which `given` has the ones before, a bit for each of the table. */
@@ -176,7 +211,10 @@ static const struct objection *parse_one(struct smtp *s, struct smtp_event *e, s
     if (*given & bit)
         return objection_raise(s, e, OBJECTION_PARAMETER_TWICE);
     *given |= bit;
-    return p->parse(s, e, value);
+    const struct objection *o = NULL;
+    if (value.p != NULL && (value.n == 0 || memchr(value.p, '=', value.n) != NULL))
+        o = objection_raise(s, e, OBJECTION_PARAMETER_VALUE);
+    return o != NULL ? o : p->parse(s, e, value);
 }
 
 const struct objection *parameter_parse(struct smtp *s, struct smtp_event *e, struct span t)

@@ -676,8 +676,8 @@ is_through() {
         [ -z "$(cd "$place/queue" && find maildrop incoming active deferred -type f)" ]
 }
 
-# Postfix is told to come back, does so, and delivers once.  Nothing in it listens, and it ends by itself after a minute.
-t_greylisted_postfix_comes_back() {
+# start_postfix: $master, which relays to $port.  Nothing in it listens, and it ends by itself after a minute.
+start_postfix() {
     [ "$(id -u)" -eq 0 ] || { echo "needs root, to run Postfix"; return 1; }
     for daemons in /usr/lib/postfix/sbin /usr/libexec/postfix /usr/lib/postfix; do
         [ ! -x "$daemons/master" ] || break
@@ -688,7 +688,6 @@ t_greylisted_postfix_comes_back() {
     chmod 755 "$place"
     mkdir "$place/etc" "$place/queue" "$place/data"
     chown postfix "$place/data"
-    start -k -v -d mail --on 'mail #1: 451 4.7.1 greylisted, try again'
     cat >"$place/etc/main.cf" <<END
 compatibility_level = 3.6
 queue_directory = $place/queue
@@ -713,6 +712,7 @@ pickup    unix n - n 1 1 pickup
 cleanup   unix n - n - 0 cleanup
 qmgr      unix n - n 1 1 qmgr
 rewrite   unix - - n - - trivial-rewrite
+proxymap  unix - - n - - proxymap
 bounce    unix - - n - 0 bounce
 defer     unix - - n - 0 bounce
 trace     unix - - n - 0 bounce
@@ -723,6 +723,12 @@ END
     "$daemons/master" -c "$place/etc" -d -e 60 >>postfix.out 2>&1 &
     master=$!
     wait_for_postfix is_up
+}
+
+# Postfix is told to come back, does so, and delivers once.
+t_greylisted_postfix_comes_back() {
+    start -k -v -d mail --on 'mail #1: 451 4.7.1 greylisted, try again'
+    start_postfix
     printf 'Subject: queued\n\nhello\n' | sendmail -C "$place/etc" -f a@x.test b@x.test
     wait_for_postfix is_through
     kill "$master"
@@ -733,4 +739,22 @@ END
     [ "$(grep -c 'C: MAIL FROM:<a@x\.test>' err)" -eq 2 ]
     grep -q 'status=deferred.*451 4\.7\.1 greylisted, try again' "$place/log"
     grep -q 'status=sent (250' "$place/log"
+}
+
+# What comes to Postfix by SMTP goes on with ORCPT of the type rfc822, and UTF-8 in xtext.
+t_postfix_relays_smtputf8() {
+    start -k -v -d mail
+    start_postfix
+    delta=$(printf '\316\264')
+    printf '%s\r\n' 'EHLO t' 'MAIL FROM:<a@x.test> SMTPUTF8 RET=HDRS ENVID=a+3Db' \
+        "RCPT TO:<$delta@x.test> NOTIFY=SUCCESS,FAILURE" DATA 'Subject: relayed' '' hello . QUIT |
+        sendmail -C "$place/etc" -bs >talk.out || { cat talk.out "$place/log"; return 1; }
+    wait_for_postfix is_through
+    kill "$master"
+    wait "$master" || :
+    stop
+    taken 1
+    err_has "1 C: RCPT TO:<$delta@x\.test> ORCPT=rfc822;\+CE\+B4@x\.test NOTIFY=SUCCESS,FAILURE"
+    grep -q '^Subject: relayed' mail/0001.eml
+    fails grep 'status=bounced' "$place/log"
 }

@@ -328,6 +328,7 @@ static void test_params(void **state)
         {"X=\"\\", "{\"X\":\"\\\"\\\\\"}"},
         /* RFC 6533 3: what is encoded is UTF-8 */
         {"ORCPT=utf-8;gr+C3+BCn@x.test", "{\"ORCPT\":\"utf-8;gr\xc3\xbcn@x.test\"}"},
+        {"ORCPT=utf-8;b+cx+C3+BC", "{\"ORCPT\":\"utf-8;b+cx\xc3\xbc\"}"},
         {"ENVID=a+80b", "{\"ENVID\":\"a\xef\xbf\xbd"
                         "b\"}"},
         {"ENVID", "{\"ENVID\":null}"},
