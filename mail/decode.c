@@ -7,6 +7,10 @@
 
 #include <string.h>
 
+static void put_text(void *context, const char *p, size_t n) { text_add(context, p, n); }
+
+struct sink message_into(struct text *t) { return (struct sink){put_text, t}; }
+
 /* Octets on their way out, gathered. */
 struct gathered {
     struct sink to;

@@ -152,8 +152,8 @@ bool header_take_type(struct span *t, struct span *type, struct span *subtype);
    nothing given, if there is none. */
 bool param_decode(struct message *m, struct span value, const char *name, struct sink to);
 
-/* The boundary of a multipart, as it is in its Content-Type; n 0: there is none. */
-struct span param_boundary(struct message *m, struct span value);
+/* Gives the boundary of a multipart from its Content-Type, if it has one, as the octets that its lines have. */
+void param_boundary(struct message *m, struct span value, struct sink to);
 
 /* ---- decode ---- */
 

@@ -14,10 +14,6 @@
 
 enum { PIECE = 64 * 1024 /* octets that are read between two looks at whether to stop */ };
 
-static void put_text(void *context, const char *p, size_t n) { text_add(context, p, n); }
-
-struct sink message_into(struct text *t) { return (struct sink){put_text, t}; }
-
 /* ---- opening ---- */
 
 static bool is_related(const struct part *p) { return p->kind == PART_MULTIPART && span_is(p->subtype, "related"); }

@@ -33,8 +33,9 @@ struct parser {
     const char *settled;     /* before this, a header ends at the first line that is no field */
     unsigned open, n_sorted;
     unsigned char sorted[MIME_DEPTH_MAX]; /* open multiparts, by their boundaries; of equal ones the outermost */
+    struct text boundaries;
     struct multipart {
-        struct span boundary;
+        size_t start, n; /* its boundary, in boundaries */
         size_t place;
         unsigned depth;
         bool digest;
@@ -52,7 +53,7 @@ static void begin(struct parser *p, struct message *m)
 
 static int compare(const struct parser *p, struct span t, unsigned level)
 {
-    struct span boundary = p->stack[level].boundary;
+    struct span boundary = {p->boundaries.p + p->stack[level].start, p->stack[level].n};
     int order = memcmp(t.p, boundary.p, t.n < boundary.n ? t.n : boundary.n);
     return order != 0 ? order : (t.n > boundary.n) - (t.n < boundary.n);
 }
@@ -80,8 +81,9 @@ static int find_level(const struct parser *p, struct span boundary)
 
 static void open_multipart(struct parser *p, struct multipart opened)
 {
-    unsigned place = find_place(p, opened.boundary);
-    bool equal = find_level(p, opened.boundary) >= 0;
+    struct span boundary = {p->boundaries.p + opened.start, opened.n};
+    unsigned place = find_place(p, boundary);
+    bool equal = find_level(p, boundary) >= 0;
     p->stack[p->open] = opened;
     if (!equal) {
         memmove(p->sorted + place + 1, p->sorted + place, p->n_sorted - place);
@@ -101,6 +103,7 @@ static void close_multiparts(struct parser *p, unsigned open)
     }
     p->n_sorted = n;
     p->open = open;
+    p->boundaries.n = open > 0 ? p->stack[open - 1].start + p->stack[open - 1].n : 0;
 }
 
 /* Whether a line, without its end, is the delimiter of an open multipart. */
@@ -315,16 +318,22 @@ static void enter_leaf(struct parser *p, struct part *part)
 
 static void enter_multipart(struct parser *p, struct part *part)
 {
-    struct span boundary = param_boundary(p->m, part->content_type);
+    size_t start = p->boundaries.n, n;
+    param_boundary(p->m, part->content_type, message_into(&p->boundaries));
+    for (n = p->boundaries.n - start; n > 0 && header_is_blank(p->boundaries.p[start + n - 1]);)
+        n--;
+    p->m->failed = p->boundaries.failed;
     if (!decode_is_identity(part->encoding)) /* RFC 2045 6.4 */
         message_note(p->m, PROBLEM_ENCODED_MULTIPART);
-    if (boundary.n == 0) {
+    if (n > 70) /* RFC 2046 5.1.1 */
+        message_note(p->m, PROBLEM_LONG_BOUNDARY);
+    if (n == 0) {
         message_note(p->m, PROBLEM_NO_BOUNDARY);
         enter_leaf(p, part);
         return;
     }
     bool digest = span_is(part->subtype, "digest");
-    open_multipart(p, (struct multipart){boundary, p->m->n, part->depth, digest});
+    open_multipart(p, (struct multipart){start, n, p->m->n, part->depth, digest});
     struct delimiter d = find_delimiter(p, part->body.p);
     if (d.level != (int)p->open - 1 || d.close) {
         message_note(p->m, PROBLEM_NO_PARTS);
@@ -377,25 +386,35 @@ static void read_part(struct parser *p, struct part *part)
         enter_leaf(p, part);
 }
 
+/* Makes room for one more part.  False if there is no memory. */
+static bool make_room(struct message *m)
+{
+    if (m->n < m->size)
+        return true;
+    size_t size = m->size > 0 ? m->size * 2 : 8;
+    struct part *grown = realloc(m->parts, size * sizeof *grown);
+    if (grown == NULL) {
+        m->failed = true;
+        return false;
+    }
+    m->parts = grown;
+    m->size = size;
+    return true;
+}
+
 void mime_read(struct message *m)
 {
     struct parser p;
-    for (begin(&p, m); p.next != NULL; m->n++) {
+    for (begin(&p, m); p.next != NULL && !m->failed; m->n++) {
         if (m->n == MIME_PARTS_MAX) {
             message_note(m, PROBLEM_TOO_MANY_PARTS);
             break;
         }
-        if (m->n == m->size) {
-            size_t size = m->size > 0 ? m->size * 2 : 8;
-            struct part *grown = realloc(m->parts, size * sizeof *grown);
-            m->failed = grown == NULL;
-            if (m->failed)
-                return;
-            m->parts = grown;
-            m->size = size;
-        }
+        if (!make_room(m))
+            break;
         read_part(&p, &m->parts[m->n]);
     }
+    free(p.boundaries.p);
 }
 
 struct span mime_header(struct message *m)

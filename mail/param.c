@@ -105,26 +105,6 @@ static struct span take_charset(struct message *m, struct span *t)
     return charset;
 }
 
-struct span param_boundary(struct message *m, struct span value)
-{
-    struct span t = skip_to_params(value);
-    struct param param;
-    while (take_param(m, &t, &param)) {
-        bool extended = span_is(param.name, "boundary*");
-        if (!extended && !span_is(param.name, "boundary"))
-            continue;
-        struct span boundary = param.value;
-        if (extended) /* percent signs stay: a decoded boundary would be no span of the message */
-            (void)take_charset(m, &boundary);
-        while (boundary.n > 0 && header_is_blank(boundary.p[boundary.n - 1]))
-            boundary.n--;
-        if (boundary.n > 70) /* RFC 2046 5.1.1 */
-            message_note(m, PROBLEM_LONG_BOUNDARY);
-        return boundary;
-    }
-    return (struct span){NULL, 0};
-}
-
 /* ---- segments ---- */
 
 /* Places of parameters: a segment has its number. */
@@ -151,8 +131,8 @@ static unsigned classify(struct span t, const char *name, bool *coded)
     return number < SEGMENTS_MAX ? number : TOO_HIGH;
 }
 
-/* Puts a segment without its backslashes and percent signs. */
-static void put_segment(struct message *m, struct charset *c, const struct param *s)
+/* Puts a segment without its folds, backslashes and percent signs. */
+static void put_segment(struct message *m, const struct param *s, struct sink to)
 {
     struct span t = s->value;
     const char *run = t.p;
@@ -164,15 +144,15 @@ static void put_segment(struct message *m, struct charset *c, const struct param
             message_note(m, PROBLEM_PARAMETER_CODING);
         if (!hex && !escape && !header_is_break(*t.p))
             continue;
-        charset_put(c, run, (size_t)(t.p - run));
+        sink_put(to, run, (size_t)(t.p - run));
         if (hex) {
             char octet = (char)(ascii_hex_value(t.p[1]) << 4 | ascii_hex_value(t.p[2]));
-            charset_put(c, &octet, 1);
+            sink_put(to, &octet, 1);
         }
         run = t.p + (hex ? 3 : 1);
         span_skip(&t, hex ? 2 : escape ? 1 : 0);
     }
-    charset_put(c, run, (size_t)(t.p - run));
+    sink_put(to, run, (size_t)(t.p - run));
 }
 
 /* Segments are joined before their charset is undone, as a character may be in two of them. */
@@ -184,7 +164,7 @@ static void put_segments(struct message *m, struct param *s, size_t n, struct si
         charset = take_charset(m, &s[0].value);
     charset_open(&c, m, charset, to);
     for (size_t i = 0; i < n; i++)
-        put_segment(m, &c, &s[i]);
+        put_segment(m, &s[i], (struct sink){charset_put, &c});
     charset_close(&c);
 }
 
@@ -199,12 +179,13 @@ static void put_plain(struct message *m, const struct param *s, struct sink to)
         message_note(m, PROBLEM_PARAMETER_WORD);
 }
 
-bool param_decode(struct message *m, struct span value, const char *name, struct sink to)
+/* Finds the segments of a parameter, which may be one that is the whole.  Returns how many there are, from *first. */
+static size_t find(struct message *m, struct span value, const char *name, struct param found[PLACES],
+                   struct param **first)
 {
-    struct param found[PLACES];
     struct param param;
     size_t numbered = 0, n = 0;
-    memset(found, 0, sizeof found);
+    memset(found, 0, PLACES * sizeof *found);
     for (value = skip_to_params(value); take_param(m, &value, &param);) {
         unsigned place = classify(param.name, name, &param.coded);
         bool whole = place == PLAIN || place == EXTENDED;
@@ -220,11 +201,28 @@ bool param_decode(struct message *m, struct span value, const char *name, struct
         n++;
     if (n < numbered)
         message_note(m, PROBLEM_PARAMETER_SEGMENT);
-    if (found[EXTENDED].value.p != NULL) /* preferred where both are there: RFC 6266 4.3 */
-        put_segments(m, &found[EXTENDED], 1, to);
+    bool extended = found[EXTENDED].value.p != NULL; /* preferred where both are there: RFC 6266 4.3 */
+    *first = extended ? &found[EXTENDED] : n > 0 ? found : &found[PLAIN];
+    return extended || n == 0 ? (*first)->value.p != NULL : n;
+}
+
+bool param_decode(struct message *m, struct span value, const char *name, struct sink to)
+{
+    struct param found[PLACES], *first;
+    size_t n = find(m, value, name, found, &first);
+    if (n > 0 && first == &found[PLAIN])
+        put_plain(m, first, to);
     else if (n > 0)
-        put_segments(m, found, n, to);
-    else if (found[PLAIN].value.p != NULL)
-        put_plain(m, &found[PLAIN], to);
-    return n > 0 || found[EXTENDED].value.p != NULL || found[PLAIN].value.p != NULL;
+        put_segments(m, first, n, to);
+    return n > 0;
+}
+
+void param_boundary(struct message *m, struct span value, struct sink to)
+{
+    struct param found[PLACES], *first;
+    size_t n = find(m, value, "boundary", found, &first);
+    if (n > 0 && first->coded)
+        (void)take_charset(m, &first->value);
+    for (size_t i = 0; i < n; i++)
+        put_segment(m, &first[i], to);
 }

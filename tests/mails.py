@@ -182,6 +182,15 @@ NAMES = [
     'filename="quoted \\"x\\".txt"', 'filename="../../etc/passwd"', "filename*=utf-8''bad%zz.txt",
     'filename="grüße.txt"', 'FILENAME="case.txt"', 'size=5; filename="after.txt"', "filename=\"\"",
 ]
+# as they are written, and as lines have them
+BOUNDARIES = [
+    ('boundary="order\n part"', "order part"), ('boundary="order\n\tpart"', "order\tpart"), ("boundary=order\n \n", "order"),
+    ('boundary="\\order\\"\\\\part"', 'order"\\part'), ("boundary*0=order; boundary*1=part", "orderpart"),
+    ("boundary*1=part; boundary*0=\"order \"", "order part"), ("boundary*=us-ascii''%3Dorder", "=order"),
+    ("boundary*0*=us-ascii''%3Dorder;\n boundary*1*=part%3D", "=orderpart="),
+    ("boundary*0*=us-ascii'en'%3Dorder; boundary*1=\"%3D\"", "=order%3D"), ('boundary="=?utf-8?q?b?="', "=?utf-8?q?b?="),
+    ("boundary = order ; x=y", "order"), ("BOUNDARY=order", "order"), ("boundary=order (part)", "order"),
+]
 BODIES = [
     ("quoted-printable", "soft=\nbreak, =3D, =e4, bad =XY, end =\n"), ("quoted-printable", "a=20\nb"),
     ("base64", "YWJj\nZGVm\n"), ("base64", "YW Jj\n\nZA==\n"), ("base64", "YWI"), ("base64", ""), ("7BIT", "text\n"),
@@ -196,6 +205,9 @@ def mails():
         for mutation in mutations(text, random_numbers):
             yield crlf(head() + mutation)
         yield (head() + text).encode()
+    for written, boundary in BOUNDARIES:
+        yield crlf(head() + "Content-Type: multipart/mixed; %s\n\n--%s\n%s--%s\n%s--%s--\n"
+                   % (written, boundary, PLAIN, boundary, PDF, boundary))
     for name, value in FIELDS:
         fields = "".join(line + "\n" for line in head().splitlines() if not line.startswith(name + ":"))
         yield crlf(fields + "%s: %s\n\nbody\n" % (name, value))
