@@ -135,12 +135,13 @@ struct session {
     bool pending;                     /* a mail is stored whose (last) reply has not been sent */
     bool counts;                      /* that mail is one of those awaited */
     bool watches_read, watches_write; /* what the descriptors are watched for */
-    bool hung_up;                     /* the client sends nothing more */
-    bool broken_off;                  /* by a rule */
-    bool said_quit;                   /* whatever the reply was; or the client was not greeted */
-    bool spoken;                      /* the client has said something */
-    bool quit;                        /* QUIT was accepted */
     bool unread;                      /* there is probably more to read */
+    /* bits, as idle connections are many */
+    bool hung_up : 1;    /* the client sends nothing more */
+    bool broken_off : 1; /* by a rule */
+    bool said_quit : 1;  /* whatever the reply was; or the client was not greeted */
+    bool spoken : 1;     /* the client has said something */
+    bool quit : 1;       /* QUIT was accepted */
 };
 
 /* Begins a session with a client; takes over the connection, which is closed if this is false. */

@@ -49,9 +49,10 @@ static void put_received(const struct mail *mail, struct spool *p, const char *h
         spool_add(p, mail->recipients[0].address.p, mail->recipients[0].address.n);
         put(p, ">");
     }
-    time_t now = time(NULL);
+    struct timespec now;
     struct tm local;
-    if (localtime_r(&now, &local) != NULL)
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    if (localtime_r(&now.tv_sec, &local) != NULL)
         (void)strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S %z", &local);
     (void)snprintf(line, sizeof line, ";\r\n\t%s\r\n", date);
     put(p, line);
