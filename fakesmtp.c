@@ -205,7 +205,8 @@ static bool start(struct run *r)
         return false;
     if (o->wrapped && !start_command(r))
         return false;
-    output_empty(&o->store);
+    if (output_empty(&o->store) < 0)
+        return cannot(r, "write to", o->output, NULL);
     descriptors_raise_limit(); /* after the command has got the limit as it was */
     for (size_t i = 0; i < r->n_listeners; i++) {
         if (o->endpoints[i].kind == ENDPOINT_STDIO && server_take_stdio(&r->server, o->endpoints[i].scheme) < 0)

@@ -49,11 +49,7 @@ const char *output_claim(const struct store_options *o, struct signals *s)
 
 void output_release(const struct store_options *o) { (void)lock(o, F_UNLCK); }
 
-void output_empty(const struct store_options *o)
-{
-    if (is_claimed(o))
-        (void)ftruncate(o->stream, 0);
-}
+int output_empty(const struct store_options *o) { return is_claimed(o) ? ftruncate(o->stream, 0) : 0; }
 
 /* Opening a FIFO waits for a reader, until a signal or the time limit. */
 static const char *why_unopened(void) { return errno == EINTR ? "it has no reader" : strerror(errno); }

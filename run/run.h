@@ -156,8 +156,8 @@ const char *output_claim(const struct store_options *o, struct signals *s);
 /* Lets other runs write to it, as a lock does not pass to a child process. */
 void output_release(const struct store_options *o);
 
-/* Empties a file that was claimed. */
-void output_empty(const struct store_options *o);
+/* Empties a file that was claimed.  -1 if that failed. */
+int output_empty(const struct store_options *o);
 
 /* Closes the stream.  Returns 0, or the errno of a write that failed: some file systems report it only now. */
 int output_close(struct store_options *o);
