@@ -1,0 +1,127 @@
+# shellcheck shell=sh disable=SC2154 # the names come from lib
+# The Makefile: flags of the environment, hardening, the same program anywhere, install and dist.
+
+unset CC CFLAGS CPPFLAGS LDFLAGS PREFIX MANDIR DESTDIR TLS OS MAKEFLAGS MFLAGS MAKELEVEL
+
+# copy DIR: what the program is built from
+copy() {
+    mkdir -p "$1"
+    (cd "$HERE/../.." && tar cf - Makefile tests/check.mk man ./*.[ch] ./*/*.[ch]) | tar xf - -C "$1"
+}
+
+# compiler NAME BODY: one that does BODY, the arguments given, before it is cc
+compiler() {
+    printf '#!/bin/sh\n%s\nexec cc "$@"\n' "$2" >"$1"
+    chmod +x "$1"
+}
+
+# One that makes an empty file of everything.
+stub() {
+    # shellcheck disable=SC2016 # for that shell
+    compiler stub 'while [ $# -gt 0 ]; do [ "$1" != -o ] || : >"$2"; shift; done; exit 0'
+}
+
+# says PATTERN ...: make has said lines that match
+says() {
+    for pattern; do grep -Eq -e "$pattern" said || { echo "no line: $pattern"; sed -n '/ -o /p' said | sed -n '1p; $p'; return 1; }; done
+}
+
+t_flags_of_the_environment() {
+    copy .
+    for make in make bmake; do
+        CC='gcc -DCC' CFLAGS='-DC="a b"' CPPFLAGS=-DCPP LDFLAGS=-Lld $make -n >said
+        says '^gcc -DCC .* -DCPP -DC="a b" -c -o base/text\.o base/text\.c$' '^gcc -DCC .* -DC="a b" -Lld -o fakesmtp '
+        CFLAGS='' $make -n >said
+        says '^cc .* -c -o base/text\.o '
+        fails grep -e ' -O2' said
+        CFLAGS=-De CPPFLAGS=-De LDFLAGS=-Le $make -n CFLAGS=-Dc CPPFLAGS=-Dc LDFLAGS=-Lc >said
+        says ' -Dc -Dc -c -o base/text\.o ' ' -Dc -Lc -o fakesmtp '
+        fails grep -e ' -[DL]e' said
+        $make -n >said
+        says '^cc .* -O2 -g -c -o base/text\.o ' '^cc .* -O2 -g +-o fakesmtp '
+        PREFIX=/p $make -n install >said
+        says ' "/p/bin/fakesmtp"$' ' "/p/share/man/man1/fakesmtp\.1"$'
+    done
+}
+
+# Built in two places, by two makes, with all else different: the same octets, hardened, and no word of the compiler.
+t_same_program_anywhere() {
+    copy one
+    copy 'another place/two'
+    (cd one && make -s -j2 fakesmtp) >out 2>&1
+    (cd 'another place/two' && umask 077 && export LC_ALL=C.UTF-8 TZ=Asia/Tokyo && bmake -s -j2 fakesmtp) >>out 2>&1
+    [ ! -s out ]
+    cmp one/fakesmtp 'another place/two/fakesmtp'
+    readelf -hdlW one/fakesmtp >elf
+    for found in 'Type: +DYN' GNU_RELRO BIND_NOW; do grep -Eq "$found" elf || { echo "not hardened: $found"; return 1; }; done
+    nm -D one/fakesmtp >names
+    for name in __stack_chk_fail __snprintf_chk; do grep -q " $name" names || { echo "not hardened: $name"; return 1; }; done
+}
+
+# Each flag only where the compiler takes it without a word, and has no better one.
+t_hardening_gives_way() {
+    copy .
+    # shellcheck disable=SC2016 # for that shell
+    compiler old 'case " $* " in *" -fPIE "* | *,relro*) echo "old: unknown flag" >&2; exit 1 ;; esac'
+    # shellcheck disable=SC2016
+    compiler loud 'case " $* " in *" -fno-plt "*) echo "loud: -fno-plt does nothing here" >&2 ;; esac'
+    compiler fortified 'set -- -D_FORTIFY_SOURCE=3 -fstack-protector-strong "$@"'
+    while IFS='|' read -r cc flags missing; do
+        rm -f base/number.o
+        CC=$cc CFLAGS=$flags make base/number.o >said 2>err
+        want=$(echo ' -fPIE -fno-plt -fstack-protector -D_FORTIFY_SOURCE=2 ' | sed "s/ \($missing\) / /g; s/ \($missing\) / /g")
+        says " -Wshadow$want-fdebug" || { echo "with $cc $flags"; return 1; }
+        [ ! -s err ] || { echo "with $cc $flags"; return 1; }
+    done <<'END'
+cc|-O2|
+cc|-O0|
+cc|-O1 -fsanitize=address|
+cc|-O2 -DX="a b"|
+cc|-O2 -D_FORTIFY_SOURCE=3|-D_FORTIFY_SOURCE=2
+cc|-O2 -fstack-protector-all|-fstack-protector
+clang|-O2|
+clang|-O0 -fsanitize=address,undefined|
+clang|-O2 -D_FORTIFY_SOURCE=1|-D_FORTIFY_SOURCE=2
+musl-gcc|-O2|
+./old|-O2|-fPIE
+./loud|-O2|-fno-plt
+./fortified|-O2|-fstack-protector\|-D_FORTIFY_SOURCE=2
+END
+    CC=./old make -n fakesmtp >said
+    says ' -pie -Wl,-z,now .* -o fakesmtp '
+    fails grep -q relro said
+}
+
+t_install_sets_modes() {
+    copy .
+    stub
+    umask 077
+    mkdir -p 'a place/usr/local/bin'
+    chmod 2770 'a place/usr/local/bin' # that of somebody else stays
+    echo old >'a place/usr/local/bin/fakesmtp'
+    make -s install CC=./stub TLS=none DESTDIR="$PWD/a place"
+    cd 'a place/usr/local'
+    stat -c '%a %n' bin bin/fakesmtp share share/man share/man/man1 share/man/man1/fakesmtp.1 >modes
+    printf '%s\n' '2770 bin' '755 bin/fakesmtp' '755 share' '755 share/man' '755 share/man/man1' '644 share/man/man1/fakesmtp.1' >want
+    same modes want
+    make -s -C ../../.. uninstall DESTDIR="$PWD/../.."
+    [ -z "$(find bin share -type f)" ]
+}
+
+t_dist_needs_git() {
+    export HOME="$PWD" GIT_CONFIG_NOSYSTEM=1 GIT_AUTHOR_NAME=A GIT_COMMITTER_NAME=A EMAIL=a@x.test
+    git init -q .
+    copy inner # in the repository of somebody else
+    cd inner
+    fails make -s dist 2>err
+    grep -q 'this is no git repository' err
+    git init -q . # nothing committed
+    fails make -s dist 2>err
+    [ -z "$(find . -name '*.tar.gz')" ]
+    git add Makefile smtp.h
+    git commit -q -m x
+    make -s dist
+    tar tzf fakesmtp-*.tar.gz | sed 's|fakesmtp-[0-9.]*/||' | sort >files
+    printf '\nMakefile\nsmtp.h\n' >want
+    same files want
+}
