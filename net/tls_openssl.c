@@ -15,6 +15,10 @@
  * read goes on while another record fits, and leaves no octets in OpenSSL that
  * poll(2) would not report.  An error or the end that comes after some octets is
  * kept for the next call.
+ *
+ * OpenSSL goes on in one call while records come that hold no data.  So that no
+ * client keeps others waiting, limit_records() lets it read only RECORDS_MAX in
+ * a call; poll(2) reports the others.
  */
 #include "net/net.h"
 
@@ -67,6 +71,8 @@ static const char *const libraries[] = {LIBRARY, TLS_LIBDIR "/" LIBRARY, "libssl
 
 enum {
     RECORD = 16 * 1024, /* octets of a record at most; RFC 8446 5.1 */
+    RECORDS_MAX = 64,   /* that are read in a call */
+    UPDATES_MAX = 1000, /* of the client's keys; one is due after 2^24 records, RFC 8446 5.5 */
     DAY = 24 * 60 * 60,
     VALID_DAYS = 820, /* clients refuse more than 825 */
     SKEW_DAYS = 1,    /* of these in the past, for clients whose clock is slow */
@@ -83,7 +89,8 @@ enum {
     F(SSL_CTX_new) F(SSL_CTX_free) F(SSL_CTX_ctrl) F(SSL_CTX_set_options) F(SSL_CTX_set_num_tickets) \
     F(SSL_CTX_set_default_passwd_cb) F(SSL_CTX_use_certificate_chain_file) F(SSL_CTX_use_certificate) \
     F(SSL_CTX_use_PrivateKey) F(SSL_CTX_check_private_key) \
-    F(SSL_new) F(SSL_free) F(SSL_set_rfd) F(SSL_set_wfd) F(SSL_set_accept_state) F(SSL_do_handshake) \
+    F(SSL_new) F(SSL_free) F(SSL_set_rfd) F(SSL_set_wfd) F(SSL_get_rbio) F(SSL_set_accept_state) F(SSL_do_handshake) \
+    F(SSL_set_msg_callback) F(BIO_set_callback_ex) F(BIO_set_flags) \
     F(SSL_is_init_finished) F(SSL_read_ex) F(SSL_write_ex) F(SSL_shutdown) F(SSL_get_error) F(SSL_get_version) \
     F(SSL_alert_desc_string_long) F(ERR_clear_error) F(ERR_peek_error) F(ERR_reason_error_string) \
     F(BIO_new) F(BIO_new_file) F(BIO_s_mem) F(BIO_ctrl) F(BIO_free) F(PEM_read_bio_PrivateKey) F(PEM_write_bio_X509) \
@@ -119,6 +126,9 @@ struct tls {
 struct session {
     const struct functions *f;
     SSL *ssl;
+    unsigned records, updates;   /* that came: in the current call, in all */
+    bool established;            /* the handshake is done */
+    bool refused;                /* the client has begun another one */
     bool ended;                  /* nothing more will be read */
     bool broken;                 /* not even a close_notify can be sent */
     int read_error, write_error; /* errno of all further calls, or 0 */
@@ -409,7 +419,7 @@ const char *tls_ca(const struct tls *t, size_t *n)
 static int explain(struct connection *c, int status)
 {
     struct session *s = c->state;
-    int error = errno, kind = s->f->SSL_get_error(s->ssl, status);
+    int error = errno, kind = s->refused ? SSL_ERROR_SSL : s->f->SSL_get_error(s->ssl, status);
     c->wants_write = kind == SSL_ERROR_WANT_WRITE;
     switch (kind) {
     case SSL_ERROR_WANT_READ:
@@ -426,9 +436,41 @@ static int explain(struct connection *c, int status)
     }
 }
 
-/* SSL_get_error() must not see errors of an earlier operation. */
-static void forget_errors(const struct session *s)
+static struct session *operating; /* the callbacks below have no other argument */
+
+/*
+ * Sees each record.  After the handshake the client may send handshake messages
+ * only to change keys, in TLS 1.3.  OpenSSL itself warns a client that asks for
+ * another handshake (RFC 5246 7.2.2), and goes on.
+ */
+static void see_record(int sent, int version, int kind, const void *octets, size_t n, SSL *ssl, void *argument)
 {
+    struct session *s = operating;
+    (void)version, (void)ssl, (void)argument;
+    if (sent || n == 0)
+        return;
+    s->records += kind == SSL3_RT_HEADER;
+    if (!s->established || *(const unsigned char *)octets != SSL3_RT_HANDSHAKE)
+        return;
+    s->updates += kind == SSL3_RT_INNER_CONTENT_TYPE; /* TLS 1.3, where the header does not tell */
+    s->refused = s->refused || kind == SSL3_RT_HEADER || s->updates > UPDATES_MAX;
+}
+
+/* Is asked before each read from the socket: after enough records it is as if no more had come. */
+static long limit_records(BIO *b, int what, const char *octets, size_t n, int i, long l, int result, size_t *done)
+{
+    const struct session *s = operating;
+    (void)octets, (void)n, (void)i, (void)l, (void)done;
+    if (what != BIO_CB_READ || (s->records < RECORDS_MAX && !s->refused))
+        return result;
+    s->f->BIO_set_flags(b, BIO_FLAGS_READ | BIO_FLAGS_SHOULD_RETRY);
+    return -1;
+}
+
+/* Before an operation.  SSL_get_error() must not see errors of an earlier one. */
+static void begin(struct session *s)
+{
+    operating = s;
     s->f->ERR_clear_error();
     errno = 0;
 }
@@ -457,10 +499,12 @@ static void write_reason(const struct session *s, int error, char *why, size_t s
 static int handshake(struct connection *c, char *why, size_t size)
 {
     struct session *s = c->state;
-    forget_errors(s);
+    s->records = 0;
+    begin(s);
     int status = s->f->SSL_do_handshake(s->ssl);
     if (status == 1) {
         c->wants_write = false;
+        s->established = true;
         return 1;
     }
     int error = explain(c, status);
@@ -476,10 +520,11 @@ static ssize_t read_octets(struct connection *c, void *octets, size_t n)
     struct session *s = c->state;
     size_t got = 0;
     c->wants_write = false;
+    s->records = 0;
     int error = s->read_error;
     while (error == 0 && !s->ended && got < n && (got == 0 || n - got >= RECORD)) {
         size_t part = 0;
-        forget_errors(s);
+        begin(s);
         int status = s->f->SSL_read_ex(s->ssl, (char *)octets + got, n - got, &part);
         if (status == 1) {
             got += part;
@@ -510,7 +555,7 @@ static ssize_t write_octets(struct connection *c, const void *octets, size_t n)
     int error = s->write_error;
     while (error == 0 && put < n) {
         size_t part = n - put < RECORD ? n - put : RECORD, done = 0;
-        forget_errors(s);
+        begin(s);
         int status = s->f->SSL_write_ex(s->ssl, (const char *)octets + put, part, &done);
         if (status == 1) {
             put += done;
@@ -532,7 +577,7 @@ static void end(struct connection *c)
     struct session *s = c->state;
     if (s->broken || s->f->SSL_is_init_finished(s->ssl) != 1)
         return;
-    forget_errors(s);
+    begin(s);
     (void)s->f->SSL_shutdown(s->ssl);
 }
 
@@ -568,6 +613,8 @@ int tls_start(struct tls *t, struct connection *c)
         return -1;
     }
     f->SSL_set_accept_state(ssl);
+    f->SSL_set_msg_callback(ssl, see_record);
+    f->BIO_set_callback_ex(f->SSL_get_rbio(ssl), limit_records);
     *s = (struct session){.f = f, .ssl = ssl};
     c->transport = &transport;
     c->state = s;

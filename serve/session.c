@@ -498,10 +498,13 @@ static bool read_more(struct server *v, struct session *s, size_t *n)
     size_t asked = SERVER_IN_SIZE - *n;
     ssize_t got = connection_read(&s->conn, v->in + *n, asked);
     if (got < 0) {
-        if (errno == EAGAIN || errno == EWOULDBLOCK)
+        if (errno == EAGAIN || errno == EWOULDBLOCK) {
             watch(v, s);
-        else
-            lose(v, s);
+            return false;
+        }
+        if (errno == EPROTO)
+            dialogue_tls(v->o->dialogue, s->number, false, "the client sent what TLS does not allow");
+        lose(v, s);
         return false;
     }
     if (s->heard == NULL && !event_allocate_heard(s)) {

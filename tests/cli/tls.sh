@@ -433,6 +433,17 @@ PY
     [ "$(grep -c '(no TLS: ' err)" -eq 6 ]
 }
 
+# A second handshake is none of ours; a client may ask for one in TLS 1.2.
+t_renegotiation() {
+    start_smtps -k -v
+    mkfifo hold
+    { echo R; cat hold; } |
+        { timeout 60 openssl s_client -connect "127.0.0.1:$port" -tls1_2 >client.out 2>&1 || :; : >hold; }
+    talk tls '<220' '>QUIT' '<221' '<EOF'
+    stop
+    grep -qx '1 S: (no TLS: the client sent what TLS does not allow)' err
+}
+
 # T9: TLS required
 t_required() {
     start_tls -k --require tls -d mail

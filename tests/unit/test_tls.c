@@ -27,7 +27,7 @@
 
 #include "net/net.h"
 
-enum { TURNS = 100000, MANY = 1024 * 1024, ROOM = 64 * 1024, RECORD = 16 * 1024 };
+enum { TURNS = 100000, MANY = 1024 * 1024, ROOM = 64 * 1024, RECORD = 16 * 1024, RECORDS_MAX = 64 };
 
 /* ---- two ends ---- */
 
@@ -241,18 +241,47 @@ static void refuses_tls11(void **state)
     assert_string_equal(e->why, "the client does not support TLS 1.2 or later");
 }
 
+/* A client that asks for a second handshake is dropped. */
 static void refuses_renegotiation(void **state)
 {
     struct ends *e = *state;
     SSL_CTX_set_max_proto_version(e->context, TLS1_2_VERSION);
     add_client(e);
     assert_int_equal(shake_both(e), 1);
+    say(e, "NOOP\r\n");
     assert_int_equal(SSL_renegotiate(e->client), 1);
     (void)SSL_do_handshake(e->client);
-    expect_error(e, EAGAIN);
+    expect(e, "NOOP\r\n");
+    expect_error(e, EPROTO);
+    expect_error(e, EPROTO);
     assert_int_equal(SSL_do_handshake(e->client), -1);
-    assert_int_equal(ERR_GET_REASON(ERR_peek_error()), SSL_R_NO_RENEGOTIATION);
+    assert_true(SSL_get_error(e->client, -1) != SSL_ERROR_WANT_WRITE);
     ERR_clear_error();
+}
+
+/* A handshake in records of one octet takes many calls, in which others can be served. */
+static void shakes_hands_in_steps(void **state)
+{
+    struct ends *e = *state;
+    static const unsigned char header[] = {22, 3, 1, 0, 1};
+    unsigned char records[6 * 1000], *hello;
+    int calls = 0;
+    add_client(e);
+    BIO *said = BIO_new(BIO_s_mem());
+    SSL_set0_wbio(e->client, said);
+    assert_int_equal(SSL_do_handshake(e->client), -1);
+    long n = BIO_get_mem_data(said, &hello);
+    assert_true(n > 5 + 2 * RECORDS_MAX && n < 1000);
+    for (long i = 5; i < n; i++) {
+        memcpy(records + 6 * (i - 5), header, sizeof header);
+        records[6 * (i - 5) + 5] = hello[i];
+    }
+    assert_int_equal(write(e->fd, records, 6 * (size_t)(n - 5)), 6 * (n - 5));
+    assert_int_equal(SSL_set_wfd(e->client, e->fd), 1);
+    for (; is_readable(e->server.in); calls++)
+        assert_int_equal(shake(e), 0);
+    assert_true(calls >= (n - 5) / RECORDS_MAX);
+    assert_int_equal(shake_both(e), 1);
 }
 
 static void tells_of_distrust(void **state)
@@ -389,6 +418,51 @@ static void leaves_nothing_behind(void **state)
         assert_false(e.server.wants_write);
         finish(&e);
     }
+}
+
+/* A client that sends little in many records has a few of them read in a call. */
+static void takes_few_records_a_call(void **state)
+{
+    struct ends *e = *state;
+    static char room[ROOM];
+    enum { SENT = 3 * RECORDS_MAX };
+    size_t got = 0;
+    for (int i = 0; i < SENT; i++)
+        say(e, "x");
+    while (is_readable(e->server.in)) {
+        ssize_t n = take(e, room, sizeof room);
+        assert_true(n > 0 && n <= RECORDS_MAX);
+        got += (size_t)n;
+    }
+    assert_int_equal(got, SENT);
+}
+
+/* New keys are taken, but not any number of them, and few in a call. */
+static void bounds_key_updates(void **state)
+{
+    struct ends *e = *state;
+    char room[ROOM];
+    int calls = 0, error = EAGAIN;
+    for (int i = 0; i < 10 && error == EAGAIN; i++) {
+        for (int k = 0; k < 2 * RECORDS_MAX; k++) {
+            int kind = k % 2 == 0 ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED;
+            assert_int_equal(SSL_key_update(e->client, kind), 1);
+            assert_int_equal(SSL_do_handshake(e->client), 1);
+        }
+        for (; is_readable(e->server.in) && error == EAGAIN; calls++) {
+            assert_int_equal(take(e, room, sizeof room), -1);
+            error = errno;
+            assert_int_equal(SSL_read(e->client, room, sizeof room), -1); /* the server has new keys, too */
+        }
+        if (i == 0) {
+            assert_true(calls >= 2);
+            say(e, "NOOP\r\n");
+            expect(e, "NOOP\r\n");
+            assert_int_equal(give(e, "250\r\n", 5), 5);
+            assert_int_equal(SSL_read(e->client, room, sizeof room), 5);
+        }
+    }
+    assert_int_equal(error, EPROTO);
 }
 
 static void goes_over_pipes(void **state)
@@ -779,12 +853,15 @@ int main(void)
         OPEN(takes_tls12),
         OPEN(refuses_tls11),
         OPEN(refuses_renegotiation),
+        OPEN(shakes_hands_in_steps),
         OPEN(tells_of_distrust),
         cmocka_unit_test(tells_of_plain_text),
         cmocka_unit_test(tells_of_hanging_up),
         OPEN(waits_to_write),
         CONNECTED(exchanges),
         cmocka_unit_test(leaves_nothing_behind),
+        CONNECTED(takes_few_records_a_call),
+        CONNECTED(bounds_key_updates),
         OPEN(goes_over_pipes),
         CONNECTED(says_goodbye),
         CONNECTED(hears_goodbye),
