@@ -47,6 +47,7 @@ struct part {
     struct span handling;                  /* the first word of disposition, as written; n 0: none */
     /* for a reader, see message.c */
     size_t root;      /* of a multipart/related: place of the part that the others belong to; 0: none */
+    bool readable;    /* it is a text or HTML, or a multipart that holds one, and is not an attachment */
     bool shown;       /* a reader sees it first: it is not in an attachment or in another message */
     bool inner;       /* it is in a message that is a part, which is an attachment as a whole */
     const char *path; /* the file that it was saved in, as an attachment; NULL: none; borrowed */

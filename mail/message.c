@@ -4,8 +4,8 @@
  * As in mail programs (RFC 2046 5.1.3, RFC 2387), the text and the HTML are the
  * first parts of their types that are not in an attachment or in another
  * message; of a multipart/related only the root counts.  A part comes after the
- * one that holds it, so one pass is enough.  It runs when all parts are known,
- * as a Content-ID may name the root.
+ * one that holds it, so a loop is enough, or one that runs backwards.  They run
+ * when all parts are known, as a Content-ID may name the root.
  */
 #include "mail/inside.h"
 
@@ -16,45 +16,68 @@ enum { PIECE = 64 * 1024 /* octets that are read between two looks at whether to
 
 /* ---- opening ---- */
 
-static bool is_related(const struct part *p) { return p->kind == PART_MULTIPART && span_is(p->subtype, "related"); }
+static bool is_body(const struct part *p)
+{
+    return p->kind == PART_LEAF && span_is(p->type, "text") &&
+           (span_is(p->subtype, "plain") || span_is(p->subtype, "html"));
+}
 
-/* The root of a multipart/related is the part that start names by its Content-ID, else the first one; RFC 2387 3.2. */
+/* The root of a multipart/related is the part that start names by its Content-ID, else the first one of the type that
+   type names, else the first one (RFC 2387 3.1, 3.2).  Parts that a reader cannot be shown are passed over, as programs
+   put images first.  They also put a text and its HTML side by side: then there is no root. */
 static void find_root(struct message *m, size_t place)
 {
     struct part *related = &m->parts[place];
-    struct text start = {NULL, 0, 0, false};
+    struct text start = {NULL, 0, 0, false}, type = {NULL, 0, 0, false};
     (void)param_decode(m, related->content_type, "start", message_into(&start));
-    m->failed = m->failed || start.failed;
-    struct span id = header_strip_brackets(text_span(&start));
-    for (size_t i = place + 1; i < m->n && m->parts[i].depth > related->depth; i++) {
-        struct span own = m->parts[i].id;
-        if (m->parts[i].parent != place)
+    (void)param_decode(m, related->content_type, "type", message_into(&type));
+    m->failed = m->failed || start.failed || type.failed;
+    struct span id = header_strip_brackets(text_span(&start)), t = header_or_empty(text_span(&type)), kind, subtype;
+    bool typed = header_take_type(&t, &kind, &subtype), named = false;
+    size_t first = 0, of_type = 0;
+    for (size_t i = place + 1; i < m->n && m->parts[i].depth > related->depth && !named; i++) {
+        const struct part *p = &m->parts[i];
+        if (p->parent != place || !p->readable)
             continue;
-        if (related->root == 0)
-            related->root = i;
-        if (own.n > 0 && own.n == id.n && memcmp(own.p, id.p, id.n) == 0) {
-            related->root = i;
-            break;
-        }
+        named = p->id.n > 0 && p->id.n == id.n && memcmp(p->id.p, id.p, id.n) == 0;
+        if (first == 0 || named)
+            first = i;
+        if (typed && of_type == 0 && span_same(p->type, kind) && span_same(p->subtype, subtype))
+            of_type = i;
     }
+    related->root = of_type > 0 && !named ? of_type : first;
+    if (is_body(&m->parts[related->root]) && related->root > place + 1 && !named)
+        related->root = 0;
     free(start.p);
+    free(type.p);
+}
+
+/* Finds the parts that a reader can be shown, and those that hold one; these come before. */
+static void find_readable(struct message *m)
+{
+    for (size_t i = m->n; i-- > 0;) {
+        struct part *p = &m->parts[i], *parent = &m->parts[p->parent];
+        p->readable = (p->readable || is_body(p)) && !span_is(p->handling, "attachment");
+        parent->readable = parent->readable || (p->readable && parent->kind == PART_MULTIPART);
+    }
 }
 
 static void find_bodies(struct message *m)
 {
+    find_readable(m);
     for (size_t i = 0; i < m->n; i++) {
         struct part *p = &m->parts[i];
         const struct part *parent = &m->parts[p->parent];
-        bool root = !is_related(parent) || parent->root == i;
-        if (is_related(p))
+        bool root = parent->root == 0 || parent->root == i;
+        if (p->kind == PART_MULTIPART && span_is(p->subtype, "related"))
             find_root(m, i);
         p->inner = i > 0 && (parent->inner || parent->kind == PART_MESSAGE);
         p->shown = !span_is(p->handling, "attachment") &&
                    (i == 0 || (parent->shown && parent->kind == PART_MULTIPART && root));
-        bool text = p->shown && p->kind == PART_LEAF && span_is(p->type, "text");
-        if (text && m->text == NULL && span_is(p->subtype, "plain"))
+        bool body = p->shown && is_body(p);
+        if (body && m->text == NULL && span_is(p->subtype, "plain"))
             m->text = p;
-        if (text && m->html == NULL && span_is(p->subtype, "html"))
+        if (body && m->html == NULL && span_is(p->subtype, "html"))
             m->html = p;
     }
 }
