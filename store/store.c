@@ -103,7 +103,10 @@ struct store_wait store_waits_for(const struct store *s)
 
 void store_give_up(struct store *s, struct spool *p, struct failure *why)
 {
-    (void)spool_fail(p, waits_for_lock(&s->stream) ? ENOLCK : ETIMEDOUT,
+    (void)spool_fail(p,
+                     p->mail != NULL              ? ECANCELED
+                     : waits_for_lock(&s->stream) ? ENOLCK
+                                                  : ETIMEDOUT,
                      s->o.stream >= 0 ? s->o.stream_name : place_name(p->place));
     (void)fail(p, why);
 }
