@@ -58,10 +58,6 @@ int socket_accept(int fd, struct sockaddr *address, socklen_t *length);
 /* As recv(2), but the octets are dropped.  room holds n octets, and may be overwritten. */
 ssize_t socket_discard(int fd, void *room, size_t n);
 
-/* Locks the directory that holds path against other calls.  Returns a descriptor, which keeps the lock until it is
-   closed; -1 where that is not possible. */
-int socket_lock_directory(const char *path);
-
 /* ---- descriptors ---- */
 
 /* Closes a descriptor, if it is one, and keeps errno.  Returns -1. */

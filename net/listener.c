@@ -18,7 +18,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { BACKLOG = 4096, PORT_TRIES = 64 };
+enum { BACKLOG = 4096, PORT_TRIES = 64, LOCK_NAME_MAX = ENDPOINT_TEXT_MAX + 16 };
 
 /* Opens a socket that does not block. */
 static int open_socket(int family)
@@ -112,6 +112,29 @@ static int bind_path(int fd, const struct sockaddr_un *name, const char **reason
     return bind(fd, address, sizeof *name);
 }
 
+/*
+ * Of several processes that start at once only one replaces a stale socket, so
+ * they take turns by a lock on a file of the user.  Any other file or directory
+ * could be locked by others for ever.  Returns its descriptor; -1: no lock.
+ */
+static int lock_path(const char *path, char name[LOCK_NAME_MAX])
+{
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    struct stat st = {.st_nlink = 0};
+    const char *slash = strrchr(path, '/'), *last = slash != NULL ? slash + 1 : path;
+    (void)snprintf(name, LOCK_NAME_MAX, "%.*s.fakesmtp-%s", (int)(last - path), path, last);
+    while (st.st_nlink == 0) { /* the process that had the lock has removed the file */
+        int fd = open(name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+        bool good = fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == geteuid() && S_ISREG(st.st_mode);
+        if (!good || fcntl(fd, F_SETLKW, &whole) < 0 || fstat(fd, &st) < 0)
+            return socket_close(fd);
+        if (st.st_nlink > 0)
+            return fd;
+        (void)socket_close(fd);
+    }
+    return -1;
+}
+
 /* Clients get the absolute path, unless it is too long for a Unix socket. */
 static void set_host(struct listener *l, const char *path, size_t size)
 {
@@ -130,8 +153,8 @@ static int listen_on_path(const struct endpoint *e, struct listener *l, const ch
     if (fd < 0)
         return -1;
     l->fds[l->n++] = fd;
-    /* of several processes that start at once, only one replaces a stale socket */
-    int lock = socket_lock_directory(e->host), status = bind_path(fd, &name, reason);
+    char lock_name[LOCK_NAME_MAX];
+    int lock = lock_path(e->host, lock_name), status = bind_path(fd, &name, reason);
     if (status == 0) {
         set_host(l, e->host, sizeof name.sun_path);
         (void)snprintf(l->path, sizeof l->path, "%s", e->host);
@@ -141,7 +164,12 @@ static int listen_on_path(const struct endpoint *e, struct listener *l, const ch
         }
         status = listen(fd, BACKLOG);
     }
-    (void)socket_close(lock);
+    int saved = errno;
+    if (lock >= 0) {
+        (void)unlink(lock_name);
+        (void)close(lock);
+    }
+    errno = saved;
     return status;
 }
 
@@ -258,11 +286,12 @@ void listener_close(struct listener *l)
     int saved = errno;
     if (l->borrowed && l->n > 0)
         (void)fcntl(l->fds[0], F_SETFL, l->flags);
-    for (size_t i = 0; i < l->n; i++)
-        (void)close(l->fds[i]);
-    l->n = 0;
+    /* the file goes while the socket is open: after that another run may replace it */
     if (l->path[0] != '\0' && lstat(l->path, &st) == 0 && st.st_dev == l->device && st.st_ino == l->inode)
         (void)unlink(l->path);
     l->path[0] = '\0';
+    for (size_t i = 0; i < l->n; i++)
+        (void)close(l->fds[i]);
+    l->n = 0;
     errno = saved;
 }

@@ -17,9 +17,3 @@ int socket_accept(int fd, struct sockaddr *address, socklen_t *length)
 }
 
 ssize_t socket_discard(int fd, void *room, size_t n) { return recv(fd, room, n, 0); }
-
-int socket_lock_directory(const char *path)
-{
-    (void)path;
-    return -1; /* POSIX cannot lock a directory: of several processes that start at once, more than one may win */
-}

@@ -61,6 +61,40 @@ t_stale_unix_socket_is_replaced() {
     [ ! -e socket ]
 }
 
+# A lock of the directory, which any user can hold, is not waited for.
+t_unix_socket_in_a_locked_directory() {
+    exec 9<.
+    flock 9
+    start_on unix:socket -n 1 -d mail 9<&-
+    curl_unix socket
+    status_is 0
+    finish
+    status_is 0
+}
+
+# bind_slowly CALL PATTERN: a run that waits before CALL, and has made a call that matches by now
+bind_slowly() {
+    # shellcheck disable=SC2086
+    ASAN_OPTIONS=detect_leaks=0 GCOV_PREFIX=$PWD strace -f -q -o trace -e "inject=$1:delay_enter=1000000" \
+        "$FAKESMTP" -k -l unix:socket --port-file port.txt 2>err.first &
+    pid=$!
+    until grep -q "$2" trace 2>/dev/null; do kill -0 "$pid"; done
+}
+
+# Another run that starts meanwhile does not take the socket for a stale one, or does not replace it as well.
+t_two_runs_and_one_unix_socket() {
+    bind_slowly listen 'bind(.* = 0'
+    run -l unix:socket -n 0 -t 0
+    status_is 3 'fakesmtp: cannot listen on unix:socket: Address (already )?in use'
+    stop
+    python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("socket")'
+    bind_slowly unlink,unlinkat ECONNREFUSED
+    run -l unix:socket -n 0 -t 0
+    status_is 3 'fakesmtp: cannot listen on unix:socket: Address (already )?in use'
+    stop
+    [ -z "$(find . -type s -o -name '.fakesmtp*')" ]
+}
+
 t_live_unix_socket_is_an_error() {
     start_on unix:socket -n 1 -d mail
     cp err first.err
