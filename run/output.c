@@ -27,19 +27,10 @@ static bool is_claimed(const struct store_options *o)
     return o->stream > STDERR_FILENO && o->format != STORE_MBOX && fstat(o->stream, &st) == 0 && S_ISREG(st.st_mode);
 }
 
-/* Locks or unlocks the file.  One that cannot be locked is taken as it is.  -1 if another process has it. */
-static int lock(const struct store_options *o, short type)
-{
-    struct flock whole = {.l_type = type, .l_whence = SEEK_SET};
-    if (!is_claimed(o) || fcntl(o->stream, F_SETLK, &whole) == 0)
-        return 0;
-    return errno == EAGAIN || errno == EACCES ? -1 : 0;
-}
-
 const char *output_claim(const struct store_options *o, struct signals *s)
 {
     int64_t until = clock_now() + CLAIM_MAX;
-    while (lock(o, F_WRLCK) < 0) {
+    while (is_claimed(o) && store_lock(o->stream, true) < 0 && errno == EAGAIN) { /* some files have no locks */
         if (clock_now() >= until || signals_read(s) != 0)
             return "another process is writing to it";
         (void)poll(NULL, 0, STORE_LOCK_RETRY);
@@ -47,7 +38,11 @@ const char *output_claim(const struct store_options *o, struct signals *s)
     return NULL;
 }
 
-void output_release(const struct store_options *o) { (void)lock(o, F_UNLCK); }
+void output_release(const struct store_options *o)
+{
+    if (is_claimed(o))
+        (void)store_lock(o->stream, false);
+}
 
 int output_empty(const struct store_options *o) { return is_claimed(o) ? ftruncate(o->stream, 0) : 0; }
 

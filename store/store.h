@@ -188,6 +188,10 @@ struct span spool_head(const struct spool *p);
    free for others.  May be called more than once. */
 void store_drop(struct spool *p);
 
+/* Locks a file against other writers, or unlocks it.  Read locks of others do not matter, as every user who can read a
+   file can hold one for ever.  -1 with errno on failure; EAGAIN: another process has the lock. */
+int store_lock(int fd, bool on);
+
 /* The directory for temporary files: TMPDIR, or /tmp. */
 const char *place_temporary(void);
 

@@ -34,14 +34,20 @@ void stream_open(struct stream *s, const struct store_options *o)
     s->is_file = s->fd >= 0 && fstat(s->fd, &st) == 0 && S_ISREG(st.st_mode);
 }
 
-static int lock(const struct stream *s, short type)
+int store_lock(int fd, bool on)
 {
-    struct flock whole = {.l_type = type, .l_whence = SEEK_SET};
+    struct flock whole = {.l_type = on ? F_WRLCK : F_UNLCK, .l_whence = SEEK_SET};
     int status;
     do
-        status = fcntl(s->fd, F_SETLK, &whole);
+        status = fcntl(fd, F_SETLK, &whole);
     while (status < 0 && errno == EINTR);
-    return status;
+    if (status == 0 || !on || (errno != EAGAIN && errno != EACCES))
+        return status;
+    whole.l_type = F_RDLCK; /* this asks for write locks alone */
+    if (fcntl(fd, F_GETLK, &whole) == 0 && whole.l_type == F_UNLCK)
+        return 0;
+    errno = EAGAIN;
+    return -1;
 }
 
 /* ---- mbox: RFC 4155, where mboxrd quotes lines that begin with "From " ---- */
@@ -157,8 +163,8 @@ static enum store_outcome begin(struct stream *s, struct spool *p)
 {
     s->owner = p;
     s->locked = false;
-    if (s->is_file && s->format == STORE_MBOX && lock(s, F_WRLCK) < 0) {
-        if (errno == EAGAIN || errno == EACCES)
+    if (s->is_file && s->format == STORE_MBOX && store_lock(s->fd, true) < 0) {
+        if (errno == EAGAIN)
             return STORE_WAITS;
         (void)spool_fail(p, errno, s->name);
         return STORE_FAILED;
@@ -204,7 +210,7 @@ static enum store_outcome write_rest(struct stream *s, struct spool *p, uint64_t
 static void release(struct stream *s)
 {
     if (s->locked && s->is_file && s->format == STORE_MBOX)
-        (void)lock(s, F_UNLCK);
+        (void)store_lock(s->fd, false);
     s->owner = NULL;
 }
 

@@ -129,6 +129,27 @@ t_files_and_a_stream() {
     [ ! -s out ]
 }
 
+# Every user who can read a file can hold a read lock, so that is not waited for, as long as nobody has a write lock.
+t_read_lock_delays_nobody() {
+    echo old >stream
+    : >box
+    python3 - "$FAKESMTP" <<'PY'
+import fcntl, os, smtplib, subprocess, sys
+def run(*options):
+    os.mkfifo("port")
+    p = subprocess.Popen([sys.argv[1], "-q", "-n", "1", "-t", "60", "-p", "0", "--port-file", "port", *options])
+    with open("port") as port, smtplib.SMTP("127.0.0.1", int(port.read()), timeout=20) as s:
+        s.sendmail("a@x.test", ["b@x.test"], "Subject: x\n\nhi\n")
+    os.unlink("port")
+    assert p.wait(20) == 0
+for name in "stream", "box":
+    fcntl.lockf(os.open(name, os.O_RDONLY), fcntl.LOCK_SH)
+run("-f", "text", "-o", "stream")
+run("-f", "mbox", "-o", "box")
+assert b"old" not in open("stream", "rb").read() and b"hi\n" in open("box", "rb").read()
+PY
+}
+
 t_one_file_is_for_one_run() {
     start -k -o stream
     send first
