@@ -120,19 +120,18 @@ static int bind_path(int fd, const struct sockaddr_un *name, const char **reason
 static int lock_path(const char *path, char name[LOCK_NAME_MAX])
 {
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    struct stat st = {.st_nlink = 0};
+    struct stat st;
     const char *slash = strrchr(path, '/'), *last = slash != NULL ? slash + 1 : path;
     (void)snprintf(name, LOCK_NAME_MAX, "%.*s.fakesmtp-%s", (int)(last - path), path, last);
-    while (st.st_nlink == 0) { /* the process that had the lock has removed the file */
+    for (;;) {
         int fd = open(name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
         bool good = fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == geteuid() && S_ISREG(st.st_mode);
         if (!good || fcntl(fd, F_SETLKW, &whole) < 0 || fstat(fd, &st) < 0)
             return socket_close(fd);
         if (st.st_nlink > 0)
             return fd;
-        (void)socket_close(fd);
+        (void)socket_close(fd); /* the process that had the lock has removed the file */
     }
-    return -1;
 }
 
 /* Clients get the absolute path, unless it is too long for a Unix socket. */
@@ -154,7 +153,8 @@ static int listen_on_path(const struct endpoint *e, struct listener *l, const ch
         return -1;
     l->fds[l->n++] = fd;
     char lock_name[LOCK_NAME_MAX];
-    int lock = lock_path(e->host, lock_name), status = bind_path(fd, &name, reason);
+    int lock = lock_path(e->host, lock_name);
+    int status = lock < 0 && errno == EINTR ? -1 : bind_path(fd, &name, reason);
     if (status == 0) {
         set_host(l, e->host, sizeof name.sun_path);
         (void)snprintf(l->path, sizeof l->path, "%s", e->host);

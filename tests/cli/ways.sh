@@ -84,14 +84,16 @@ bind_slowly() {
 # Another run that starts meanwhile does not take the socket for a stale one, or does not replace it as well.
 t_two_runs_and_one_unix_socket() {
     bind_slowly listen 'bind(.* = 0'
-    run -l unix:socket -n 0 -t 0
+    run -l unix:socket -n 0 -t 60
     status_is 3 'fakesmtp: cannot listen on unix:socket: Address (already )?in use'
-    stop
+    kill "$(cat "/proc/$pid/task/$pid/children")" # not strace, which would not wait for it
+    finish
     python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("socket")'
     bind_slowly unlink,unlinkat ECONNREFUSED
-    run -l unix:socket -n 0 -t 0
+    run -l unix:socket -n 0 -t 60
     status_is 3 'fakesmtp: cannot listen on unix:socket: Address (already )?in use'
-    stop
+    kill "$(cat "/proc/$pid/task/$pid/children")" # not strace, which would not wait for it
+    finish
     [ -z "$(find . -type s -o -name '.fakesmtp*')" ]
 }
 
