@@ -74,7 +74,6 @@ static bool take_line(struct smtp *s, struct smtp_event *e)
     s->seen = 0;
     s->skipping = true;
     s->skipped_cr = s->in[most - 1] == '\r';
-    s->http = command_is_http((struct span){s->in, most});
     s->long_auth = most == SMTP_AUTH_LINE_MAX;
     s->size = most;
     span_wipe(s->in, s->long_auth ? most : 0);
@@ -99,15 +98,30 @@ static void note_pipelining(const struct smtp *s, struct smtp_event *e)
         problems_add(&e->problems, PROBLEM_PIPELINING);
 }
 
+/* Whether the client begins a TLS handshake; RFC 8446 5.1 */
+static bool begins_tls(const struct smtp *s)
+{
+    return s->in[0] == 0x16 && smtp_left(s) >= 3 && s->in[1] == 3 && (unsigned char)s->in[2] <= 4 && !s->skipping;
+}
+
 static bool next_command(struct smtp *s, struct smtp_event *e)
 {
+    if (begins_tls(s)) {
+        s->event = e->type = SMTP_UNKNOWN;
+        s->in = s->in_end;
+        s->seen = 0;
+        objection_refuse(s, e, objection_raise(s, e, OBJECTION_TLS));
+        return true;
+    }
     if (!take_line(s, e))
         return false;
     if (e->line.p == NULL) {
         s->event = e->type = s->state == STATE_AUTH ? SMTP_AUTH : SMTP_UNKNOWN;
         problems_add(&e->problems, PROBLEM_LONG_COMMAND);
         enum objection_name name = s->long_auth ? OBJECTION_LONG_AUTH : OBJECTION_LONG_LINE;
-        objection_refuse(s, e, objection_raise(s, e, s->http ? OBJECTION_HTTP : name));
+        if (s->state == STATE_GREETED) /* no client introduces itself so, but HTTP has long requests */
+            name = OBJECTION_HTTP;
+        objection_refuse(s, e, objection_raise(s, e, name));
     } else if (s->state == STATE_AUTH) {
         auth_respond(s, e);
     } else {

@@ -117,6 +117,8 @@
     X(PIPELINING, "pipelining", "pipelining that was not offered", "RFC 2920 2", BREACH) \
     X(PIPELINING_SYNC, "pipelining-sync", "octets sent after a command without waiting for its reply", "RFC 2920 3.1", \
       BREACH) \
+    X(TLS_IN_CLEAR, "tls-in-clear", "TLS in place of SMTP; smtps:// takes it, and --tls offers STARTTLS", \
+      "RFC 3207 4", BREACH) \
     X(EARLY_TLS, "early-tls", "octets sent after STARTTLS and before TLS", "RFC 3207 4", BREACH) \
     X(AUTH_SYNTAX, "auth-syntax", "malformed AUTH command or response", "RFC 4954 4", BREACH) \
     X(AUTH_IN_CLEAR, "auth-in-clear", "password sent in clear text although TLS was offered", "RFC 4616 1", BREACH) \

@@ -87,6 +87,8 @@ void dialogue_client(struct dialogue *d, uint64_t session, const struct smtp_eve
         both(d, session, 'C', span_of("."));
     } else if (e->line.p != NULL) {
         add_command(d, session, e);
+    } else if (problems_have(&e->problems, PROBLEM_TLS_IN_CLEAR)) {
+        both(d, session, 'C', span_of("(a TLS handshake)"));
     } else if (e->type == SMTP_UNKNOWN || e->type == SMTP_AUTH) {
         note(d, session, "(a line of ", e->size, " octets)", "(a line that is too long)");
     }

@@ -108,6 +108,7 @@ static void expected_text(const struct expectation *o, char *text, size_t size)
 /* Mail and connections that were not counted. */
 static void more_text(const struct tally *v, char *text, size_t size)
 {
+    uint64_t in_clear = v->problems[PROBLEM_TLS_IN_CLEAR].n;
     const struct {
         uint64_t n;
         const char *text;
@@ -116,6 +117,8 @@ static void more_text(const struct tally *v, char *text, size_t size)
         {v->refused - v->failed, "%ju more refused"},
         {v->unheard, "%ju more stored, but the client left before the reply"},
         {v->tls_failed, v->tls_failed == 1 ? "%ju TLS handshake failed" : "%ju TLS handshakes failed"},
+        {in_clear, in_clear == 1 ? "%ju client spoke TLS to a port in the clear (use smtps:// or --tls)"
+                                 : "%ju clients spoke TLS to a port in the clear (use smtps:// or --tls)"},
     };
     size_t n = 0;
     *text = '\0';

@@ -12,6 +12,8 @@
 #include "smtp.h"
 #include "smtp/objection.h"
 
+enum { MECHANISM_MAX = 20 /* octets of a name; RFC 4422 3.1 */ };
+
 /* Leaves the line from there on out of the event, and has it wiped at the commit. */
 static void hide_from(struct smtp *s, struct smtp_event *e, size_t from)
 {
@@ -22,6 +24,17 @@ static void hide_from(struct smtp *s, struct smtp_event *e, size_t from)
     _Static_assert(SMTP_AUTH_LINE_MAX <= UINT16_MAX, "hidden holds all of a line");
     e->hidden = (uint16_t)(e->line.n - from);
     e->line.n -= s->secret_n;
+}
+
+/* Whether it may be a mechanism that we do not know.  Base64 of a secret hardly ever has letters of one case alone. */
+static bool may_be_mechanism(struct span name)
+{
+    bool upper = false, lower = false;
+    for (size_t i = 0; i < name.n; i++) {
+        upper = upper || (name.p[i] >= 'A' && name.p[i] <= 'Z');
+        lower = lower || (name.p[i] >= 'a' && name.p[i] <= 'z');
+    }
+    return upper != lower && name.n <= MECHANISM_MAX;
 }
 
 void auth_hide(struct smtp *s, struct smtp_event *e)
@@ -37,9 +50,11 @@ void auth_hide(struct smtp *s, struct smtp_event *e)
     size_t shown = (size_t)(t.p - e->line.p), n = 0;
     while (t.n > 0 && (*t.p == ' ' || *t.p == '\t'))
         span_skip(&t, 1);
-    while (n < t.n && (ascii_is_letter(t.p[n]) || ascii_is_digit(t.p[n]) || t.p[n] == '-'))
+    while (n < t.n && (ascii_is_letter(t.p[n]) || ascii_is_digit(t.p[n]) || t.p[n] == '-' || t.p[n] == '_'))
         n++;
-    if (sasl_mechanism((struct span){t.p, n}) != SASL_NONE)
+    bool whole = n == t.n || t.p[n] == ' ' || t.p[n] == '\t';
+    struct span name = {t.p, n};
+    if (sasl_mechanism(name) != SASL_NONE || (whole && may_be_mechanism(name)))
         shown = (size_t)(t.p - e->line.p) + n;
     hide_from(s, e, shown);
 }
@@ -126,8 +141,12 @@ const struct objection *auth_parse(struct smtp *s, struct smtp_event *e)
     if (name.n == 0)
         return objection_raise(s, e, OBJECTION_AUTH);
     e->mechanism = sasl_mechanism(name);
-    if (e->mechanism == SASL_NONE || !(extension_offered(s) & (unsigned)SMTP_EXT_PLAIN << (e->mechanism - SASL_PLAIN)))
+    if (e->mechanism == SASL_NONE ||
+        !(extension_offered(s) & (unsigned)SMTP_EXT_PLAIN << (e->mechanism - SASL_PLAIN))) {
+        bool secret = e->mechanism == SASL_NONE && !may_be_mechanism(name);
+        objection_name(e, secret ? span_of("") : name);
         return objection_raise(s, e, OBJECTION_MECHANISM);
+    }
     if (e->mechanism != SASL_CRAM_MD5 && !s->secure && extension_offered(s) & SMTP_EXT_STARTTLS)
         problems_add(&e->problems, PROBLEM_AUTH_IN_CLEAR);
     s->mechanism = (uint8_t)e->mechanism;

@@ -334,20 +334,40 @@ static const struct objection *object_to_form(struct smtp *s, struct smtp_event 
     return blank != NULL ? blank : helo;
 }
 
-/* A browser or a script that was led here speaks HTTP; what follows must not be read as commands. */
-bool command_is_http(struct span line)
+/* The first word of a line, and the blanks after it. */
+static struct span take_word(struct span *line)
 {
-    static const char *const methods[] = {"GET ",     "POST ",  "HEAD ",    "PUT ",  "DELETE ",
-                                          "OPTIONS ", "PATCH ", "CONNECT ", "TRACE "};
-    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
-        if (span_starts(line, methods[i]))
-            return true;
-    }
-    for (; line.n > 0; span_skip(&line, 1)) {
-        if (span_starts(line, " HTTP/1."))
-            return true;
-    }
-    return false;
+    const char *start = line->p;
+    while (line->n > 0 && *line->p != ' ' && *line->p != '\t')
+        span_skip(line, 1);
+    struct span word = span_between(start, line->p);
+    while (line->n > 0 && (*line->p == ' ' || *line->p == '\t'))
+        span_skip(line, 1);
+    return word;
+}
+
+/* Whether a line that is no command is a request of HTTP or one of its kin: a method and a path or URL, or a version.
+ */
+static bool is_http(struct span line)
+{
+    struct span rest = line;
+    (void)take_word(&rest);
+    struct span target = take_word(&rest);
+    bool path = target.n > 0 && *target.p == '/';
+    for (; target.n > 0 && !path; span_skip(&target, 1))
+        path = span_starts(target, "://");
+    for (; line.n > 0 && !path; span_skip(&line, 1))
+        path = span_starts(line, "HTTP/") && line.n > 5 && ascii_is_digit(line.p[5]);
+    return path;
+}
+
+/* Whether a command that is a method, too, ends with a version. */
+static bool ends_in_http(struct span line)
+{
+    enum { LENGTH = sizeof "HTTP/1.1" - 1 };
+    const char *end = line.p + line.n;
+    return line.n > LENGTH && ascii_is_digit(end[-1]) && end[-2] == '.' && ascii_is_digit(end[-3]) &&
+           span_starts(span_between(end - LENGTH, end), "HTTP/");
 }
 
 /* good: there is nothing in the line that no line may have. */
@@ -356,11 +376,12 @@ static const struct objection *object(struct smtp *s, struct smtp_event *e, cons
 {
     const struct smtp_config *c = s->config;
     const struct objection *form = object_to_form(s, e, v, line.n);
+    /* a browser or a script that was led here: what follows must not be read as commands */
+    if (v->name == NULL ? is_http(line)
+                        : s->state == STATE_GREETED && ends_in_http(span_between(line.p, e->arg.p + e->arg.n)))
+        return objection_raise(s, e, OBJECTION_HTTP);
     if (v->name == NULL)
-        return objection_raise(s, e,
-                               command_is_http(line) ? OBJECTION_HTTP
-                               : good                ? OBJECTION_UNKNOWN
-                                                     : OBJECTION_OCTETS);
+        return objection_raise(s, e, good ? OBJECTION_UNKNOWN : OBJECTION_OCTETS);
     if (v->with != 0 && !(v->with & spoken(s)))
         return objection_raise(s, e, OBJECTION_NOT_OFFERED);
     if (v->event == SMTP_UNKNOWN)
@@ -383,13 +404,14 @@ static uint32_t first_four(const char *name)
     return four & 0xdfdfdfdf;
 }
 
-/* The command that is the first word of the line; the row without a name if there is none. */
-static const struct verb *find_verb(struct span line)
+/* The command that is the first word of the line, of *length octets; the row without a name if there is none. */
+static const struct verb *find_verb(struct span line, size_t *length)
 {
     const struct verb *v = verbs;
     uint32_t four = line.n >= sizeof four ? first_four(line.p) : 0;
+    size_t i = 0;
     for (; v->name != NULL; v++) {
-        size_t i = sizeof four;
+        i = sizeof four;
         if (first_four(v->name) != four)
             continue;
         while (i < line.n && v->name[i] != '\0' && ascii_same(line.p[i], v->name[i]))
@@ -397,6 +419,7 @@ static const struct verb *find_verb(struct span line)
         if (v->name[i] == '\0' && (i == line.n || line.p[i] == ' '))
             break;
     }
+    *length = i;
     return v;
 }
 
@@ -412,8 +435,9 @@ static const struct verb *take_verb(struct smtp *s, struct smtp_event *e, bool *
         end--; /* RFC 5321 4.1.1: trailing white space is tolerated */
     if (end < start + e->line.n)
         problems_add(&e->problems, PROBLEM_TRAILING_BLANK);
-    const struct verb *v = find_verb(*good ? span_between(start, end) : (struct span){start, 0});
-    const char *after = v->name != NULL ? start + strlen(v->name) : memchr(start, ' ', (size_t)(end - start));
+    size_t length;
+    const struct verb *v = find_verb(*good ? span_between(start, end) : (struct span){start, 0}, &length);
+    const char *after = v->name != NULL ? start + length : memchr(start, ' ', (size_t)(end - start));
     e->arg = span_between(after != NULL ? after : end, end);
     return v;
 }
@@ -431,12 +455,16 @@ void command_interpret(struct smtp *s, struct smtp_event *e)
     span_skip_spaces(&e->arg);
     reply_canned(s, e, &v->reply);
     s->legal = true;
-    if (v->event == SMTP_BDAT && o != &objections[OBJECTION_NOT_OFFERED]) {
+    if (v->event == SMTP_BDAT && o != &objections[OBJECTION_NOT_OFFERED] && o != &objections[OBJECTION_HTTP]) {
         s->chunk_refused = o; /* said at its end */
         o = NULL;
     }
     if (o == NULL)
         o = v->parse(s, e);
-    if (o != NULL)
-        objection_refuse(s, e, o);
+    if (o == NULL)
+        return;
+    struct span rest = e->line;
+    if (e->subject.p == NULL)
+        objection_name(e, v->name != NULL ? span_of(v->name) : take_word(&rest));
+    objection_refuse(s, e, o);
 }

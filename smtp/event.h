@@ -102,6 +102,7 @@ struct smtp_event {
     struct span arg;               /* see the types above; AUTH: the user name, p NULL while it is unknown
                                       (LOGIN: in the step before the password, and only there) */
     struct span params;            /* MAIL, RCPT: the parameters, as sent */
+    struct span subject;           /* what a refusal names: a command, parameter or mechanism; p NULL: nothing */
     struct span secret;            /* AUTH: PLAIN, LOGIN: the password; XOAUTH2: the token; CRAM-MD5: the
                                       digest in hexadecimal; for sasl_verify(); the next call wipes it */
     struct span authzid;           /* AUTH: the authorization identity, if the client gave one */

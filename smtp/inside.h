@@ -69,7 +69,6 @@ struct smtp {
     bool closing;        /* its reply is the last */
     bool skipping;       /* a line that is too long is being passed over */
     bool skipped_cr;     /* its last octet so far is CR */
-    bool http;           /* it begins like a request of HTTP */
     bool long_auth;      /* it begins like AUTH, or responds to a challenge */
     bool in_chunk;       /* octets of a chunk, or its end, are awaited */
     bool last;           /* it is the last chunk */
@@ -98,6 +97,8 @@ struct smtp_canned {
     const char *wire;
 };
 
+enum { CANNED_CODE = sizeof "250 " - 1 /* octets before the enhanced status code */ };
+
 /* code is a literal; enhanced is a status code and a blank, or ""; at most 255 octets in all. */
 #define CANNED(code, enhanced, text) \
     { \
@@ -120,9 +121,6 @@ static inline char *string_add(char *end, const char *words)
 /* Fills the event from the command in e->line, and prepares its reply. */
 void command_interpret(struct smtp *s, struct smtp_event *e);
 
-/* Whether the line is a request of HTTP. */
-bool command_is_http(struct span line);
-
 struct objection;
 
 /* Reads the parameters of MAIL or RCPT, each with its blanks before it.  Returns what stands against them, or NULL. */
@@ -144,7 +142,7 @@ void auth_respond(struct smtp *s, struct smtp_event *e);
 
 /*
  * Hides secrets in a line that is AUTH, or no command.  Of what looks like AUTH,
- * however malformed, only the word and a known mechanism are shown.  Of any other
+ * however malformed, only the word and what may be a mechanism are shown.  Of any other
  * line nothing is shown if an AUTH was refused before: some clients send the
  * password all the same.
  */

@@ -4,8 +4,11 @@
 #include "smtp/objection.h"
 
 #include <assert.h>
+#include <string.h>
 
 enum { REFUSED = false, TOLERATED = true };
+
+enum { SUBJECT_MAX = 20 /* octets; RFC 4422 3.1 for mechanisms */ };
 
 const struct objection objections[] = {
 #define X(name, tolerated, problem, code, enhanced, text) {CANNED(code, enhanced, text), problem, tolerated},
@@ -23,8 +26,24 @@ const struct objection *objection_raise(const struct smtp *s, struct smtp_event 
 
 void objection_refuse(struct smtp *s, struct smtp_event *e, const struct objection *o)
 {
+    size_t n = (size_t)(o->reply.n - CANNED_CODE - o->reply.enhanced); /* of the text */
     s->legal = false;
     reply_canned(s, e, &o->reply);
+    char *text = s->out + s->out_n + s->reply_n - n;
+    if (*text != ' ')
+        return;
+    memmove(text + e->subject.n, text, n);
+    memcpy(text, e->subject.p, e->subject.n);
+    s->reply_n += e->subject.n;
+}
+
+void objection_name(struct smtp_event *e, struct span word)
+{
+    size_t i = 0;
+    while (i < word.n &&
+           (ascii_is_letter(word.p[i]) || ascii_is_digit(word.p[i]) || word.p[i] == '-' || word.p[i] == '_'))
+        i++;
+    e->subject = i == word.n && i > 0 && i <= SUBJECT_MAX ? word : span_of("This");
 }
 
 const struct objection *objection_to_path(const struct smtp *s, struct smtp_event *e, enum problem problem)

@@ -9,7 +9,7 @@
 #include "smtp/inside.h"
 
 /* Each with its name, whether the command is taken all the same, the problem that is noted (PROBLEMS: none), and the
-   reply that refuses it. */
+   reply that refuses it.  Before a text that begins with a blank goes what is refused. */
 #define OBJECTIONS_LIST(X) \
     /* the line */ \
     X(LONG_LINE, REFUSED, PROBLEM_LONG_COMMAND, 500, "5.5.2 ", "Line is too long") \
@@ -17,11 +17,12 @@
     X(OCTETS, REFUSED, PROBLEM_COMMAND_OCTETS, 500, "5.5.2 ", \
       "A command must not contain NUL, CR or LF before its CRLF") \
     X(HTTP, REFUSED, PROBLEM_UNKNOWN_COMMAND, 421, "4.7.0 ", "This is SMTP, not HTTP") \
+    X(TLS, REFUSED, PROBLEM_TLS_IN_CLEAR, 421, "4.7.0 ", "This is SMTP in the clear, not TLS") \
     X(TOO_MANY_REFUSED, REFUSED, PROBLEMS, 421, "4.7.0 ", "Too many refused commands") \
     /* the command, whatever its argument */ \
-    X(UNKNOWN, REFUSED, PROBLEM_UNKNOWN_COMMAND, 500, "5.5.1 ", "Command is not recognised") \
-    X(OBSOLETE, REFUSED, PROBLEM_OBSOLETE_COMMAND, 502, "5.5.1 ", "Command is obsolete") \
-    X(NOT_OFFERED, REFUSED, PROBLEM_NOT_OFFERED, 502, "5.5.1 ", "Command is not offered here") \
+    X(UNKNOWN, REFUSED, PROBLEM_UNKNOWN_COMMAND, 500, "5.5.1 ", " is not recognised") \
+    X(OBSOLETE, REFUSED, PROBLEM_OBSOLETE_COMMAND, 502, "5.5.1 ", " is obsolete") \
+    X(NOT_OFFERED, REFUSED, PROBLEM_NOT_OFFERED, 502, "5.5.1 ", " is not offered") \
     X(NO_LISTS, REFUSED, PROBLEMS, 502, "5.5.1 ", "There are no mailing lists here") \
     X(TLS_FIRST, REFUSED, PROBLEMS, 530, "5.7.0 ", "Say STARTTLS first") \
     X(AUTH_FIRST, REFUSED, PROBLEMS, 530, "5.7.0 ", "Authentication is required") \
@@ -41,8 +42,8 @@
     X(SECOND_AUTH, REFUSED, PROBLEM_OUT_OF_ORDER, 503, "5.5.1 ", "You are authenticated already") \
     X(SECOND_TLS, REFUSED, PROBLEM_OUT_OF_ORDER, 503, "5.5.1 ", "TLS is in place already") \
     /* its argument */ \
-    X(ARGUMENT, REFUSED, PROBLEM_COMMAND_SYNTAX, 501, "5.5.4 ", "This command takes no argument") \
-    X(NO_ARGUMENT, REFUSED, PROBLEM_COMMAND_SYNTAX, 501, "5.5.4 ", "This command takes an argument") \
+    X(ARGUMENT, REFUSED, PROBLEM_COMMAND_SYNTAX, 501, "5.5.4 ", " takes no argument") \
+    X(NO_ARGUMENT, REFUSED, PROBLEM_COMMAND_SYNTAX, 501, "5.5.4 ", " takes an argument") \
     X(NO_NAME, REFUSED, PROBLEM_COMMAND_SYNTAX, 501, "", "Give your name: a domain or an address literal") \
     X(NAME_OCTETS, REFUSED, PROBLEM_HELO_NAME, 501, "", "Give your name: a domain or an address literal") \
     X(NAME, TOLERATED, PROBLEM_HELO_NAME, 501, "", "Give your name: a domain or an address literal") \
@@ -79,10 +80,10 @@
     X(PARAMETER, REFUSED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", "A parameter is KEYWORD or KEYWORD=value") \
     X(PARAMETER_BLANKS, TOLERATED, PROBLEM_EXTRA_BLANK, 501, "5.5.4 ", "Put one space between parameters") \
     X(PARAMETER_AFTER_HELO, TOLERATED, PROBLEM_AFTER_HELO, 555, "5.5.4 ", "Say EHLO to use parameters") \
-    X(PARAMETER_NOT_OFFERED, REFUSED, PROBLEM_NOT_OFFERED, 555, "5.5.4 ", "Parameter is not recognised") \
-    X(PARAMETER_TWICE, REFUSED, PROBLEM_MAIL_PARAMETER_TWICE, 501, "5.5.4 ", "Parameter is given twice") \
+    X(PARAMETER_NOT_OFFERED, REFUSED, PROBLEM_NOT_OFFERED, 555, "5.5.4 ", " is not offered") \
+    X(PARAMETER_TWICE, REFUSED, PROBLEM_MAIL_PARAMETER_TWICE, 501, "5.5.4 ", " is given twice") \
     X(PARAMETER_VALUE, TOLERATED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", \
-      "The value of a parameter must not be empty, nor have '=' in it") \
+      " takes a value that is not empty and has no '=' in it") \
     X(SIZE, REFUSED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", "SIZE takes a number of octets") \
     X(SIZE_DIGITS, REFUSED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", "SIZE takes a number of up to 20 digits") \
     X(BODY, REFUSED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", "BODY is 7BIT, or 8BITMIME or BINARYMIME if offered") \
@@ -102,7 +103,7 @@
       "ORCPT is xtext of printable ASCII, or UTF-8 in the form of the type utf-8") \
     /* AUTH */ \
     X(AUTH, REFUSED, PROBLEM_AUTH_SYNTAX, 501, "5.5.4 ", "Say AUTH and a mechanism") \
-    X(MECHANISM, REFUSED, PROBLEM_NOT_OFFERED, 504, "5.5.4 ", "The mechanism is not offered") \
+    X(MECHANISM, REFUSED, PROBLEM_NOT_OFFERED, 504, "5.5.4 ", " is not offered") \
     X(INITIAL_RESPONSE, REFUSED, PROBLEM_AUTH_SYNTAX, 501, "5.7.0 ", "CRAM-MD5 takes no initial response") \
     X(BASE64, REFUSED, PROBLEM_AUTH_SYNTAX, 501, "5.5.2 ", "This is not base64") \
     X(NO_USER, TOLERATED, PROBLEM_AUTH_SYNTAX, 501, "5.5.2 ", "The user name is empty") \
@@ -132,6 +133,9 @@ const struct objection *objection_raise(const struct smtp *s, struct smtp_event 
 
 /* The same for a problem with the path of MAIL or RCPT: PROBLEM_PATH, or one that path_end() gave. */
 const struct objection *objection_to_path(const struct smtp *s, struct smtp_event *e, enum problem problem);
+
+/* Has a refusal of the event name this word, unless it is long or odd. */
+void objection_name(struct smtp_event *e, struct span word);
 
 /* Refuses the command of the event. */
 void objection_refuse(struct smtp *s, struct smtp_event *e, const struct objection *o);

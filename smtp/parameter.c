@@ -205,16 +205,20 @@ static const struct objection *parse_one(struct smtp *s, struct smtp_event *e, s
     const struct parameter *p = parameters, *end = parameters + PARAMETERS;
     while (p < end && !(p->command == e->type && p->extensions & extension_offered(s) && span_is(keyword, p->keyword)))
         p++;
-    if (p == end)
-        return objection_raise(s, e, OBJECTION_PARAMETER_NOT_OFFERED);
     unsigned bit = 1u << (p - parameters);
-    if (*given & bit)
-        return objection_raise(s, e, OBJECTION_PARAMETER_TWICE);
-    *given |= bit;
     const struct objection *o = NULL;
-    if (value.p != NULL && (value.n == 0 || memchr(value.p, '=', value.n) != NULL))
+    if (p == end)
+        o = objection_raise(s, e, OBJECTION_PARAMETER_NOT_OFFERED);
+    else if (*given & bit)
+        o = objection_raise(s, e, OBJECTION_PARAMETER_TWICE);
+    else if (value.p != NULL && (value.n == 0 || memchr(value.p, '=', value.n) != NULL))
         o = objection_raise(s, e, OBJECTION_PARAMETER_VALUE);
-    return o != NULL ? o : p->parse(s, e, value);
+    *given |= bit;
+    if (o == NULL)
+        o = p->parse(s, e, value);
+    if (o != NULL)
+        objection_name(e, keyword);
+    return o;
 }
 
 const struct objection *parameter_parse(struct smtp *s, struct smtp_event *e, struct span t)

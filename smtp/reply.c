@@ -45,15 +45,14 @@ void smtp_reply(struct smtp *s, struct smtp_event *e, int code, const char *enha
 
 void reply_canned(struct smtp *s, struct smtp_event *e, const struct smtp_canned *reply)
 {
-    enum { START = sizeof "250 " - 1 };
     assert(s->event != SMTP_NONE);
     e->code = s->code = reply->code;
     s->reply_n = 0;
     if (s->config->extensions & SMTP_EXT_ENHANCEDSTATUSCODES || reply->enhanced == 0) {
         put(s, reply->wire, reply->n);
     } else {
-        size_t from = START + reply->enhanced;
-        put(s, reply->wire, START);
+        size_t from = CANNED_CODE + reply->enhanced;
+        put(s, reply->wire, CANNED_CODE);
         put(s, reply->wire + from, reply->n - from);
     }
 }

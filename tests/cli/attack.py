@@ -207,7 +207,17 @@ def speak_http(way):
     """X10: what is no SMTP ends the session, with one reply, and nothing behind it is done."""
     count = len(stored())
     body = b"EHLO t\r\nMAIL FROM:<a@x.test>\r\nRCPT TO:<v@x.test>\r\nDATA\r\nevil\r\n.\r\nQUIT\r\n"
-    for line in b"POST / HTTP/1.1", b"PUT /x HTTP/1.0", b"GET / HTTP/1.1":
+    long = b"/" + b"a" * 3000
+    for line in (
+        b"POST / HTTP/1.1",
+        b"PUT /x HTTP/1.0",
+        b"GET / HTTP/1.1",
+        b"PROPFIND / HTTP/1.1",
+        b"PROPFIND %b HTTP/1.1" % long,
+        b"HELO %b HTTP/1.1" % long,
+        b"DATA / HTTP/1.1",
+        b"PRI * HTTP/2.0",
+    ):
         for how in "whole", "octets", "cut":
             client = way.connect()
             request = line + b"\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body) + body

@@ -262,7 +262,7 @@ t_secrets_are_not_shown() {
     stop
     not_shown out err talk.out
     fails grep -rF open-sesame mail
-    grep -qx "1 C: AUTH ([0-9]* octets)" err
+    grep -qx "1 C: AUTH FOO (24 octets)" err
     grep -qx "3 C: AUTH PLAIN" err
     grep -qx "3 C: (24 octets)" err
     grep -qx "4 C: AUTH PLAIN (24 octets)" err
@@ -271,6 +271,25 @@ t_secrets_are_not_shown() {
     talk '<220' '>EHLO t' '<250' '>AUTH PLAIN AGFubgBvcGVuLXNlc2FtZQ==' '<5' '>QUIT' '<221' '<EOF' >talk.out
     stop
     not_shown out err talk.out
+}
+
+# The name of a mechanism that we do not know is shown, if it can be no secret.
+t_unknown_mechanisms_are_shown() {
+    start -k -v --transcript transcript --hide CRAM-MD5
+    talk '<220' '>EHLO t' '<250' '>AUTH NTLM TlRMTVNTUAAB' '<504' '>auth scram-sha-256-plus  TlRMTVNTUAAB' '<504' \
+        '>AUTH KERBEROS_V4' '<504' '>AUTH CRAM-MD5' '<504' '>AUTH b3Blbi1zZXNhbWU' '<504' '>AUTH 4711' '<504' \
+        '>AUTH NTLM=b3Blbi1zZXNhbWU' '<504' '>QUIT' '<221' '<EOF' >talk.out
+    stop
+    not_shown out err talk.out transcript
+    for file in err transcript; do
+        sed -n 's/^1 C: \(AUTH.*\)/\1/Ip' $file >got
+        printf '%s\n' 'AUTH NTLM (12 octets)' 'auth scram-sha-256-plus (12 octets)' 'AUTH KERBEROS_V4' 'AUTH CRAM-MD5' \
+            'AUTH (15 octets)' 'AUTH (4 octets)' 'AUTH (20 octets)' >want
+        same got want
+    done
+    sed -n 's/^504 5\.5\.4 //p' talk.out >got
+    printf '%s is not offered\n' NTLM scram-sha-256-plus KERBEROS_V4 CRAM-MD5 This This This >want
+    same got want
 }
 
 # These are no AUTH; but what is meant is plain.

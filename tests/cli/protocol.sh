@@ -81,6 +81,25 @@ MAIL FROM:<>' >got || true
     status_is 0
 }
 
+# It hears that at once, though a TLS handshake need not have a line end, and waits for the server's.
+t_tls_in_clear_is_turned_away() {
+    start -n 1 -v -d mail
+    deliver_to "smtps://127.0.0.1:$port"
+    status_is 35
+    kill "$pid"
+    finish
+    status_is 1 'fakesmtp: expected 1 message, got none before SIGTERM; 1 client spoke TLS to a port in the clear \(use smtps:// or --tls\)'
+    err_has '1 C: \(a TLS handshake\)'
+    err_has '1 !: tls-in-clear: TLS in place of SMTP; smtps:// takes it, and --tls offers STARTTLS \(RFC 3207 4\)'
+    err_has '1 S: 421 4\.7\.0 This is SMTP in the clear, not TLS'
+    # whatever it contains
+    start -k -d mail
+    talk '<220' '=\x16\x03\x01\x02\0\r\nEHLO t\r\nMAIL FROM:<a@x.test>\r\nRCPT TO:<b@x.test>\r\nDATA\r\nx\r\n.\r\n' '<421' '<EOF' \
+        + '<220' '=\x16' '=\x03' '=\x03' '<421' '<EOF' + '<220' '>EHLO t' '<250' '=\x16\x03\x03' '<421' '<EOF'
+    stop
+    taken 0
+}
+
 t_sixteen_descriptors() {
     rm -f port && mkfifo port
     (ulimit -n 16 && exec "$FAKESMTP" -n 40 -p 0 --port-file port -d mail 2>err) &

@@ -209,6 +209,7 @@ SESSION = [
     wrong("pipelining-sync", "RFC 2920 3.1", odd=(b"NOOP\r\nNOOP\r\n", [250, 250], [250, 250])),
     wrong("pipelining-sync", "RFC 2920 3.1", odd=(b"EHLO client.test\r\nRSET\r\n", [250, 250], [250, 250])),
     wrong("early-tls", "RFC 3207 4", odd=(b"STARTTLS\r\nNOOP\r\n", [220], [220]), tls=True, options=TLS),
+    wrong("tls-in-clear", "RFC 3207 4", odd=(b"\x16\x03\x01\x02\0\x01\n", [421], [421]), cut=True),
     wrong("auth-syntax", "RFC 4954 4", odd=(b"AUTH PLAIN !!!\r\n", [501], [501])),
     wrong("auth-in-clear", "RFC 4616 1", odd=(b"AUTH PLAIN AHUAcA==\r\n", [235], [235]), options=TLS),
     wrong("cut-off", "RFC 5321 4.1.1.4", cut=True),
@@ -347,6 +348,9 @@ class Client:
             self.say(octets, *(codes if not self.strict or strict is not None else [None] * len(codes)))
             if codes == [334]:
                 self.say(b"*\r\n", 501)
+            if codes == [421]:
+                self.close()
+                return
         if c.tls:
             self.start_tls()
             self.say(b"EHLO client.test\r\n", 250)

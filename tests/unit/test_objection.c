@@ -29,10 +29,11 @@ static const struct row {
     const char *end;  /* and what then ends it, CRLF if NULL */
     unsigned flags;
 } rows[OBJECTIONS] = {
-    [OBJECTION_LONG_LINE] = {"NOOP ", SMTP_LINE_MAX, NULL, 0},
+    [OBJECTION_LONG_LINE] = {EHLO "NOOP ", SMTP_LINE_MAX, NULL, 0},
     [OBJECTION_LONG_AUTH] = {EHLO "AUTH PLAIN ", SMTP_AUTH_LINE_MAX, NULL, 0},
     [OBJECTION_OCTETS] = {"NO\rOP", 0, NULL, 0},
     [OBJECTION_HTTP] = {"GET / HTTP/1.1", 0, NULL, 0},
+    [OBJECTION_TLS] = {"\x16\3\1", 0, NULL, 0},
     [OBJECTION_TOO_MANY_REFUSED] = {NULL, 0, NULL, 0}, /* test_too_many_refused() */
     [OBJECTION_UNKNOWN] = {"FOO", 0, NULL, 0},
     [OBJECTION_OBSOLETE] = {"TURN", 0, NULL, 0},
@@ -164,11 +165,16 @@ static void play(struct fixture *f, const struct row *r, bool strict)
     }
 }
 
-/* Whether the session of the row ends with the reply of this objection. */
+/* Whether the session of the row ends with the reply of this objection, before whose text its subject may stand. */
 static bool is_refused(struct fixture *f, const struct objection *o)
 {
     struct span reply = smtp_prepared(&f->s);
-    return reply.n == o->reply.n && memcmp(reply.p, o->reply.wire, reply.n) == 0;
+    size_t start = CANNED_CODE + o->reply.enhanced, n = o->reply.n - start;
+    const char *text = o->reply.wire + start;
+    size_t subject = *text == ' ' ? f->e.subject.n : 0;
+    return reply.n == o->reply.n + subject && memcmp(reply.p, o->reply.wire, start) == 0 &&
+           (subject == 0 || memcmp(reply.p + start, f->e.subject.p, subject) == 0) &&
+           memcmp(reply.p + start + subject, text, n) == 0;
 }
 
 static void test_raised(void **state)
