@@ -7,6 +7,7 @@
  */
 #include "mail/inside.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { SEGMENTS_MAX = 128 /* segments of one parameter that are read */ };
@@ -96,7 +97,7 @@ static struct span take_charset(struct message *m, struct span *t)
 {
     const char *first = memchr(t->p, '\'', t->n);
     const char *second = first != NULL ? memchr(first + 1, '\'', (size_t)(t->p + t->n - first - 1)) : NULL;
-    if (second == NULL) {
+    if (second == NULL || span_starts(*t, "=?")) {
         message_note(m, PROBLEM_PARAMETER_CODING);
         return (struct span){NULL, 0};
     }
@@ -155,28 +156,45 @@ static void put_segment(struct message *m, const struct param *s, struct sink to
     sink_put(to, run, (size_t)(t.p - run));
 }
 
-/* Segments are joined before their charset is undone, as a character may be in two of them. */
-static void put_segments(struct message *m, struct param *s, size_t n, struct sink to)
-{
-    struct charset c;
-    struct span charset = {NULL, 0};
-    if (s[0].coded)
-        charset = take_charset(m, &s[0].value);
-    charset_open(&c, m, charset, to);
-    for (size_t i = 0; i < n; i++)
-        put_segment(m, &s[i], (struct sink){charset_put, &c});
-    charset_close(&c);
-}
-
 /* Mail programs put encoded words in parameters, although RFC 2047 5 (3) forbids it. */
-static void put_plain(struct message *m, const struct param *s, struct sink to)
+static void put_words(struct message *m, struct span t, bool escaped, struct sink to)
 {
     struct words w;
     words_open(&w, m, to);
-    words_put(&w, s->value, s->quoted);
+    words_put(&w, t, escaped);
     words_close(&w);
     if (w.decoded)
         message_note(m, PROBLEM_PARAMETER_WORD);
+}
+
+/* Whether a text may have an encoded word in it. */
+static bool may_have_word(struct span t)
+{
+    while (t.n > 1 && !span_starts(t, "=?"))
+        span_skip(&t, 1);
+    return t.n > 1;
+}
+
+/* Segments are joined before their charset is undone, as a character may be in two of them, and so may an encoded word.
+   What percent signs stand for is no encoded word. */
+static void put_segments(struct message *m, struct param *s, size_t n, struct sink to)
+{
+    struct text joined = {NULL, 0, 0, false};
+    struct charset c;
+    struct span charset = {NULL, 0};
+    bool words = false;
+    for (size_t i = 0; i < n; i++)
+        words = words || may_have_word(s[i].value);
+    if (s[0].coded)
+        charset = take_charset(m, &s[0].value);
+    charset_open(&c, m, charset, words ? message_into(&joined) : to);
+    for (size_t i = 0; i < n; i++)
+        put_segment(m, &s[i], (struct sink){charset_put, &c});
+    charset_close(&c);
+    if (words)
+        put_words(m, text_span(&joined), false, to);
+    m->failed = m->failed || joined.failed;
+    free(joined.p);
 }
 
 /* Finds the segments of a parameter, which may be one that is the whole.  Returns how many there are, from *first. */
@@ -211,7 +229,7 @@ bool param_decode(struct message *m, struct span value, const char *name, struct
     struct param found[PLACES], *first;
     size_t n = find(m, value, name, found, &first);
     if (n > 0 && first == &found[PLAIN])
-        put_plain(m, first, to);
+        put_words(m, first->value, first->quoted, to);
     else if (n > 0)
         put_segments(m, first, n, to);
     return n > 0;

@@ -183,6 +183,7 @@ NAMES = [
     "filename*=iso-8859-1'de'gr%FC.txt", "filename*0=one; filename*1=two; filename*2=.txt",
     "filename*1=two; filename*0=one", "filename*0*=utf-8''%E2%82; filename*1*=%AC.txt",
     "filename*0*=utf-8''a%20; filename*1=\"b%20.txt\"", 'filename="=?utf-8?q?gr=C3=BC=C3=9Fe.txt?="',
+    'filename*0="=?utf-8?q?gr=C3=BC?="; filename*1="=?utf-8?q?=C3=9Fe.txt?="', "filename*=utf-8''%3D%3Fa%3Fq%3Fb%3F%3D",
     'filename="quoted \\"x\\".txt"', 'filename="../../etc/passwd"', "filename*=utf-8''bad%zz.txt",
     'filename="grüße.txt"', 'FILENAME="case.txt"', 'size=5; filename="after.txt"', "filename=\"\"",
 ]

@@ -696,8 +696,9 @@ static void test_text_is_the_same(void **state)
 static void test_memory_runs_out(void **state)
 {
     (void)state;
-    static const char message[] = "From: A <a@x>\nTo: b@x\nBcc: c@x\nSubject: s\n" RELATED("; start=\"<r>\"")
-        PART("text/plain", ID("r"), "one") PART("a/b; name=n", "", "x") PART("text/html", "", "<p>") "--b--\n";
+    static const char message[] =
+        "From: A <a@x>\nTo: b@x\nBcc: c@x\nSubject: s\n" RELATED("; start=\"<r>\"") PART("text/plain", ID("r"), "one")
+            PART("a/b; name*0=\"=?a?q?n\"; name*1=\"?=\"", "", "x") PART("text/html", "", "<p>") "--b--\n";
     struct received m = base(message, sizeof message - 1);
     for (int as_text = 0; as_text < 2; as_text++) {
         for (memory_fails_at = 1;; memory_fails_at++) {
