@@ -37,6 +37,7 @@ struct part {
     unsigned depth;            /* 0: the message itself */
     size_t parent;             /* place of the part that holds it; of the message itself, 0 */
     struct span header;        /* without the blank line */
+    bool unread;               /* more fields come after the header: it is too large, or a line in it is no field */
     struct span body;          /* without the line end that belongs to a boundary; of a MULTIPART, and of a MESSAGE in a
                                   MESSAGE, what comes after it as well, to the end of the outermost MESSAGE */
     struct span type, subtype; /* of Content-Type, as written; "text" "plain" (or, in a digest, "message" "rfc822")

@@ -121,11 +121,13 @@ void lint_decoded(struct message *m, struct mail *mail)
     while (header_take_field(m, &header, &field))
         check_field(m, &field, &s, mail);
     note(mail, utf8 && !mail->utf8, PROBLEM_UTF8_HEADER);
-    note(mail, !s.date, PROBLEM_NO_DATE);
-    note(mail, !s.from, PROBLEM_NO_FROM);
-    note(mail, s.authors > 1 && !s.sender, PROBLEM_NO_SENDER);
-    note(mail, !s.message_id, PROBLEM_NO_MESSAGE_ID);
-    note(mail, s.mime && !s.mime_version, PROBLEM_NO_MIME_VERSION);
+    if (!m->parts->unread) {
+        note(mail, !s.date, PROBLEM_NO_DATE);
+        note(mail, !s.from, PROBLEM_NO_FROM);
+        note(mail, s.authors > 1 && !s.sender, PROBLEM_NO_SENDER);
+        note(mail, !s.message_id, PROBLEM_NO_MESSAGE_ID);
+        note(mail, s.mime && !s.mime_version, PROBLEM_NO_MIME_VERSION);
+    }
     note(mail, s.bcc && !bcc_names_all(m, mail), PROBLEM_BCC);
     if (problems_have(&m->problems, PROBLEM_TOO_MANY_CHARSETS)) /* the rest was not decoded, so it may be valid */
         problems_remove(&m->problems, PROBLEM_UNDECODABLE);

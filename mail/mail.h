@@ -23,6 +23,8 @@ struct mail_recipient {
     struct span params;  /* the parameters as sent */
 };
 
+enum { MAIL_HEAD_MAX = 8192 /* octets of a mail that its subject is looked for in, to list it */ };
+
 /* The caller allocates it, zeroed.  Text about the client is borrowed from its session. */
 struct mail {
     uint64_t n;       /* its number in the run, from 1 */

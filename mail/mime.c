@@ -212,7 +212,9 @@ static void split_part(struct parser *p, struct part *part)
                 break;
             odd = NULL;
             end = line.p;
+            part->unread = false;
         } else if (header_split_field(p->m, line, &field)) {
+            part->unread = part->unread || (fields && odd != NULL);
             fields = true;
         } else if (odd == NULL && (!header_is_folded(line) || line.p == start)) {
             odd = line.p;
@@ -230,6 +232,7 @@ static void split_part(struct parser *p, struct part *part)
     part->body = rest;
     if (part->header.n > MIME_HEADER_MAX) {
         message_note(p->m, PROBLEM_LARGE_HEADER);
+        part->unread = true;
         part->header.n = MIME_HEADER_MAX;
         while (part->header.n > 0 && part->header.p[part->header.n - 1] != '\n')
             part->header.n--;
@@ -420,7 +423,7 @@ void mime_read(struct message *m)
 struct span mime_header(struct message *m)
 {
     struct parser p;
-    struct part part;
+    struct part part = {.depth = 0};
     begin(&p, m);
     split_part(&p, &part);
     return part.header;

@@ -23,7 +23,7 @@ static void add_subject(struct text *line, struct span head)
 {
     struct text subject = {NULL, 0, 0, false};
     if (!message_field(head, "subject", message_into(&subject))) {
-        text_add_string(line, ", no subject");
+        text_add_string(line, head.n < MAIL_HEAD_MAX ? ", no subject" : ", no subject in its first 8192 octets");
         return;
     }
     add_shown(line, ", subject \"", text_span(&subject), "\"");

@@ -123,7 +123,7 @@ static void add_with_lf(struct spool *p, const char *octets, size_t n)
 void spool_add(struct spool *p, const char *octets, size_t n)
 {
     if (!p->wanted) {
-        uint64_t most = p->keeps_head ? p->ours + SPOOL_HEAD_MAX : 0, room = most - p->total;
+        uint64_t most = p->keeps_head ? p->ours + MAIL_HEAD_MAX : 0, room = most - p->total;
         if (p->total < most)
             add_as_is(p, octets, n < room ? n : (size_t)room);
         return;
@@ -150,11 +150,11 @@ static struct span find_head(struct spool *p)
     struct span head = p->octets;
     if (head.p != NULL) {
         span_skip(&head, (size_t)p->ours);
-    } else if (reserve(p, SPOOL_HEAD_MAX) == 0) {
-        ssize_t n = pread(p->file.fd, p->buffer, SPOOL_HEAD_MAX, (off_t)p->ours);
+    } else if (reserve(p, MAIL_HEAD_MAX) == 0) {
+        ssize_t n = pread(p->file.fd, p->buffer, MAIL_HEAD_MAX, (off_t)p->ours);
         head = (struct span){p->buffer, n > 0 ? (size_t)n : 0};
     }
-    head.n = head.n < SPOOL_HEAD_MAX ? head.n : SPOOL_HEAD_MAX;
+    head.n = head.n < MAIL_HEAD_MAX ? head.n : MAIL_HEAD_MAX;
     return head;
 }
 

@@ -139,8 +139,6 @@ struct spool {
 int store_open(struct store *s, const struct store_options *o, struct failure *why);
 void store_close(struct store *s);
 
-enum { SPOOL_HEAD_MAX = 8192 /* octets */ };
-
 /* Begins a mail.  exact: its line ends stay as they are, whatever the options say.  keeps_head: spool_head() will be
    called. */
 void spool_begin(struct spool *p, struct store *s, bool exact, bool keeps_head);
@@ -180,7 +178,7 @@ enum store_outcome store_go_on(struct store *s, struct spool *p, struct failure 
 /* Drops a mail that waits, with the reason in *why. */
 void store_give_up(struct store *s, struct spool *p, struct failure *why);
 
-/* The first octets of a stored mail that came from the client, at most SPOOL_HEAD_MAX.  They live until store_drop().
+/* The first octets of a stored mail that came from the client, at most MAIL_HEAD_MAX.  They live until store_drop().
    Empty without keeps_head. */
 struct span spool_head(const struct spool *p);
 

@@ -30,7 +30,9 @@
 #define QP MIME "Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: quoted-printable\n\n"
 #define MULTI(type, parts) MIME "Content-Type: multipart/" type "; boundary=b\n\n" parts
 #define PART(headers, body) "--b\n" headers "\n" body "\n"
-#define ATTACHED(headers) MULTI("mixed", PART("", "x") PART(headers, "x") "--b--\n")
+#define ATTACHED_TO(head, headers) \
+    head "Content-Type: multipart/mixed; boundary=b\n\n" PART("", "x") PART(headers, "x") "--b--\n"
+#define ATTACHED(headers) ATTACHED_TO(MIME, headers)
 
 /* How a message came; UTF8: with SMTPUTF8. */
 enum how { PLAIN, UTF8 };
@@ -160,6 +162,13 @@ static const struct row {
     {"a folded line later", PLAIN, FROM DATE ID "Subject: a\n b\n\n", ""},
     {"no blank line", PLAIN, HEAD "Hello Bob\n", "no-blank-line"},
     {"a large header", PLAIN, HEAD "\1\n", "large-header"},
+    {"a large header with all at its end", PLAIN, "\1" HEAD MIME "\n", "large-header"},
+    {"a large header before two authors", PLAIN, "From: a@x.test, b@x.test\nContent-Type: text/plain\n\1\n",
+     "large-header"},
+    {"a large header in a part", PLAIN, ATTACHED_TO("To: b@x.test\n", "Content-Type: a/b\n\1"),
+     "large-header no-date no-from no-message-id no-mime-version"},
+    {"fields after a line that is none, and no body", PLAIN, FROM "odd\n" DATE ID "\n", "no-blank-line"},
+    {"no fields after it", PLAIN, FROM "odd\n", "no-blank-line no-date no-message-id"},
     {"two of a kind", PLAIN, HEAD "Subject: t\n\n", "duplicate-field"},
     {"two of another", PLAIN, HEAD "X: t\nX: t\n\n", ""},
 

@@ -554,6 +554,21 @@ static void test_listing_of_long_texts(void **state)
     listing_close(&l);
 }
 
+/* A head that is cut off says nothing about what comes later. */
+static void test_listing_of_a_large_head(void **state)
+{
+    (void)state;
+    struct listing l = {.n = 0};
+    char head[MAIL_HEAD_MAX];
+    memset(head, 'x', sizeof head);
+    memcpy(head, "A: ", 3);
+    listing_add(&l, &usual, (struct span){head, sizeof head});
+    listing_add(&l, &usual, (struct span){head, sizeof head - 1});
+    assert_string_equal(l.lines[0], "from <a@x.test> to <b@x.test> and 1 more, no subject in its first 8192 octets");
+    assert_string_equal(l.lines[1], "from <a@x.test> to <b@x.test> and 1 more, no subject");
+    listing_close(&l);
+}
+
 static void test_listing_is_full(void **state)
 {
     (void)state;
@@ -623,6 +638,7 @@ int main(void)
         cmocka_unit_test(test_memory_runs_out_for_a_line_without_an_end),
         cmocka_unit_test(test_listing),
         cmocka_unit_test(test_listing_of_long_texts),
+        cmocka_unit_test(test_listing_of_a_large_head),
         cmocka_unit_test(test_listing_is_full),
         cmocka_unit_test_teardown(test_listing_without_memory, forget_to_fail),
         cmocka_unit_test_teardown(test_listing_without_memory_for_a_subject, forget_to_fail),
