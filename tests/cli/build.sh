@@ -125,3 +125,48 @@ t_dist_needs_git() {
     printf '\nMakefile\nsmtp.h\n' >want
     same files want
 }
+
+t_deps_says_what_it_fetches() {
+    mkdir bin
+    # of the old apt, and of the new
+    printf '%s\n' '0 upgraded, 3 newly installed, 0 to remove.' 'Need to get 12 MB of archives.' >plan.12
+    printf '%s\n' 'Summary:' '  Upgrading: 0, Installing: 3, Removing: 0' '  Download size: 12 MB' '  Space needed: 40 MB / 79 GB available' >plan.13
+    cat >bin/apt-get <<'END'
+#!/bin/sh
+echo "$*" >>calls
+case "$*" in
+*update*) [ ! -e broken ] || { echo 'E: no network'; exit 100; } ;;
+*--assume-no*) cat plan; exit 1 ;;
+esac
+END
+    cat >bin/dpkg-query <<'END'
+#!/bin/sh
+for package; do :; done
+case $package in curl | jq | libpython*) [ -e whole ] ;; esac && printf installed
+END
+    printf '#!/bin/sh\necho "  Depends: python3.99"\n' >bin/apt-cache
+    printf '#!/bin/sh\ncat >selections\n' >bin/debconf-set-selections
+    # shellcheck disable=SC2016
+    printf '#!/bin/sh\nexec "$@"\n' >bin/sudo
+    chmod +x bin/*
+    deps() { PATH=$PWD/bin:$PATH sh "$HERE/../deps"; }
+    for release in 12 13; do
+        cp plan.$release plan
+        deps >said
+        [ "$(head -n 1 said)" = 'To be installed: curl jq libpython3.99-testsuite, and what they need' ]
+        grep -q ' 12 MB' said
+        fails grep -v Install-Recommends=false calls
+        sed 's/.*=false //' calls >got
+        printf '%s\n' update 'install --assume-no curl jq libpython3.99-testsuite' 'install -y curl jq libpython3.99-testsuite' >want
+        same got want
+        rm calls
+    done
+    touch broken
+    fails deps >said
+    grep -q 'no network' said
+    rm calls broken
+    touch whole # nothing is missing: nobody is asked, and there is nothing to say
+    deps >said
+    [ ! -s said ]
+    [ ! -e calls ]
+}

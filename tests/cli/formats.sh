@@ -701,8 +701,8 @@ t_mbox_is_read_back() {
     printf '#!/bin/sh\nn=$(ls | grep -c "^mutt\\\\.[0-9]"); cat >"mutt.$n"\n' >take
     chmod +x take
     mkdir Mail # else it asks
-    mkfifo keys # none are pressed, but that is no end
-    HOME=$PWD TERM=xterm timeout 120 script -qec "mutt -n -F /dev/null -R -f box -e 'set wait_key=no pipe_split=yes pipe_decode=no quit=yes sort=mailbox-order' -e 'push \"<tag-pattern>~A<enter><tag-prefix><pipe-message>./take<enter><exit>\"'" /dev/null <>keys >screen 2>&1
+    mkfifo keys # none are pressed, but that is no end; and script makes a terminal without a size
+    HOME=$PWD TERM=xterm timeout 120 script -qec "stty rows 24 cols 80; mutt -n -F /dev/null -R -f box -e 'set wait_key=no pipe_split=yes pipe_decode=no quit=yes sort=mailbox-order' -e 'push \"<tag-pattern>~A<enter><tag-prefix><pipe-message>./take<enter><exit>\"'" /dev/null <>keys >screen 2>&1
     check_box mutt mutt
     cp box box2
     start -n 31 -f mbox --crlf -o box2
