@@ -19,6 +19,8 @@
 #include <time.h>
 #include <unistd.h>
 
+static const uint64_t COUNTED_MAX = 999999999999999999; /* the highest number of a file that is looked at */
+
 enum {
     FEW = 8,        /* names tried with a number of their own */
     TAKEN_MAX = 16, /* numbers found taken in a row before the directory is read again */
@@ -80,7 +82,7 @@ static int find_next(struct place *to)
     while (errno = 0, (entry = readdir(d)) != NULL) {
         const char *end = entry->d_name;
         uint64_t number;
-        bool ours = number_take(&end, &number) && end - entry->d_name <= 18 && strcmp(end, ".eml") == 0;
+        bool ours = number_take(&end, &number) && number <= COUNTED_MAX && strcmp(end, ".eml") == 0;
         if (ours && number >= to->next)
             to->next = number + 1;
     }
@@ -244,6 +246,8 @@ static int next_name(struct place *to, char name[PLACE_NAME_MAX], const char *as
     } else {
         if (taken > 0 && taken % TAKEN_MAX == 0 && find_next(to) < 0)
             return -1;
+        if (taken > 0 && to->next > COUNTED_MAX) /* find_next() does not see these: they are passed in larger steps */
+            to->next += UINT64_C(1) << (taken < 32 ? taken : 32);
         char digits[24], *end = digits + sizeof digits, *first = ascii_put_number(end, to->next++);
         while (end - first < 4)
             *--first = '0';

@@ -90,6 +90,19 @@ t_numbers_go_on() {
     [ "$(cat mail/0041.eml)" = old ]
 }
 
+# Whoever plants the highest number that is looked at does not have later runs try each name after it.
+t_planted_number() {
+    mkdir mail
+    python3 -c 'for i in range(1000): open("mail/%d.eml" % (10**18 - 1 + i), "w")'
+    start_under strace -f -q -o trace -e trace=linkat,getdents64 -- -n 2 -d mail
+    deliver 250
+    deliver 250
+    finish
+    status_is 0
+    [ "$(find mail -size +0 -name '*.eml' | wc -l)" -eq 2 ]
+    [ "$(wc -l <trace)" -lt 100 ] || { echo "$(wc -l <trace) calls"; return 1; }
+}
+
 t_directory_is_made() {
     start -n 1 -d a/b/c
     send new
