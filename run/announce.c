@@ -4,8 +4,9 @@
  * manager.
  *
  * A reader must never see half of a file.  So it is written under another name,
- * and renamed.  The target of a link, a device or a FIFO is written to instead;
- * a FIFO that has no reader yet is tried again later.
+ * and renamed, which also replaces a link that somebody else has put there.  A
+ * device or a FIFO is written to instead; a FIFO that has no reader yet is tried
+ * again later.  A file that is open already, as that of /dev/stdout, gets a line.
  */
 #include "run/run.h"
 
@@ -22,15 +23,23 @@
 
 /* ---- files ---- */
 
-/* Fails with ENXIO if nobody has the FIFO open for reading. */
-static int write_fifo(const struct announce_file *f)
+enum { FDS_NAMED = 10 /* descriptors that a shell opens by number */ };
+
+/* Writes to a FIFO or a device.  Fails with ENXIO if nobody has the FIFO open for reading, and if the path leads to a
+   regular file by now. */
+static int write_special(const struct announce_file *f)
 {
-    int fd = open(f->path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    struct stat st;
+    int fd = open(f->path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (fd < 0)
         return -1;
-    (void)!write(fd, f->text, f->n); /* it fits, unless the reader is gone again */
+    errno = EEXIST;
+    bool good = fstat(fd, &st) == 0 && !S_ISREG(st.st_mode) &&
+                (write(fd, f->text, f->n) == (ssize_t)f->n || S_ISFIFO(st.st_mode)); /* its reader may be gone again */
+    int saved = errno;
     (void)close(fd);
-    return 0;
+    errno = saved;
+    return good ? 0 : -1;
 }
 
 static int write_renamed(const struct announce_file *f)
@@ -63,29 +72,19 @@ static bool same(const struct stat *a, const struct stat *b)
 
 static int write_file(struct announce_file *f)
 {
-    struct stat st, standard;
-    bool there = lstat(f->path, &st) == 0, link = there && S_ISLNK(st.st_mode);
-    if (link && stat(f->path, &st) < 0)
-        return -1;
-    if (there && S_ISFIFO(st.st_mode)) {
-        bool written = write_fifo(f) == 0;
-        f->waits = !written && errno == ENXIO;
-        return written || f->waits ? 0 : -1;
+    struct stat st, open_file;
+    bool there = stat(f->path, &st) == 0;
+    for (int fd = STDOUT_FILENO; there && fd < FDS_NAMED; fd++) {
+        if (fstat(fd, &open_file) == 0 && same(&open_file, &st))
+            return write(fd, f->text, f->n) == (ssize_t)f->n ? 0 : -1;
     }
-    if (!there || (!link && S_ISREG(st.st_mode))) {
-        f->made = write_renamed(f) == 0 && stat(f->path, &f->file) == 0;
+    if (!there || S_ISREG(st.st_mode)) {
+        f->made = write_renamed(f) == 0 && lstat(f->path, &f->file) == 0;
         return f->made ? 0 : -1;
     }
-    int flags = O_WRONLY | O_CLOEXEC | O_TRUNC;
-    for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) { /* the file of /dev/stdout is not only ours */
-        if (fstat(fd, &standard) == 0 && same(&standard, &st))
-            flags &= ~O_TRUNC;
-    }
-    int fd = open(f->path, flags);
-    if (fd < 0)
-        return -1;
-    bool good = write(fd, f->text, f->n) == (ssize_t)f->n;
-    return close(fd) == 0 && good ? 0 : -1;
+    bool written = write_special(f) == 0;
+    f->waits = !written && errno == ENXIO && S_ISFIFO(st.st_mode);
+    return written || f->waits ? 0 : -1;
 }
 
 /* ---- announcing ---- */
@@ -134,7 +133,7 @@ int announce_open(struct announce *a, const struct options *o, const struct list
 void announce_go_on(struct announce *a)
 {
     for (struct announce_file *f = a->files; f < a->files + 2; f++)
-        f->waits = f->waits && write_fifo(f) < 0 && errno == ENXIO;
+        f->waits = f->waits && write_special(f) < 0 && errno == ENXIO;
 }
 
 /* Another run may have replaced a file. */
@@ -142,7 +141,7 @@ void announce_close(struct announce *a)
 {
     struct stat st;
     for (struct announce_file *f = a->files; f < a->files + 2; f++) {
-        if (f->made && stat(f->path, &st) == 0 && same(&st, &f->file))
+        if (f->made && lstat(f->path, &st) == 0 && same(&st, &f->file))
             (void)unlink(f->path);
         f->made = false;
     }

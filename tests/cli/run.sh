@@ -632,13 +632,36 @@ t_port_file() {
     kill "$pid"
     finish
     [ ! -e port.txt ]
-    ln -s target link
-    echo 'old content, longer than a port' >target
-    "$FAKESMTP" -n 0 -t 10ms -p 0 --port-file link 2>err
-    [ -h link ]
-    grep -Eqx '[0-9]+' target
     "$FAKESMTP" -n 0 -t 10ms -p 0 --port-file /dev/stdout >to.txt 2>err
     grep -Eqx '[0-9]+' to.txt
+}
+
+# Whoever may make files in the directory could have us write to any other file.
+t_port_file_is_not_written_through_a_link() {
+    echo precious >target
+    for link in "$PWD/target" nothing /dev/fd/9/no; do
+        rm -f link
+        ln -s "$link" link
+        run --port-file link sh -c '[ ! -h link ] && [ "$(cat link)" = "$SMTP_PORT" ]'
+        status_is 0
+        [ ! -e link ]
+        [ ! -h link ]
+    done
+    mkfifo link
+    "$FAKESMTP" -k -p 0 --port-file link 2>err &
+    pid=$!
+    until grep -q listening err; do kill -0 "$pid"; done
+    port=$(sed 's/.*://' err)
+    ln -s target link.new
+    mv link.new link # while its reader is waited for
+    talk '<220' '>QUIT' '<221' '<EOF'
+    stop
+    [ "$(cat target)" = precious ]
+    # the file of a descriptor that is open is not one that somebody else has chosen
+    for name in /dev/stdout /dev/stderr /dev/fd/9; do
+        "$FAKESMTP" -q -n 0 -t 10ms -p 0 --port-file "$name" >to.txt 2>>to.txt 9>>to.txt
+        grep -Eqx '[0-9]+' to.txt
+    done
 }
 
 t_output_is_emptied_last() {

@@ -659,8 +659,10 @@ t_a_failed_handshake_is_a_connection() {
 # ---- files ----
 
 t_ca_file() {
-    echo old >ca.pem
+    echo old >old
+    ln -s old ca.pem
     start_tls -k
+    [ "$(cat old)" = old ]
     grep -q 'BEGIN CERTIFICATE' ca.pem
     fails grep -q 'PRIVATE KEY' ca.pem
     fails grep -q old ca.pem
