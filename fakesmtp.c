@@ -248,7 +248,9 @@ static void close_all(struct run *r)
     for (size_t i = 1; i < SIGNALS_REMOVED_MAX; i++)
         r->signals.removed[i] = NULL;
     announce_close(&r->announce);
-    temporary_remove(r->temporary);
+    char left[PATH_MAX];
+    if (temporary_remove(r->temporary, left) < 0)
+        console_line(&r->console, "cannot remove %s: %s", left, strerror(errno));
     options_close(&r->o);
 }
 

@@ -9,6 +9,7 @@
 #ifndef RUN_RUN_H
 #define RUN_RUN_H
 
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -174,8 +175,9 @@ int output_close_transcript(struct dialogue *d);
    path, which the caller frees; NULL with errno on failure. */
 char *temporary_make(bool directory);
 
-/* Removes a directory and all that is in it; nothing if it is NULL. */
-void temporary_remove(const char *directory);
+/* Removes a directory, which may be NULL, and all that is in it except for mounts.  -1 with errno if something is left:
+ *left is the first of that. */
+int temporary_remove(const char *directory, char left[PATH_MAX]);
 
 /* ---- announce ---- */
 
@@ -207,9 +209,9 @@ enum { ANNOUNCE_VARIABLES = 6 };
 
 /*
  * Writes the port file and that of the certificate, each whole or not at all.
- * An old file is replaced; the target of a link, a device or a FIFO is written
- * to.  o and l are borrowed until announce_close(); o->server.tls is set.  After
- * a failure *file is the one that could not be written.
+ * An old file or a link is replaced; a device or a FIFO is written to.  o and l
+ * are borrowed until announce_close(); o->server.tls is set.  After a failure
+ * *file is the one that could not be written.
  */
 int announce_open(struct announce *a, const struct options *o, const struct listener *l, const char **file);
 

@@ -6,11 +6,11 @@
  */
 #include "run/run.h"
 
+#include <dirent.h>
 #include <errno.h>
-#include <ftw.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 char *temporary_make(bool directory)
@@ -35,15 +35,33 @@ char *temporary_make(bool directory)
     return canonical;
 }
 
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+/* Removes what is at path, of n octets, and below.  A mount stays: rmdir(2) finds it busy.  Returns 0, or the errno for
+   the first that is left. */
+static int remove_all(char path[PATH_MAX], size_t n, char left[PATH_MAX])
 {
-    (void)st, (void)type, (void)ftw;
-    (void)remove(path);
-    return 0;
+    int first = 0;
+    if (rmdir(path) == 0 || errno == ENOENT || (errno == ENOTDIR && unlink(path) == 0))
+        return 0;
+    DIR *d = errno == ENOTEMPTY || errno == EEXIST ? opendir(path) : NULL;
+    for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL; path[n] = '\0') {
+        size_t room = PATH_MAX - n, more = strlen(e->d_name) + 1;
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 || more >= room)
+            continue;
+        (void)snprintf(path + n, room, "/%s", e->d_name);
+        int error = remove_all(path, n + more, left);
+        first = first != 0 ? first : error;
+    }
+    if (d != NULL && closedir(d) == 0 && rmdir(path) == 0)
+        return 0;
+    if (first == 0)
+        memcpy(left, path, n + 1);
+    return first != 0 ? first : errno;
 }
 
-void temporary_remove(const char *directory)
+int temporary_remove(const char *directory, char left[PATH_MAX])
 {
-    if (directory != NULL)
-        (void)nftw(directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    char path[PATH_MAX];
+    int n = directory != NULL ? snprintf(path, sizeof path, "%s", directory) : 0;
+    errno = n > 0 && n < PATH_MAX ? remove_all(path, (size_t)n, left) : 0;
+    return errno == 0 ? 0 : -1;
 }

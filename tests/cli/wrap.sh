@@ -120,6 +120,19 @@ t_temporary_directory_is_removed() {
     [ -z "$(find . -name 'fakesmtp-*')" ]
 }
 
+# What is mounted in it is not ours, and what cannot be removed is said.
+t_temporary_directory_with_a_mount() {
+    [ "$(id -u)" -eq 0 ] || { echo "needs root, to mount a directory"; return 1; }
+    mkdir keep
+    echo precious >keep/file
+    status=0
+    TMPDIR=$PWD unshare -m "$FAKESMTP" -q sh -c 'mkdir "$FAKESMTP_DIR/m" && echo x >"$FAKESMTP_DIR/x" && mount --bind keep "$FAKESMTP_DIR/m"' \
+        2>err </dev/null || status=$?
+    status_is 0 "fakesmtp: cannot remove $PWD/fakesmtp-....../m: Device or resource busy"
+    [ "$(cat keep/file)" = precious ]
+    [ -z "$(find fakesmtp-* -type f)" ]
+}
+
 t_no_place_for_a_temporary_directory() {
     TMPDIR=$PWD/none run true
     status_is 3 'fakesmtp: cannot make a directory in .*/none: No such file or directory'
