@@ -110,6 +110,7 @@ struct unsent {
 /* See the table in session.c. */
 enum phase {
     PHASE_TALKING,
+    PHASE_YIELDING,    /* its turn was long: others come first */
     PHASE_HANDSHAKING, /* TLS is being negotiated */
     PHASE_DELAYED,     /* by a rule */
     PHASE_PARKED,      /* its mail waits for the store */

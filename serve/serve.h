@@ -98,7 +98,7 @@ bool rules_glob(struct span pattern, struct span text);
 enum {
     SERVER_GRACE = 1000, /* milliseconds a client has for a last word */
     SERVER_IN_SIZE = 256 * 1024,
-    SERVER_OUT_SIZE = 64 * 1024,
+    SERVER_OUT_SIZE = 16 * 1024,
     SERVER_SOURCES_MAX = 32 * LISTENER_SOCKETS_MAX + 8, /* sockets listened on, and what is watched */
 };
 
@@ -144,6 +144,7 @@ struct server {
     size_t n_wakes, wakes_size;
     char *in, *out;    /* SERVER_IN_SIZE and SERVER_OUT_SIZE octets, lent to the engine of the session that is served */
     int64_t now;       /* since the last wait, as clock_now() */
+    int64_t turn_end;  /* when the session that is served lets others go first */
     int64_t grace;     /* when stopping: when the clients that are left are told 421 */
     int64_t resume_at; /* accepting pauses until then; INT64_MAX: it does not pause */
     uint64_t numbers;  /* of mails, given so far */

@@ -21,6 +21,7 @@ enum {
     LOOKED_AT = 256,    /* descriptors that are tested for being open; hardly any beyond these is inherited */
     PAGE = 4096,        /* octets */
     STORED_MAX = 16,    /* mails that go on being stored in one step */
+    TURNS_MAX = 10,     /* milliseconds of all turns in one step */
     RETRY = 100,        /* milliseconds until accepting is tried again after descriptors or memory ran out */
 };
 
@@ -218,8 +219,10 @@ static int wait_and_serve(struct server *v, int64_t until)
     if (n < 0)
         return -1;
     v->now = clock_now();
+    int turn = n > 1 ? TURNS_MAX / n : TURNS_MAX;
     for (int i = 0; i < n; i++) {
         struct server_source *source = ready[i];
+        v->turn_end = v->now + turn;
         if (source->kind == SERVER_SESSION)
             session_serve(v, ready[i]);
         else if (source->kind == SERVER_LISTENER)

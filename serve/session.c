@@ -11,6 +11,7 @@
  *
  *     phase         watched for    wakes when                 left by
  *     TALKING       reading        its client has been idle   settle(), interrupt(), park(), begin_handshake()
+ *     YIELDING      writing        its client has been idle   serve_unusual()
  *     HANDSHAKING   what TLS wants its client has been idle   shake_hands()
  *     DELAYED       nothing        the delay of a rule ends   end_delay()
  *     PARKED        nothing        the run has ended          session_unpark()
@@ -19,12 +20,16 @@
  *     ENDING        reading        its client had a second    serve_unusual(), session_wake()
  *     GONE          nothing        never                      session_free_gone()
  *
- * session_dismiss() ends TALKING, HANDSHAKING and DELAYED with a 421, and
- * session_drop() any phase without a word.
+ * session_dismiss() ends the phases up to DELAYED with a 421, and session_drop()
+ * any phase without a word.
  *
  * In each phase a client that has not taken all replies is also watched for
  * writing, and not for reading.  enter() alone changes the phase, and
  * assert_session() holds a session to it at both ends of a turn.
+ *
+ * A client that has sent much, or many mails, has its turn until v->turn_end.
+ * Then the session yields.  It is watched for writing, which is possible at once,
+ * so that it goes on after all others that are ready.
  *
  * mark says where the 250 of a stored mail ends in the output.  There is one
  * mark in a session: before another mail can end, the output is flushed.
@@ -223,7 +228,7 @@ static void send_replies(struct server *v, struct session *s, const char *p, siz
 static void watch(struct server *v, struct session *s)
 {
     bool waits = s->phase == PHASE_DELAYED || s->phase == PHASE_PARKED;
-    bool write = s->unsent != NULL || (!waits && s->conn.wants_write);
+    bool write = s->unsent != NULL || s->phase == PHASE_YIELDING || (!waits && s->conn.wants_write);
     if (!wire_watch(&v->poll, s, !write && !waits, write))
         session_drop(v, s);
 }
@@ -322,6 +327,12 @@ static void park(struct server *v, struct session *s, size_t said, const struct 
 
 /* ---- turns ---- */
 
+static bool turn_is_over(struct server *v)
+{
+    v->now = clock_now();
+    return v->now >= v->turn_end;
+}
+
 /* Pulls events from the input, and answers, until a rule or the store interrupts.  True if there were mail data. */
 static bool converse(struct server *v, struct session *s)
 {
@@ -352,7 +363,12 @@ static bool converse(struct server *v, struct session *s)
         }
         more = more || smtp_is_full(&s->smtp);
         send_replies(v, s, v->out, smtp_written(&s->smtp));
-    } while (more && s->phase == PHASE_TALKING && s->unsent == NULL);
+        more = more && s->phase == PHASE_TALKING && s->unsent == NULL && smtp_goes_on(&s->smtp);
+        if (more && !s->conn.borrowed && turn_is_over(v)) { /* not every standard output can be watched */
+            enter(v, s, PHASE_YIELDING, s->wake_at);
+            return mail;
+        }
+    } while (more);
     return mail;
 }
 
@@ -427,6 +443,7 @@ void session_wake(struct server *v, struct session *s)
     bool stopped = v->stopping && v->now >= v->grace;
     switch (s->phase) {
     case PHASE_TALKING:
+    case PHASE_YIELDING:
     case PHASE_HANDSHAKING:
     case PHASE_DELAYED:
         if (stopped)
@@ -536,6 +553,11 @@ static bool serve_unusual(struct server *v, struct session *s)
         shake_hands(v, s);
         return false;
     }
+    if (s->phase == PHASE_YIELDING) {
+        enter(v, s, PHASE_TALKING, idle_end(v));
+        go_on(v, s);
+        return false;
+    }
     if (was_blocked) {
         note_sent(v, s, wire_flush(s));
         if (s->phase != PHASE_GONE && !smtp_closed(&s->smtp)) /* after a 421 the client has its last second */
@@ -563,7 +585,7 @@ void session_serve(struct server *v, struct session *s)
             return;
         }
         turn(v, s, n);
-        if (!s->unread || !just_listens(s) || !smtp_goes_on(&s->smtp))
+        if (!s->unread || !just_listens(s) || !smtp_goes_on(&s->smtp) || turn_is_over(v))
             return;
     }
 }

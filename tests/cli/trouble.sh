@@ -384,3 +384,39 @@ err = p.stderr.read()
 assert err == b"fakesmtp: 2 messages could not be written, the first one to mail: File too large\n", err
 PY
 }
+
+# ---- one client and the others ----
+
+# The turn of a client that sends a thousand mails at once is short; it has all of them taken in the end.
+t_flood_of_mails() {
+    start -k -v -d mail -j -o stream
+    python3 - "$port" "$pid" <<'PY'
+import os, signal, socket, sys
+MAILS = 1000
+def connect():
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 18) # for all replies, so that nothing else ends the turn
+    s.settimeout(100)
+    s.connect(("127.0.0.1", int(sys.argv[1])))
+    assert s.recv(1000).startswith(b"220 ")
+    s.sendall(b"EHLO t\r\n")
+    while not s.recv(1000).endswith(b"\r\n"):
+        pass
+    return s
+other, one = connect(), connect()
+os.kill(int(sys.argv[2]), signal.SIGSTOP)
+one.sendall(b"MAIL FROM:<>\r\nRCPT TO:<b@x.test>\r\nBDAT 0 LAST\r\n" * MAILS)
+one.shutdown(socket.SHUT_WR) # there is more to do than to read
+other.sendall(b"NOOP\r\n")
+os.kill(int(sys.argv[2]), signal.SIGCONT)
+assert other.recv(1000).startswith(b"250 ")
+replies = b""
+while part := one.recv(65536):
+    replies += part
+assert replies.count(b"\n") == replies.count(b"\n250 ") + 1 == 3 * MAILS, replies.count(b"\n250 ")
+PY
+    stop
+    taken 1000
+    before=$(sed '/^1 C: NOOP$/q' err | grep -c '^2 C: BDAT' || :)
+    [ "$before" -lt 500 ] || { echo "the other client waited for $before mails"; return 1; }
+}
