@@ -259,7 +259,7 @@ void smtp_commit(struct smtp *s)
         s->state = STATE_CLOSED; /* RFC 5321 3.8 */
     else
         apply(s, event, smtp_is_positive(event, s->code));
-    bool refused = s->code >= 500 && (!s->legal || event == SMTP_AUTH);
+    bool refused = s->code >= 500 && (!s->legal || event == SMTP_AUTH || event == SMTP_HELO);
     s->refused = refused ? s->refused + 1 : 0;
 }
 

@@ -87,6 +87,9 @@ static inline bool smtp_is_positive(enum smtp_event_type event, int code)
     return event == SMTP_DATA ? more : good || (more && event == SMTP_AUTH);
 }
 
+/* Whether the event just returned takes effect if its reply is positive, as HELO does even if its name is malformed. */
+static inline bool smtp_may_be_taken(const struct smtp *s) { return s->legal; }
+
 /* Gives the reply of the event before, if it is not given yet. */
 void smtp_commit(struct smtp *s);
 

@@ -89,12 +89,13 @@ static void trace_rule(struct server *v, const struct session *s, const struct r
 /*
  * The rule for an event, NULL if there is none.  Rules are for commands that
  * the engine takes; only EXPN and unknown commands have rules although the
- * engine always refuses them.
+ * engine always refuses them, and HELO has some whatever its name.
  */
 static const struct rule *find_rule(struct server *v, struct session *s, const struct smtp_event *e)
 {
     struct rules_occasion o = {.event = e->type, .extended = e->extended, .argument = e->arg};
-    bool always = e->type == SMTP_EXPN || e->type == SMTP_UNKNOWN;
+    bool always =
+        e->type == SMTP_EXPN || e->type == SMTP_UNKNOWN || (e->type == SMTP_HELO && smtp_may_be_taken(&s->smtp));
     char step[RULES_STEP_MAX];
     if (e->type == SMTP_AUTH)
         s->heard->auth_step = e->line.p != NULL && span_starts(e->line, "AUTH") ? 1 : s->heard->auth_step + 1;

@@ -56,7 +56,7 @@ bool transaction_begin(struct transaction **at, const struct client *c, const st
     t->mail.binary = e->binary;
     t->mail.address = c->peer->address;
     t->mail.port = c->peer->port;
-    t->mail.helo = text_span(&c->helo);
+    t->mail.helo = c->helo.n > 0 ? text_span(&c->helo) : (struct span){NULL, 0};
     t->mail.protocol = protocol(c, e->utf8);
     t->mail.user = c->authenticated ? text_span(&c->user) : (struct span){NULL, 0};
     t->mail.tls = c->tls;

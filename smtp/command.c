@@ -467,4 +467,6 @@ void command_interpret(struct smtp *s, struct smtp_event *e)
     if (e->subject.p == NULL)
         objection_name(e, v->name != NULL ? span_of(v->name) : take_word(&rest));
     objection_refuse(s, e, o);
+    /* the application may overrule what is against a name */
+    s->legal = o >= &objections[OBJECTION_NO_NAME] && o <= &objections[OBJECTION_HELO_LITERAL];
 }

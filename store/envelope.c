@@ -24,7 +24,7 @@ static void put_client(const struct mail *mail, struct spool *p)
         char c = mail->helo.p[i];
         name[i] = (char)(ascii_is_letter(c) || ascii_is_digit(c) || memchr(".-_:[]", c, 6) != NULL ? c : '_');
     }
-    spool_add(p, name, n);
+    spool_add(p, n > 0 ? name : "unknown", n > 0 ? n : strlen("unknown"));
     if (mail->address[0] == '\0')
         return;
     put(p, strchr(mail->address, ':') != NULL ? " ([IPv6:" : " ([");

@@ -61,6 +61,24 @@ swaks    | helo: drop                   | 6                 | no
 END
 }
 
+# A rule takes HELO without a name, and the session goes on; with none it is refused, and so it is out of order.
+t_helo_without_a_name() {
+    start -k -e -j -d mail -o json --on 'helo "": 250 hello\nSIZE'
+    talk '<220' '>HELO' '<250' '>MAIL FROM:<a@x.test>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' '>x' '>.' '<250' \
+        '>QUIT' '<221' '<EOF' \
+        + '<220' '>EHLO t' '<250' '>EHLO ' '<250' '>MAIL FROM:<a@x.test> SIZE=9' '<250' '>RCPT TO:<b@x.test>' '<250' \
+        '>BDAT 0 LAST' '<250' '>QUIT' '<221' '<EOF' + '<220' '>HELO \xfc' '<501' '>MAIL FROM:<>' '<503' '>QUIT' '<221' '<EOF' >got
+    stop
+    grep -qx '250 SIZE' got
+    jq -c '[.client.helo, .client.protocol]' json >got
+    printf '%s\n' '[null,"SMTP"]' '[null,"ESMTP"]' >want
+    same got want
+    grep -q '^Received: from unknown (\[127' mail/0001.eml
+    start -k --strict --require auth --on 'ehlo a_b: 250 hello'
+    talk '<220' '>EHLO' '<501' '>EHLO a_b' '<250' '>MAIL FROM:<>' '<530' '>QUIT' '<221' '<EOF' >got
+    stop 1
+}
+
 # RFC 5321 3.2: a client whose EHLO is refused says HELO.
 t_ehlo() {
     faults pairs <<'END'
