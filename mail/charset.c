@@ -1,9 +1,8 @@
 /*
  * charset.c - octets of a charset, on their way into a sink that gets UTF-8.
  *
- * iconv turns them into UTF-8.  The result, and text that a client calls UTF-8,
- * is checked, so that only well-formed UTF-8 gets out, and each character in one
- * piece.  Octets that are no character become U+FFFD.
+ * iconv turns them into UTF-8; convert.c checks that, and text that a client calls
+ * UTF-8.
  */
 #include "mail/inside.h"
 
@@ -132,68 +131,6 @@ void charset_open(struct charset *c, struct message *m, struct span name, struct
 
 /* ---- converting ---- */
 
-/* Puts U+FFFD for octets that are no character. */
-static void replace(struct charset *c)
-{
-    message_note(c->m, c->malformed);
-    sink_put(c->to, "\xef\xbf\xbd", 3);
-}
-
-/* How many octets at the front of t, where utf8_length() finds no character, are the beginning of one; at least 1. */
-static size_t count_begun(struct span t)
-{
-    for (size_t n = t.n < 3 ? t.n : 3; n > 1; n--) {
-        char filled[4] = {'\x80', '\x80', '\x80', '\x80'};
-        memcpy(filled, t.p, n);
-        if (utf8_length((struct span){filled, sizeof filled}) > n)
-            return n;
-    }
-    return 1;
-}
-
-/* Whether t, no character, can become one. */
-static bool is_beginning(struct span t)
-{
-    unsigned char first = (unsigned char)*t.p;
-    return first >= 0xc2 && first < 0xf5 && count_begun(t) == t.n;
-}
-
-static void put_utf8(struct charset *c, struct span t)
-{
-    while (c->held > 0 && t.n > 0) {
-        struct span held = {c->utf8, c->held + 1};
-        c->utf8[c->held] = *t.p;
-        bool whole = utf8_length(held) > 0, begun = !whole && is_beginning(held);
-        c->held = begun ? held.n : 0;
-        if (whole)
-            sink_put(c->to, held.p, held.n);
-        else if (!begun)
-            replace(c);
-        if (whole || begun) /* else this octet begins a character */
-            span_skip(&t, 1);
-    }
-    const char *run = t.p;
-    while (t.n > 0) {
-        size_t n = utf8_length(t);
-        if (n != 1 && c->ascii)
-            message_note(c->m, PROBLEM_UNDECLARED_8BIT);
-        if (n > 0) {
-            span_skip(&t, n);
-            continue;
-        }
-        sink_put(c->to, run, (size_t)(t.p - run));
-        if (is_beginning(t)) {
-            memcpy(c->utf8, t.p, t.n);
-            c->held = t.n;
-            return;
-        }
-        replace(c);
-        span_skip(&t, count_begun(t));
-        run = t.p;
-    }
-    sink_put(c->to, run, (size_t)(t.p - run));
-}
-
 static void put_unknown(struct charset *c, struct span t)
 {
     while (t.n > 0) {
@@ -203,7 +140,7 @@ static void put_unknown(struct charset *c, struct span t)
         sink_put(c->to, t.p, n);
         span_skip(&t, n);
         if (t.n > 0) {
-            replace(c);
+            convert_bad(c);
             span_skip(&t, 1);
         }
     }
@@ -218,12 +155,12 @@ static void convert(struct charset *c, bool last)
         size_t room = sizeof out;
         bool stuck = iconv(c->cd, &in, &c->n, &end, &room) == (size_t)-1;
         int reason = stuck ? errno : 0;
-        put_utf8(c, span_between(out, end));
+        convert_utf8(c, span_between(out, end));
         if (reason == EINVAL && !last && c->n < sizeof c->octets)
             break;
         if (stuck && reason != E2BIG) {
             size_t n = c->unit < c->n ? c->unit : c->n;
-            replace(c);
+            convert_bad(c);
             in += n;
             c->n -= n;
         }
@@ -236,7 +173,7 @@ void charset_put(void *charset, const char *octets, size_t n)
     struct charset *c = charset;
     struct span t = {octets, n};
     if (c->coding == CHARSET_UTF8)
-        put_utf8(c, t);
+        convert_utf8(c, t);
     if (c->coding == CHARSET_UNKNOWN)
         put_unknown(c, t);
     while (c->coding == CHARSET_ICONV && t.n > 0) {
@@ -256,11 +193,9 @@ void charset_flush(struct charset *c)
         size_t room = sizeof out;
         convert(c, true);
         (void)iconv(c->cd, NULL, NULL, &end, &room);
-        put_utf8(c, span_between(out, end));
+        convert_utf8(c, span_between(out, end));
     }
-    if (c->held > 0)
-        replace(c);
-    c->held = 0;
+    convert_flush(c);
 }
 
 void charset_close(struct charset *c)

@@ -191,6 +191,15 @@ void charset_put(void *charset, const char *octets, size_t n);
 void charset_flush(struct charset *c);
 void charset_close(struct charset *c);
 
+/* ---- convert: for charset.c ---- */
+
+/* Puts U+FFFD, and notes c->malformed. */
+void convert_bad(struct charset *c);
+
+/* Puts what is well-formed; a character may be cut between two calls. */
+void convert_utf8(struct charset *c, struct span t);
+void convert_flush(struct charset *c);
+
 /* ---- words ---- */
 
 /* Text with encoded words (RFC 2047), put in pieces that end between words. */
