@@ -44,10 +44,13 @@
     X(ENCODED_WORD, "encoded-word", "malformed encoded word", "RFC 2047 2", BREACH) \
     X(LONG_ENCODED_WORD, "long-encoded-word", "encoded word longer than 75 characters", "RFC 2047 2", BREACH) \
     X(UNKNOWN_CHARSET, "unknown-charset", "unknown charset", "RFC 2046 4.1.2", BREACH) \
+    X(NO_CONVERTER, "no-converter", "charset that this system cannot convert", "RFC 2046 4.1.2", NOTED) \
     X(TOO_MANY_CHARSETS, "too-many-charsets", "more than 2000 charset changes; the rest is not decoded", "RFC 2047 5", \
       NOTED) \
     X(UNDECODABLE, "undecodable", "octets that are not valid in their charset", "RFC 2046 4.1.2", BREACH) \
     X(UNDECLARED_8BIT, "undeclared-8bit", "8-bit octets in text declared to be US-ASCII", "RFC 2046 4.1.2", BREACH) \
+    X(WINDOWS_OCTETS, "windows-octets", "octets 0x80 to 0x9F in ISO 8859, which has none there", "RFC 2046 4.1.2", \
+      BREACH) \
     /* transfer encodings */ \
     X(UNKNOWN_ENCODING, "unknown-encoding", "unknown transfer encoding", "RFC 2045 6.1", NOTED) \
     X(BASE64, "base64", "malformed base64", "RFC 2045 6.8", BREACH) \

@@ -1,8 +1,10 @@
 /*
  * charset.c - octets of a charset, on their way into a sink that gets UTF-8.
  *
- * iconv turns them into UTF-8; convert.c checks that, and text that a client calls
- * UTF-8.
+ * A label chooses one of the charsets below, which are those that mail has, as
+ * WHATWG's Encoding Standard understands their labels; no other is given to
+ * iconv, which may load a library for each.  With another label the text is read
+ * as UTF-8, as RFC 1428's unknown-8bit mostly is.
  */
 #include "mail/inside.h"
 
@@ -14,137 +16,166 @@ enum {
     NAME_SIZE = 64,      /* octets of a name, with a NUL */
 };
 
-/* ---- names ---- */
+/* Characters for 0x80 and on, up to where they are as in ISO 8859-1; U+FFFD where there is none. */
+static const char windows_1252[] = "€�‚ƒ„…†‡ˆ‰Š‹Œ�Ž��‘’“”•–—˜™š›œ�žŸ";
+static const char windows_874[] =
+    "€����…�����������‘’“”•–—��������\xc2\xa0กขฃคฅฆงจฉชซฌญฎฏฐฑฒณดตถทธนบปผฝพฟภมยรฤลฦวศษสหฬอฮฯะัาำิีึืฺุู����฿"
+    "เแโใไๅๆ็่้๊๋์ํ๎๏๐๑๒๓๔๕๖๗๘๙๚๛����";
+static const char macintosh[] =
+    "ÄÅÇÉÑÖÜáàâäãåçéèêëíìîïñóòôöõúùûü†°¢£§•¶ß®©™´¨≠ÆØ∞±≤≥¥µ∂∑∏π∫ªºΩæø¿¡¬√ƒ≈∆«»…\xc2\xa0ÀÃÕŒœ–—“”‘’÷◊ÿŸ⁄€‹›ﬁﬂ"
+    "‡·‚„‰ÂÊÁËÈÍÎÏÌÓÔ\xef\xa3\xbfÒÚÛÙıˆ˜¯˘˙˚¸˝˛ˇ";
+static const char mac_cyrillic[] =
+    "АБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯ†°Ґ£§•¶І®©™Ђђ≠Ѓѓ∞±≤≥іµґЈЄєЇїЉљЊњјЅ¬√ƒ≈∆«»…\xc2\xa0ЋћЌќѕ–—“”‘’÷„ЎўЏџ№Ёёя"
+    "абвгдежзийклмнопрстуфхцчшщъыьэю€";
 
-/* Names without all but letters and digits, and a name that iconv knows, or a charset that is better for such text. */
-static const struct {
-    const char *squeezed, *name;
-} renamed[] = {
-    {"gb2312", "GB18030"},       {"gbk", "GB18030"},          {"hebrew", "ISO-8859-8"},    {"iso88596e", "ISO-8859-6"},
-    {"iso88596i", "ISO-8859-6"}, {"iso88598e", "ISO-8859-8"}, {"iso88598i", "ISO-8859-8"}, {"ksc56011987", "CP949"},
-    {"ksc5601", "CP949"},        {"macroman", "MACINTOSH"},   {"unicode11utf7", "UTF-7"},  {"windows31j", "CP932"},
-    {"xgbk", "GB18030"},         {"xmacroman", "MACINTOSH"},
+/* It has all of EUC-JP; where that is not known, EUC-JP is tried. */
+static const char euc_jp[] = "EUCJP-MS";
+
+/* Labels in lower case, without all but letters and digits, without "x" and "cs" at their beginning; code pages begin
+   with "cp".  A name that iconv has, or a table. */
+static const struct known {
+    const char *labels;
+    enum coding coding;
+    const char *name;
+    bool iso8859; /* 0x80 to 0x9f have no meaning: RFC 2046 4.1.2 */
+} known[] = {
+    {"utf8 unicode11utf8 unicode20utf8 utf8mb4 cp65001", CODING_UTF8, NULL, false},
+    {"usascii ascii ansix341968 ansix341986 iso646us us cp367 cp20127", CODING_UTF8, windows_1252, false},
+    {"iso88591 latin1 isolatin1 l1 isoir100 cp819 cp28591", CODING_TABLE, windows_1252, true},
+    {"cp1252", CODING_TABLE, windows_1252, false},
+    {"iso88592 latin2 isolatin2 l2 isoir101", CODING_ICONV, "ISO-8859-2", true},
+    {"iso88593 latin3 isolatin3 l3 isoir109", CODING_ICONV, "ISO-8859-3", true},
+    {"iso88594 latin4 isolatin4 l4 isoir110", CODING_ICONV, "ISO-8859-4", true},
+    {"iso88595 cyrillic isolatincyrillic isoir144", CODING_ICONV, "ISO-8859-5", true},
+    {"iso88596 iso88596e iso88596i arabic isolatinarabic ecma114 asmo708 isoir127", CODING_ICONV, "ISO-8859-6", true},
+    {"iso88597 greek greek8 isolatingreek ecma118 elot928 suneugreek isoir126", CODING_ICONV, "ISO-8859-7", true},
+    {"iso88598 iso88598e iso88598i hebrew isolatinhebrew logical visual isoir138", CODING_ICONV, "ISO-8859-8", true},
+    {"iso88599 latin5 isolatin5 l5 isoir148", CODING_ICONV, "CP1254", true},
+    {"iso885910 latin6 isolatin6 l6 isoir157", CODING_ICONV, "ISO-8859-10", true},
+    {"iso885911 tis620", CODING_TABLE, windows_874, true},
+    {"iso885913 latin7", CODING_ICONV, "ISO-8859-13", true},
+    {"iso885914 latin8", CODING_ICONV, "ISO-8859-14", true},
+    {"iso885915 latin9 l9", CODING_ICONV, "ISO-8859-15", true},
+    {"iso885916 latin10 l10", CODING_ICONV, "ISO-8859-16", true},
+    {"cp437 cp850 cp852 cp858 cp866 cp1250 cp1251 cp1253 cp1254 cp1255 cp1256 cp1257 cp1258", CODING_ICONV, NULL,
+     false},
+    {"cp874", CODING_TABLE, windows_874, false},
+    {"koi8r koi8 koi", CODING_ICONV, "KOI8-R", false},
+    {"koi8u koi8ru", CODING_ICONV, "KOI8-U", false},
+    {"macintosh mac macroman", CODING_TABLE, macintosh, false},
+    {"maccyrillic macukrainian", CODING_TABLE, mac_cyrillic, false},
+    {"shiftjis sjis mskanji windows31j cp932 cp943", CODING_SHIFT_JIS, euc_jp, false},
+    {"eucjp ujis eucjpms eucjpwin eucpkdfmtjapanese extendedunixcodepackedformatforjapanese cp51932", CODING_EUC_JP,
+     euc_jp, false},
+    {"iso2022jp iso2022jp1 iso2022jp2 iso2022jp3 iso2022jpms jis cp50220 cp50221 cp50222", CODING_ISO_2022_JP, euc_jp,
+     false},
+    {"euckr korean ksc5601 ksc56011987 ksc56011989 uhc isoir149 cp949 cp51949", CODING_EUC_KR, "CP949", false},
+    {"iso2022kr cp50225", CODING_ISO_2022_KR, "CP949", false},
+    {"gb2312 gbk gb18030 gb231280 iso58gb231280 isoir58 chinese euccn cp936 cp54936", CODING_GB18030, "GB18030", false},
+    {"big5 big5hkscs bigfive cnbig5 cp950 cp951", CODING_BIG5, "BIG5-HKSCS", false},
+    {"utf16 utf16le unicode unicodefeff iso10646ucs2 ucs2 cp1200", CODING_UTF16LE, NULL, false},
+    {"utf16be unicodefffe cp1201", CODING_UTF16BE, NULL, false},
+    {"utf7 unicode11utf7 cp65000", CODING_ICONV, "UTF-7", false},
 };
 
-/* Beginnings of squeezed names before a number, and how libraries spell them. */
-static const struct {
-    const char *prefix, *spelt;
-} prefixes[] = {{"windows", "cp"}, {"win", "cp"}, {"cp", "cp"}, {"ms", "cp"}, {"iso8859", "iso-8859-"}};
+/* ---- labels ---- */
 
-/* Copies a name in lower case, and squeezed.  False if iconv_open() must not see it, as it may hold options. */
-static bool copy_name(struct span name, char copy[NAME_SIZE], char squeezed[NAME_SIZE])
+/* Copies a label as those above.  False if it is not written as labels are. */
+static bool copy_label(struct span name, char label[NAME_SIZE])
 {
+    static const char *const pages[] = {"windows", "win", "ibm", "ms", "dos", "cp", ""};
+    char squeezed[NAME_SIZE];
     size_t n = 0;
-    if (name.n >= NAME_SIZE)
-        return false;
-    for (size_t i = 0; i < name.n; i++) {
+    bool well = true;
+    for (size_t i = 0; i < name.n && name.p[i] != ':'; i++) { /* a year comes after it */
         char c = ascii_lower(name.p[i]);
         bool alphanumeric = ascii_is_letter(c) || ascii_is_digit(c);
-        if (c == '\0' || (!alphanumeric && strchr("-_.:+ ", c) == NULL))
-            return false;
-        copy[i] = c;
-        if (alphanumeric)
+        well = well && (alphanumeric || (c != '\0' && strchr("-_.+ ", c) != NULL));
+        if (alphanumeric && n < sizeof squeezed - 3)
             squeezed[n++] = c;
     }
-    copy[name.n] = squeezed[n] = '\0';
-    return true;
+    squeezed[n] = '\0';
+    const char *plain = squeezed + strspn(squeezed, "x");
+    if (strncmp(plain, "cs", 2) == 0)
+        plain += 2;
+    strcpy(label, plain);
+    for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++) {
+        size_t prefix = strlen(pages[i]);
+        if (strncmp(plain, pages[i], prefix) == 0 && plain[prefix] != '\0' &&
+            plain[prefix + strspn(plain + prefix, "0123456789")] == '\0') {
+            strcpy(label, "cp");
+            strcat(label, plain + prefix);
+        }
+    }
+    return well;
 }
 
-/* musl's decoder of these writes out of bounds (CVE-2025-26519); other libraries' do not. */
-static bool is_harmful(const char *squeezed)
+static const struct known *find_known(const char *label)
 {
-#if defined(__linux__) && !defined(__GLIBC__)
-    static const char *const korean[] = {"euckr",    "ksc5601", "ksx1001", "ksc56011987",
-                                         "isoir149", "korean",  "uhc",     NULL};
-    return span_is_one_of(span_of(squeezed), korean) || strstr(squeezed, "949") != NULL;
-#else
-    (void)squeezed;
-    return false;
-#endif
+    size_t n = strlen(label);
+    for (size_t i = 0; i < sizeof known / sizeof known[0] && n > 0; i++) {
+        const char *place = known[i].labels;
+        for (; (place = strstr(place, label)) != NULL; place += n) {
+            if ((place == known[i].labels || place[-1] == ' ') && (place[n] == ' ' || place[n] == '\0'))
+                return &known[i];
+        }
+    }
+    return NULL;
 }
 
 /* ---- opening ---- */
 
-static bool open_iconv(struct charset *c, const char *name)
+/* Opens the library's converter.  Without it, 8 bits are named, and no fault of the client. */
+static void open_iconv(struct charset *c, const char *name)
 {
-    c->cd = iconv_open("UTF-8", name);
-    return c->cd != (iconv_t)-1;
-}
-
-/* Tries the names that iconv may know it by; plain is squeezed, without the x of a private name. */
-static bool open_any(struct charset *c, const char *name, const char *squeezed, const char *plain)
-{
-    char spelling[NAME_SIZE + 16];
-    for (size_t i = 0; i < sizeof renamed / sizeof renamed[0]; i++) {
-        if (strcmp(squeezed, renamed[i].squeezed) == 0 && open_iconv(c, renamed[i].name))
-            return true;
+    bool many = c->m->charsets++ >= CHARSETS_MAX;
+    c->cd = many ? (iconv_t)-1 : iconv_open("UTF-8", name);
+    if (c->cd == (iconv_t)-1 && !many && name == euc_jp) {
+        c->cd = iconv_open("UTF-8", "EUC-JP");
+        c->partial = true;
     }
-    if (open_iconv(c, name) || open_iconv(c, plain))
-        return true;
-    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
-        size_t n = strlen(prefixes[i].prefix);
-        if (strncmp(plain, prefixes[i].prefix, n) != 0 || plain[n] == '\0')
-            continue;
-        if (plain[n + strspn(plain + n, "0123456789")] != '\0')
-            continue;
-        strcpy(spelling, prefixes[i].spelt);
-        return open_iconv(c, strcat(spelling, plain + n));
-    }
-    return false;
+    c->is_open = c->cd != (iconv_t)-1;
+    if (c->is_open)
+        return;
+    c->malformed = many ? PROBLEM_TOO_MANY_CHARSETS : PROBLEM_NO_CONVERTER;
+    message_note(c->m, c->malformed);
+    if (c->coding == CODING_ICONV)
+        c->coding = CODING_UTF8;
 }
 
 void charset_open(struct charset *c, struct message *m, struct span name, struct sink to)
 {
-    static const char *const ascii[] = {"ascii", "usascii", "ansix341968", "ansix341986", "iso646us", "us", NULL};
-    static const char *const utf8[] = {"utf8", "utf8mb4", "unicode11utf8", "unicode20utf8", "xunicode20utf8", NULL};
-    /* iconv takes these for the locale's */
-    static const char *const locals[] = {"", "char", "wchart", "internal", NULL};
-    char copy[NAME_SIZE], squeezed[NAME_SIZE] = "";
+    char label[NAME_SIZE];
     c->m = m;
     c->to = to;
-    c->coding = CHARSET_UTF8;
+    c->coding = CODING_UTF8;
     c->malformed = PROBLEM_UNDECODABLE;
-    c->ascii = false;
+    c->table = NULL;
+    c->is_open = c->partial = c->iso8859 = c->shifted = c->begun = false;
     c->n = c->held = 0;
+    c->set = 0;
+    c->high = 0;
     name = header_trim(name);
     if (name.n == 0)
         return;
-    bool known = copy_name(name, copy, squeezed) && !span_is_one_of(span_of(squeezed), locals);
-    c->ascii = known && span_is_one_of(span_of(squeezed), ascii);
-    if (c->ascii || (known && span_is_one_of(span_of(squeezed), utf8)))
+    bool well = copy_label(name, label);
+    const struct known *k = find_known(label);
+    if (!well || k == NULL)
+        message_note(m, PROBLEM_UNKNOWN_CHARSET);
+    if (k == NULL)
         return;
-    const char *plain = squeezed[0] == 'x' ? squeezed + 1 : squeezed;
-    bool two = strncmp(plain, "utf16", 5) == 0 || strncmp(plain, "ucs2", 4) == 0;
-    bool four = strncmp(plain, "utf32", 5) == 0 || strncmp(plain, "ucs4", 4) == 0;
-    c->unit = two ? 2 : four ? 4 : 1;
-    c->coding = CHARSET_ICONV;
-    enum problem problem = PROBLEM_UNKNOWN_CHARSET;
-    if (known && !is_harmful(plain)) {
-        if (m->charsets++ >= CHARSETS_MAX)
-            problem = PROBLEM_TOO_MANY_CHARSETS;
-        else if (open_any(c, copy, squeezed, plain))
-            return;
-    }
-    message_note(m, problem);
-    c->coding = CHARSET_UNKNOWN;
+    c->coding = k->coding;
+    c->iso8859 = k->iso8859;
+    if (k->coding == CODING_UTF8 || k->coding == CODING_TABLE)
+        c->table = k->name;
+    else if (k->name != NULL || k->coding == CODING_ICONV)
+        open_iconv(c, k->name != NULL ? k->name : label);
+#if defined(__linux__) && !defined(__GLIBC__)
+    c->partial = c->partial || k->coding == CODING_GB18030; /* musl takes milliseconds for a character of four octets */
+#endif
 }
 
 /* ---- converting ---- */
-
-static void put_unknown(struct charset *c, struct span t)
-{
-    while (t.n > 0) {
-        size_t n = 0;
-        while (n < t.n && !ascii_is_8bit(t.p[n]))
-            n++;
-        sink_put(c->to, t.p, n);
-        span_skip(&t, n);
-        if (t.n > 0) {
-            convert_bad(c);
-            span_skip(&t, 1);
-        }
-    }
-}
 
 /* Converts the octets that have been collected; last: no more will come. */
 static void convert(struct charset *c, bool last)
@@ -159,24 +190,17 @@ static void convert(struct charset *c, bool last)
         if (reason == EINVAL && !last && c->n < sizeof c->octets)
             break;
         if (stuck && reason != E2BIG) {
-            size_t n = c->unit < c->n ? c->unit : c->n;
             convert_bad(c);
-            in += n;
-            c->n -= n;
+            in++;
+            c->n--;
         }
     }
     memmove(c->octets, in, c->n);
 }
 
-void charset_put(void *charset, const char *octets, size_t n)
+static void put_iconv(struct charset *c, struct span t)
 {
-    struct charset *c = charset;
-    struct span t = {octets, n};
-    if (c->coding == CHARSET_UTF8)
-        convert_utf8(c, t);
-    if (c->coding == CHARSET_UNKNOWN)
-        put_unknown(c, t);
-    while (c->coding == CHARSET_ICONV && t.n > 0) {
+    while (t.n > 0) {
         size_t some = sizeof c->octets - c->n < t.n ? sizeof c->octets - c->n : t.n;
         memcpy(c->octets + c->n, t.p, some);
         c->n += some;
@@ -186,14 +210,52 @@ void charset_put(void *charset, const char *octets, size_t n)
     }
 }
 
+static void put_table(struct charset *c, struct span t)
+{
+    while (t.n > 0) {
+        size_t n = 0;
+        while (n < t.n && !ascii_is_8bit(t.p[n]))
+            n++;
+        sink_put(c->to, t.p, n);
+        span_skip(&t, n);
+        for (; t.n > 0 && ascii_is_8bit(*t.p); span_skip(&t, 1))
+            convert_octet(c, *t.p);
+    }
+}
+
+void charset_put(void *charset, const char *octets, size_t n)
+{
+    struct charset *c = charset;
+    struct span t = {octets, n};
+    for (size_t i = 0; c->iso8859 && i < n; i++) {
+        if ((octets[i] & 0xe0) == 0x80)
+            message_note(c->m, PROBLEM_WINDOWS_OCTETS);
+    }
+    switch (c->coding) {
+    case CODING_UTF8:
+        convert_utf8(c, t);
+        break;
+    case CODING_TABLE:
+        put_table(c, t);
+        break;
+    case CODING_ICONV:
+        put_iconv(c, t);
+        break;
+    default:
+        wide_put(c, t);
+    }
+}
+
 void charset_flush(struct charset *c)
 {
-    if (c->coding == CHARSET_ICONV) {
+    if (c->coding == CODING_ICONV) {
         char out[64], *end = out;
         size_t room = sizeof out;
         convert(c, true);
         (void)iconv(c->cd, NULL, NULL, &end, &room);
         convert_utf8(c, span_between(out, end));
+    } else {
+        wide_flush(c);
     }
     convert_flush(c);
 }
@@ -201,6 +263,6 @@ void charset_flush(struct charset *c)
 void charset_close(struct charset *c)
 {
     charset_flush(c);
-    if (c->coding == CHARSET_ICONV)
+    if (c->is_open)
         (void)iconv_close(c->cd);
 }

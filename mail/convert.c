@@ -15,6 +15,41 @@ void convert_bad(struct charset *c)
     sink_put(c->to, "\xef\xbf\xbd", 3);
 }
 
+void convert_code_point(struct charset *c, uint32_t code)
+{
+    char octets[4], *end = octets;
+    unsigned more = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
+    *end++ = (char)(more == 0 ? code : (0xf0u << (3 - more) & 0xf0u) | code >> 6 * more);
+    while (more-- > 0)
+        *end++ = (char)(0x80 | (code >> 6 * more & 0x3f));
+    sink_put(c->to, octets, (size_t)(end - octets));
+}
+
+void convert_octet(struct charset *c, char octet)
+{
+    unsigned place = (unsigned char)octet;
+    struct span rest = span_of(c->table);
+    for (unsigned i = 0x80; i < place && rest.n > 0; i++)
+        span_skip(&rest, utf8_length(rest));
+    if (place < 0x80 || rest.n == 0)
+        convert_code_point(c, place);
+    else if (utf8_code_point((struct span){rest.p, utf8_length(rest)}) == 0xfffd)
+        convert_bad(c);
+    else
+        sink_put(c->to, rest.p, utf8_length(rest));
+}
+
+/* ---- UTF-8 ---- */
+
+/* Puts something for octets that are no UTF-8. */
+static void put_malformed(struct charset *c, struct span t)
+{
+    if (c->table == NULL)
+        convert_bad(c);
+    for (; c->table != NULL && t.n > 0; span_skip(&t, 1))
+        convert_octet(c, *t.p);
+}
+
 /* How many octets at the front of t, where utf8_length() finds no character, are the beginning of one; at least 1. */
 static size_t count_begun(struct span t)
 {
@@ -40,18 +75,18 @@ void convert_utf8(struct charset *c, struct span t)
         struct span held = {c->utf8, c->held + 1};
         c->utf8[c->held] = *t.p;
         bool whole = utf8_length(held) > 0, begun = !whole && is_beginning(held);
-        c->held = begun ? held.n : 0;
         if (whole)
             sink_put(c->to, held.p, held.n);
         else if (!begun)
-            convert_bad(c);
+            put_malformed(c, (struct span){held.p, c->held});
+        c->held = begun ? held.n : 0;
         if (whole || begun) /* else this octet begins a character */
             span_skip(&t, 1);
     }
     const char *run = t.p;
     while (t.n > 0) {
         size_t n = utf8_length(t);
-        if (n != 1 && c->ascii)
+        if (n != 1 && c->table != NULL)
             message_note(c->m, PROBLEM_UNDECLARED_8BIT);
         if (n > 0) {
             span_skip(&t, n);
@@ -63,8 +98,8 @@ void convert_utf8(struct charset *c, struct span t)
             c->held = t.n;
             return;
         }
-        convert_bad(c);
-        span_skip(&t, count_begun(t));
+        n = count_begun(t);
+        put_malformed(c, header_take(&t, n));
         run = t.p;
     }
     sink_put(c->to, run, (size_t)(t.p - run));
@@ -73,6 +108,6 @@ void convert_utf8(struct charset *c, struct span t)
 void convert_flush(struct charset *c)
 {
     if (c->held > 0)
-        convert_bad(c);
+        put_malformed(c, (struct span){c->utf8, c->held});
     c->held = 0;
 }

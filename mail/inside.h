@@ -173,11 +173,30 @@ void decode_q(struct message *m, struct span t, struct sink to);
 struct charset {
     struct message *m;
     struct sink to;
-    iconv_t cd; /* where coding is ICONV; charset_flush() resets its state */
-    enum { CHARSET_UTF8, CHARSET_ICONV, CHARSET_UNKNOWN } coding;
+    enum coding {
+        CODING_UTF8,
+        CODING_TABLE, /* an octet for a character, by a table of ours */
+        CODING_ICONV, /* by iconv */
+        /* in wide.c */
+        CODING_UTF16LE,
+        CODING_UTF16BE,
+        CODING_SHIFT_JIS,
+        CODING_EUC_JP,
+        CODING_ISO_2022_JP,
+        CODING_EUC_KR,
+        CODING_ISO_2022_KR,
+        CODING_GB18030,
+        CODING_BIG5,
+    } coding;
+    iconv_t cd;             /* where is_open */
+    bool is_open, partial;  /* partial: it lacks characters */
     enum problem malformed; /* noted where octets are no character */
-    bool ascii;             /* nothing with 8 bits was promised */
-    size_t unit;            /* octets to skip where they are no character */
+    bool iso8859;           /* it has nothing at 0x80 to 0x9f */
+    const char *table;      /* of UTF8: for octets that are not, as ASCII was promised; or NULL */
+    int set;                /* what octets stand for now, and */
+    bool shifted;           /* whether SO came, in ISO 2022 */
+    bool begun;             /* in UTF-16: there was a character, */
+    unsigned high;          /* and a surrogate that waits for another; or 0 */
     size_t n;
     char octets[256]; /* not converted yet */
     size_t held;
@@ -191,14 +210,23 @@ void charset_put(void *charset, const char *octets, size_t n);
 void charset_flush(struct charset *c);
 void charset_close(struct charset *c);
 
-/* ---- convert: for charset.c ---- */
+/* ---- convert: for charset.c and wide.c ---- */
 
 /* Puts U+FFFD, and notes c->malformed. */
 void convert_bad(struct charset *c);
+void convert_code_point(struct charset *c, uint32_t code);
+
+/* Puts the character that the table has for an octet. */
+void convert_octet(struct charset *c, char octet);
 
 /* Puts what is well-formed; a character may be cut between two calls. */
 void convert_utf8(struct charset *c, struct span t);
 void convert_flush(struct charset *c);
+
+/* ---- wide: charsets whose characters take several octets ---- */
+
+void wide_put(struct charset *c, struct span t);
+void wide_flush(struct charset *c);
 
 /* ---- words ---- */
 

@@ -129,8 +129,6 @@ void lint_decoded(struct message *m, struct mail *mail)
         note(mail, s.mime && !s.mime_version, PROBLEM_NO_MIME_VERSION);
     }
     note(mail, s.bcc && !bcc_names_all(m, mail), PROBLEM_BCC);
-    if (problems_have(&m->problems, PROBLEM_TOO_MANY_CHARSETS)) /* the rest was not decoded, so it may be valid */
-        problems_remove(&m->problems, PROBLEM_UNDECODABLE);
     problems_merge(&mail->problems, &m->problems);
 }
 

@@ -116,7 +116,7 @@ HEADER = [
     wrong("encoded-word", "RFC 2047 2", mail(Subject=b"=?utf-8?q?a=ZZ?=")),
     wrong("long-encoded-word", "RFC 2047 2", mail(Subject=b"=?utf-8?q?" + b"a" * 64 + b"?=")),
     wrong("too-many-charsets", "RFC 2047 5",
-          mail(more=b"X:" + b"\r\n".join([b" =?iso-8859-1?q?=E9?= =?iso-8859-2?q?=E9?="] * 1100) + b"\r\n"), noted=True),
+          mail(more=b"X:" + b"\r\n".join([b" =?iso-8859-2?q?=E9?= =?iso-8859-3?q?=E9?="] * 1100) + b"\r\n"), noted=True),
 ]
 
 DEEP = 120
@@ -126,8 +126,11 @@ TEXT = b"text/plain; charset=utf-8"
 
 MIME = [
     wrong("unknown-charset", "RFC 2046 4.1.2", mime(b"text/plain; charset=nonesuch")),
+    # musl does not know it; glibc's is hidden by strict.sh
+    wrong("no-converter", "RFC 2046 4.1.2", mime(b"text/plain; charset=cp852", b"\x81\r\n", b"8bit"), params=EIGHT, noted=True),
     wrong("undecodable", "RFC 2046 4.1.2", mime(TEXT, b"=FF\r\n", b"quoted-printable")),
     wrong("undeclared-8bit", "RFC 2046 4.1.2", mime(b"text/plain; charset=us-ascii", b"\xc3\xbc\r\n", b"8bit"), params=EIGHT),
+    wrong("windows-octets", "RFC 2046 4.1.2", mime(b"text/plain; charset=iso-8859-1", b"\x93\r\n", b"8bit"), params=EIGHT),
     wrong("unknown-encoding", "RFC 2045 6.1", mime(TEXT, encoding=b"rot13"), noted=True),
     wrong("base64", "RFC 2045 6.8", mime(TEXT, b"aGVs*bG8K\r\n", b"base64")),
     wrong("base64-padding", "RFC 2045 6.8", mime(TEXT, b"aGVsbG8\r\n", b"base64")),

@@ -186,6 +186,9 @@ static const struct row {
      "undecodable"},
     {"no characters in a Content-ID", PLAIN, ATTACHED("Content-ID: <\xff@x.test>\nContent-Type: a/b\n"), "8bit-header"},
     {"8 bits in ASCII", PLAIN, MIME "Content-Type: text/plain; charset=us-ascii\n\n\xc3\xbc\n", "undeclared-8bit"},
+    {"Windows' octets in Latin-1", PLAIN, MIME "Content-Type: text/plain; charset=iso-8859-1\n\n\x93\n",
+     "windows-octets"},
+    {"Windows' octets", PLAIN, MIME "Content-Type: text/plain; charset=windows-1252\n\n\x93\n", ""},
     {"7 bits in ASCII", PLAIN, MIME "Content-Type: text/plain; charset=US-ASCII\n\nx\n", ""},
 
     /* ---- transfer encodings ---- */
@@ -268,7 +271,7 @@ static void add_large(struct text *t, char which)
         }
         break;
     case '\2': /* more charsets than are opened */
-        add_many(t, 600, "=?iso-8859-1?q?a?=\n =?iso-8859-2?q?a?= =?iso-8859-3?q?a?=\n =?koi8-r?q?a?= ");
+        add_many(t, 700, "=?iso-8859-1?q?a?=\n =?iso-8859-2?q?a?= =?iso-8859-3?q?a?=\n =?koi8-r?q?a?= ");
         break;
     case '\3':
         add_many(t, MIME_PARTS_MAX, "--b\n\nx\n");
@@ -376,6 +379,8 @@ static void test_all_problems_have_a_row(void **state)
     (void)state;
     for (int i = PROBLEM_ENVELOPE_LINE; i <= PROBLEM_WRONG_DAY; i++) {
         size_t k = 0;
+        if (i == PROBLEM_NO_CONVERTER) /* the system's; tests/cli/strict.py has it */
+            continue;
         while (k < ROWS && strcmp(rows[k].problems, problem_about((enum problem)i)->name) != 0)
             k++;
         if (k == ROWS)
