@@ -155,6 +155,9 @@ const struct match *match_failed(const struct match *matches, size_t n, struct m
    added to mail->problems first. */
 void render_json(struct text *text, struct mail *mail, struct message *m);
 
+/* Adds octets, with \xHH for those that a person cannot be shown.  Line ends and tabs stay, except in_line. */
+void render_visible(struct text *text, struct span octets, bool in_line);
+
 /*
  * Adds a message as people read it: envelope, addresses, subject, the decoded
  * text, a line for each attachment, an empty line.  The same message gives the

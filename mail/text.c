@@ -9,8 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Adds octets; in a line, its end and tabs are not shown as they are either. */
-static void show(struct text *t, struct span s, bool in_line)
+void render_visible(struct text *t, struct span s, bool in_line)
 {
     const char *start = s.p;
     while (s.n > 0) {
@@ -30,8 +29,8 @@ static void show(struct text *t, struct span s, bool in_line)
     text_add(t, start, (size_t)(s.p - start));
 }
 
-static void put_lines(void *t, const char *p, size_t n) { show(t, (struct span){p, n}, false); }
-static void put_line(void *t, const char *p, size_t n) { show(t, (struct span){p, n}, true); }
+static void put_lines(void *t, const char *p, size_t n) { render_visible(t, (struct span){p, n}, false); }
+static void put_line(void *t, const char *p, size_t n) { render_visible(t, (struct span){p, n}, true); }
 
 static struct sink into_line(struct text *t) { return (struct sink){put_line, t}; }
 
@@ -82,11 +81,11 @@ static void add_addresses(struct message *m, struct text *t, const char *label, 
 static void add_envelope(struct text *t, const struct mail *mail)
 {
     text_add_string(t, "Envelope-From: <");
-    show(t, mail->sender, true);
+    render_visible(t, mail->sender, true);
     text_add_string(t, ">\nEnvelope-To: ");
     for (size_t i = 0; i < mail->n_recipients; i++) {
         text_add_string(t, i > 0 ? ", <" : "<");
-        show(t, mail->recipients[i].address, true);
+        render_visible(t, mail->recipients[i].address, true);
         text_add_string(t, ">");
     }
     text_add_string(t, "\n");

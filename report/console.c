@@ -26,9 +26,9 @@ void console_open(struct console *c, bool quiet, bool dialogue)
     memset(c, 0, sizeof *c);
     c->quiet = quiet;
     c->dialogue = dialogue;
-    c->terminal = isatty(STDERR_FILENO) == 1;
     const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
-    c->colour = c->terminal && (no_color == NULL || *no_color == '\0') && (term == NULL || strcmp(term, "dumb") != 0);
+    c->terminal = isatty(STDERR_FILENO) == 1 && (term == NULL || strcmp(term, "dumb") != 0);
+    c->colour = c->terminal && (no_color == NULL || *no_color == '\0');
 }
 
 static void print(struct console *c, const char *text, size_t n)

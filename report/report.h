@@ -24,7 +24,7 @@ enum {
 struct console {
     bool quiet;    /* errors only */
     bool dialogue; /* print the dialogue as it happens */
-    bool terminal; /* standard error is a terminal */
+    bool terminal; /* standard error is a terminal that knows control sequences */
     bool colour;
     bool status; /* a status line is shown */
     bool stuck;  /* a signal interrupted a write: further writes wait for a short time only */

@@ -76,6 +76,7 @@ struct stream {
     const char *name;
     enum store_format format;
     bool is_file;
+    bool is_shown;             /* it is a terminal, which gets mail with escapes */
     const struct spool *owner; /* the mail that is being written; NULL: none.  The rest is about that mail */
     bool locked;               /* writing has begun; otherwise it waits for the lock of an mbox */
     off_t start;               /* where it begins in a file */
@@ -131,7 +132,8 @@ struct spool {
     struct text path;       /* of the published file */
     struct text attached;   /* the paths of its attachments, each with a NUL */
     struct text had;        /* for mail->had */
-    struct text front;      /* for the stream: JSON or text in place of the mail, or the line before it */
+    struct text
+        front; /* for the stream: JSON or text in place of the mail, the line before it, or what a terminal shows */
     struct place_file file; /* last, as its names are not cleared */
 };
 

@@ -7,6 +7,9 @@
  * non-blocking.  It gets pieces that fit according to poll(2).  Between two
  * pieces the mail owns the stream, and other mails wait.
  *
+ * A terminal gets a mail as text is shown, so that nothing in it can drive the
+ * terminal.
+ *
  * An mbox that is a file is locked for each mail, as other programs may append
  * to it.
  */
@@ -32,6 +35,7 @@ void stream_open(struct stream *s, const struct store_options *o)
     s->format = o->format;
     s->owner = NULL;
     s->is_file = s->fd >= 0 && fstat(s->fd, &st) == 0 && S_ISREG(st.st_mode);
+    s->is_shown = !s->is_file && (s->format == STORE_EML || s->format == STORE_MBOX) && isatty(s->fd);
 }
 
 int store_lock(int fd, bool on)
@@ -103,6 +107,15 @@ static void put_gap(struct stream *s)
 
 /* ---- what is written next ---- */
 
+/* The octets at the end of t of a character of UTF-8 that is not complete. */
+static size_t begun(struct span t)
+{
+    size_t n = 1;
+    while (n < 4 && n < t.n && ((unsigned char)t.p[t.n - n] & 0xc0) == 0x80)
+        n++;
+    return n < t.n && utf8_length((struct span){t.p + t.n - n, n}) == 0 ? n : 0;
+}
+
 /* Reads the next octets of the mail, up to PIECE.  None at its end, or on failure. */
 static struct span read_mail(struct stream *s, struct spool *p, char room[PIECE])
 {
@@ -114,6 +127,8 @@ static struct span read_mail(struct stream *s, struct spool *p, char room[PIECE]
             (void)spool_fail(p, got < 0 ? errno : SPOOL_CUT_OFF, place_name(p->place));
         piece.n = got > 0 ? (size_t)got : 0;
     }
+    if (s->is_shown && piece.n < left)
+        piece.n -= begun(piece);
     s->read += piece.n;
     s->ended = s->read == p->total;
     return piece;
@@ -152,6 +167,12 @@ static bool take_next(struct stream *s, struct spool *p)
         s->ended = true;
     } else {
         s->rest = read_mail(s, p, s->block);
+    }
+    if (s->is_shown) {
+        p->front.n = 0;
+        render_visible(&p->front, s->rest, false);
+        (void)spool_check_text(p, &p->front);
+        s->rest = text_span(&p->front);
     }
     return p->failure.error == 0;
 }

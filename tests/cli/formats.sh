@@ -295,6 +295,40 @@ t_text_to_grep() {
     grep -qx 'Subject: Bestätigung' out
 }
 
+# A mail is shown to a terminal with escapes, as text is; pipes and files get its octets.  Pieces cut no character in two.
+t_mail_cannot_drive_a_terminal() {
+    python3 - "$FAKESMTP" <<'PY'
+import os, pty, subprocess, sys, smtplib, tty
+nasty = "\x1b]0;title\x07\x9b31m\u202e\u200b".encode() + bytes(c for c in range(256) if c not in (10, 13))
+shown = "\\x1b]0;title\\x07\\xc2\\x9b31m\\xe2\\x80\\xae\\xe2\\x80\\x8b" + "".join(
+    chr(c) if c == 9 or 32 <= c < 127 else "\\x%02x" % c for c in range(256) if c not in (10, 13))
+def show(format, body):
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    os.path.exists("port") or os.mkfifo("port")
+    p = subprocess.Popen([sys.argv[1], "-q", "-f", format, "-n", "1", "-p", "0", "--port-file", "port"], stdout=slave)
+    os.close(slave)
+    pid = os.fork()
+    if pid == 0:
+        with smtplib.SMTP("127.0.0.1", int(open("port").read()), timeout=60) as s:
+            s.sendmail("a@x.test", ["b@x.test"], body)
+        os._exit(0)
+    text = b""
+    try:
+        while True:
+            text += os.read(master, 65536)
+    except OSError:
+        pass
+    assert p.wait(20) == 0 and os.waitpid(pid, 0)[1] == 0
+    return text.decode().partition("\n")[2] if format == "mbox" else text.decode()
+for format in "eml", "mbox":
+    end = "\n" if format == "mbox" else ""
+    assert show(format, b"Subject: x\r\n\r\n" + nasty + b"\r\n") == "Subject: x\n\n" + shown + "\n" + end
+    large = "S: xy\n\n" + "a\u20ac\U0001f600\n" * 20000
+    assert show(format, large.replace("\n", "\r\n").encode()) == large + end
+PY
+}
+
 # All 256 octets, characters that turn or hide text, and lines that look like ours, in every field.
 t_text_cannot_drive_a_terminal() {
     python3 - <<'PY'

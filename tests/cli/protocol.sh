@@ -312,6 +312,28 @@ assert b"\x1b" not in dialogue(NO_COLOR="1")
 PY
 }
 
+# Neither colours nor a status line, by any way that they come.
+t_no_control_sequences_on_a_dumb_terminal() {
+    python3 - "$FAKESMTP" <<'PY'
+import os, pty, subprocess, sys
+for options in ["-v", "-l", "-"], ["-p", "0"]:
+    master, slave = pty.openpty()
+    p = subprocess.Popen([sys.argv[1], "-n", "3", "-t", "2", *options], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                         stderr=slave, env=dict(os.environ, TERM="dumb"))
+    os.close(slave)
+    p.stdin.write(b"NOOP\r\nQUIT\r\n")
+    p.stdin.close()
+    text = b""
+    try:
+        while True:
+            text += os.read(master, 1000)
+    except OSError:
+        pass
+    assert p.wait(20) == 1
+    assert b"expected 3 messages" in text and b"\x1b" not in text and b"waiting: " not in text, text
+PY
+}
+
 t_status_line_on_a_terminal() {
     python3 - "$FAKESMTP" <<'PY'
 import os, pty, subprocess, sys
