@@ -134,13 +134,48 @@ bool message_filename(struct message *m, const struct part *part, struct sink to
     return param_decode(m, part->disposition, "filename", to) || param_decode(m, part->content_type, "name", to);
 }
 
+/* Suffixes of types that are not called by them; x- is left out. */
+static const struct {
+    const char *type, *subtype, *suffix;
+} suffixes[] = {
+    {"text", "plain", "txt"},
+    {"text", "calendar", "ics"},
+    {"text", "vcalendar", "vcs"},
+    {"text", "vcard", "vcf"},
+    {"text", "markdown", "md"},
+    {"message", "rfc822", "eml"},
+    {"message", "global", "eml"},
+    {"message", "partial", "eml"},
+    {"message", "external-body", "eml"},
+    {"message", "news", "eml"},
+    {"image", "jpeg", "jpg"},
+    {"image", "pjpeg", "jpg"},
+    {"image", "svg+xml", "svg"},
+    {"image", "icon", "ico"},
+    {"image", "vnd.microsoft.icon", "ico"},
+    {"image", "ms-bmp", "bmp"},
+    {"image", "vnd.adobe.photoshop", "psd"},
+    {"audio", "mpeg", "mp3"},
+    {"application", "gzip", "gz"},
+    {"application", "zip-compressed", "zip"},
+    {"application", "msword", "doc"},
+    {"application", "pgp-signature", "asc"},
+    {"application", "pkcs7-signature", "p7s"},
+    {"application", "pkcs7-mime", "p7m"},
+};
+
 struct span message_suffix(const struct part *part)
 {
-    if (span_is(part->type, "text") && span_is(part->subtype, "plain"))
-        return (struct span){"txt", 3};
-    if (span_is(part->type, "message"))
-        return (struct span){"eml", 3};
-    return part->subtype.n > 0 && part->subtype.n <= 5 ? part->subtype : (struct span){"bin", 3};
+    struct span subtype = part->subtype;
+    (void)span_takes(&subtype, "x-");
+    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
+        if (span_is(part->type, suffixes[i].type) && span_is(subtype, suffixes[i].subtype))
+            return span_of(suffixes[i].suffix);
+    }
+    bool message = span_is(part->type, "message");
+    if (!message && subtype.n > 0 && subtype.n <= 5)
+        return subtype;
+    return span_of(message || span_is(part->type, "text") ? "txt" : "bin");
 }
 
 void message_set_path(struct part *part, const char *path) { part->path = path; }

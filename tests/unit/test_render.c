@@ -593,6 +593,67 @@ static void test_attachment(void **state)
 
 /* ---- attachments that are written ---- */
 
+static void test_suffix(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *type, *suffix;
+    } rows[] = {
+        {"text/plain", "txt"},
+        {"Text/Calendar; method=REQUEST", "ics"},
+        {"application/ics", "ics"},
+        {"text/x-vcalendar", "vcs"},
+        {"text/vcard", "vcf"},
+        {"text/x-vcard", "vcf"},
+        {"text/markdown", "md"},
+        {"text/csv", "csv"},
+        {"text/rfc822-headers", "txt"},
+        {"text/x-python", "txt"},
+        {"message/rfc822", "eml"},
+        {"message/global", "eml"},
+        {"message/partial", "eml"},
+        {"message/delivery-status", "txt"},
+        {"message/global-delivery-status", "txt"},
+        {"message/disposition-notification", "txt"},
+        {"message/feedback-report", "txt"},
+        {"image/png", "png"},
+        {"image/x-png", "png"},
+        {"image/jpeg", "jpg"},
+        {"IMAGE/JPEG", "jpg"},
+        {"image/pjpeg", "jpg"},
+        {"image/jpg", "jpg"},
+        {"image/gif", "gif"},
+        {"image/svg+xml", "svg"},
+        {"image/x-icon", "ico"},
+        {"image/vnd.microsoft.icon", "ico"},
+        {"image/x-ms-bmp", "bmp"},
+        {"image/tiff", "tiff"},
+        {"image/vnd.adobe.photoshop", "psd"},
+        {"image/webp", "webp"},
+        {"application/pdf", "pdf"},
+        {"application/x-zip-compressed", "zip"},
+        {"application/gzip", "gz"},
+        {"application/pgp-signature", "asc"},
+        {"application/x-pkcs7-signature", "p7s"},
+        {"application/msword", "doc"},
+        {"audio/mpeg", "mp3"},
+        {"application/octet-stream", "bin"},
+        {"x-very/long-subtype-indeed", "bin"},
+        {"a/x-", "bin"},
+        {"a/b", "b"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char octets[256];
+        int n = snprintf(octets, sizeof octets, "Content-Type: %s\nContent-Disposition: attachment\n\nx", rows[i].type);
+        struct message *m = message_open((struct span){octets, (size_t)n});
+        assert_non_null(m);
+        struct span suffix = message_suffix(message_next_attachment(m, NULL));
+        if (!span_is(suffix, rows[i].suffix))
+            fail_msg("%s: %.*s", rows[i].type, (int)suffix.n, suffix.p);
+        message_close(m);
+    }
+}
+
 static void test_saved_path(void **state)
 {
     (void)state;
@@ -791,6 +852,7 @@ int main(void)
         cmocka_unit_test(test_bodies),
         cmocka_unit_test(test_decoded),
         cmocka_unit_test(test_attachment),
+        cmocka_unit_test(test_suffix),
         cmocka_unit_test(test_saved_path),
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_text_of_envelope),
