@@ -58,6 +58,7 @@
     X(QUOTED_PRINTABLE, "quoted-printable", "malformed quoted-printable", "RFC 2045 6.7", BREACH) \
     X(LONG_ENCODED_LINE, "long-encoded-line", "line of base64 or quoted-printable longer than 76 characters", \
       "RFC 2045 6.7, 6.8", BREACH) \
+    X(UUENCODE, "uuencode", "uuencoded file in the text, which is no MIME", "RFC 2045 6.3", NOTED) \
     /* parts */ \
     X(CONTENT_TYPE, "content-type", "malformed Content-Type", "RFC 2045 5.1", BREACH) \
     X(NO_BOUNDARY, "no-boundary", "multipart without a boundary parameter", "RFC 2046 5.1.1", BREACH) \

@@ -60,7 +60,7 @@ struct message {
     struct problems problems; /* what is odd, as far as it has been read and decoded */
     unsigned charsets;        /* opened so far */
     bool failed;              /* memory ran out */
-    struct part *parts;       /* in the order of the message; the first is the message itself */
+    struct part *parts;       /* in the order of the message, the first is the message itself; uuencoded files last */
     size_t n, size;
     struct part *text, *html; /* among parts; NULL: there is none */
 };
@@ -88,6 +88,9 @@ static inline void sink_put(struct sink to, const char *octets, size_t n)
 
 /* Finds the parts of m->octets.  Sets m->failed if there is no memory. */
 void mime_read(struct message *m);
+
+/* Makes room for one more part, and is false if there can be none; then it notes that, or sets m->failed. */
+bool mime_make_room(struct message *m);
 
 /* The header of m->octets. */
 struct span mime_header(struct message *m);
@@ -166,6 +169,21 @@ bool decode_is_identity(struct span encoding);
 void decode_base64(struct message *m, struct span t, struct sink to);
 void decode_quoted_printable(struct message *m, struct span t, struct sink to);
 void decode_q(struct message *m, struct span t, struct sink to);
+
+/* ---- uuencode ---- */
+
+/* Whether a transfer encoding is uuencode, which MIME does not have. */
+bool uuencode_is(struct span encoding);
+
+/* Takes the line that begins a file.  False, and nothing taken, if t does not begin with one. */
+bool uuencode_take_begin(struct span *t, struct span *name);
+
+/* Finds the next file, with the lines that begin and end it, and takes it and what is before it.  False if there is
+   none that is whole. */
+bool uuencode_find(struct span *text, struct span *file);
+
+/* Puts the octets of the first file.  False if there is none. */
+bool uuencode_decode(struct message *m, struct span t, struct sink to);
 
 /* ---- charset ---- */
 

@@ -82,6 +82,30 @@ static void find_bodies(struct message *m)
     }
 }
 
+/* Makes the uuencoded files in the text parts, which come after all others. */
+static void find_uuencoded(struct message *m)
+{
+    size_t text = (size_t)(m->text - m->parts), html = m->html != NULL ? (size_t)(m->html - m->parts) : 0;
+    bool has_html = m->html != NULL;
+    struct span rest = m->text->body, file;
+    while (uuencode_find(&rest, &file)) {
+        message_note(m, PROBLEM_UUENCODE);
+        if (!mime_make_room(m))
+            break;
+        m->parts[m->n++] = (struct part){
+            .depth = m->parts[text].depth + 1,
+            .parent = text,
+            .header = {file.p, 0},
+            .body = file,
+            .type = span_of("application"),
+            .subtype = span_of("octet-stream"),
+            .encoding = span_of("x-uuencode"),
+        };
+    }
+    m->text = &m->parts[text];
+    m->html = has_html ? &m->parts[html] : NULL;
+}
+
 struct message *message_open(struct span octets)
 {
     struct message *m = malloc(sizeof *m);
@@ -91,6 +115,8 @@ struct message *message_open(struct span octets)
     mime_read(m);
     if (!m->failed)
         find_bodies(m);
+    if (m->text != NULL && decode_is_identity(m->text->encoding))
+        find_uuencoded(m);
     if (!m->failed)
         return m;
     message_close(m);
@@ -131,7 +157,16 @@ struct part *message_next_attachment(const struct message *m, const struct part 
 
 bool message_filename(struct message *m, const struct part *part, struct sink to)
 {
-    return param_decode(m, part->disposition, "filename", to) || param_decode(m, part->content_type, "name", to);
+    struct span body = part->body, name;
+    if (param_decode(m, part->disposition, "filename", to) || param_decode(m, part->content_type, "name", to))
+        return true;
+    if (part->kind != PART_LEAF || !uuencode_is(part->encoding) || !uuencode_take_begin(&body, &name))
+        return false;
+    struct charset c;
+    charset_open(&c, m, (struct span){NULL, 0}, to);
+    charset_put(&c, name.p, name.n);
+    charset_close(&c);
+    return true;
 }
 
 /* Suffixes of types that are not called by them; x- is left out. */
@@ -182,20 +217,49 @@ void message_set_path(struct part *part, const char *path) { part->path = path; 
 
 /* ---- bodies ---- */
 
+static void put_octets(struct message *m, struct span t, struct sink to)
+{
+    while (t.n > 0 && !message_stopped(m)) {
+        struct span piece = header_take(&t, t.n < PIECE ? t.n : PIECE);
+        sink_put(to, piece.p, piece.n);
+    }
+}
+
+/* Whether a part is a uuencoded file in a text. */
+static bool is_in_text(const struct message *m, const struct part *p)
+{
+    return p > m->parts && m->parts[p->parent].kind == PART_LEAF;
+}
+
 void message_octets(struct message *m, const struct part *part, struct sink to)
 {
-    if (part->kind == PART_LEAF && span_is(part->encoding, "base64")) {
+    bool leaf = part->kind == PART_LEAF;
+    if (leaf && span_is(part->encoding, "base64")) {
         decode_base64(m, part->body, to);
-    } else if (part->kind == PART_LEAF && span_is(part->encoding, "quoted-printable")) {
+    } else if (leaf && span_is(part->encoding, "quoted-printable")) {
         decode_quoted_printable(m, part->body, to);
     } else {
-        if (part->kind == PART_LEAF && !decode_is_identity(part->encoding)) /* RFC 2045 6.4: then it is but octets */
+        if (leaf && !decode_is_identity(part->encoding) && !is_in_text(m, part)) /* RFC 2045 6.4: it is but octets */
             message_note(m, PROBLEM_UNKNOWN_ENCODING);
-        for (struct span t = part->body; t.n > 0 && !message_stopped(m);) {
-            struct span piece = header_take(&t, t.n < PIECE ? t.n : PIECE);
-            sink_put(to, piece.p, piece.n);
-        }
+        if (!leaf || !uuencode_is(part->encoding) || !uuencode_decode(m, part->body, to))
+            put_octets(m, part->body, to);
     }
+}
+
+/* Puts the octets of a leaf without the uuencoded files in it. */
+static void put_text_octets(struct message *m, const struct part *part, struct sink to)
+{
+    struct span rest = part->body;
+    for (const struct part *file = m->parts; file < m->parts + m->n; file++) {
+        if (!is_in_text(m, file) || &m->parts[file->parent] != part)
+            continue;
+        put_octets(m, span_between(rest.p, file->body.p), to);
+        span_skip(&rest, (size_t)(file->body.p + file->body.n - rest.p));
+    }
+    if (rest.p > part->body.p)
+        put_octets(m, rest, to);
+    else
+        message_octets(m, part, to);
 }
 
 /* CRLF on its way to becoming LF. */
@@ -242,7 +306,7 @@ void message_body_text(struct message *m, const struct part *part, struct sink t
     struct lines lines = {to, false};
     struct charset c;
     charset_open(&c, m, (struct span){name.text, name.n}, (struct sink){put_lines, &lines});
-    message_octets(m, part, (struct sink){charset_put, &c});
+    put_text_octets(m, part, (struct sink){charset_put, &c});
     charset_close(&c);
     if (lines.cr)
         sink_put(to, "\r", 1);

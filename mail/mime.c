@@ -389,9 +389,12 @@ static void read_part(struct parser *p, struct part *part)
         enter_leaf(p, part);
 }
 
-/* Makes room for one more part.  False if there is no memory. */
-static bool make_room(struct message *m)
+bool mime_make_room(struct message *m)
 {
+    if (m->n == MIME_PARTS_MAX) {
+        message_note(m, PROBLEM_TOO_MANY_PARTS);
+        return false;
+    }
     if (m->n < m->size)
         return true;
     size_t size = m->size > 0 ? m->size * 2 : 8;
@@ -408,15 +411,8 @@ static bool make_room(struct message *m)
 void mime_read(struct message *m)
 {
     struct parser p;
-    for (begin(&p, m); p.next != NULL && !m->failed; m->n++) {
-        if (m->n == MIME_PARTS_MAX) {
-            message_note(m, PROBLEM_TOO_MANY_PARTS);
-            break;
-        }
-        if (!make_room(m))
-            break;
+    for (begin(&p, m); p.next != NULL && !m->failed && mime_make_room(m); m->n++)
         read_part(&p, &m->parts[m->n]);
-    }
     free(p.boundaries.p);
 }
 

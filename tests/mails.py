@@ -199,7 +199,9 @@ BOUNDARIES = [
 BODIES = [
     ("quoted-printable", "soft=\nbreak, =3D, =e4, bad =XY, end =\n"), ("quoted-printable", "a=20\nb"),
     ("base64", "YWJj\nZGVm\n"), ("base64", "YW Jj\n\nZA==\n"), ("base64", "YWI"), ("base64", ""), ("7BIT", "text\n"),
-    ("binary", "text"), ("Base64", "YWJj\n"), ("x-unknown", "text=41\n"),
+    ("binary", "text"), ("Base64", "YWJj\n"),
+    ("x-uuencode", "begin 644 a.txt\n#86)C\n`\nend\n"), ("uuencode", "begin 644 a.txt\n!80  \n#86)C\n \nend\n"),
+    ("8bit", "Hello\nbegin 644 a.txt\n#86)C\n`\nend\nbye\n"), ("x-unknown", "text=41\n"),
 ]
 
 

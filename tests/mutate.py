@@ -32,6 +32,7 @@ TOKENS = [bytes([c]) for c in range(256)] + [
     b"\nContent-Type: message/rfc822\n\n", b"\nContent-Type: text/html\n", b"\nContent-Transfer-Encoding: base64\n",
     b"\nContent-Transfer-Encoding: quoted-printable\n", b"\nContent-Disposition: attachment\n", b"\nContent-ID: <x>\n",
     b"\nFrom: ", b"\nTo: ", b"\nSubject: ", b"\nDate: ", b"\nMessage-ID: ", b"\xff\xfe", b"\x1b$B", b"\0", b"From ",
+    b"\nbegin 644 a\n", b"\n#86)C\n", b"\nend\n", b"\nContent-Transfer-Encoding: x-uuencode\n",
 ]
 corpus = []
 

@@ -26,6 +26,7 @@ EXPECTED = [
     ("text|attachments", rb"text/plain \(comment\)", "RFC 2045 5.1: comments in Content-Type"),
     ("text|attachments", rb"quoted-printable\r?\n\r?\n[^\n]* \r?\n", "RFC 2045 6.7 (3): blanks at the end of a line are not there"),
     ("text|attachments", rb"\n--(\S+)\r?\n--\1\r?\n", "an empty part is one, not none"),
+    ("text|attachments", rb"\r\nbegin 644 .*\nbye", "a uuencoded file in a text is an attachment; Python leaves it there"),
     ("text|html|attachments", rb'related(; type="\S*")?; boundary="\S*"\s+--\S+\s+Content-Type: (image|text/plain)',
      "RFC 2387 3.1: type names that of the root, and what is no text is not read; Python takes the first part"),
     ("text|attachments", rb'boundary="=\?', "RFC 2047 5 (3): an encoded word in a boundary stands for itself"),

@@ -106,7 +106,7 @@ static void read_part(struct message *m, const struct part *part)
     size_t total = 0;
     must_hold(m->octets, part->header);
     must_hold(m->octets, part->body);
-    must(part->header.n <= MIME_HEADER_MAX && part->depth < MIME_DEPTH_MAX);
+    must(part->header.n <= MIME_HEADER_MAX && part->depth <= MIME_DEPTH_MAX);
     must(part->type.n > 0 && part->subtype.n > 0);
     if (part->content_type.p != NULL)
         must_hold(part->header, part->content_type);
@@ -115,16 +115,17 @@ static void read_part(struct message *m, const struct part *part)
     if (part->id.p != NULL)
         must_hold(part->header, part->id);
     (void)message_filename(m, part, (struct sink){count_text, &total});
-    check_total(total, part->header.n);
+    check_total(total, part->header.n + (uuencode_is(part->encoding) ? part->body.n : 0));
     read_header(m, part->header);
     if (part->kind != PART_LEAF)
         return;
     total = 0;
     message_octets(m, part, (struct sink){count_octets, &total});
-    must(total <= part->body.n);
+    size_t most = part->body.n * (uuencode_is(part->encoding) ? 32 : 1); /* a line of "_" has 63 octets */
+    must(total <= most);
     total = 0;
     message_body_text(m, part, (struct sink){count_text, &total});
-    check_total(total, part->body.n);
+    check_total(total, most);
 }
 
 static void read_parts(struct message *m)
@@ -134,8 +135,12 @@ static void read_parts(struct message *m)
         const struct part *part = &m->parts[i];
         must(part->parent < i || (i == 0 && part->parent == 0));
         must((part->depth == 0) == (i == 0));
-        must(part->body.p >= behind);
-        behind = part->kind == PART_LEAF ? part->body.p + part->body.n : part->body.p;
+        if (i > 0 && m->parts[part->parent].kind == PART_LEAF) {
+            must_hold(m->parts[part->parent].body, part->body);
+        } else {
+            must(part->body.p >= behind);
+            behind = part->kind == PART_LEAF ? part->body.p + part->body.n : part->body.p;
+        }
         read_part(m, part);
     }
     must(m->n > 0 && m->n <= MIME_PARTS_MAX);

@@ -128,6 +128,10 @@ static const struct shape {
     {"blanks in quoted-printable", "Content-Type: text/plain\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n", 1,
      " \r\n", ""},
     {"CRs", "\r\n", 1, "\r", ""},
+    {"uuencoded files", "\r\n", 1, "begin 644 a\r\n#86)C\r\nend\r\n", ""},
+    {"uuencoded files that do not end", "\r\n", 1, "begin 644 a\r\n#86)C\r\n", ""},
+    {"a uuencoded file that does not end", "\r\nbegin 644 a\r\n", 1, "#86)C\r\n", ""},
+    {"uuencode", "Content-Transfer-Encoding: x-uuencode\r\n\r\nbegin 644 a\r\n", 1, "_\r\n", ""},
     {"octets that are no text", "Content-Type: text/plain; charset=utf-8\r\n\r\n", 1, "\xff", ""},
     {"a charset", "Content-Type: text/plain; charset=utf-16\r\n\r\n", 1, "\xd8", ""},
 };

@@ -206,6 +206,7 @@ static const struct row {
     {"a line of quoted-printable of 76 octets", PLAIN, QP X60 X10 "xxxxx=\nx\n", ""},
     {"a line of quoted-printable of 77 octets", PLAIN, QP X60 X10 "xxxxxx=\nx\n", "long-encoded-line"},
     {"a longer line that is not encoded", PLAIN, HEAD "\n" X60 X60 "\n", ""},
+    {"a uuencoded file", PLAIN, HEAD "\nHello\nbegin 644 a.txt\n#86)C\n`\nend\n", "uuencode"},
     {"quoted-printable that is none", PLAIN, QP "a=b\n", "quoted-printable"},
     {"quoted-printable with a soft end", PLAIN, QP "a=\n", ""},
 

@@ -532,6 +532,10 @@ static void test_bodies(void **state)
              "text/plain", "", "in") INNER("a/b", "", "x") "--i--\n" PART("text/plain", "", "out") "--b--\n",
          "\"out\"", "null", 1},
         {"Content-Type: multipart/mixed; boundary=b\n\nnothing\n", "null", "null", 1},
+        {"\none\nbegin 644 a\n#86)C\n`\nend\ntwo\n", "\"one\\ntwo\\n\"", "null", 1},
+        {"Content-Type: text/plain\n" ATTACHED "\nbegin 644 a\n#86)C\n`\nend\n", "null", "null", 1},
+        {ALTERNATIVE PART("text/plain", "", "begin 644 a\n`\nend\n") PART("text/html", "", "<2>") "--b--\n", "\"\"",
+         "\"<2>\"", 1},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char part[256];
@@ -586,6 +590,9 @@ static void test_attachment(void **state)
     has(MIXED PART("a/b", "Content-Disposition:\n", "") "--b--\n", "\"disposition\":null");
     has(MIXED PART("a/b", "Content-Disposition: ;x\n", "") "--b--\n", "\"disposition\":null");
     has(MIXED PART("a/b", "Content-Disposition: x;filename=y\n", "") "--b--\n", "\"disposition\":\"x\"");
+    has("\none\nbegin 644 a.txt\n#86)C\n`\nend\n",
+        "\"attachments\":[{\"filename\":\"a.txt\",\"type\":\"application/octet-stream\",\"disposition\":null,"
+        "\"cid\":null,\"size\":3,\"sha256\":\"ba7816bf");
     /* a message as it is, encoded or not */
     has(MIXED "--b\nContent-Type: message/rfc822\n\nabc\n--b--\n", "\"type\":\"message/rfc822\",\"disposition\":null,"
                                                                    "\"cid\":null,\"size\":3,\"sha256\":\"ba7816bf");
@@ -697,6 +704,8 @@ static void test_text(void **state)
         {MIXED PART("text/plain", "", "one") PART("a/b", "", "12345")
              PART("Image/PNG; name=\"x y.png\"", "", "1") "--b--\n",
          "\none\n\nAttachment: a/b, 5 octets\nAttachment: image/png, 1 octets, x y.png\n\n"},
+        {"\none\nbegin 644 a.txt\n#86)C\n`\nend\n",
+         "\none\n\nAttachment: application/octet-stream, 3 octets, a.txt\n\n"},
         {MIXED PART("a/b", "", "1") "--b--\n", "\n\nAttachment: a/b, 1 octets\n\n"},
         /* nothing a terminal would obey, and nothing that makes a line of its own */
         {"Subject: =?utf-8?q?a=1B[31m=0Ab=09c=7F=E2=80=AE=E2=80=8B=C2=9B?=\n\n",
