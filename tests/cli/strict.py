@@ -135,6 +135,7 @@ MIME = [
     wrong("base64", "RFC 2045 6.8", mime(TEXT, b"aGVs*bG8K\r\n", b"base64")),
     wrong("base64-padding", "RFC 2045 6.8", mime(TEXT, b"aGVsbG8\r\n", b"base64")),
     wrong("quoted-printable", "RFC 2045 6.7", mime(TEXT, b"a=ZZ\r\n", b"quoted-printable")),
+    wrong("uuencode", "RFC 2045 6.3", mime(TEXT, lines(b"begin 644 a.txt", b"#86)C", b"`", b"end"), b"7bit"), noted=True),
     wrong("long-encoded-line", "RFC 2045 6.7, 6.8", mime(TEXT, b"a" * 77 + b"\r\n", b"quoted-printable")),
     wrong("content-type", "RFC 2045 5.1", mime(b"text")),
     wrong("no-boundary", "RFC 2046 5.1.1", mime(b"multipart/mixed")),
