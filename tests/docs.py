@@ -32,7 +32,7 @@ def shell(script):
         os.mkdir(work)
         subprocess.run(["sh", "-eu", "-c", MAILS], cwd=work, check=True)
         env = dict(os.environ, PATH=place + ":" + os.environ["PATH"])
-        return subprocess.run(["sh", "-c", script], cwd=work, env=env, timeout=60, stdin=subprocess.DEVNULL,
+        return subprocess.run(["sh", "-c", script], cwd=work, env=env, timeout=300, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 

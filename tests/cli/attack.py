@@ -141,7 +141,7 @@ class Way:
         else:
             ours = socket.create_connection(self.address)
             ours.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        ours.settimeout(20)
+        ours.settimeout(60)
         client = Client(ours)
         if self.implicit:
             self.secure(client)

@@ -122,7 +122,7 @@ t_smtplib() {
     python3 - "$port" <<'PY'
 import smtplib, sys
 def connect():
-    return smtplib.SMTP("127.0.0.1", int(sys.argv[1]), timeout=20)
+    return smtplib.SMTP("127.0.0.1", int(sys.argv[1]), timeout=60)
 def mail(s):
     s.sendmail("a@x.test", ["b@x.test"], "Subject: t\r\n\r\nhello\r\n")
 with connect() as s: # its CRAM-MD5 first
@@ -203,7 +203,7 @@ t_odd_logins() {
     python3 - "$port" <<'PY'
 import base64, smtplib, sys
 def plain(user, password, authzid=b""):
-    with smtplib.SMTP("127.0.0.1", int(sys.argv[1]), timeout=20) as s:
+    with smtplib.SMTP("127.0.0.1", int(sys.argv[1]), timeout=60) as s:
         s.ehlo()
         return s.docmd("AUTH PLAIN", base64.b64encode(b"\0".join((authzid, user, password))).decode())[0]
 assert plain(b"a b", b"") == 235
@@ -314,14 +314,14 @@ t_secrets_after_a_refused_auth_are_not_shown() {
 }
 
 t_secrets_are_not_in_the_end_of_the_dialogue() {
-    start -n 2 -t 10s -d mail
+    start -n 2 -t 60s -d mail
     talk '<220' '>EHLO t' '<250' '>AUTH LOGIN' '<334' '>YW5u' '<334' '>b3Blbi1zZXNhbWU=' '<235' '>NOOP' '<250' >talk.out
     kill "$pid"
     finish
     status_is 1
     grep -qx '1 C: (16 octets)' err
     not_shown err
-    start -n 2 -t 10s -d mail
+    start -n 2 -t 60s -d mail
     talk '<220' '>EHLO t' '<250' '>AUTH PLAIN AGFubgBvcGVuLXNlc2FtZQ==' '<235' >talk.out
     kill "$pid"
     finish
@@ -353,7 +353,7 @@ def found():
                 n += sum(len(re.findall(word, octets)) for word in (b"open-sesame", b"b3Blbi1zZXNhbW", b"wZW4tc2VzYW1", b"vcGVuLXNlc2FtZ"))
     return n
 def session(*lines):
-    s = socket.create_connection(("127.0.0.1", port), timeout=20)
+    s = socket.create_connection(("127.0.0.1", port), timeout=60)
     s.recv(1000)
     for octets in (b"EHLO t\r\n",) + lines:
         s.sendall(octets)
@@ -411,7 +411,7 @@ t_long_responses() {
     python3 - "$port" <<'PY'
 import base64, socket, sys
 def connect():
-    s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=20)
+    s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=60)
     s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     replies = s.makefile("rb")
     assert replies.readline().startswith(b"220 ")

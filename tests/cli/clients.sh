@@ -91,7 +91,7 @@ t_smtplib() {
     python3 - "$port" <<'PY'
 import smtplib, sys
 body = b"Subject: t\r\n\r\n.\r\n..\r\n" + bytes(range(128, 256)) + b"\r\nend\r\n"
-with smtplib.SMTP("127.0.0.1", int(sys.argv[1]), timeout=20) as s:
+with smtplib.SMTP("127.0.0.1", int(sys.argv[1]), timeout=60) as s:
     s.ehlo("t")
     assert s.has_extn("8bitmime") and s.has_extn("smtputf8") and s.has_extn("size")
     assert s.vrfy("b")[0] == 252
@@ -110,7 +110,7 @@ t_smtplib_sees_refusals() {
     python3 - "$port" <<'PY'
 import smtplib, sys
 def connect():
-    return smtplib.SMTP("127.0.0.1", int(sys.argv[1]), timeout=20)
+    return smtplib.SMTP("127.0.0.1", int(sys.argv[1]), timeout=60)
 s = connect()
 try:
     s.sendmail("a@x.test", ["b@x.test"], "x" * 200)

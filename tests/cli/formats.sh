@@ -645,7 +645,7 @@ t_each_call_fails_once() {
     for inject in openat:error=ENOSPC write:error=EIO linkat:error=EDQUOT fsync:error=EIO; do
         for when in $(seq 1 14); do
             rm -rf mail at stream && mkdir mail at
-            start_under strace -f -q -o /dev/null -e inject="$inject:when=$when" -- -q -t 5s -c 1 --fsync -d mail -j -o stream --attachments at
+            start_under strace -f -q -o /dev/null -e inject="$inject:when=$when" -- -q -t 60s -c 1 --fsync -d mail -j -o stream --attachments at
             if [ -z "$port" ]; then
                 finish
                 [ "$status" -ge 3 ]
@@ -864,7 +864,7 @@ port, pid, post = sys.argv[1:]
 f = open("box", "r+b")
 fcntl.lockf(f, fcntl.LOCK_EX)
 client = subprocess.Popen([sys.executable, post, port, "m"])
-limit = time.monotonic() + 30
+limit = time.monotonic() + 60
 while " C: .\n" not in open("err").read(): # the end of the mail data has come
     assert time.monotonic() < limit and client.poll() is None
     time.sleep(0.01)
@@ -872,7 +872,7 @@ assert os.path.getsize("box") == 0
 f.write(b"From z@x.test Tue Nov 24 13:42:12 2026\nSubject: other\n\nx\n\n")
 f.flush()
 fcntl.lockf(f, fcntl.LOCK_UN)
-assert client.wait(20) == 0
+assert client.wait(60) == 0
 PY
     finish
     status_is 0
@@ -889,13 +889,13 @@ port, pid, post = sys.argv[1:]
 f = open("box", "r+b")
 fcntl.lockf(f, fcntl.LOCK_EX)
 client = subprocess.Popen([sys.executable, post, port, "code=45", "m"])
-limit = time.monotonic() + 30
+limit = time.monotonic() + 60
 while " C: .\n" not in open("err").read(): # the end of the mail data has come
     assert time.monotonic() < limit and client.poll() is None
     time.sleep(0.01)
 os.kill(int(pid), signal.SIGTERM)
 try:
-    client.wait(10)
+    client.wait(60)
 except subprocess.TimeoutExpired:
     client.kill()
     sys.exit("it goes on waiting for the lock")
@@ -1047,7 +1047,7 @@ t_no_stream_without_a_file() {
     for format in eml mbox json text; do
         rm -rf mail box
         start_under strace -f -q -o /dev/null -e trace=linkat -e inject=linkat:error=ENOSPC:when=2+ -- \
-            -c 1 -t 20s -f "$format" -o box -d mail
+            -c 1 -t 60s -f "$format" -o box -d mail
         post m code=452 m
         finish
         [ "$status" -eq 4 ]

@@ -22,12 +22,12 @@ def run(*options):
     p = subprocess.Popen([sys.argv[1], "-q", "-p", "0", "--port-file", "port", *options], stdout=subprocess.PIPE)
     port = int(open("port").read())
     os.unlink("port")
-    s = socket.create_connection(("127.0.0.1", port), timeout=20)
+    s = socket.create_connection(("127.0.0.1", port), timeout=60)
     s.sendall(b"EHLO t\r\nMAIL FROM:<>\r\nRCPT TO:<b@x.test>\r\nDATA\r\n" + stuffed + b".\r\nQUIT\r\n")
     while s.recv(65536):
         pass
     out = p.stdout.read()
-    assert p.wait(20) == 0
+    assert p.wait(60) == 0
     return out
 assert run("--crlf") == body
 assert run() == body.replace(b"\r\n", b"\n")
@@ -151,10 +151,10 @@ import fcntl, os, smtplib, subprocess, sys
 def run(*options):
     os.mkfifo("port")
     p = subprocess.Popen([sys.argv[1], "-q", "-n", "1", "-t", "60", "-p", "0", "--port-file", "port", *options])
-    with open("port") as port, smtplib.SMTP("127.0.0.1", int(port.read()), timeout=20) as s:
+    with open("port") as port, smtplib.SMTP("127.0.0.1", int(port.read()), timeout=60) as s:
         s.sendmail("a@x.test", ["b@x.test"], "Subject: x\n\nhi\n")
     os.unlink("port")
-    assert p.wait(20) == 0
+    assert p.wait(60) == 0
 for name in "stream", "box":
     fcntl.lockf(os.open(name, os.O_RDONLY), fcntl.LOCK_SH)
 run("-f", "text", "-o", "stream")
@@ -215,7 +215,7 @@ t_messages_do_not_mix_in_a_stream() {
     python3 - "$port" <<'PY'
 import socket, sys
 n = 20
-clients = [socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=20) for _ in range(n)]
+clients = [socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=60) for _ in range(n)]
 for i, s in enumerate(clients):
     s.sendall(b"EHLO t\r\nMAIL FROM:<>\r\nRCPT TO:<b@x.test>\r\nDATA\r\n")
 for k in range(200):
@@ -333,7 +333,7 @@ t_urgent_octet() {
     start -n 1 --crlf -d mail
     python3 - "$port" <<'PY'
 import socket, sys
-s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=20)
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=60)
 s.sendall(b"EHLO t\r\nMAIL FROM:<>\r\nRCPT TO:<b@x.test>\r\nBDAT 100000\r\n" + b"x" * 100000)
 f = s.makefile("rb")
 while not f.readline().startswith(b"250 2.0.0"):
@@ -392,7 +392,7 @@ t_each_call_fails_once() {
     for inject in openat:error=ENOSPC write:error=EIO linkat:error=EDQUOT fsync:error=EIO; do
         for when in $(seq 1 16); do
             rm -rf mail && mkdir mail
-            start_under strace -f -q -o /dev/null -e inject="$inject:when=$when" -- -q -t 20s -n 1 --fsync -d mail
+            start_under strace -f -q -o /dev/null -e inject="$inject:when=$when" -- -q -t 60s -n 1 --fsync -d mail
             if [ -z "$port" ]; then
                 finish
                 [ "$status" -ge 3 ]

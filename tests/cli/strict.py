@@ -463,7 +463,7 @@ def tolerant(c):
     data = c.data
     p.visit(c, False).run(c)
     c.data = data
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while c.late and "!: " + c.name not in p.said() and time.monotonic() < end:
         pass  # what is odd about an end is known after it
     p.process.send_signal(signal.SIGTERM)

@@ -55,7 +55,7 @@ t_how_often_and_where() {
 t_noted_only() {
     printf 'Date: Tue, 24 Nov 2026 03:12:00 +0000\r\nFrom: a@x.test\r\n\r\nhello\r\n' >mail.txt
     start -n 1 --strict -v -f none
-    curl -sS --max-time 20 --url "smtp://127.0.0.1:$port/client.test" --mail-from a@x.test --mail-rcpt b@x.test -T mail.txt
+    curl -sS --max-time 60 --url "smtp://127.0.0.1:$port/client.test" --mail-from a@x.test --mail-rcpt b@x.test -T mail.txt
     finish
     status_is 0
     err_has '1 !: no-message-id: .* \(RFC 5322 3\.6\.4\)'
@@ -78,7 +78,7 @@ t_what_is_odd_at_the_end() {
         listed no-quit 'in connection 2'
     done
     # a client that never spoke, that got 421, or that said QUIT has done nothing wrong
-    start -k --strict -q --idle 300ms
+    start -k --strict -q --idle 3s
     talk '<220' close + '<220' '>EHLO t' '<250' '<421' '<EOF' + '<220' '>QUIT' '<221' close >talk.out
     stop
     [ ! -s err ]
@@ -151,7 +151,7 @@ t_strict_refuses_bare_line_ends() {
 }
 
 t_the_commands_own_status_wins() {
-    command='curl -sS --max-time 20 "$SMTP_URL/$NAME" --mail-from a@x.test --mail-rcpt b@x.test -T mail 2>curl.err; exit 7'
+    command='curl -sS --max-time 60 "$SMTP_URL/$NAME" --mail-from a@x.test --mail-rcpt b@x.test -T mail 2>curl.err; exit 7'
     proper_mail | sed 's/$/\r/' >mail
     run -q --strict env NAME=my_host sh -c "$command"
     status_is 7
@@ -212,24 +212,24 @@ t_curl_behaves() {
     proper_mail >lf
     sed 's/$/\r/' lf >crlf
     start -n 1 --strict -v -f none
-    curl -sS --max-time 20 --url "smtp://127.0.0.1:$port/client.test" --mail-from a@x.test --mail-rcpt b@x.test -T crlf
+    curl -sS --max-time 60 --url "smtp://127.0.0.1:$port/client.test" --mail-from a@x.test --mail-rcpt b@x.test -T crlf
     well_behaved
     # with --crlf it sends more octets than it has said, by as many as there are line ends
     start -n 1 --strict -v -f none
-    curl -sS --max-time 20 --crlf --url "smtp://127.0.0.1:$port/client.test" --mail-from a@x.test --mail-rcpt b@x.test -T lf
+    curl -sS --max-time 60 --crlf --url "smtp://127.0.0.1:$port/client.test" --mail-from a@x.test --mail-rcpt b@x.test -T lf
     well_behaved
     start -n 1 --strict -v -f none --auth ann:sesame
-    curl -sS --max-time 20 --url "smtp://127.0.0.1:$port/client.test" -u ann:sesame --mail-from a@x.test \
+    curl -sS --max-time 60 --url "smtp://127.0.0.1:$port/client.test" -u ann:sesame --mail-from a@x.test \
         --mail-rcpt b@x.test --mail-rcpt c@x.test -T crlf
     well_behaved
     [ "${FAKESMTP_TLS-}" != none ] || return 0
     start -n 1 --strict -v -f none --tls --ca-file ca.pem
-    curl -sS --max-time 20 --ssl-reqd --cacert ca.pem --url "smtp://localhost:$port/client.test" -u ann:sesame \
+    curl -sS --max-time 60 --ssl-reqd --cacert ca.pem --url "smtp://localhost:$port/client.test" -u ann:sesame \
         --mail-from a@x.test --mail-rcpt b@x.test -T crlf
     well_behaved
     # without --crlf, a mail with the line ends of Unix
     start -n 1 --strict -v -f none
-    curl -sS --max-time 20 --url "smtp://127.0.0.1:$port/client.test" --mail-from a@x.test --mail-rcpt b@x.test -T lf \
+    curl -sS --max-time 60 --url "smtp://127.0.0.1:$port/client.test" --mail-from a@x.test --mail-rcpt b@x.test -T lf \
         2>curl.err || true
     stop 1
     listed bare-lf 'in connection 1'
@@ -248,7 +248,7 @@ def mail(subject, text, policy=SMTP.clone(cte_type="7bit", max_line_length=76), 
     m["Date"], m["Message-ID"] = formatdate(localtime=True), make_msgid(domain="x.test")
     m.set_content(text)
     return m
-with smtplib.SMTP("127.0.0.1", int(sys.argv[1]), "client.test", timeout=20) as s:
+with smtplib.SMTP("127.0.0.1", int(sys.argv[1]), "client.test", timeout=60) as s:
     s.send_message(mail("a text", "Hello,\n\n.a dot\nFrom here\n"))
     m = mail("Gr\u00fc\u00dfe \u2013 " + "ein langer Betreff mit \u00dcberl\u00e4nge " * 5, "Gr\u00fc\u00dfe\n" + "langer Text " * 30 + "\n")
     m.add_alternative("<p>Gr\u00fc\u00dfe <a href=\"https://x.test/?x=" + "y" * 100 + "\">x</a>\n", subtype="html")
@@ -278,7 +278,7 @@ if sys.argv[2] == "8bit-data":
     m.set_content("Gr\u00fc\u00dfe\n")
 elif sys.argv[2] == "long-encoded-line":
     m.set_content("x" * 200 + "\n", cte="quoted-printable")
-with smtplib.SMTP("127.0.0.1", int(sys.argv[1]), "client.test", timeout=20) as s:
+with smtplib.SMTP("127.0.0.1", int(sys.argv[1]), "client.test", timeout=60) as s:
     s.send_message(m)
 PY
         departs "$what"

@@ -19,7 +19,7 @@ PORT may be the path of a Unix socket, with a slash in it.
     close          close
     kill:SIG:PID   send a signal
     exists:GLOB    a file that matches is there
-    refused        a new connection is refused, within a second
+    refused        a new connection is refused, at last
     pause:SECONDS  let time pass, where time is what is tested
 """
 import glob
@@ -39,10 +39,10 @@ class Client:
     def __init__(self, port):
         if "/" in port:
             self.socket = socket.socket(socket.AF_UNIX)
-            self.socket.settimeout(20)
+            self.socket.settimeout(60)
             self.socket.connect(port)
         else:
-            self.socket = socket.create_connection(("127.0.0.1", int(port)), timeout=20)
+            self.socket = socket.create_connection(("127.0.0.1", int(port)), timeout=60)
         self.buffer = b""
 
     def tls(self):
@@ -123,10 +123,10 @@ def main():
             if not glob.glob(word[7:]):
                 sys.exit("no file " + word[7:])
         elif word == "refused":
-            end = time.monotonic() + 1
+            end = time.monotonic() + 60
             while True:
                 try:
-                    socket.create_connection(("127.0.0.1", int(port)), timeout=20).close()
+                    socket.create_connection(("127.0.0.1", int(port)), timeout=60).close()
                 except (ConnectionRefusedError, ConnectionResetError):
                     break
                 if time.monotonic() > end:

@@ -231,11 +231,11 @@ body = b"Subject: t\r\n\r\n.\r\n..\r\n" + bytes(range(128, 256)) + b"\r\nend\r\n
 open("want", "wb").write(body)
 trust = ssl.create_default_context(cafile="ca.pem")
 for host in "localhost", "127.0.0.1":
-    with smtplib.SMTP_SSL(host, int(sys.argv[1]), timeout=20, context=trust) as s:
+    with smtplib.SMTP_SSL(host, int(sys.argv[1]), timeout=60, context=trust) as s:
         s.ehlo()
         assert not s.has_extn("starttls")
         s.sendmail("a@x.test", ["b@x.test"], body)
-    with smtplib.SMTP(host, int(sys.argv[2]), timeout=20) as s:
+    with smtplib.SMTP(host, int(sys.argv[2]), timeout=60) as s:
         s.ehlo()
         assert s.has_extn("starttls")
         s.starttls(context=trust)
@@ -365,7 +365,7 @@ evil = [
 ]
 for octets in evil:
     for first in b"", b"EHLO t\r\n", b"EHLO t\r\nMAIL FROM:<a@x.test>\r\nRCPT TO:<b@x.test>\r\n":
-        s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=20)
+        s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=60)
         assert s.recv(1000).startswith(b"220 ")
         if first:
             s.sendall(first)
@@ -409,7 +409,7 @@ t_garbage_in_the_handshake() {
     python3 - "$port" <<'PY'
 import socket, sys
 for octets in b"GET / HTTP/1.0\r\n\r\n", b"EHLO t\r\n", b"QUIT\r\n", b"\0" * 100, b"\x16\x03\x01\xff\xff" + b"x" * 70000, b"\x15\x03\x03\0\2\2\x28":
-    s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=20)
+    s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=60)
     assert s.recv(1000).startswith(b"220 ")
     s.sendall(b"EHLO t\r\n")
     while not s.recv(4096).endswith(b"SIZE\r\n"):
@@ -476,17 +476,17 @@ t_implicit_tls_says_nothing_in_clear() {
     start_smtps -k -v
     python3 - "$port" <<'PY'
 import socket, ssl, sys
-s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=20)
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=60)
 s.settimeout(0.3) # here nothing is expected, so some time has to pass
 try:
     sys.exit("in clear: %r" % s.recv(1000))
 except socket.timeout:
     pass
-s.settimeout(20)
+s.settimeout(60)
 t = ssl.create_default_context(cafile="ca.pem").wrap_socket(s, server_hostname="localhost")
 assert t.recv(1000).startswith(b"220 ")
 for octets in b"EHLO t\r\n", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"QUIT\r\n":
-    s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=20)
+    s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=60)
     s.sendall(octets)
     got = b""
     try:
@@ -512,7 +512,7 @@ t_goodbye() {
         + '<220' '>EHLO t' '<250' '>STARTTLS' '<220' tls '=QUIT\r\nNOOP\r\n' '<221' '<EOF'
     talk '<220' '>EHLO t' '<250' '>STARTTLS' '<220' tls '>EHLO t' '<250' kill:TERM:"$pid" '<421' '<EOF'
     finish
-    start_smtps -k --idle 300ms
+    start_smtps -k --idle 3s
     talk tls '<220' '<421' '<EOF' + tls '<220' '>POST / HTTP/1.1' '<421' '<EOF'
     stop
     start_smtps -n 1 -f none
@@ -524,7 +524,7 @@ t_goodbye() {
 
 # A client that hangs up without one has hung up all the same.
 t_client_without_a_goodbye() {
-    start_smtps -n 1 -d mail -t 20
+    start_smtps -n 1 -d mail -t 60
     talk tls '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' '>x' close \
         + tls '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' '>y' '>.' '<250' close
     finish
@@ -544,7 +544,7 @@ for version in ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1:
     c.check_hostname, c.verify_mode = False, ssl.CERT_NONE
     c.minimum_version = c.maximum_version = version
     c.set_ciphers("ALL:@SECLEVEL=0")
-    s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=20)
+    s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=60)
     s.recv(1000)
     s.sendall(b"EHLO t\r\n")
     while not s.recv(4096).endswith(b"SIZE\r\n"):
@@ -563,10 +563,10 @@ PY
 }
 
 t_a_stalled_handshake_ends() {
-    start_tls -k --idle 300ms -d mail
+    start_tls -k --idle 3s -d mail
     talk '<220' '>EHLO t' '<250' '>STARTTLS' '<220' '<EOF' + '<220' '>EHLO t' '<250' '>STARTTLS' '<220' '=\x16\x03\x01\x02' '<EOF'
     stop
-    start_smtps -k --idle 300ms
+    start_smtps -k --idle 3s
     talk '<EOF' + '=\x16\x03\x01\x02' '<EOF'
     stop
     start_smtps -k # nor does it hold up the end
@@ -588,7 +588,7 @@ t_handshake_octet_by_octet() {
     start_smtps -n 1 -d mail -v
     python3 - "$port" <<'PY'
 import socket, ssl, sys
-s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=20)
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=60)
 s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 to, of = ssl.MemoryBIO(), ssl.MemoryBIO()
 t = ssl.create_default_context(cafile="ca.pem").wrap_bio(of, to, server_hostname="localhost")
@@ -646,11 +646,11 @@ t_a_probe_uses_up_nothing() {
 
 # A client that has sent octets counts as a connection, even in clear, and even if it sent them before it was accepted.
 t_a_failed_handshake_is_a_connection() {
-    start_smtps -c 2 -n 1 -d mail -t 5
+    start_smtps -c 2 -n 1 -d mail -t 60
     talk + tls '<220' '>QUIT' '<221' '<EOF' + '=\x16\x03\x01' half '<GONE'
     finish
     status_is 1 'fakesmtp: expected 1 message, got none in 2 connections; 1 TLS handshake failed'
-    start_smtps -c 1 -n 1 -d mail -t 5
+    start_smtps -c 1 -n 1 -d mail -t 60
     talk + kill:STOP:"$pid" + '>EHLO t' kill:CONT:"$pid" '<GONE'
     finish
     status_is 1 'fakesmtp: expected 1 message, got none in 1 connection; 1 TLS handshake failed'
@@ -837,7 +837,7 @@ t_pipelined() {
     start_smtps -c 1 -d mail
     python3 - "$port" <<'PY'
 import select, socket, ssl, sys
-s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=20)
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=60)
 s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32768)
 t = ssl.create_default_context(cafile="ca.pem").wrap_socket(s, server_hostname="localhost")
 t.setblocking(False)
@@ -906,7 +906,7 @@ t_standard_streams() {
         python3 - "$FAKESMTP" "$endpoint" <<'PY'
 import socket, ssl, subprocess, sys
 ours, theirs = socket.socketpair()
-ours.settimeout(20)
+ours.settimeout(60)
 # the certificate is there once the greeting is, or the handshake has begun
 server = subprocess.Popen([sys.argv[1], "-l", sys.argv[2], "--tls", "--ca-file", "ca.pem", "-d", "mail"], stdin=theirs, stdout=theirs)
 theirs.close()
@@ -940,7 +940,7 @@ while True:
     got += part
 assert got.startswith(b"250 ") and b"\r\n221 " in got, got
 s.close()
-assert server.wait(20) == 0
+assert server.wait(60) == 0
 PY
     done
     [ ! -e ca.pem ]

@@ -91,7 +91,7 @@ t_limit_ends_a_command_that_left_its_group() {
 
 t_limit_ends_what_the_command_started() {
     mkfifo alive
-    run -t 200ms sh -c 'sleep 100 >alive & sleep 100' &
+    run -t 3s sh -c 'sleep 100 >alive & sleep 100' &
     cat alive # ends when nobody has it open any more
     wait
 }
@@ -167,7 +167,7 @@ t_arguments_are_passed_as_they_are() {
 }
 
 t_linger_waits_for_late_mail() {
-    run -n 1 --linger 10s sh -c "(sleep 0.3; $mail) >/dev/null 2>&1 &"
+    run -n 1 --linger 60s sh -c "(sleep 0.3; $mail) >/dev/null 2>&1 &"
     status_is 0
 }
 
@@ -177,7 +177,7 @@ t_linger_runs_out() {
 }
 
 t_linger_watches_that_none_comes() {
-    run -n 0 --linger 10s sh -c "(sleep 0.3; $mail) >/dev/null 2>&1 &"
+    run -n 0 --linger 60s sh -c "(sleep 0.3; $mail) >/dev/null 2>&1 &"
     status_is 1 'fakesmtp: expected no message, got 1'
     run -n 0 --linger 100ms true
     status_is 0
@@ -185,9 +185,9 @@ t_linger_watches_that_none_comes() {
 
 t_no_linger_when_the_count_is_there() {
     before=$(date +%s)
-    run -n 1 --linger 1m sh -c "$mail"
+    run -n 1 --linger 10m sh -c "$mail"
     status_is 0
-    [ $(($(date +%s) - before)) -lt 20 ]
+    [ $(($(date +%s) - before)) -lt 60 ]
 }
 
 t_what_was_sent_before_the_end_counts() {
@@ -196,7 +196,7 @@ t_what_was_sent_before_the_end_counts() {
 import os, socket
 r, w = os.pipe()
 if os.fork() == 0:
-    s = socket.create_connection((os.environ["SMTP_HOST"], int(os.environ["SMTP_PORT"])), timeout=20)
+    s = socket.create_connection((os.environ["SMTP_HOST"], int(os.environ["SMTP_PORT"])), timeout=60)
     s.sendall(b"EHLO t\r\nMAIL FROM:<>\r\nRCPT TO:<b@x.test>\r\nDATA\r\nx\r\n.\r\nQUIT\r\n")
     os.write(w, b"x")
     while s.recv(1000):
@@ -244,12 +244,14 @@ t_command_ended_by_a_passed_signal() {
 t_second_signal_ends_both_at_once() {
     rm -f ready && mkfifo ready
     mkfifo alive
-    TMPDIR=$PWD "$FAKESMTP" sh -c 'trap "" HUP TERM; echo >ready; exec sleep 100 9>alive' >out 2>err </dev/null &
+    TMPDIR=$PWD "$FAKESMTP" sh -c 'trap "" TERM; trap "echo >ready" HUP; echo >ready; while :; do sleep 0.1; done 9>alive' \
+        >out 2>err </dev/null &
     pid=$!
     exec 8<>alive 7<alive 8>&-
     read -r _ <ready
     kill -HUP "$pid"
-    sleep 0.3 # sooner it would be one with the first
+    read -r _ <ready # it was read, and passed on
+    sleep 0.3 # sooner the next would be one with it
     kill -TERM "$pid"
     finish
     [ "$status" -ge 129 ]
@@ -312,9 +314,9 @@ import os, socket, subprocess, sys, threading
 for name in "port", "stream", "go":
     os.mkfifo(name)
 p = subprocess.Popen([sys.argv[1], "-q", "-p", "0", "--port-file", "port", "-f", "eml", "-o", "stream",
-                      "--on", "eom: delay 30s", "sh", "-c", "echo $$ >pid; read x <go; exit 0"], stdin=subprocess.DEVNULL)
+                      "--on", "eom: delay 600s", "sh", "-c", "echo $$ >pid; read x <go; exit 0"], stdin=subprocess.DEVNULL)
 reader = os.open("stream", os.O_RDONLY)
-s = socket.create_connection(("127.0.0.1", int(open("port").read())), timeout=20)
+s = socket.create_connection(("127.0.0.1", int(open("port").read())), timeout=60)
 s.sendall(b"EHLO t\r\nMAIL FROM:<>\r\nRCPT TO:<b@x.test>\r\nDATA\r\n" + (b"y" * 70 + b"\r\n") * 4000 + b".\r\n")
 assert os.read(reader, 1) # from here on it waits for us
 open("go", "w").close()
@@ -322,7 +324,7 @@ command = int(open("pid").read())
 while os.path.exists("/proc/%d" % command): # until it has been seen to end
     pass
 threading.Thread(target=lambda: [None for _ in iter(lambda: os.read(reader, 65536), b"")], daemon=True).start()
-assert p.wait(15) == 0 # well before the 30 seconds
+assert p.wait(60) == 0 # well before the 600 seconds
 PY
 }
 
@@ -336,7 +338,7 @@ p = subprocess.Popen([sys.argv[1], "-q", "-p", "0", "--port-file", "port", "-f",
                       "sh", "-c", "echo $$ >pid; read x <go; exit 0"], stdin=subprocess.DEVNULL)
 reader = os.open("stream", os.O_RDONLY)
 port = int(open("port").read())
-s = socket.create_connection(("127.0.0.1", port), timeout=20)
+s = socket.create_connection(("127.0.0.1", port), timeout=60)
 s.sendall(b"EHLO t\r\nMAIL FROM:<>\r\nRCPT TO:<b@x.test>\r\nDATA\r\n")
 said = b""
 while b"\r\n354 " not in said:
@@ -352,12 +354,12 @@ open("go", "w").close()
 while state(int(open("pid").read())) != "Z":
     pass
 os.kill(p.pid, signal.SIGTERM)
-with socket.create_connection(("127.0.0.1", port), timeout=20) as other: # who is to be let in when the run is stopped
+with socket.create_connection(("127.0.0.1", port), timeout=60) as other: # who is to be let in when the run is stopped
     os.kill(p.pid, signal.SIGCONT)
     threading.Thread(target=lambda: [None for _ in iter(lambda: os.read(reader, 65536), b"")], daemon=True).start()
     said = s.recv(1000)
     assert said.startswith(b"250 2.0.0 "), said
     s.close()
-p.wait(15)
+p.wait(60)
 PY
 }
