@@ -248,9 +248,9 @@ t_second_signal_ends_both_at_once() {
         >out 2>err </dev/null &
     pid=$!
     exec 8<>alive 7<alive 8>&-
-    read -r _ <ready
+    cat ready # to its end: it is closed before it is opened again
     kill -HUP "$pid"
-    read -r _ <ready # it was read, and passed on
+    cat ready # it was read, and passed on
     sleep 0.3 # sooner the next would be one with it
     kill -TERM "$pid"
     finish
