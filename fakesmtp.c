@@ -30,7 +30,8 @@
 
 /* All times are in milliseconds. */
 enum {
-    FIFO_RETRY = 10,     /* between two looks for a reader of a FIFO */
+    FIFO_RETRY = 10,     /* between two looks for a reader of a FIFO, */
+    GROUP_RETRY = 10,    /* and for processes that the command has left */
     STATUS_AFTER = 1000, /* from the start to a status line, and between two */
     ONE_SIGNAL = 200,    /* several signals within this time are one: timeout(1), and the end of a login, send two */
     LISTENERS_MAX = OPTIONS_ENDPOINTS_MAX + OPTIONS_PASSED_MAX,
@@ -266,7 +267,7 @@ static void look_at_signals(struct run *r)
         bool again = r->signal != 0;
         if (number == SIGCHLD)
             wrap_reap(&r->command);
-        if (!wrap_runs(&r->command))
+        if (!wrap_runs(&r->command) && !wrap_remains(&r->command))
             r->signals.command = 0;
         if (number == SIGCHLD || (again && clock_now() - r->signal_at < ONE_SIGNAL))
             continue;
@@ -309,7 +310,7 @@ static void look_at_command(struct run *r, bool idle)
     const struct expectation *e = &r->o.expected;
     uint64_t counted = r->server.tally.counted;
     int64_t now = r->server.now;
-    if (!r->command.ended || r->cause != NOTHING)
+    if (!r->command.ended || wrap_remains(&r->command) || r->cause != NOTHING)
         return;
     r->settled = r->settled || idle;
     if (r->linger_until == INT64_MAX)
@@ -330,7 +331,9 @@ static int64_t next_look(const struct run *r)
         next = least(next, now + (now - r->start < 1000 ? FIFO_RETRY : 10 * FIFO_RETRY));
     if (r->cause == NOTHING && r->o.alone && r->server.open == 0)
         next = 0;
-    if (r->cause == NOTHING && r->command.ended)
+    if (wrap_remains(&r->command))
+        next = least(next, now + GROUP_RETRY);
+    else if (r->cause == NOTHING && r->command.ended)
         next = r->settled ? least(next, r->linger_until) : 0;
     return next;
 }

@@ -262,6 +262,9 @@ int wrap_start(struct wrap *w, const struct options *o, const struct announce *a
 
 bool wrap_runs(const struct wrap *w);
 
+/* Whether it has ended at the time limit, and processes of its group are left, which are still to be killed. */
+bool wrap_remains(const struct wrap *w);
+
 /* Notes whether it has ended, without waiting. */
 void wrap_reap(struct wrap *w);
 

@@ -108,9 +108,14 @@ void wrap_reap(struct wrap *w)
         w->ended = waitpid(w->pid, &w->status, WNOHANG) == w->pid;
 }
 
+bool wrap_remains(const struct wrap *w)
+{
+    return w->group && w->ended && w->kill_at != INT64_MAX && kill(-w->pid, 0) == 0;
+}
+
 void wrap_signal(const struct wrap *w, int signal)
 {
-    if (!wrap_runs(w))
+    if (!wrap_runs(w) && !wrap_remains(w))
         return;
     if (w->group && kill(-w->pid, signal) == 0)
         (void)kill(-w->pid, SIGCONT);
@@ -133,8 +138,8 @@ void wrap_go_on(struct wrap *w, int64_t now)
 {
     if (now < w->kill_at)
         return;
-    w->kill_at = INT64_MAX;
     wrap_signal(w, SIGKILL);
+    w->kill_at = INT64_MAX;
 }
 
 int wrap_exit_status(const struct wrap *w)

@@ -363,3 +363,13 @@ with socket.create_connection(("127.0.0.1", port), timeout=60) as other: # who i
 p.wait(60)
 PY
 }
+
+# At the limit all of its group is killed in the end, also what outlives the command itself.
+t_limit_kills_what_the_command_leaves() {
+    mkfifo left
+    timeout 60 cat left & # until the last process that has it open is gone
+    reader=$!
+    run -q -t 200ms sh -c '(trap "" TERM; exec sleep 300) >left & exec sleep 300'
+    status_is 124
+    wait "$reader"
+}
