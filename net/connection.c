@@ -151,6 +151,15 @@ void connection_end(struct connection *c)
     c->out = -1;
 }
 
+/* Within one system, in a pipe or a Unix socket, octets have arrived once they are sent. */
+bool connection_is_delivered(const struct connection *c)
+{
+    struct address a;
+    socklen_t length = sizeof a.u;
+    bool remote = getsockname(c->out, &a.u.any, &length) == 0 && a.u.any.sa_family != AF_UNIX;
+    return !remote || socket_undelivered(c->out) == 0;
+}
+
 void connection_close(struct connection *c)
 {
     if (c->transport != NULL)

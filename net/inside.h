@@ -58,6 +58,9 @@ int socket_accept(int fd, struct sockaddr *address, socklen_t *length);
 /* As recv(2), but the octets are dropped.  room holds n octets, and may be overwritten. */
 ssize_t socket_discard(int fd, void *room, size_t n);
 
+/* How much was sent over TCP that the peer's system does not have yet; -1 where that is not known. */
+int socket_undelivered(int fd);
+
 /* ---- descriptors ---- */
 
 /* Closes a descriptor, if it is one, and keeps errno.  Returns -1. */

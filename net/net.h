@@ -132,6 +132,9 @@ ssize_t connection_discard(struct connection *c, void *room, size_t n);
 /* Tells the peer that nothing more will come.  Octets can still be read. */
 void connection_end(struct connection *c);
 
+/* Whether the peer's system is known to have all octets, and the end. */
+bool connection_is_delivered(const struct connection *c);
+
 void connection_close(struct connection *c);
 
 /* Makes the next connection_close() reset a TCP connection (RST). */

@@ -1,8 +1,10 @@
 /*
- * socket_linux.c - sockets by accept4(2) and MSG_TRUNC.
+ * socket_linux.c - sockets by accept4(2), MSG_TRUNC and SIOCOUTQ.
  */
 #define _GNU_SOURCE
 #include "net/inside.h"
+
+#include <sys/ioctl.h>
 
 int socket_accept(int fd, struct sockaddr *address, socklen_t *length)
 {
@@ -12,4 +14,10 @@ int socket_accept(int fd, struct sockaddr *address, socklen_t *length)
 ssize_t socket_discard(int fd, void *room, size_t n)
 {
     return recv(fd, room, n, MSG_TRUNC); /* which copies nothing of TCP */
+}
+
+int socket_undelivered(int fd)
+{
+    int n;
+    return ioctl(fd, TIOCOUTQ, &n) == 0 ? n : -1; /* SIOCOUTQ, whose name is in the headers of the kernel alone */
 }

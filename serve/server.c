@@ -290,10 +290,15 @@ void server_stop(struct server *v, bool finish)
         int64_t taken_at = s->heard != NULL ? s->heard->taken_at : 0;
         bool told = taken_at > 0 && v->now < taken_at + SERVER_GRACE && !in_message;
         bool may_stay = s->phase == PHASE_PARKED || s->pending || told || (finish && in_message);
+        bool idles = s->phase == PHASE_TALKING && s->unsent == NULL && !(finish && in_message);
+        int64_t last = idles ? s->wake_at - v->o->idle : v->now; /* word of the client, or 250 to its mail */
+        if (told && taken_at > last)
+            last = taken_at;
         if (s->broken_off || !may_stay)
             session_dismiss(v, s, "4.3.2", "Closing down");
-        else if (s->phase < PHASE_ENDING && s->wake_at > v->grace)
-            wake_at_time(v, s, v->grace);
+        int64_t end = s->phase == PHASE_CLOSING ? v->grace : last + SERVER_GRACE;
+        if (s->phase != PHASE_GONE && s->wake_at > end)
+            wake_at_time(v, s, end);
     }
     session_free_gone(v);
 }

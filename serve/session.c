@@ -39,7 +39,8 @@
  * connection, and the client may lose our last reply.  After QUIT nothing may
  * follow, so a socket is closed at once; else, and under TLS, which says its own
  * goodbye, it is shut down, and read until the client closes, for a second at
- * most.
+ * most.  When the run ends, that second begins with the client's last word; after
+ * it, the socket is closed once the client's system has our last octet.
  */
 #include "serve/inside.h"
 
@@ -50,6 +51,7 @@
 
 enum {
     READS_MAX = 4,    /* times that one session is read in its turn */
+    LOOK = 10,        /* milliseconds until it is looked again whether a client has all replies */
     NONCES = 1 << 20, /* challenges that a session can have before they meet those of the next */
 };
 
@@ -188,7 +190,7 @@ static void end(struct server *v, struct session *s)
         session_drop(v, s);
         return;
     }
-    enter(v, s, PHASE_ENDING, v->now + SERVER_GRACE);
+    enter(v, s, PHASE_ENDING, time_after(v, SERVER_GRACE));
     if (s->conn.borrowed) /* standard output is closed now */
         (void)wire_watch(&v->poll, s, s->watches_read, false);
     connection_end(&s->conn);
@@ -440,28 +442,35 @@ void session_unpark(struct server *v, struct session *s)
 
 void session_wake(struct server *v, struct session *s)
 {
-    bool stopped = v->stopping && v->now >= v->grace;
     switch (s->phase) {
     case PHASE_TALKING:
     case PHASE_YIELDING:
     case PHASE_HANDSHAKING:
     case PHASE_DELAYED:
-        if (stopped)
+        if (v->stopping && (s->phase != PHASE_DELAYED || v->now >= v->grace)) {
             session_dismiss(v, s, "4.3.2", "Closing down");
-        else if (s->phase == PHASE_DELAYED)
+            if (s->phase == PHASE_ENDING) /* it had its second */
+                wake_at_time(v, s, v->now + LOOK);
+        } else if (s->phase == PHASE_DELAYED) {
             end_delay(v, s);
-        else if (s->unsent != NULL)
+        } else if (s->unsent != NULL) {
             session_drop(v, s);
-        else
+        } else {
             session_dismiss(v, s, "4.4.2", "You have been silent for too long");
+        }
         break;
     case PHASE_PARKED:
         transaction_give_up(s->heard->transaction, v->o);
         session_unpark(v, s);
         break;
+    case PHASE_ENDING:
+        if (v->stopping && v->now < v->grace && !connection_is_delivered(&s->conn))
+            wake_at_time(v, s, v->now + LOOK);
+        else
+            session_drop(v, s);
+        break;
     case PHASE_STALLED:
     case PHASE_CLOSING:
-    case PHASE_ENDING:
         session_drop(v, s);
         break;
     case PHASE_GONE:
@@ -547,6 +556,8 @@ static bool serve_unusual(struct server *v, struct session *s)
         ssize_t got = connection_discard(&s->conn, v->in, SERVER_IN_SIZE);
         if (got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK))
             session_drop(v, s);
+        else if (v->stopping && v->now < v->grace + SERVER_GRACE && s->wake_at < v->now + LOOK)
+            wake_at_time(v, s, v->now + LOOK); /* there is more to come */
         return false;
     }
     if (s->phase == PHASE_HANDSHAKING) {
@@ -616,7 +627,7 @@ void session_dismiss(struct server *v, struct session *s, const char *enhanced, 
         struct span reply = {room, smtp_written(&s->smtp)};
         dialogue_reply(v->o->dialogue, s->number, reply, false);
         event_drop_data(s);
-        enter(v, s, PHASE_CLOSING, v->now + SERVER_GRACE); /* to take the reply, if it cannot at once */
+        enter(v, s, PHASE_CLOSING, time_after(v, SERVER_GRACE)); /* to take the reply, if it cannot at once */
         send_replies(v, s, reply.p, reply.n);
     }
     if (s->phase != PHASE_GONE)

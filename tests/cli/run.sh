@@ -366,6 +366,93 @@ PY
     [ -f mail/0001.eml ]
 }
 
+# left_open HOW SILENT TRIES [OPTION ...]: a client leaves its connection open at the end of a run; the shortest end of so
+# many.  It is told 421, and sees an orderly end.
+left_open() {
+    python3 - "$FAKESMTP" "$@" <<'PY'
+import os, signal, socket, ssl, subprocess, sys, time
+program, how, silent, tries, *options = sys.argv[1:]
+trust = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
+shortest = 100
+def say(s, text, code):
+    s.sendall(text)
+    got = b""
+    while not got.endswith(b"\r\n") or got.split(b"\r\n")[-2][3:4] != b" ":
+        part = s.recv(1000)
+        assert part, got
+        got += part
+    assert got.startswith(code), got
+for _ in range(int(tries)):
+    for name in "port", "socket":
+        if os.path.exists(name):
+            os.unlink(name)
+    os.mkfifo("port")
+    where = {"smtps": "smtps://127.0.0.1:0", "unix": "unix:socket"}.get(how, "127.0.0.1:0")
+    p = subprocess.Popen([program, "-q", "-l", where, "--port-file", "port", "-f", "none", *options])
+    port = open("port").read().strip()
+    s = socket.socket(socket.AF_UNIX if how == "unix" else socket.AF_INET)
+    s.settimeout(20)
+    if how == "slow":
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    s.connect(port if how == "unix" else ("127.0.0.1", int(port)))
+    if how == "smtps":
+        s = trust.wrap_socket(s, suppress_ragged_eofs=False)
+    say(s, b"", b"220")
+    say(s, b"EHLO t\r\n", b"250")
+    replies = b""
+    if how == "slow":
+        s.sendall(b"NOOP\r\n" * 5000)
+        replies = b"250 2.0.0 Ok\r\n" * 5000
+    elif how in ("taken", "stuck"):
+        for command in b"MAIL FROM:<>", b"RCPT TO:<b@x.test>":
+            say(s, command + b"\r\n", b"250")
+        say(s, b"DATA\r\n", b"354")
+        s.sendall(b"Subject: t\r\n")
+        if how == "taken":
+            say(s, b"\r\n.\r\n", b"250")
+    time.sleep(float(silent))
+    start = time.monotonic()
+    if "-n" not in options:
+        p.send_signal(signal.SIGTERM)
+    if how == "slow": # it reads again when the run has ended
+        p.wait(20)
+        shortest = min(shortest, time.monotonic() - start)
+    got = b""
+    while part := s.recv(1000):
+        got += part
+    assert got.startswith(replies + b"421 ") and got.count(b"\n") == replies.count(b"\n") + 1, got[-200:]
+    assert p.wait(20) == 0, p.returncode
+    shortest = min(shortest, time.monotonic() - start)
+    if shortest < 0.7:
+        break
+print("%.0f" % (1000 * shortest))
+PY
+}
+
+# It waits for a second if it cannot ask the system whether the client has the 421.
+t_silent_clients_do_not_delay_the_end() {
+    most=700
+    "$FAKESMTP" --version | grep -q epoll || most=1700
+    for how in plain smtps unix taken; do
+        took=$(left_open "$how" 1.1 10 -k)
+        [ "$took" -lt "$most" ] || { echo "$how: it took $took ms"; return 1; }
+    done
+}
+
+t_others_delay_the_end_by_a_second() {
+    for how in plain smtps unix stuck slow; do
+        took=$(left_open "$how" 0 3 -k)
+        [ "$took" -lt 1700 ] || { echo "$how: it took $took ms"; return 1; }
+    done
+    took=$(left_open taken 0 3 -n 1)
+    [ "$took" -lt 1700 ] || { echo "taken: it took $took ms"; return 1; }
+    for how in slow stuck; do
+        took=$(left_open "$how" 1.1 3 -k)
+        [ "$took" -lt 1700 ] || { echo "$how, silent before: it took $took ms"; return 1; }
+    done
+}
+
 # ---- 2: usage ----
 
 usage() {
