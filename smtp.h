@@ -139,4 +139,14 @@ static inline bool smtp_refuses_chunk(const struct smtp *s) { return s->in_chunk
 /* Whether mail data are under way: after the 354 or the first BDAT, before the (last) reply at their end. */
 bool smtp_in_message(const struct smtp *s);
 
+/* How far they have come, to be told if they are cut off. */
+struct smtp_progress {
+    uint64_t octets;
+    uint64_t missing;     /* of the current chunk */
+    const char *ending;   /* DATA: "the last line ended in LF"; NULL: there is no line */
+    const char *lone_dot; /* DATA: "LF.LF", which does not end them; NULL: there was none */
+    bool whole;           /* their end has come */
+};
+struct smtp_progress smtp_progress(const struct smtp *s);
+
 #endif

@@ -96,6 +96,27 @@ void dialogue_client(struct dialogue *d, uint64_t session, const struct smtp_eve
         note(d, session, "(", e->size, " octets after STARTTLS, dropped)", "(octets after STARTTLS, dropped)");
 }
 
+const char *cut_off_text(char text[CUT_OFF_MAX], const struct smtp_progress *p)
+{
+    char rest[64] = "";
+    if (p->missing > 0)
+        (void)snprintf(rest, sizeof rest, "; %ju octets of a chunk are missing", (uintmax_t)p->missing);
+    else if (p->lone_dot != NULL)
+        (void)snprintf(rest, sizeof rest, "; %s was among them", p->lone_dot);
+    (void)snprintf(text, CUT_OFF_MAX, "%s%s%s%s", p->whole ? "and their end" : "and no end",
+                   p->ending != NULL ? "; " : "", p->ending != NULL ? p->ending : "", rest);
+    return text;
+}
+
+void dialogue_cut_off(struct dialogue *d, uint64_t session, const struct smtp_progress *p)
+{
+    char missing[CUT_OFF_MAX], after[CUT_OFF_MAX + 32];
+    if (d->unseen)
+        return;
+    (void)snprintf(after, sizeof after, " octets of mail data, %s)", cut_off_text(missing, p));
+    note(d, session, "(", p->octets, after, p->whole ? "(mail data, and their end)" : "(mail data, and no end)");
+}
+
 void dialogue_reply(struct dialogue *d, uint64_t session, struct span reply, bool masked)
 {
     if (d->unseen)

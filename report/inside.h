@@ -8,6 +8,7 @@
 
 enum {
     CONSOLE_LINE_MAX = 4096, /* octets of a line that is printed, with its NUL */
+    CUT_OFF_MAX = 120,       /* octets of how mail data were cut off, with a NUL */
     LISTING_TEXT_MAX = 120,  /* octets of a text from the client in a listing, with its NUL */
 };
 
@@ -18,6 +19,9 @@ enum {
  * the length.
  */
 size_t console_escape(char *out, size_t size, struct span text);
+
+/* Writes what is missing of mail data that are cut off: "and no end; the last line ended in LF".  Returns text. */
+const char *cut_off_text(char text[CUT_OFF_MAX], const struct smtp_progress *p);
 
 /* Writes a line of the dialogue, "2 C: NOOP", with its line end and a NUL into out, which holds size octets.  Returns
    the length. */

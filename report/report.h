@@ -72,6 +72,9 @@ struct dialogue {
 /* Adds the command of an event, or the end of mail data. */
 void dialogue_client(struct dialogue *d, uint64_t session, const struct smtp_event *e);
 
+/* Adds mail data that are cut off.  The transcript does not get how far they came. */
+void dialogue_cut_off(struct dialogue *d, uint64_t session, const struct smtp_progress *p);
+
 /* Adds a reply of one or more lines, with their line ends.  masked: the reply is a challenge of CRAM-MD5, which is
    random, and the transcript does not get it. */
 void dialogue_reply(struct dialogue *d, uint64_t session, struct span reply, bool masked);
@@ -108,19 +111,21 @@ void listing_close(struct listing *l);
 
 /* The counts of a run.  The caller zeroes it. */
 struct tally {
-    uint64_t spoken;     /* sessions whose client has said something */
-    uint64_t taken;      /* mails stored whose 250 was sent */
-    uint64_t counted;    /* mails taken that match */
-    uint64_t pending;    /* mails that may yet be counted: they are being stored, or their 250 is on its way */
-    uint64_t refused;    /* mails that were complete and not taken */
-    uint64_t unheard;    /* mails stored whose client left before the 250 was sent */
-    uint64_t cut_off;    /* mails that ended too early */
-    uint64_t tls_failed; /* connections whose handshake failed */
-    uint64_t failed;     /* mails that could not be stored */
-    int error;           /* errno of the first of them */
-    char culprit[256];   /* what failed then */
-    bool reader_gone;    /* the reader of a stream has closed it */
-    struct listing came; /* mails stored */
+    uint64_t spoken;          /* sessions whose client has said something */
+    uint64_t taken;           /* mails stored whose 250 was sent */
+    uint64_t counted;         /* mails taken that match */
+    uint64_t pending;         /* mails that may yet be counted: they are being stored, or their 250 is on its way */
+    uint64_t refused;         /* mails that were complete and not taken */
+    uint64_t unheard;         /* mails stored whose client left before the 250 was sent */
+    uint64_t cut_off;         /* mails that ended too early; */
+    struct smtp_progress cut; /* how far the first of them came, */
+    uint64_t cut_in;          /* and in which session */
+    uint64_t tls_failed;      /* connections whose handshake failed */
+    uint64_t failed;          /* mails that could not be stored */
+    int error;                /* errno of the first of them */
+    char culprit[256];        /* what failed then */
+    bool reader_gone;         /* the reader of a stream has closed it */
+    struct listing came;      /* mails stored */
     struct tally_problem {
         uint64_t n;       /* how often it was seen */
         uint64_t session; /* where it was seen first */

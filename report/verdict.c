@@ -5,12 +5,14 @@
  * comes first, then mail that could not be stored, then the counts, and last
  * what --strict asks for.
  */
-#include "report/report.h"
+#include "report/inside.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+
+enum { FIRST_CUT_MAX = CUT_OFF_MAX + 48 /* octets of how far a mail came, with a NUL */ };
 
 void verdict_progress(const struct expectation *o, const struct tally *v, int64_t left, char *text, size_t size)
 {
@@ -139,7 +141,7 @@ static bool counts_hold(const struct verdict *j)
 static void counts_text(const struct verdict *j, const char *cause, char *text, size_t size)
 {
     const struct tally *v = j->tally;
-    char expected[80], got[24] = "none", came[48] = "", more[256];
+    char expected[80], got[24] = "none", came[48] = "", more[320];
     expected_text(j->expected, expected, sizeof expected);
     more_text(v, more, sizeof more);
     if (v->counted > 0)
@@ -209,14 +211,42 @@ static int judge_strict(const struct verdict *j, struct console *console)
     return ways > 0 || j->n_unfired > 0 ? NOT_AS_EXPECTED : AS_EXPECTED;
 }
 
+/* How far the first mail that was cut off came: "65,536 octets came and no end; the last line ended in LF". */
+static const char *first_cut_text(const struct tally *v, char text[FIRST_CUT_MAX])
+{
+    char digits[21] = "", grouped[28] = "", rest[CUT_OFF_MAX];
+    const char *p = ascii_put_number(digits + 20, v->cut.octets);
+    size_t n = 0;
+    for (size_t left = strlen(p); left > 0; left--) {
+        grouped[n++] = *p++;
+        if (left % 3 == 1 && left > 1)
+            grouped[n++] = ',';
+    }
+    (void)snprintf(text, FIRST_CUT_MAX, "%s octet%s came %s", grouped, console_plural(v->cut.octets),
+                   cut_off_text(rest, &v->cut));
+    return text;
+}
+
+/* Whether the list of problems says how that mail was cut off. */
+static bool lists_first_cut(const struct verdict *j)
+{
+    const struct tally_problem *t = &j->tally->problems[PROBLEM_CUT_OFF];
+    return j->expected->strict && t->n > 0 && t->session == j->tally->cut_in;
+}
+
 static void list_problems(const struct verdict *j, struct console *console)
 {
     for (int i = 0; i < PROBLEMS; i++) {
         const struct tally_problem *t = &j->tally->problems[i];
-        char text[PROBLEM_TEXT_MAX];
+        const struct problem_about *about = problem_about((enum problem)i);
+        char text[PROBLEM_TEXT_MAX + FIRST_CUT_MAX], cut[FIRST_CUT_MAX];
         if (!departs(j->tally, i))
             continue;
-        (void)problem_text((enum problem)i, text);
+        if (i == PROBLEM_CUT_OFF && lists_first_cut(j))
+            (void)snprintf(text, sizeof text, "%s: %s: %s (%s)", about->name, about->sentence,
+                           first_cut_text(j->tally, cut), about->section);
+        else
+            (void)problem_text((enum problem)i, text);
         if (t->n == 1)
             console_line(console, "%s, in connection %ju", text, (uintmax_t)t->session);
         else
@@ -249,11 +279,15 @@ int verdict_tell(const struct verdict *j, struct console *console)
 {
     int status = judge_run(j, console);
     const struct listing *l = &j->tally->came;
+    char cut[FIRST_CUT_MAX];
     bool listed = !counts_hold(j);
     for (size_t i = 0; listed && i < l->n; i++)
         console_line(console, "message %zu: %s", i + 1, l->lines[i]);
     if (listed && l->more > 0)
         console_line(console, "and %ju more message%s", (uintmax_t)l->more, console_plural(l->more));
+    if (status != AS_EXPECTED && j->tally->cut_off > 0 && !lists_first_cut(j))
+        console_line(console, "%s in connection %ju: %s", j->tally->cut_off > 1 ? "first cut off" : "cut off",
+                     (uintmax_t)j->tally->cut_in, first_cut_text(j->tally, cut));
     if (j->expected->strict)
         list_problems(j, console);
     for (size_t i = 0; i < j->n_unfired && (j->expected->strict || !console->quiet); i++)

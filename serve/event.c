@@ -37,6 +37,18 @@ void event_note(struct server *v, struct session *s, const struct problems *p)
     }
 }
 
+void event_cut_off(struct server *v, const struct session *s)
+{
+    if (!smtp_in_message(&s->smtp))
+        return;
+    struct smtp_progress progress = smtp_progress(&s->smtp);
+    dialogue_cut_off(v->o->dialogue, s->number, &progress);
+    if (v->tally.cut_off++ > 0)
+        return;
+    v->tally.cut = progress;
+    v->tally.cut_in = s->number;
+}
+
 void event_drop_data(struct session *s)
 {
     if (s->heard != NULL && s->heard->transaction != NULL)
@@ -125,9 +137,9 @@ static const struct rule *take_data(struct server *v, struct session *s, const s
     if (r != NULL)
         trace_rule(v, s, r);
     if (r != NULL && r->action == RULES_REPLY && r->code == 421) {
+        event_cut_off(v, s);
         smtp_close_raw(&s->smtp, rules_reply(r));
         dialogue_reply(v->o->dialogue, s->number, rules_reply(r), false);
-        v->tally.cut_off++;
         event_drop_data(s);
     }
     return r;
@@ -234,7 +246,7 @@ static void take_effect(struct server *v, struct session *s, struct smtp_event *
     struct heard *h = s->heard;
     bool positive = smtp_is_positive(e->type, e->code), taken = true;
     if (e->code == 421 && e->type != SMTP_EOM)
-        v->tally.cut_off += smtp_in_message(&s->smtp);
+        event_cut_off(v, s);
     switch (e->type) {
     case SMTP_HELO:
     case SMTP_STARTTLS:
@@ -253,7 +265,7 @@ static void take_effect(struct server *v, struct session *s, struct smtp_event *
     case SMTP_BDAT:
     case SMTP_CHUNK:
         if (e->type == SMTP_BDAT && e->code == 552)
-            v->tally.cut_off += smtp_in_message(&s->smtp);
+            event_cut_off(v, s);
         if (!positive)
             event_drop_data(s);
         break;
@@ -262,7 +274,7 @@ static void take_effect(struct server *v, struct session *s, struct smtp_event *
         break;
     case SMTP_QUIT:
         if (positive)
-            v->tally.cut_off += smtp_in_message(&s->smtp);
+            event_cut_off(v, s);
         s->quit = positive;
         s->said_quit = true;
         break;

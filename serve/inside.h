@@ -238,6 +238,9 @@ static inline bool event_waits(const struct session *s, const struct smtp_event 
     return e->type == SMTP_EOM && s->heard->transaction->outcome == OUTCOME_WAITS;
 }
 
+/* Counts mail data that are cut off, if any are under way, and says how far they came. */
+void event_cut_off(struct server *v, const struct session *s);
+
 /* Drops the mail data, if there are any, without a trace. */
 void event_drop_data(struct session *s);
 

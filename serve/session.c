@@ -139,7 +139,7 @@ void session_drop(struct server *v, struct session *s)
         v->tally.pending -= s->counts;
         v->tally.unheard++;
     }
-    v->tally.cut_off += smtp_in_message(&s->smtp);
+    event_cut_off(v, s);
     if (s->phase == PHASE_PARKED)
         leave_parked(v, s);
     event_drop_data(s);
@@ -173,11 +173,11 @@ static void lose(struct server *v, struct session *s)
 {
     bool talks = s->spoken && !s->broken_off && s->phase != PHASE_HANDSHAKING;
     struct problems p = {{0, 0}};
-    if (talks && !s->said_quit && !smtp_closed(&s->smtp)) {
+    if (talks && !s->said_quit && !smtp_closed(&s->smtp))
         problems_add(&p, smtp_in_message(&s->smtp) ? PROBLEM_CUT_OFF : PROBLEM_NO_QUIT);
-        event_note(v, s, &p);
-    }
     session_drop(v, s);
+    if (problems_any(&p))
+        event_note(v, s, &p);
 }
 
 /* Ends the connection after the last reply has been sent. */
@@ -621,7 +621,7 @@ void session_dismiss(struct server *v, struct session *s, const char *enhanced, 
         return;
     if (!smtp_closed(&s->smtp)) {
         char room[SMTP_REPLY_MAX];
-        v->tally.cut_off += smtp_in_message(&s->smtp);
+        event_cut_off(v, s);
         smtp_output(&s->smtp, room, sizeof room);
         smtp_close(&s->smtp, enhanced, text);
         struct span reply = {room, smtp_written(&s->smtp)};

@@ -24,6 +24,7 @@ void data_begin(struct smtp *s)
     s->size = s->line_size = 0;
     s->lines = 0;
     s->dot = DOT_CRLF;
+    s->lone_dot = LONE_DOT_NONE;
     s->cr = false;
     s->data_problems = (struct problems){{0, 0}};
 }
@@ -34,7 +35,7 @@ static struct span take_run(struct smtp *s)
     const char *start = s->in, *lf = scan_lf_dot(start, s->in_end);
     s->in += (lf != NULL ? lf + 1 : s->in_end) - start;
     bool crlf = s->in[-1] == '\n' && (s->in - start > 1 ? s->in[-2] == '\r' : s->dot == DOT_CR);
-    s->dot = crlf ? DOT_CRLF : s->in[-1] == '\r' ? DOT_CR : DOT_NONE;
+    s->dot = crlf ? DOT_CRLF : s->in[-1] == '\r' ? DOT_CR : s->in[-1] == '\n' ? DOT_LF : DOT_NONE;
     return span_between(start, s->in);
 }
 
@@ -112,6 +113,22 @@ static bool hand_on(struct smtp *s, struct smtp_event *e, struct span octets)
     return true;
 }
 
+/* Takes the next octet after a bare LF, if there may be a lone dot.  All of it is mail data. */
+static bool follow_lone_dot(struct smtp *s)
+{
+    char c = *s->in;
+    bool cr = s->dot == DOT_LF_DOT_CR, dot = s->dot == DOT_LF && c == '.';
+    if (c == '\n' && s->dot != DOT_LF)
+        s->lone_dot = cr ? LONE_DOT_LF_CRLF : LONE_DOT_LF_LF;
+    if (dot || (c == '\r' && s->dot == DOT_LF_DOT)) {
+        s->dot = dot ? DOT_LF_DOT : DOT_LF_DOT_CR;
+        s->in++;
+        return true;
+    }
+    s->dot = cr ? DOT_CR : DOT_NONE;
+    return false;
+}
+
 bool data_next(struct smtp *s, struct smtp_event *e)
 {
     while (s->in < s->in_end) {
@@ -129,6 +146,7 @@ bool data_next(struct smtp *s, struct smtp_event *e)
                 s->dot = DOT_DOT_CR;
                 continue;
             }
+            s->lone_dot = *s->in == '\n' ? LONE_DOT_CRLF_LF : s->lone_dot;
             s->dot = DOT_NONE;
             break;
         case DOT_DOT_CR:
@@ -138,6 +156,14 @@ bool data_next(struct smtp *s, struct smtp_event *e)
             }
             s->dot = DOT_NONE;
             if (hand_on(s, e, (struct span){"\r", 1}))
+                return true;
+            continue;
+        case DOT_LF:
+        case DOT_LF_DOT:
+        case DOT_LF_DOT_CR:
+            if (!follow_lone_dot(s))
+                break;
+            if (hand_on(s, e, (struct span){s->in - 1, 1}))
                 return true;
             continue;
         case DOT_NONE:
@@ -185,4 +211,32 @@ bool data_next_of_chunk(struct smtp *s, struct smtp_event *e)
     if (n > 0 && s->chunk_refused == NULL && hand_on(s, e, octets))
         return true;
     return s->chunk == 0 && end_of_chunk(s, e);
+}
+
+struct smtp_progress smtp_progress(const struct smtp *s)
+{
+    static const char *const endings[] = {
+        [DOT_NONE] = "the last line broke off",
+        [DOT_CR] = "the last line ended in CR",
+        [DOT_CRLF] = "the last line ended in CRLF",
+        [DOT_DOT] = "the last line was a dot without its line end",
+        [DOT_DOT_CR] = "the last line was a dot that ended in CR",
+        [DOT_LF] = "the last line ended in LF",
+        [DOT_LF_DOT] = "the last line was a dot without its line end",
+        [DOT_LF_DOT_CR] = "the last line was a dot that ended in CR",
+    };
+    static const char *const lone_dots[] = {
+        [LONE_DOT_NONE] = NULL,
+        [LONE_DOT_LF_LF] = "LF.LF",
+        [LONE_DOT_LF_CRLF] = "LF.CRLF",
+        [LONE_DOT_CRLF_LF] = "CRLF.LF",
+    };
+    struct smtp_progress p = {.octets = s->size, .whole = s->more || s->event == SMTP_EOM};
+    if (s->in_chunk)
+        p.missing = s->chunk;
+    else if (s->state == STATE_DATA && (s->size > 0 || s->dot != DOT_CRLF))
+        p.ending = endings[s->dot];
+    if (s->state == STATE_DATA)
+        p.lone_dot = lone_dots[s->lone_dot];
+    return p;
 }

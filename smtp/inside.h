@@ -23,8 +23,11 @@ enum smtp_state {
 /* The response that AUTH awaits; after STEP_FAILED any response fails. */
 enum smtp_step { STEP_FIRST, STEP_PASSWORD, STEP_FAILED };
 
-/* The part of CRLF.CRLF that the mail data so far end with. */
-enum smtp_dot { DOT_NONE, DOT_CR, DOT_CRLF, DOT_DOT, DOT_DOT_CR };
+/* The part of CRLF.CRLF that the mail data so far end with; and that of LF.LF, which ends nothing. */
+enum smtp_dot { DOT_NONE, DOT_CR, DOT_CRLF, DOT_DOT, DOT_DOT_CR, DOT_LF, DOT_LF_DOT, DOT_LF_DOT_CR };
+
+/* A line of a dot that did not end the mail data. */
+enum smtp_lone_dot { LONE_DOT_NONE, LONE_DOT_LF_LF, LONE_DOT_LF_CRLF, LONE_DOT_CRLF_LF };
 
 /* The parameters of MAIL that matter later. */
 struct smtp_declared {
@@ -62,6 +65,7 @@ struct smtp {
     uint8_t event;                         /* the event whose reply is prepared */
     uint8_t state;
     uint8_t dot;
+    uint8_t lone_dot;    /* the last one in the mail data */
     uint8_t mechanism;   /* of the current AUTH */
     uint8_t step;        /* the response it awaits */
     uint8_t next_step;   /* the response it awaits after the reply prepared */

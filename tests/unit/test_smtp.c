@@ -554,6 +554,66 @@ static void test_problems_of_mail_data(void **state)
     check_problems(" SIZE=2 BODY=BINARYMIME", (struct span){"\0\n\r", 3}, 2, "size");
 }
 
+/* How far mail data came, whatever the pieces they came in. */
+static void test_progress(void **state)
+{
+    (void)state;
+    static const char before[] = "HELO t\r\nMAIL FROM:<>\r\nRCPT TO:<b@x.test>\r\nDATA\r\n";
+    static const struct {
+        const char *data;
+        uint64_t octets;
+        const char *ending, *lone_dot;
+    } rows[] = {
+        {"", 0, NULL, NULL},
+        {"a", 1, "the last line broke off", NULL},
+        {"a\r\nb", 4, "the last line broke off", NULL},
+        {"a\r\n", 3, "the last line ended in CRLF", NULL},
+        {"a\r\n..\r\n", 6, "the last line ended in CRLF", NULL},
+        {"a\r\nb\n", 5, "the last line ended in LF", NULL},
+        {"a\r", 2, "the last line ended in CR", NULL},
+        {"a\n.\n", 4, "the last line ended in LF", "LF.LF"},
+        {"a\n.\nQUIT\r\n", 10, "the last line ended in CRLF", "LF.LF"},
+        {"a\n.\n.\nb", 7, "the last line broke off", "LF.LF"},
+        {"a\n.\r\n", 5, "the last line ended in CRLF", "LF.CRLF"},
+        {"a\n.\r\n.", 5, "the last line was a dot without its line end", "LF.CRLF"},
+        {"a\r\n.\n", 4, "the last line ended in LF", "CRLF.LF"},
+        {".\n", 1, "the last line ended in LF", "CRLF.LF"},
+        {"a\r\n.", 3, "the last line was a dot without its line end", NULL},
+        {"a\r\n.\r", 3, "the last line was a dot that ended in CR", NULL},
+        {"a\n.", 3, "the last line was a dot without its line end", NULL},
+        {"a\n.\r", 4, "the last line was a dot that ended in CR", NULL},
+        {"a\n.b\n", 5, "the last line ended in LF", NULL},
+        {"a\n.\rb\r\n", 7, "the last line ended in CRLF", NULL},
+        {"a\n..\n", 5, "the last line ended in LF", NULL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        size_t n = strlen(rows[i].data);
+        for (size_t step = 1; step <= n + 1; step++) {
+            struct fixture f;
+            begin(&f, before);
+            while (smtp_next(&f.s, &f.e))
+                ;
+            for (size_t at = 0; at < n; at += step) {
+                smtp_input(&f.s, memcpy(f.input, rows[i].data + at, n - at), n - at < step ? n - at : step);
+                while (smtp_next(&f.s, &f.e))
+                    ;
+            }
+            struct smtp_progress p = smtp_progress(&f.s);
+            assert_true(smtp_in_message(&f.s) && !p.whole && p.missing == 0);
+            if (p.octets != rows[i].octets ||
+                strcmp(p.ending ? p.ending : "", rows[i].ending ? rows[i].ending : "") != 0 ||
+                strcmp(p.lone_dot ? p.lone_dot : "", rows[i].lone_dot ? rows[i].lone_dot : "") != 0)
+                fail_msg("row %zu by %zu: %ju octets, %s, %s", i, step, (uintmax_t)p.octets, p.ending, p.lone_dot);
+        }
+    }
+    struct fixture f;
+    begin(&f, "EHLO t\r\nMAIL FROM:<>\r\nRCPT TO:<b@x.test>\r\nBDAT 5\r\n12345BDAT 10\r\nabc");
+    while (smtp_next(&f.s, &f.e))
+        ;
+    struct smtp_progress p = smtp_progress(&f.s);
+    assert_true(p.octets == 8 && p.missing == 7 && p.ending == NULL && p.lone_dot == NULL && !p.whole);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -578,6 +638,7 @@ int main(void)
         cmocka_unit_test(test_search_by_vectors),
         cmocka_unit_test(test_search_for_odd_octets),
         cmocka_unit_test(test_problems_of_mail_data),
+        cmocka_unit_test(test_progress),
     };
     return cmocka_run_group_tests_name("engine", tests, NULL, NULL) != 0;
 }
