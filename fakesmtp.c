@@ -142,7 +142,7 @@ static bool open_store(struct run *r)
     }
     if (store_open(&r->store, &o->store, &why) < 0)
         return cannot(r, "use directory", why.what, strerror(why.error));
-    return true;
+    return output_empty(&o->store) == 0 || cannot(r, "write to", o->output, NULL);
 }
 
 /* Says where the program listens.  Others are told the first endpoint that is not standard input. */
@@ -166,23 +166,6 @@ static bool announce(struct run *r)
     return true;
 }
 
-static bool go_to_background(struct run *r)
-{
-    output_release(&r->o.store);
-    pid_t pid = background_start();
-    if (pid < 0)
-        return cannot(r, "go to", "the background", NULL);
-    if (pid == 0) {
-        const char *reason = output_claim(&r->o.store, &r->signals);
-        return reason == NULL || cannot(r, "write to", r->o.output, reason);
-    }
-    if (background_print(&r->announce, pid) == 0)
-        _exit(AS_EXPECTED);
-    console_line(&r->console, "cannot write to standard output: %s", strerror(errno));
-    (void)kill(pid, SIGTERM);
-    _exit(NOT_WRITTEN);
-}
-
 static bool start_command(struct run *r)
 {
     const char *name = r->o.command[0];
@@ -200,14 +183,20 @@ static bool start_command(struct run *r)
 static bool start(struct run *r)
 {
     const struct options *o = &r->o;
-    if (!prepare(r) || !open_server(r) || !open_store(r) || !announce(r))
+    int ready = -1;
+    if (!prepare(r) || !open_server(r))
         return false;
-    if (o->background && !go_to_background(r))
+    if (o->background && (ready = background_start(&r->signals)) < 0)
+        return cannot(r, "go to", "the background", NULL);
+    if (!open_store(r) || !announce(r))
         return false;
+    if (o->background && background_ready(ready, &r->announce) < 0) {
+        (void)cannot(r, "write to", "standard output", NULL);
+        r->status = NOT_WRITTEN;
+        return false;
+    }
     if (o->wrapped && !start_command(r))
         return false;
-    if (output_empty(&o->store) < 0)
-        return cannot(r, "write to", o->output, NULL);
     descriptors_raise_limit(); /* after the command has got the limit as it was */
     for (size_t i = 0; i < r->n_listeners; i++) {
         if (o->endpoints[i].kind == ENDPOINT_STDIO && server_take_stdio(&r->server, o->endpoints[i].scheme) < 0)

@@ -1,9 +1,10 @@
 /*
  * background.c - going to the background, for a shell: eval "$(fakesmtp -b)".
  *
- * The shell reads assignments from the standard output of the first process,
- * which ends after them.  The second process goes on without that output, as the
- * shell waits until no process has it open.
+ * The process that the shell started waits until the one in the background is
+ * ready, or has failed; then it ends with that status.  The shell reads the
+ * assignments that the other prints.  It waits until no process has that output
+ * open, so it is closed after them.
  */
 #include "run/run.h"
 
@@ -11,26 +12,44 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-pid_t background_start(void)
+/* Ends this process once the other has closed the pipe, after an octet if it is ready.  Passes signals on. */
+static void end_when_ready(int fd, pid_t pid, struct signals *s)
 {
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (null < 0)
+    char octet;
+    int status = 0, asked;
+    ssize_t n;
+    while ((n = read(fd, &octet, 1)) < 0 && errno == EINTR) {
+        if ((asked = signals_read(s)) != 0)
+            (void)kill(pid, asked);
+    }
+    while (n == 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        continue;
+    if (WIFSIGNALED(status))
+        signals_die(WTERMSIG(status));
+    _exit(WEXITSTATUS(status));
+}
+
+int background_start(struct signals *s)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC), ready[2];
+    if (null < 0 || pipe(ready) < 0)
         return -1;
     unsigned left = alarm(0); /* a child does not inherit it */
     pid_t pid = fork();
-    (void)alarm(left);
-    bool good = true;
-    if (pid == 0) {
-        (void)setsid();
-        descriptors_close_inherited();
-        good = dup2(null, STDIN_FILENO) >= 0 && dup2(null, STDOUT_FILENO) >= 0;
+    if (pid > 0) {
+        (void)close(ready[1]);
+        end_when_ready(ready[0], pid, s);
     }
-    int saved = errno;
+    (void)alarm(left);
+    if (pid < 0 || fcntl(ready[1], F_SETFD, FD_CLOEXEC) < 0 || dup2(null, STDIN_FILENO) < 0)
+        return -1;
     (void)close(null);
-    errno = saved;
-    return good ? pid : -1;
+    (void)setsid();
+    descriptors_close_inherited();
+    return ready[1];
 }
 
 /* Prints "NAME=VALUE; ", in quotes if they are needed. */
@@ -51,11 +70,11 @@ static void print_assignment(const char *name, const char *value)
     (void)printf("'; ");
 }
 
-int background_print(const struct announce *a, pid_t pid)
+int background_ready(int fd, const struct announce *a)
 {
     struct variable variables[ANNOUNCE_VARIABLES];
     char number[32];
-    (void)snprintf(number, sizeof number, "%ld", (long)pid);
+    (void)snprintf(number, sizeof number, "%ld", (long)getpid());
     announce_variables(a, number, variables);
     for (size_t i = 0; i < ANNOUNCE_VARIABLES; i++) {
         if (variables[i].value != NULL)
@@ -69,7 +88,10 @@ int background_print(const struct announce *a, pid_t pid)
             (void)printf(" %s", variables[i].name);
     }
     (void)printf("\n");
-    return fflush(stdout) == EOF || ferror(stdout) || close(STDOUT_FILENO) < 0 ? -1 : 0;
+    bool good = fflush(stdout) != EOF && !ferror(stdout) && close(STDOUT_FILENO) == 0 &&
+                open("/dev/null", O_WRONLY) == STDOUT_FILENO;
+    good = good && write(fd, "", 1) == 1;
+    return close(fd) == 0 && good ? 0 : -1;
 }
 
 void background_fail(int status)

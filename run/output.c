@@ -3,10 +3,10 @@
  * transcript.
  *
  * Two runs that write to one file at once would spoil it.  So a regular file is
- * locked, and emptied once this run has it and everything else has started.  A
- * run that has just been asked to end may hold the file until its clients have
- * gone; it is waited for.  An mbox is shared: it is never emptied, and store/
- * locks it for each mail.
+ * locked, and emptied before anybody hears of this run, so that nobody takes the
+ * mail of the last run for that of this one.  A run that has just been asked to
+ * end may hold the file until its clients have gone; it is waited for.  An mbox
+ * is shared: it is never emptied, and store/ locks it for each mail.
  */
 #include "run/run.h"
 
@@ -27,7 +27,8 @@ static bool is_claimed(const struct store_options *o)
     return o->stream > STDERR_FILENO && o->format != STORE_MBOX && fstat(o->stream, &st) == 0 && S_ISREG(st.st_mode);
 }
 
-const char *output_claim(const struct store_options *o, struct signals *s)
+/* Keeps other runs from writing to the file of the stream. */
+static const char *claim(const struct store_options *o, struct signals *s)
 {
     int64_t until = clock_now() + CLAIM_MAX;
     while (is_claimed(o) && store_lock(o->stream, true) < 0 && errno == EAGAIN) { /* some files have no locks */
@@ -36,12 +37,6 @@ const char *output_claim(const struct store_options *o, struct signals *s)
         (void)poll(NULL, 0, STORE_LOCK_RETRY);
     }
     return NULL;
-}
-
-void output_release(const struct store_options *o)
-{
-    if (is_claimed(o))
-        (void)store_lock(o->stream, false);
 }
 
 int output_empty(const struct store_options *o) { return is_claimed(o) ? ftruncate(o->stream, 0) : 0; }
@@ -60,7 +55,7 @@ const char *output_open(struct store_options *o, const char *file, struct signal
                : is_file               ? O_RDWR | O_APPEND /* its last line is looked at */
                                        : O_WRONLY | O_APPEND;
     o->stream = open(file, O_CREAT | O_CLOEXEC | mode, 0666);
-    return o->stream < 0 ? why_unopened() : output_claim(o, s);
+    return o->stream < 0 ? why_unopened() : claim(o, s);
 }
 
 int output_close(struct store_options *o)

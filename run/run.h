@@ -144,20 +144,14 @@ void descriptors_raise_limit(void);
 /* ---- output ---- */
 
 /*
- * Opens the stream: standard output, or file, which is then claimed as by
- * output_claim().  Sets o->stream, -1 if there is no stream.  Returns NULL, or
- * the reason of a failure.
+ * Opens the stream: standard output, or file.  Keeps other runs from writing to a
+ * file; waits a few seconds for one that has it, or until a signal asks for the
+ * end.  Sets o->stream, -1 if there is no stream.  Returns NULL, or the reason of
+ * a failure.
  */
 const char *output_open(struct store_options *o, const char *file, struct signals *s);
 
-/* Keeps other runs from writing to the file of the stream.  Waits a few seconds for one that has it, or until a signal
-   asks for the end.  Returns NULL, or the reason of a failure. */
-const char *output_claim(const struct store_options *o, struct signals *s);
-
-/* Lets other runs write to it, as a lock does not pass to a child process. */
-void output_release(const struct store_options *o);
-
-/* Empties a file that was claimed.  -1 if that failed. */
+/* Empties a file that no other run may write to.  -1 if that failed. */
 int output_empty(const struct store_options *o);
 
 /* Closes the stream.  Returns 0, or the errno of a write that failed: some file systems report it only now. */
@@ -232,11 +226,12 @@ int announce_ready(void);
 
 /* ---- background ---- */
 
-/* As fork(2); the new process leads a session of its own, and has no standard input and output. */
-pid_t background_start(void);
+/* Goes on in a new process that leads a session of its own.  The old one waits, and ends with the status of the new one
+   if that ends before background_ready().  Returns a descriptor for that. */
+int background_start(struct signals *s);
 
-/* Prints assignments of the variables for a shell on standard output, and closes that. */
-int background_print(const struct announce *a, pid_t pid);
+/* Prints assignments of the variables for a shell on standard output, closes that, and lets the old process end. */
+int background_ready(int fd, const struct announce *a);
 
 /* Has the shell that evaluates standard output see this status. */
 void background_fail(int status);

@@ -764,6 +764,22 @@ t_output_is_emptied_last() {
     finish
 }
 
+# Whoever looks at the file as soon as he hears of the run does not see the mail of the last one.
+t_output_is_emptied_before_anybody_hears_of_the_run() {
+    slowly="strace -D -f -q -o trace -e inject=ftruncate:delay_enter=1000000"
+    echo old >result
+    ASAN_OPTIONS=detect_leaks=0 $slowly "$FAKESMTP" -q -j -o result cat result >out 2>err
+    [ ! -s out ]
+    echo old >result
+    start_under $slowly -- -q -k -j -o result
+    [ ! -s result ]
+    stop
+    echo old >result
+    ASAN_OPTIONS=detect_leaks=0 $slowly "$FAKESMTP" -q -b -k -j -o result >vars 2>err
+    [ ! -s result ]
+    kill "$(sed 's/.*FAKESMTP_PID=\([0-9]*\).*/\1/' vars)"
+}
+
 t_port_file_fifo_with_a_late_reader() {
     mkfifo late
     "$FAKESMTP" -k -p 0 --port-file late 2>err &

@@ -812,6 +812,36 @@ t_background_has_its_file_alone() {
     gone
 }
 
+# However two runs race for a file, one of them has it, and the other says so.
+t_background_runs_that_race_for_a_file() {
+    python3 - "$FAKESMTP" <<'PY'
+import os, re, signal, subprocess, sys
+for _ in range(4):
+    both = [subprocess.Popen([sys.argv[1], "-b", "-q", "-k", "-j", "-o", "stream"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            for _ in range(2)]
+    first = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
+    winner, loser = sorted(both, key=lambda p: p.pid != first.si_pid)
+    assert loser.wait(20) == 3
+    assert loser.communicate() == (b"(exit 3)\n", b"fakesmtp: cannot write to stream: another process is writing to it\n")
+    os.kill(int(re.search(rb"FAKESMTP_PID=([0-9]+);", winner.stdout.read()).group(1)), signal.SIGTERM)
+    assert winner.stderr.read() == b"" and winner.wait() == 0
+PY
+}
+
+t_background_is_asked_to_end_before_it_is_ready() {
+    mkfifo nobody said.err
+    timeout 60 cat <said.err >err &
+    reader=$!
+    "$FAKESMTP" -b -q -o nobody >said 2>said.err &
+    pid=$!
+    until [ -n "$(cat "/proc/$pid/task/$pid/children")" ]; do :; done
+    kill "$pid"
+    finish
+    status_is 143
+    gone
+    err_has 'fakesmtp: cannot write to nobody: it has no reader'
+}
+
 t_background_that_cannot_listen() {
     mkdir tmp
     start -k
