@@ -175,6 +175,8 @@ static void lose(struct server *v, struct session *s)
     struct problems p = {{0, 0}};
     if (talks && !s->said_quit && !smtp_closed(&s->smtp))
         problems_add(&p, smtp_in_message(&s->smtp) ? PROBLEM_CUT_OFF : PROBLEM_NO_QUIT);
+    if (s->conn.transport != NULL) /* it has said goodbye */
+        connection_end(&s->conn);
     session_drop(v, s);
     if (problems_any(&p))
         event_note(v, s, &p);

@@ -522,6 +522,29 @@ t_goodbye() {
     status_is 0
 }
 
+# A client that says goodbye in its own time gets one back, whatever it has left undone (RFC 8446 6.1, RFC 5246 7.2.1).
+t_goodbye_to_one_that_leaves() {
+    start_smtps -k -d mail
+    python3 - "$port" <<'PY'
+import re, socket, ssl, sys
+trust = ssl.create_default_context(cafile="ca.pem")
+begin = b"EHLO t\r\nMAIL FROM:<>\r\nRCPT TO:<b@x.test>\r\n"
+for version in ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3:
+    trust.maximum_version = version
+    for said, replies in (b"", 1), (b"NOO", 1), (b"NOOP\r\n", 2), (begin, 4), (begin + b"BDAT 5\r\nx", 4), \
+            (begin + b"DATA\r\nx\r\n", 5), (begin + b"DATA\r\nx\r\n.\r\n", 6):
+        s = trust.wrap_socket(socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=20), server_hostname="localhost",
+            suppress_ragged_eofs=False)
+        s.sendall(said)
+        got = b""
+        while len(re.findall(rb"(?m)^[2-5]\d\d [^\n]*\n", got)) < replies:
+            got += s.recv(1000)
+        s.unwrap() # fails without one
+PY
+    stop
+    taken 2
+}
+
 # A client that hangs up without one has hung up all the same.
 t_client_without_a_goodbye() {
     start_smtps -n 1 -d mail -t 60
