@@ -30,11 +30,23 @@ static void set_peer(const struct address *a, struct peer *peer)
     peer->port = address_port(a);
 }
 
-int connection_accept(int fd, struct connection *c, struct peer *peer)
+/* Another process may have restored its flags at its end. */
+static int unblock(struct listener *l, int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || (flags & O_NONBLOCK) != 0)
+        return flags < 0 ? -1 : 0;
+    l->flags = flags;
+    return fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
+int connection_accept(struct listener *l, int fd, struct connection *c, struct peer *peer)
 {
     struct address a;
     socklen_t length = sizeof a.u;
     a.u.any.sa_family = AF_UNSPEC;
+    if (l->borrowed && unblock(l, fd) < 0)
+        return -1;
     int accepted = socket_accept(fd, &a.u.any, &length);
     if (accepted < 0)
         return -1;

@@ -284,7 +284,7 @@ void listener_close(struct listener *l)
 {
     struct stat st;
     int saved = errno;
-    if (l->borrowed && l->n > 0)
+    if (l->borrowed && l->n > 0 && (fcntl(l->fds[0], F_GETFL) & O_NONBLOCK) != 0) /* else others have restored them */
         (void)fcntl(l->fds[0], F_SETFL, l->flags);
     /* the file goes while the socket is open: after that another run may replace it */
     if (l->path[0] != '\0' && lstat(l->path, &st) == 0 && st.st_dev == l->device && st.st_ino == l->inode)

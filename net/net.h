@@ -53,7 +53,7 @@ struct listener {
     dev_t device;                     /* of that socket, so that no other file is removed */
     ino_t inode;
     bool borrowed; /* fds[0] is shared with other processes */
-    int flags;     /* borrowed: restored at the end */
+    int flags;     /* borrowed: restored at the end; O_NONBLOCK is shared, too */
 };
 
 /*
@@ -107,8 +107,8 @@ struct transport {
     const char *(*version)(const struct connection *c); /* of the protocol, after the handshake; static */
 };
 
-/* Accepts a connection.  It does not block. */
-int connection_accept(int fd, struct connection *c, struct peer *peer);
+/* Accepts a connection from one of the listener's sockets.  It does not block. */
+int connection_accept(struct listener *l, int fd, struct connection *c, struct peer *peer);
 
 /* Takes standard input and output as one connection, and puts /dev/null in their place. */
 int connection_take_stdio(struct connection *c, struct peer *peer);

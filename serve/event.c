@@ -18,7 +18,7 @@ bool event_allocate_heard(struct session *s)
     s->heard = calloc(1, sizeof *s->heard);
     if (s->heard == NULL)
         return false;
-    s->heard->client.lmtp = s->source.scheme == SCHEME_LMTP;
+    s->heard->client.lmtp = s->scheme == SCHEME_LMTP;
     s->heard->client.session = s->number;
     s->heard->client.peer = &s->peer;
     return true;

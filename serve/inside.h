@@ -121,7 +121,8 @@ enum phase {
 };
 
 struct session {
-    struct server_source source; /* first, as it is what poll's tag points to */
+    enum server_source_kind kind; /* first, as it is what poll's tag points to */
+    enum scheme scheme;
     enum phase phase;
     struct session *before, *after;
     uint64_t number;

@@ -123,9 +123,9 @@ struct server_options {
 enum server_source_kind { SERVER_LISTENER, SERVER_WATCHED, SERVER_STORING, SERVER_SESSION };
 
 struct server_source {
-    enum server_source_kind kind;
+    enum server_source_kind kind; /* first, as it is what poll's tag points to */
     int fd;
-    enum scheme scheme; /* of a listener or a session */
+    struct listener *listener; /* SERVER_LISTENER: borrowed */
 };
 
 struct server {
@@ -167,7 +167,7 @@ int server_open(struct server *v, const struct server_options *o);
 void server_close(struct server *v);
 
 /* Serves the clients of these sockets, which stay the caller's.  -1 with errno on failure. */
-int server_listen(struct server *v, const struct listener *l);
+int server_listen(struct server *v, struct listener *l);
 
 /* Serves standard input and output as one session.  -1 with errno on failure. */
 int server_take_stdio(struct server *v, enum scheme scheme);

@@ -49,12 +49,12 @@ static int accept_connections(struct server *v, struct server_source *source)
     for (; i < ACCEPT_MAX && v->listening && v->resume_at == INT64_MAX; i++) {
         struct connection conn;
         struct peer peer;
-        if (connection_accept(source->fd, &conn, &peer) < 0) {
+        if (connection_accept(source->listener, source->fd, &conn, &peer) < 0) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
                 pause_accepting(v, v->now + RETRY);
             break;
         }
-        (void)session_start(v, &conn, &peer, source->scheme);
+        (void)session_start(v, &conn, &peer, source->listener->scheme);
         if (v->open >= v->room)
             pause_accepting(v, v->now);
     }
@@ -114,7 +114,7 @@ int server_open(struct server *v, const struct server_options *o)
     *v = (struct server){
         .o = o,
         .listening = true,
-        .storing = {SERVER_STORING, -1, SCHEME_SMTP},
+        .storing = {SERVER_STORING, -1, NULL},
         .retry_at = INT64_MAX,
         .resume_at = INT64_MAX,
     };
@@ -145,25 +145,25 @@ void server_close(struct server *v)
     v->in = v->out = NULL;
 }
 
-static int add_source(struct server *v, enum server_source_kind kind, int fd, enum scheme scheme)
+static int add_source(struct server *v, enum server_source_kind kind, int fd, struct listener *l)
 {
     if (v->n_sources == SERVER_SOURCES_MAX) {
         errno = ENOSPC;
         return -1;
     }
     struct server_source *source = &v->sources[v->n_sources];
-    *source = (struct server_source){kind, fd, scheme};
+    *source = (struct server_source){kind, fd, l};
     if (poll_add(&v->poll, fd, source) < 0)
         return -1;
     v->n_sources++;
     return 0;
 }
 
-int server_listen(struct server *v, const struct listener *l)
+int server_listen(struct server *v, struct listener *l)
 {
     int status = 0;
     for (size_t i = 0; i < l->n && status == 0; i++)
-        status = add_source(v, SERVER_LISTENER, l->fds[i], l->scheme);
+        status = add_source(v, SERVER_LISTENER, l->fds[i], l);
     return status;
 }
 
@@ -176,7 +176,7 @@ int server_take_stdio(struct server *v, enum scheme scheme)
     return session_start(v, &conn, &peer, scheme) ? 0 : -1;
 }
 
-int server_watch(struct server *v, int fd) { return add_source(v, SERVER_WATCHED, fd, SCHEME_SMTP); }
+int server_watch(struct server *v, int fd) { return add_source(v, SERVER_WATCHED, fd, NULL); }
 
 /* ---- steps ---- */
 
@@ -221,13 +221,13 @@ static int wait_and_serve(struct server *v, int64_t until)
     v->now = clock_now();
     int turn = n > 1 ? TURNS_MAX / n : TURNS_MAX;
     for (int i = 0; i < n; i++) {
-        struct server_source *source = ready[i];
+        const enum server_source_kind *kind = ready[i];
         v->turn_end = v->now + turn;
-        if (source->kind == SERVER_SESSION)
+        if (*kind == SERVER_SESSION)
             session_serve(v, ready[i]);
-        else if (source->kind == SERVER_LISTENER)
-            (void)accept_connections(v, source);
-        else if (source->kind == SERVER_STORING)
+        else if (*kind == SERVER_LISTENER)
+            (void)accept_connections(v, ready[i]);
+        else if (*kind == SERVER_STORING)
             v->retry_at = v->now;
         else
             v->watched = v->news = true;

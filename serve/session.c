@@ -656,7 +656,8 @@ bool session_start(struct server *v, struct connection *c, const struct peer *pe
         free(s);
         return false;
     }
-    s->source = (struct server_source){.kind = SERVER_SESSION, .scheme = scheme};
+    s->kind = SERVER_SESSION;
+    s->scheme = scheme;
     s->number = ++v->started;
     s->conn = *c;
     s->watches_read = true;

@@ -303,6 +303,52 @@ PY
     taken 2
 }
 
+# A socket that others share blocks again when one of them ends; that keeps no run in accept(2).  In the end it blocks, as
+# it did at first.
+t_fd_of_two_runs() {
+    python3 - "$FAKESMTP" <<'PY'
+import fcntl, os, socket, subprocess, sys
+shared = socket.create_server(("127.0.0.1", 0))
+fd = shared.fileno()
+def blocks():
+    return not fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_NONBLOCK
+def start(passed):
+    if os.path.exists("port"):
+        os.unlink("port")
+    os.mkfifo("port")
+    words = [sys.argv[1], "-q", "-k", "-f", "none", "--port-file", "port"]
+    if passed: # as by a service manager
+        words = ["sh", "-c", 'exec 3<&%d; LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"' % fd, "sh", *words]
+    else:
+        words += ["-l", "fd:%d" % fd]
+    p = subprocess.Popen(words, pass_fds=[fd])
+    open("port").read()
+    return p
+def stop(p):
+    p.terminate()
+    assert p.wait(20) == 0, p.returncode
+def talk():
+    with socket.create_connection(shared.getsockname(), timeout=20) as s:
+        for said in b"", b"NOOP\r\n", b"QUIT\r\n":
+            s.sendall(said)
+            assert s.recv(1000)[:1] == b"2"
+for passed in False, True:
+    for first in 0, 1:
+        for between in 0, 2:
+            runs = [start(passed), start(passed)]
+            talk()
+            assert not blocks()
+            stop(runs[first])
+            for _ in range(between):
+                talk()
+            if first == 0 and between:
+                shared.setblocking(True) # others may do that at any time
+                talk()
+            stop(runs[1 - first])
+            assert blocks(), (passed, first, between)
+PY
+}
+
 t_fd_that_will_not_do() {
     run -l fd:77
     status_is 3 'fakesmtp: cannot listen on fd:77: Bad file descriptor'
