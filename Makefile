@@ -8,7 +8,7 @@
 
 VERSION = 0.1.0
 # of the environment; ?= would keep what bmake has set before
-CC != printf '%s\n' "$${CC-cc}"
+CC != printf '%s\n' "$${CC:-cc}"
 CFLAGS != printf '%s\n' "$${CFLAGS--O2 -g}"
 CPPFLAGS != printf '%s\n' "$$CPPFLAGS"
 LDFLAGS != printf '%s\n' "$$LDFLAGS"

@@ -755,7 +755,7 @@ t_several_endpoints() {
 # background OPTION ...: goes there, and what it prints is in $said; err is whole when it is gone
 background() {
     rm -f said.err && mkfifo said.err
-    timeout 60 cat <said.err >err &
+    timeout 300 cat <said.err >err &
     reader=$!
     said=$("$FAKESMTP" -b "$@" 2>said.err)
 }
