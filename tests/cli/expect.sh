@@ -331,7 +331,7 @@ t_match_until_a_signal() {
 
 t_match_and_a_time_limit() {
     mails yes no
-    start -t 8 --match 'subject: yes'
+    start -t 12 --match 'subject: yes'
     post yes no
     finish
     status_is 0
@@ -339,10 +339,10 @@ t_match_and_a_time_limit() {
 
 t_no_match_by_the_time_limit() {
     mails no
-    start -t 8 --match 'subject: yes'
+    start -t 12 --match 'subject: yes'
     post no
     finish
-    status_is 1 'fakesmtp: expected at least 1 message that matches, got none of the 1 that came before the 8 s limit'
+    status_is 1 'fakesmtp: expected at least 1 message that matches, got none of the 1 that came before the 12 s limit'
 }
 
 # ---- several at once ----

@@ -33,10 +33,10 @@ t_n_messages() {
 }
 
 t_n_messages_too_few() {
-    start -n 2 -t 6s -d mail
+    start -n 2 -t 10s -d mail
     send one
     finish
-    status_is 1 'fakesmtp: expected 2 messages, got 1 before the 6 s limit'
+    status_is 1 'fakesmtp: expected 2 messages, got 1 before the 10 s limit'
 }
 
 t_range_full() {
@@ -48,7 +48,7 @@ t_range_full() {
 }
 
 t_range_enough() {
-    start -n 1-2 -t 6s -d mail
+    start -n 1-2 -t 10s -d mail
     send one
     finish
     status_is 0
@@ -56,14 +56,14 @@ t_range_enough() {
 }
 
 t_range_too_few() {
-    start -n 2-3 -t 6s -d mail
+    start -n 2-3 -t 10s -d mail
     send one
     finish
-    status_is 1 'fakesmtp: expected 2 to 3 messages, got 1 before the 6 s limit'
+    status_is 1 'fakesmtp: expected 2 to 3 messages, got 1 before the 10 s limit'
 }
 
 t_at_least() {
-    start -n 1- -t 6s -d mail
+    start -n 1- -t 10s -d mail
     send one
     send two
     finish
@@ -107,10 +107,10 @@ t_connections_and_messages() {
 }
 
 t_connections_too_few() {
-    start -c 2 -t 6s -d mail
+    start -c 2 -t 10s -d mail
     send one
     finish
-    status_is 1 'fakesmtp: expected 2 connections, got 1 before the 6 s limit'
+    status_is 1 'fakesmtp: expected 2 connections, got 1 before the 10 s limit'
 }
 
 t_connections_finish() {
@@ -131,7 +131,7 @@ t_connections_silent_ones_are_dismissed() {
 }
 
 t_time_alone() {
-    start -t 6s -d mail
+    start -t 10s -d mail
     send one
     finish
     status_is 0
@@ -170,7 +170,7 @@ t_keep_too_many() {
 }
 
 t_keep_with_a_limit() {
-    start -k -t 6s -d mail
+    start -k -t 10s -d mail
     finish
     status_is 0
 }
@@ -296,10 +296,11 @@ t_half_close_after_the_dot() {
 }
 
 t_reset_is_not_counted() {
-    start -n 1 -t 6s -d mail
-    talk '<220' '>EHLO t' '<250' '>MAIL FROM:<a@x.test>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' '>x' reset
+    start -n 1 -d mail
+    talk '<220' '>EHLO t' '<250' '>MAIL FROM:<a@x.test>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' '>x' reset \
+        + '<220' '>QUIT' '<221' "kill:TERM:$pid"
     finish
-    status_is 1 'fakesmtp: expected 1 message, got none before the 6 s limit; 1 more cut off before the end'
+    status_is 1 'fakesmtp: expected 1 message, got none before SIGTERM; 1 more cut off before the end'
     [ "$(find mail -type f | wc -l)" -eq 0 ]
 }
 
@@ -650,7 +651,7 @@ t_broken_pipe() {
 
 t_stuck_reader_and_a_limit() {
     rm -f port && mkfifo port reader
-    "$FAKESMTP" -t 8s -p 0 --port-file port 2>err >reader &
+    "$FAKESMTP" -t 12s -p 0 --port-file port 2>err >reader &
     pid=$!
     exec 9<reader # open, and never read
     read -r port <port

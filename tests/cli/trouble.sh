@@ -104,13 +104,12 @@ def read():
         if not block:
             return
         got.append(block)
-        time.sleep(0.005)
 s, f = open_data()
 t = threading.Thread(target=read)
 s.sendall(big)
-t.start()
 s.sendall(b".\r\n")
 p.send_signal(signal.SIGTERM) # before the dot is read, or while the reader is being waited for
+t.start()
 say(s, f, b"", b"250")
 ends(p, 0)
 t.join()
