@@ -24,7 +24,8 @@ int link_create_unnamed(int directory);
    of two ways works. */
 int link_name_unnamed(int fd, int directory, const char *name, bool *by_path);
 
-/* Renames a file where there are no hard links.  EEXIST if the new name is taken. */
+/* Renames a file.  EEXIST if the new name is taken; any other error may mean that it cannot be done without replacing.
+ */
 int link_rename_new(int from_directory, const char *from, int directory, const char *name);
 
 /* ---- place.c: a directory or a Maildir ---- */

@@ -17,7 +17,8 @@ int link_create_unnamed(int directory)
     int fd = openat(directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, LINK_MODE);
     /* an old kernel takes it for writing to a directory, file systems without it differ, and a directory that was
        removed has no error of its own */
-    if (fd < 0 && (errno == EISDIR || errno == EINVAL || errno == EOPNOTSUPP || errno == ENOENT || errno == EPERM))
+    if (fd < 0 && (errno == EISDIR || errno == EINVAL || errno == EOPNOTSUPP || errno == ENOSYS || errno == ENOENT ||
+                   errno == EPERM))
         errno = ENOTSUP;
     return fd;
 }

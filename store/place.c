@@ -3,9 +3,10 @@
  *
  * A file is made without a name (Linux), or under a hidden one, and published by
  * link(2), which never replaces a file.  Where the file system has no hard links
- * it is renamed.  If several processes number files in one directory at once,
- * each takes the next free number.  Without a directory, a file is made in TMPDIR
- * and never has a name.
+ * it is renamed, over an empty file that takes the name first if there is no
+ * other way.  If several processes number files in one directory at once, each
+ * takes the next free number.  Without a directory, a file is made in TMPDIR and
+ * never has a name.
  */
 #include "store/inside.h"
 
@@ -260,8 +261,8 @@ static int next_name(struct place *to, char name[PLACE_NAME_MAX], const char *as
 /* Whether the file system may have no hard links, or the system no way to name a file that has no name. */
 static bool has_no_links(int error)
 {
-    return error == EPERM || error == ENOTSUP || error == EOPNOTSUPP || error == ENOSYS || error == EMLINK ||
-           error == ENOENT || error == EACCES;
+    return error == EPERM || error == ENOTSUP || error == EOPNOTSUPP || error == ENOSYS || error == EINVAL ||
+           error == EMLINK || error == ENOENT || error == EACCES;
 }
 
 /* Replaces a file without a name by a copy that has a temporary one. */
@@ -278,6 +279,21 @@ static int copy_to_named(struct place *to, struct place_file *f)
     return status;
 }
 
+/* Renames the file over an empty one, which takes the name first. */
+static int rename_over_new(struct place *to, struct place_file *f)
+{
+    int fd = openat(to->final, f->name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, LINK_MODE);
+    if (fd < 0)
+        return -1;
+    (void)close(fd);
+    if (renameat(to->temporary, f->temporary, to->final, f->name) == 0)
+        return 0;
+    int saved = errno;
+    (void)unlinkat(to->final, f->name, 0);
+    errno = saved != EEXIST ? saved : EIO; /* the name was free */
+    return -1;
+}
+
 static int name_file(struct place *to, struct place_file *f)
 {
     if (f->temporary[0] == '\0') {
@@ -288,7 +304,10 @@ static int name_file(struct place *to, struct place_file *f)
     }
     if (linkat(to->temporary, f->temporary, to->final, f->name, 0) == 0)
         (void)unlinkat(to->temporary, f->temporary, 0);
-    else if (!has_no_links(errno) || link_rename_new(to->temporary, f->temporary, to->final, f->name) < 0)
+    else if (!has_no_links(errno))
+        return -1;
+    else if (link_rename_new(to->temporary, f->temporary, to->final, f->name) < 0 &&
+             (errno == EEXIST || rename_over_new(to, f) < 0))
         return -1;
     f->temporary[0] = '\0';
     return 0;
