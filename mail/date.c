@@ -2,7 +2,9 @@
  * date.c - dates of the Date field (RFC 5322 3.3, 4.3).
  *
  * A date is taken apart from left to right, with comments and folds wherever the
- * RFC allows them.  The name of the day is compared with the date, and no more.
+ * RFC allows them.  What programs write instead is read as well, and named: the
+ * forms of asctime(3), of JavaScript and of ISO 8601, long names, dashes.  What
+ * could be two instants is no date.
  */
 #include "mail/inside.h"
 
@@ -10,8 +12,10 @@
 
 struct date {
     unsigned day, month, year, hour, minute, second;
-    char sign;
-    unsigned zone_hour, zone_minute;
+    char sign;     /* of the zone, */
+    unsigned zone; /* in minutes */
+    bool odd;      /* it is not of the RFC's form, */
+    bool obsolete; /* or of its obsolete one */
 };
 
 /* Takes a number, and the blanks and comments after it.  Returns how many digits it has; 0 if more than max. */
@@ -37,14 +41,27 @@ static struct span take_letters(struct span *t)
     return word;
 }
 
-/* The place of a word of three letters in names, from 0; n if it is none of them. */
-static unsigned find_name(struct span word, const char *names, unsigned n)
+/* Takes a character, and the blanks and comments after it, if it is there. */
+static bool take_mark(struct span *t, char mark)
+{
+    if (t->n == 0 || ascii_lower(*t->p) != mark)
+        return false;
+    span_skip(t, 1);
+    header_skip_cfws(t);
+    return true;
+}
+
+/* The place of a word in names, from 0; n if it is none of them.  Three letters of a name are enough, and the RFC's. */
+static unsigned find_name(struct date *d, struct span word, const char *const names[], unsigned n)
 {
     unsigned i = 0;
-    while (i < n && !span_same(word, (struct span){names + i * 3, 3}))
+    while (i < n && (word.n < 3 || word.n > strlen(names[i]) || !span_same(word, (struct span){names[i], word.n})))
         i++;
+    d->odd = d->odd || word.n != 3;
     return i;
 }
+
+/* ---- the day ---- */
 
 static unsigned days_in(unsigned month, unsigned year)
 {
@@ -59,93 +76,202 @@ static unsigned day_of_week(const struct date *d)
     return (year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + d->day + 1) % 7;
 }
 
-static bool take_day(struct message *m, struct span *t, struct date *d)
+static bool take_month(struct date *d, struct span word)
 {
-    if (take_number(t, 2, &d->day) == 0)
-        return false;
-    d->month = find_name(take_letters(t), "JanFebMarAprMayJunJulAugSepOctNovDec", 12) + 1;
-    size_t digits = d->month <= 12 ? take_number(t, 4, &d->year) : 0;
-    if (digits < 2)
-        return false;
-    if (digits < 4) { /* RFC 5322 4.3 */
-        message_note(m, PROBLEM_OBSOLETE_DATE);
+    static const char *const months[] = {"January", "February", "March",     "April",   "May",      "June",
+                                         "July",    "August",   "September", "October", "November", "December"};
+    d->month = find_name(d, word, months, 12) + 1;
+    return d->month <= 12;
+}
+
+static bool take_year(struct span *t, struct date *d)
+{
+    size_t digits = take_number(t, 4, &d->year);
+    if (digits == 2 || digits == 3) { /* RFC 5322 4.3 */
+        d->obsolete = true;
         d->year += digits == 3 || d->year > 49 ? 1900 : 2000;
     }
-    return d->year > 0 && d->day > 0 && d->day <= days_in(d->month, d->year);
+    return digits >= 2 && d->year >= 1900; /* RFC 5322 3.3 */
 }
+
+/* Takes day, month and year, or year, month and day as in ISO 8601. */
+static bool take_day(struct span *t, struct date *d)
+{
+    size_t digits = take_number(t, 4, &d->day);
+    char mark = t->n > 0 && (*t->p == '/' || *t->p == '-') ? *t->p : ' ';
+    bool marked = take_mark(t, mark);
+    d->odd = d->odd || marked;
+    if (digits == 4) {
+        d->year = d->day;
+        if (!marked || take_number(t, 2, &d->month) == 0 || !take_mark(t, mark) || take_number(t, 2, &d->day) == 0)
+            return false;
+        (void)take_mark(t, 't');
+        return d->year >= 1900 && d->month >= 1 && d->month <= 12;
+    }
+    if (digits == 0 || digits > 2 || !take_month(d, take_letters(t)))
+        return false;
+    (void)take_mark(t, mark);
+    return take_year(t, d);
+}
+
+/* Takes day and year after the month.  The year may come after the time, as in asctime(3): then it is left 0. */
+static bool take_day_of_month(struct span *t, struct date *d)
+{
+    unsigned hour;
+    d->odd = true;
+    if (take_number(t, 2, &d->day) == 0)
+        return false;
+    (void)take_mark(t, ',');
+    struct span rest = *t;
+    return (take_number(&rest, 2, &hour) > 0 && rest.n > 0 && *rest.p == ':') || take_year(t, d);
+}
+
+/* ---- the time ---- */
 
 /* Takes a colon and the number after it. */
-static bool take_colon(struct span *t, unsigned *value)
+static bool take_colon(struct span *t, unsigned *value) { return take_mark(t, ':') && take_number(t, 2, value) == 2; }
+
+static bool take_time(struct span *t, struct date *d)
 {
-    if (t->n == 0 || *t->p != ':')
+    if (take_number(t, 2, &d->hour) == 0 || !take_colon(t, &d->minute))
         return false;
-    span_skip(t, 1);
-    header_skip_cfws(t);
-    return take_number(t, 2, value) == 2;
+    if (t->n > 0 && *t->p == ':' && !take_colon(t, &d->second))
+        return false;
+    if (t->n > 1 && *t->p == '.' && ascii_is_digit(t->p[1])) {
+        d->odd = true;
+        for (span_skip(t, 1); t->n > 0 && ascii_is_digit(*t->p);)
+            span_skip(t, 1);
+        header_skip_cfws(t);
+    }
+    return d->hour <= 23 && d->minute <= 59 && d->second <= 60;
 }
 
-/* Zones with a name; others, among them the military ones, mean -0000: RFC 5322 4.3. */
+/* ---- the zone ---- */
+
+/* Zones with a name, those of RFC 5322 4.3 first.  The others mean the same everywhere. */
 static const struct {
     const char *name;
-    char sign;
-    unsigned hour;
+    int hours;
 } zones[] = {
-    {"UT", '+', 0},  {"GMT", '+', 0}, {"UTC", '+', 0}, {"Z", '+', 0},   {"EDT", '-', 4}, {"EST", '-', 5},
-    {"CDT", '-', 5}, {"CST", '-', 6}, {"MDT", '-', 6}, {"MST", '-', 7}, {"PDT", '-', 7}, {"PST", '-', 8},
+    {"UT", 0},   {"GMT", 0},  {"UTC", 0},  {"Z", 0},    {"EDT", -4}, {"EST", -5}, {"CDT", -5},
+    {"CST", -6}, {"MDT", -6}, {"MST", -7}, {"PDT", -7}, {"PST", -8}, {"WET", 0},  {"WEST", 1},
+    {"CET", 1},  {"MET", 1},  {"CEST", 2}, {"EET", 2},  {"EEST", 3}, {"JST", 9},  {"KST", 9},
 };
 
-static bool take_zone(struct message *m, struct span *t, struct date *d)
+enum { N_ZONES = sizeof zones / sizeof zones[0], OF_RFC = 12 };
+
+/* Gives d the zone with this name.  False if it is not known. */
+static bool find_zone(struct date *d, struct span word)
 {
-    d->sign = '-';
-    if (t->n > 0 && (*t->p == '+' || *t->p == '-')) {
-        unsigned zone = 0;
-        d->sign = *t->p;
-        span_skip(t, 1);
-        size_t digits = take_number(t, 4, &zone);
-        d->zone_hour = zone / 100;
-        d->zone_minute = zone % 100;
-        return digits == 4 && d->zone_hour < 24 && d->zone_minute < 60;
+    size_t i = 0;
+    while (i < N_ZONES && !span_is(word, zones[i].name))
+        i++;
+    if (i == N_ZONES)
+        return false;
+    d->sign = zones[i].hours < 0 ? '-' : '+';
+    d->zone = 60 * (unsigned)(zones[i].hours < 0 ? -zones[i].hours : zones[i].hours);
+    d->obsolete = true;
+    d->odd = d->odd || i >= OF_RFC;
+    return true;
+}
+
+/* Takes a zone in digits. */
+static bool take_offset(struct span *t, struct date *d)
+{
+    unsigned hours, minutes = 0;
+    d->sign = *t->p;
+    span_skip(t, 1);
+    size_t digits = take_number(t, 4, &hours);
+    if (digits == 4) {
+        minutes = hours % 100;
+        hours /= 100;
     }
+    d->odd = d->odd || digits == 2;
+    if (digits == 2 && t->n > 0 && *t->p == ':' && !take_colon(t, &minutes))
+        return false;
+    d->zone = hours * 60 + minutes;
+    return (digits == 2 || digits == 4) && hours < 24 && minutes < 60;
+}
+
+static bool is_sign(struct span t) { return t.n > 0 && (*t.p == '+' || *t.p == '-'); }
+
+/* Without a zone, and with a military one, nobody knows: that is -0000 (RFC 5322 4.3).  False if it cannot be told. */
+static bool take_zone(struct span *t, struct date *d)
+{
+    if (is_sign(*t))
+        return take_offset(t, d);
     struct span word = take_letters(t);
-    message_note(m, word.n > 0 ? PROBLEM_OBSOLETE_DATE : PROBLEM_DATE);
-    for (size_t i = 0; i < sizeof zones / sizeof zones[0]; i++) {
-        if (span_is(word, zones[i].name)) {
-            d->sign = zones[i].sign;
-            d->zone_hour = zones[i].hour;
-        }
+    d->sign = '-';
+    d->odd = d->odd || word.n == 0;
+    d->obsolete = d->obsolete || word.n == 1;
+    return find_zone(d, word) || word.n <= 1;
+}
+
+/* Goes over what comes after the zone.  False if that is a number, or another zone. */
+static bool take_rest(struct span *t, struct date *d)
+{
+    while (t->n > 0) {
+        struct date other = *d;
+        bool sign = is_sign(*t);
+        d->odd = true;
+        if (ascii_is_digit(*t->p) || (sign && !take_offset(t, &other)))
+            return false;
+        struct span word = take_letters(t);
+        if (word.n > 0)
+            (void)find_zone(&other, word);
+        else if (!sign)
+            (void)take_mark(t, *t->p);
+        if (other.zone != d->zone || (other.sign != d->sign && d->zone > 0))
+            return false;
     }
     return true;
 }
 
-static bool take_date(struct message *m, struct span t, struct date *d)
+/* ---- all ---- */
+
+static bool take_date(struct span t, struct date *d, bool *wrong_day)
 {
+    static const char *const days[] = {"Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"};
     header_skip_cfws(&t);
-    struct span name = take_letters(&t);
-    if (name.n > 0 && t.n > 0 && *t.p == ',')
-        span_skip(&t, 1);
-    header_skip_cfws(&t);
-    if (!take_day(m, &t, d) || take_number(&t, 2, &d->hour) == 0 || !take_colon(&t, &d->minute))
+    struct span name = take_letters(&t), month = name;
+    bool is_month = name.n > 0 && take_month(d, name), zone = false;
+    if (is_month) {
+        name.n = 0;
+    } else {
+        bool comma = take_mark(&t, ',');
+        d->odd = d->odd || comma != (name.n > 0);
+        month = take_letters(&t);
+        if (month.n > 0 && !take_month(d, month))
+            return false;
+    }
+    if (!(month.n > 0 ? take_day_of_month(&t, d) : take_day(&t, d)) || !take_time(&t, d))
         return false;
-    if (t.n > 0 && *t.p == ':' && !take_colon(&t, &d->second))
+    if (d->year == 0) {
+        zone = t.n > 0 && !ascii_is_digit(*t.p);
+        if ((zone && !take_zone(&t, d)) || !take_year(&t, d))
+            return false;
+    }
+    if ((!zone && !take_zone(&t, d)) || !take_rest(&t, d) || d->day == 0 || d->day > days_in(d->month, d->year))
         return false;
-    if (d->hour > 23 || d->minute > 59 || d->second > 60 || !take_zone(m, &t, d))
-        return false;
-    unsigned day = find_name(name, "MonTueWedThuFriSatSun", 7);
-    if (t.n > 0 || (name.n > 0 && day == 7))
-        message_note(m, PROBLEM_DATE);
-    else if (name.n > 0 && day != day_of_week(d))
-        message_note(m, PROBLEM_WRONG_DAY);
+    unsigned day = name.n > 0 ? find_name(d, name, days, 7) : day_of_week(d);
+    d->odd = d->odd || day == 7;
+    *wrong_day = day < 7 && day != day_of_week(d);
     return true;
 }
 
 bool date_text(struct message *m, struct span value, char text[32])
 {
     struct date d = {.second = 0};
-    if (!take_date(m, header_or_empty(value), &d)) {
+    bool wrong_day;
+    if (!take_date(header_or_empty(value), &d, &wrong_day)) {
         message_note(m, PROBLEM_DATE);
         return false;
     }
+    if (d.odd || d.obsolete)
+        message_note(m, d.odd ? PROBLEM_DATE : PROBLEM_OBSOLETE_DATE);
+    if (wrong_day)
+        message_note(m, PROBLEM_WRONG_DAY);
     (void)snprintf(text, 32, "%04u-%02u-%02uT%02u:%02u:%02u%c%02u:%02u", d.year, d.month, d.day, d.hour, d.minute,
-                   d.second, d.sign, d.zone_hour, d.zone_minute);
+                   d.second, d.sign, d.zone / 60, d.zone % 60);
     return true;
 }

@@ -292,8 +292,8 @@ void address_spec(struct message *m, struct span address, struct sink to);
 
 /* ---- date ---- */
 
-/* Writes a date (RFC 5322 3.3, 4.3) as YYYY-MM-DDTHH:MM:SS+HH:MM and a NUL; -0000, and a zone that says nothing, give
-   -00:00.  False if it is no date. */
+/* Writes a date (RFC 5322 3.3, 4.3) as YYYY-MM-DDTHH:MM:SS+HH:MM and a NUL; -0000, a military zone and none at all give
+   -00:00.  False if it is no date, or its instant is not certain. */
 bool date_text(struct message *m, struct span value, char text[32]);
 
 #endif
