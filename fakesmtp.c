@@ -320,16 +320,16 @@ static int64_t next_look(const struct run *r)
         next = least(next, now + (now - r->start < 1000 ? FIFO_RETRY : 10 * FIFO_RETRY));
     if (r->cause == NOTHING && r->o.alone && r->server.open == 0)
         next = 0;
-    if (wrap_remains(&r->command))
+    if (r->command.ended && r->command.group)
         next = least(next, now + GROUP_RETRY);
-    else if (r->cause == NOTHING && r->command.ended)
+    if (r->cause == NOTHING && r->command.ended && !wrap_remains(&r->command))
         next = r->settled ? least(next, r->linger_until) : 0;
     return next;
 }
 
 static void watch(struct run *r)
 {
-    while (r->cause == NOTHING || r->server.open > 0) {
+    while (r->cause == NOTHING || r->server.open > 0 || wrap_remains(&r->command)) {
         r->signals.rounds++;
         int n = server_step(&r->server, next_look(r));
         if (n < 0) {

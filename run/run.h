@@ -241,7 +241,7 @@ void background_fail(int status);
 /* The wrapped command.  The caller allocates it, zeroed; until it is started, nothing runs. */
 struct wrap {
     pid_t pid;
-    bool group; /* it leads a process group of its own */
+    bool group; /* it leads a process group of its own; once it has ended, others are in that */
     bool ended;
     int status;      /* of wait(2), once it has ended */
     bool timed_out;  /* it was still running at the time limit */
@@ -257,7 +257,7 @@ int wrap_start(struct wrap *w, const struct options *o, const struct announce *a
 
 bool wrap_runs(const struct wrap *w);
 
-/* Whether it has ended at the time limit, and processes of its group are left, which are still to be killed. */
+/* Whether it has ended, and processes of its group are left, which are to be killed after the time limit. */
 bool wrap_remains(const struct wrap *w);
 
 /* Notes whether it has ended, without waiting. */
@@ -266,10 +266,10 @@ void wrap_reap(struct wrap *w);
 /* Sends a signal to its process group, or to the command alone if it leads none; then continues what is stopped. */
 void wrap_signal(const struct wrap *w, int signal);
 
-/* The time limit is over: asks it to end, and sets timed_out.  False if it has ended already. */
+/* The time limit is over: asks it and its group to end, and sets timed_out.  False if it has ended already. */
 bool wrap_end(struct wrap *w, int64_t now);
 
-/* Kills it once w->kill_at has come. */
+/* Looks whether its group is empty, and kills it once w->kill_at has come. */
 void wrap_go_on(struct wrap *w, int64_t now);
 
 /* Its exit status as in a shell: 128 and the number of the signal if one ended it. */

@@ -126,16 +126,18 @@ void wrap_signal(const struct wrap *w, int signal)
 bool wrap_end(struct wrap *w, int64_t now)
 {
     wrap_reap(w);
-    if (!wrap_runs(w))
-        return false;
-    w->timed_out = true;
-    w->kill_at = now + KILL_AFTER;
-    wrap_signal(w, SIGTERM);
-    return true;
+    w->timed_out = wrap_runs(w);
+    if (w->timed_out || w->group) {
+        w->kill_at = now + KILL_AFTER;
+        wrap_signal(w, SIGTERM);
+    }
+    return w->timed_out;
 }
 
 void wrap_go_on(struct wrap *w, int64_t now)
 {
+    if (w->ended && w->group && kill(-w->pid, 0) < 0)
+        w->group = false; /* another group may have its number later */
     if (now < w->kill_at)
         return;
     wrap_signal(w, SIGKILL);

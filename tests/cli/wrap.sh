@@ -372,4 +372,10 @@ t_limit_kills_what_the_command_leaves() {
     run -q -t 200ms sh -c '(trap "" TERM; exec sleep 300) >left & exec sleep 300'
     status_is 124
     wait "$reader"
+    # and if it has ended before
+    timeout 60 cat left &
+    reader=$!
+    run -q -t 1 -n 1 --linger 60 sh -c '(trap "" TERM; exec sleep 300) >left &'
+    status_is 1 'fakesmtp: expected 1 message, got none before the 1 s limit'
+    wait "$reader"
 }
