@@ -50,8 +50,20 @@ static int open_writable(int at, const char *path)
     return close_quietly(fd);
 }
 
+/* Has the names in a directory on the disk, if the file system can do that. */
+static int sync_names(int directory) { return fsync(directory) == 0 || errno == EINVAL ? 0 : -1; }
+
+static int sync_names_above(const char *path)
+{
+    int fd = open_directory(AT_FDCWD, path), above = fd >= 0 ? open_directory(fd, "..") : -1;
+    int status = above >= 0 ? sync_names(above) : -1;
+    (void)close_quietly(above);
+    (void)close_quietly(fd);
+    return status;
+}
+
 /* Makes a directory and those above it. */
-static int make_directories(const char *path)
+static int make_directories(const char *path, bool fsync)
 {
     char *copy = strdup(path), *slash = copy;
     if (copy == NULL)
@@ -61,7 +73,9 @@ static int make_directories(const char *path)
         slash = strchr(slash + strspn(slash, "/"), '/');
         if (slash != NULL)
             *slash = '\0';
-        if (mkdir(copy, 0777) < 0 && errno != EEXIST && errno != EISDIR)
+        if (mkdir(copy, 0777) == 0)
+            status = fsync ? sync_names_above(copy) : 0;
+        else if (errno != EEXIST && errno != EISDIR)
             status = -1;
         if (slash != NULL)
             *slash = '/';
@@ -96,7 +110,7 @@ static int find_next(struct place *to)
 static int open_numbered(struct place *to)
 {
     to->final = open_writable(AT_FDCWD, to->path);
-    if (to->final < 0 && errno == ENOENT && make_directories(to->path) == 0)
+    if (to->final < 0 && errno == ENOENT && make_directories(to->path, to->fsync) == 0)
         to->final = open_writable(AT_FDCWD, to->path);
     to->temporary = to->final;
     to->next = 1;
@@ -121,7 +135,7 @@ static void learn_host(struct place *to)
 static int open_maildir(struct place *to)
 {
     static const char *const parts[] = {"tmp", "new", "cur"};
-    if (make_directories(to->path) < 0)
+    if (make_directories(to->path, to->fsync) < 0)
         return -1;
     int top = open_directory(AT_FDCWD, to->path);
     if (top < 0)
@@ -129,6 +143,8 @@ static int open_maildir(struct place *to)
     int status = 0;
     for (size_t i = 0; i < 3 && status == 0; i++)
         status = mkdirat(top, parts[i], 0777) < 0 && errno != EEXIST ? -1 : 0;
+    if (status == 0 && to->fsync)
+        status = sync_names(top);
     if (status == 0 && ((to->final = open_writable(top, "new")) < 0 || (to->temporary = open_writable(top, "tmp")) < 0))
         status = -1;
     (void)close_quietly(top);
@@ -333,7 +349,7 @@ int place_publish(struct place *to, struct place_file *f, const char *asked, boo
         if (!f->published && errno != EEXIST)
             return -1;
     }
-    return to->fsync ? fsync(to->final) : 0;
+    return to->fsync ? sync_names(to->final) : 0;
 }
 
 void place_add_path(const struct place *to, const struct place_file *f, struct text *path)

@@ -163,6 +163,21 @@ assert b"old" not in open("stream", "rb").read() and b"hi\n" in open("box", "rb"
 PY
 }
 
+# A mail is in the mbox before the lock is given back, so a failure of that is none of the mail.
+t_mbox_that_cannot_be_unlocked() {
+    start_under strace -f -q -o trace -e trace=fcntl -- -q -n 1 -f mbox -o box
+    send
+    finish
+    unlock=$(grep -n F_UNLCK trace | head -n 1 | cut -d: -f1)
+    rm box
+    start_under strace -f -q -o trace -e trace=fcntl -e inject=fcntl:error=ENOLCK:when="$unlock" -- -q -n 1 -f mbox -o box
+    send
+    finish
+    status_is 0
+    grep -q 'F_UNLCK.*INJECTED' trace
+    [ "$(grep -c hello box)" -eq 1 ]
+}
+
 t_one_file_is_for_one_run() {
     start -k -o stream
     send first
@@ -426,6 +441,27 @@ t_each_call_fails_once() {
         done
     done
     [ "$refused" -ge 4 ] || { echo "$refused were refused"; return 1; }
+}
+
+# The names of directories that are made are on the disk as well, or the mail in them is lost.
+t_fsync_covers_directories() {
+    mkdir old
+    for place in '-d old/a/b' '--maildir old/m' '-d mail --attachments c/d'; do
+        start_under strace -f -q -y -o trace -e trace=fsync -- -q -n 1 --fsync $place
+        send
+        finish
+        status_is 0
+        sed -n "s|.*fsync([0-9]*<$PWD\\(.*\\)>.*|\\1|p" trace | grep -v 'deleted' >>synced
+    done
+    for directory in '' /old /old/a /old/a/b /old/m /old/m/new /mail /c; do
+        grep -qx "$directory" synced || { echo "$directory: not synced"; cat trace; return 1; }
+    done
+    [ "$(grep -cx '' synced)" -eq 2 ] # mail and c
+    # some file systems cannot do it
+    start_under strace -f -q -o /dev/null -e trace=fsync -P "$PWD/mail" -e inject=fsync:error=EINVAL -- -q -n 1 --fsync -d mail
+    send
+    finish
+    status_is 0
 }
 
 # Killed at any system call: what has its final name is whole, and what was acknowledged is there.
