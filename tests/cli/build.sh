@@ -92,6 +92,23 @@ END
     fails grep -q relro said
 }
 
+# make deps check, on a machine where the first brings OpenSSL
+t_check_has_what_deps_brought() {
+    copy .
+    (cd "$HERE/.." && tar cf - ./*/*.[ch]) | tar xf - -C tests
+    stub
+    mkdir bin tests/cli
+    printf '#!/bin/sh\nexit 1\n' >bin/pkg-config
+    chmod +x bin/pkg-config
+    # shellcheck disable=SC2016 # for that shell
+    echo 'echo : >bin/pkg-config' >tests/deps
+    # shellcheck disable=SC2016
+    echo 'echo "$FAKESMTP_TLS" >tls' >tests/cli/run
+    touch tests/conformance tests/run-unit
+    PATH=$PWD/bin:$PATH make -s CC=./stub deps check
+    [ "$(cat tls)" = openssl ]
+}
+
 t_install_sets_modes() {
     copy .
     stub
