@@ -124,11 +124,11 @@ struct session {
     enum server_source_kind kind; /* first, as it is what poll's tag points to */
     enum scheme scheme;
     enum phase phase;
+    uint32_t place; /* in the heap of wake.c */
     struct session *before, *after;
     uint64_t number;
+    int64_t queued_at; /* the time that orders it there, not after wake_at */
     int64_t wake_at;   /* as clock_now(); the phase says what happens then */
-    int64_t queued_at; /* the time, not after wake_at, that orders it in the heap of wake.c, */
-    size_t place;      /* at this place */
     struct connection conn;
     struct peer peer;
     struct smtp smtp;

@@ -12,7 +12,7 @@
 static void put(struct server *v, size_t place, struct session *s)
 {
     v->wakes[place] = s;
-    s->place = place;
+    s->place = (uint32_t)place;
 }
 
 /* Moves a session towards the top, to the place that its time gives it. */
@@ -51,7 +51,7 @@ bool wake_add(struct server *v, struct session *s, int64_t at)
         v->wakes_size = size;
     }
     s->wake_at = s->queued_at = at;
-    s->place = v->n_wakes++;
+    s->place = (uint32_t)v->n_wakes++;
     move_up(v, s);
     return true;
 }

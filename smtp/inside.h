@@ -71,9 +71,6 @@ struct smtp {
     uint8_t next_step;   /* the response it awaits after the reply prepared */
     bool legal;          /* the command of that event was in order and well-formed */
     bool closing;        /* its reply is the last */
-    bool skipping;       /* a line that is too long is being passed over */
-    bool skipped_cr;     /* its last octet so far is CR */
-    bool long_auth;      /* it begins like AUTH, or responds to a challenge */
     bool in_chunk;       /* octets of a chunk, or its end, are awaited */
     bool last;           /* it is the last chunk */
     bool more;           /* LMTP: the mail data are complete, and a recipient's reply is due */
@@ -81,10 +78,14 @@ struct smtp {
     bool cr;             /* examined: the mail data so far end with CR */
     bool extended;       /* the client said EHLO or LHLO */
     bool extended_asked; /* the same for the command that is not yet committed */
-    bool wary;           /* AUTH was refused, and no known command came since */
     bool path_refused;   /* MAIL, RCPT or a chunk was: commands pipelined after it are not out of order */
     bool secure;         /* TLS is in place */
     bool authenticated;  /* RFC 4954 */
+    /* bits, as idle connections are many */
+    bool skipping : 1;   /* a line that is too long is being passed over */
+    bool skipped_cr : 1; /* its last octet so far is CR */
+    bool long_auth : 1;  /* it begins like AUTH, or responds to a challenge */
+    bool wary : 1;       /* AUTH was refused, and no known command came since */
 };
 
 /* ---- reply ---- */
