@@ -155,13 +155,13 @@ class Way:
     def ended(self):
         """A session is over."""
         if self.name == "stdio":
-            status = self.server.wait(20)
+            status = self.server.wait(60)
             assert status == 0, status
 
     def close(self):
         if self.name != "stdio":
             self.server.terminate()
-            status = self.server.wait(20)
+            status = self.server.wait(60)
             assert status == 0, status
 
 

@@ -319,7 +319,7 @@ def show(format, body):
             text += os.read(master, 65536)
     except OSError:
         pass
-    assert p.wait(20) == 0 and os.waitpid(pid, 0)[1] == 0
+    assert p.wait(60) == 0 and os.waitpid(pid, 0)[1] == 0
     return text.decode().partition("\n")[2] if format == "mbox" else text.decode()
 for format in "eml", "mbox":
     end = "\n" if format == "mbox" else ""

@@ -367,7 +367,7 @@ for options in ["-v", "-l", "-"], ["-p", "0"]:
             text += os.read(master, 1000)
     except OSError:
         pass
-    assert p.wait(20) == 1
+    assert p.wait(60) == 1
     assert b"expected 3 messages" in text and b"\x1b" not in text and b"waiting: " not in text, text
 PY
 }

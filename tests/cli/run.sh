@@ -367,12 +367,12 @@ PY
     [ -f mail/0001.eml ]
 }
 
-# left_open HOW SILENT TRIES [OPTION ...]: a client leaves its connection open at the end of a run; the shortest end of so
-# many.  It is told 421, and sees an orderly end.
+# left_open HOW SILENT MOST [OPTION ...]: a client leaves its connection open at the end of a run; one of ten ends must take
+# no more milliseconds than MOST.  It is told 421, and sees an orderly end.
 left_open() {
     python3 - "$FAKESMTP" "$@" <<'PY'
 import os, signal, socket, ssl, subprocess, sys, time
-program, how, silent, tries, *options = sys.argv[1:]
+program, how, silent, most, *options = sys.argv[1:]
 trust = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
 shortest = 100
@@ -384,7 +384,9 @@ def say(s, text, code):
         assert part, got
         got += part
     assert got.startswith(code), got
-for _ in range(int(tries)):
+if how == "smtps" and os.environ.get("FAKESMTP_TLS") == "none":
+    sys.exit()
+for _ in range(10):
     for name in "port", "socket":
         if os.path.exists(name):
             os.unlink(name)
@@ -393,7 +395,7 @@ for _ in range(int(tries)):
     p = subprocess.Popen([program, "-q", "-l", where, "--port-file", "port", "-f", "none", *options])
     port = open("port").read().strip()
     s = socket.socket(socket.AF_UNIX if how == "unix" else socket.AF_INET)
-    s.settimeout(20)
+    s.settimeout(60)
     if how == "slow":
         s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     s.connect(port if how == "unix" else ("127.0.0.1", int(port)))
@@ -417,17 +419,17 @@ for _ in range(int(tries)):
     if "-n" not in options:
         p.send_signal(signal.SIGTERM)
     if how == "slow": # it reads again when the run has ended
-        p.wait(20)
+        p.wait(60)
         shortest = min(shortest, time.monotonic() - start)
     got = b""
     while part := s.recv(1000):
         got += part
     assert got.startswith(replies + b"421 ") and got.count(b"\n") == replies.count(b"\n") + 1, got[-200:]
-    assert p.wait(20) == 0, p.returncode
+    assert p.wait(60) == 0, p.returncode
     shortest = min(shortest, time.monotonic() - start)
-    if shortest < 0.7:
-        break
-print("%.0f" % (1000 * shortest))
+    if 1000 * shortest < int(most):
+        sys.exit()
+sys.exit("%s, silent for %s s: it took %.0f ms" % (how, silent, 1000 * shortest))
 PY
 }
 
@@ -435,23 +437,13 @@ PY
 t_silent_clients_do_not_delay_the_end() {
     most=700
     "$FAKESMTP" --version | grep -q epoll || most=1700
-    for how in plain smtps unix taken; do
-        took=$(left_open "$how" 1.1 10 -k)
-        [ "$took" -lt "$most" ] || { echo "$how: it took $took ms"; return 1; }
-    done
+    for how in plain smtps unix taken; do left_open "$how" 1.1 "$most" -k; done
 }
 
 t_others_delay_the_end_by_a_second() {
-    for how in plain smtps unix stuck slow; do
-        took=$(left_open "$how" 0 3 -k)
-        [ "$took" -lt 1700 ] || { echo "$how: it took $took ms"; return 1; }
-    done
-    took=$(left_open taken 0 3 -n 1)
-    [ "$took" -lt 1700 ] || { echo "taken: it took $took ms"; return 1; }
-    for how in slow stuck; do
-        took=$(left_open "$how" 1.1 3 -k)
-        [ "$took" -lt 1700 ] || { echo "$how, silent before: it took $took ms"; return 1; }
-    done
+    for how in plain smtps unix stuck slow; do left_open "$how" 0 1700 -k; done
+    left_open taken 0 1700 -n 1
+    for how in slow stuck; do left_open "$how" 1.1 1700 -k; done
 }
 
 # ---- 2: usage ----

@@ -533,7 +533,7 @@ for version in ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3:
     trust.maximum_version = version
     for said, replies in (b"", 1), (b"NOO", 1), (b"NOOP\r\n", 2), (begin, 4), (begin + b"BDAT 5\r\nx", 4), \
             (begin + b"DATA\r\nx\r\n", 5), (begin + b"DATA\r\nx\r\n.\r\n", 6):
-        s = trust.wrap_socket(socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=20), server_hostname="localhost",
+        s = trust.wrap_socket(socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=60), server_hostname="localhost",
             suppress_ragged_eofs=False)
         s.sendall(said)
         got = b""

@@ -326,9 +326,9 @@ def start(passed):
     return p
 def stop(p):
     p.terminate()
-    assert p.wait(20) == 0, p.returncode
+    assert p.wait(60) == 0, p.returncode
 def talk():
-    with socket.create_connection(shared.getsockname(), timeout=20) as s:
+    with socket.create_connection(shared.getsockname(), timeout=60) as s:
         for said in b"", b"NOOP\r\n", b"QUIT\r\n":
             s.sendall(said)
             assert s.recv(1000)[:1] == b"2"
@@ -867,7 +867,7 @@ for _ in range(4):
             for _ in range(2)]
     first = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
     winner, loser = sorted(both, key=lambda p: p.pid != first.si_pid)
-    assert loser.wait(20) == 3
+    assert loser.wait(60) == 3
     assert loser.communicate() == (b"(exit 3)\n", b"fakesmtp: cannot write to stream: another process is writing to it\n")
     os.kill(int(re.search(rb"FAKESMTP_PID=([0-9]+);", winner.stdout.read()).group(1)), signal.SIGTERM)
     assert winner.stderr.read() == b"" and winner.wait() == 0
