@@ -125,7 +125,8 @@ static const struct known *find_known(const char *label)
 
 /* ---- opening ---- */
 
-/* Opens the library's converter.  Without it, 8 bits are named, and no fault of the client. */
+/* Opens the library's converter.  If it has none, octets that it would convert are noted as that, and not as a fault of
+   the client. */
 static void open_iconv(struct charset *c, const char *name)
 {
     bool many = c->m->charsets++ >= CHARSETS_MAX;

@@ -148,7 +148,7 @@ static bool take_time(struct span *t, struct date *d)
 
 /* ---- the zone ---- */
 
-/* Zones with a name, those of RFC 5322 4.3 first.  The others mean the same everywhere. */
+/* Zones with a name, those of RFC 5322 4.3 and UTC first.  The others mean the same everywhere. */
 static const struct {
     const char *name;
     int hours;

@@ -210,7 +210,8 @@ struct charset {
     bool is_open, partial;  /* partial: it lacks characters */
     enum problem malformed; /* noted where octets are no character */
     bool iso8859;           /* it has nothing at 0x80 to 0x9f */
-    const char *table;      /* of UTF8: for octets that are not, as ASCII was promised; or NULL */
+    const char *table;      /* TABLE: the characters from 0x80 on.  UTF8: the same, for octets that are no UTF-8, where
+                               ASCII was promised; otherwise NULL */
     int set;                /* what octets stand for now, and */
     bool shifted;           /* whether SO came, in ISO 2022 */
     bool begun;             /* in UTF-16: there was a character, */
@@ -223,6 +224,7 @@ struct charset {
 
 /* name is as a client may have written it; where it is empty, UTF-8 is tried. */
 void charset_open(struct charset *c, struct message *m, struct span name, struct sink to);
+/* Puts octets, as a sink does; a character may be cut between two calls. */
 void charset_put(void *charset, const char *octets, size_t n);
 /* Ends a text; another may follow. */
 void charset_flush(struct charset *c);
@@ -232,6 +234,8 @@ void charset_close(struct charset *c);
 
 /* Puts U+FFFD, and notes c->malformed. */
 void convert_bad(struct charset *c);
+
+/* Puts a character, which is no surrogate. */
 void convert_code_point(struct charset *c, uint32_t code);
 
 /* Puts the character that the table has for an octet. */
@@ -239,11 +243,16 @@ void convert_octet(struct charset *c, char octet);
 
 /* Puts what is well-formed; a character may be cut between two calls. */
 void convert_utf8(struct charset *c, struct span t);
+
+/* Ends a text: a character that is not complete is no character. */
 void convert_flush(struct charset *c);
 
 /* ---- wide: charsets whose characters take several octets ---- */
 
+/* Puts octets; a character may be cut between two calls. */
 void wide_put(struct charset *c, struct span t);
+
+/* Ends a text: a character that is not complete is no character, and the next text begins in ASCII. */
 void wide_flush(struct charset *c);
 
 /* ---- words ---- */
@@ -292,8 +301,8 @@ void address_spec(struct message *m, struct span address, struct sink to);
 
 /* ---- date ---- */
 
-/* Writes a date (RFC 5322 3.3, 4.3) as YYYY-MM-DDTHH:MM:SS+HH:MM and a NUL; -0000, a military zone and none at all give
-   -00:00.  False if it is no date, or its instant is not certain. */
+/* Writes a date (RFC 5322 3.3, 4.3) as YYYY-MM-DDTHH:MM:SS+HH:MM and a NUL; -0000, a military zone
+   other than Z and none at all give -00:00.  False if it is no date, or its instant is not certain. */
 bool date_text(struct message *m, struct span value, char text[32]);
 
 #endif

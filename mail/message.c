@@ -82,7 +82,7 @@ static void find_bodies(struct message *m)
     }
 }
 
-/* Makes the uuencoded files in the text parts, which come after all others. */
+/* Makes a part of each uuencoded file in the text.  These parts come after all others. */
 static void find_uuencoded(struct message *m)
 {
     size_t text = (size_t)(m->text - m->parts), html = m->html != NULL ? (size_t)(m->html - m->parts) : 0;

@@ -4,10 +4,10 @@
  * Parts are found in one pass, without recursion.  Open multiparts are on a
  * stack.  Each line that begins with "--" is searched for among the boundaries of
  * all of them, as a part never reaches beyond the one that holds it (RFC 2046
- * 5.1.2).  A multipart is searched in advance only for its
- * first boundary; without one it is a leaf, and nothing in it is lost.  The end
- * of a message in a message is searched once, for the outermost one, as that is
- * an attachment in one piece.
+ * 5.1.2).  A multipart is searched in advance only for its first boundary;
+ * without one it is a leaf, and nothing in it is lost.  The end of a message in a
+ * message is searched once, for the outermost one, as that is an attachment in
+ * one piece.
  */
 #include "mail/inside.h"
 
@@ -93,7 +93,7 @@ static void open_multipart(struct parser *p, struct multipart opened)
     p->open++;
 }
 
-/* Closes all open multiparts but so many. */
+/* Closes the innermost multiparts until this many are open. */
 static void close_multiparts(struct parser *p, unsigned open)
 {
     unsigned n = 0;

@@ -116,7 +116,7 @@ static bool put_jis(struct charset *c, unsigned row, unsigned cell)
         convert_code_point(c, 0xe000 + (row - 95) * 94 + cell - 1); /* for users */
     else if (row < 89 || row > 92 || place == 360 || place == 361)
         return false;
-    else
+    else /* the places of ibm from 28 on, two gaps, 0 to 9, 20 to 23 */
         return put_vendor(c, ibm, sizeof ibm, place < 360 ? place + 28 : place < 372 ? place - 362 : place - 352);
     return true;
 }
@@ -257,7 +257,7 @@ static bool put_character(struct charset *c, const unsigned char *s, size_t n)
 static void put_any(struct charset *c, unsigned char octet);
 
 /* Puts U+FFFD for octets that are no character, and goes on with the first of them that is ASCII. */
-static void stumble(struct charset *c)
+static void replace_octets(struct charset *c)
 {
     char s[4];
     size_t n = c->n, kept = 1;
@@ -288,7 +288,7 @@ static void put_octet(struct charset *c, unsigned char octet)
     if (well && length > 0 && put_character(c, s, n))
         c->n = 0;
     else
-        stumble(c);
+        replace_octets(c);
 }
 
 /* ---- ISO 2022: RFC 1468, RFC 1557 ---- */
@@ -318,7 +318,7 @@ static void put_escape(struct charset *c, unsigned char octet)
         }
     }
     if (!begun)
-        stumble(c);
+        replace_octets(c);
 }
 
 /* Puts an octet that belongs to the set that is shifted in. */
@@ -361,7 +361,7 @@ static void put_shifted(struct charset *c, unsigned char octet)
     }
     bool begun = c->n > 0;
     if (begun)
-        stumble(c);
+        replace_octets(c);
     if (octet == ESC)
         c->octets[c->n++] = ESC;
     else if (octet == SO || octet == SI)
@@ -426,7 +426,7 @@ void wide_flush(struct charset *c)
     if (c->high > 0)
         convert_bad(c);
     while (c->n > 0)
-        stumble(c);
+        replace_octets(c);
     c->high = 0;
     c->set = SET_ASCII;
     c->shifted = c->begun = false;
