@@ -144,7 +144,7 @@ const struct objection *auth_parse(struct smtp *s, struct smtp_event *e)
     if (e->mechanism == SASL_NONE ||
         !(extension_offered(s) & (unsigned)SMTP_EXT_PLAIN << (e->mechanism - SASL_PLAIN))) {
         bool secret = e->mechanism == SASL_NONE && !may_be_mechanism(name);
-        objection_name(e, secret ? span_of("") : name);
+        objection_set_subject(e, secret ? span_of("") : name);
         return objection_raise(s, e, OBJECTION_MECHANISM);
     }
     if (e->mechanism != SASL_CRAM_MD5 && !s->secure && extension_offered(s) & SMTP_EXT_STARTTLS)

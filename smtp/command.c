@@ -465,7 +465,7 @@ void command_interpret(struct smtp *s, struct smtp_event *e)
         return;
     struct span rest = e->line;
     if (e->subject.p == NULL)
-        objection_name(e, v->name != NULL ? span_of(v->name) : take_word(&rest));
+        objection_set_subject(e, v->name != NULL ? span_of(v->name) : take_word(&rest));
     objection_refuse(s, e, o);
     /* the application may overrule what is against a name */
     s->legal = o >= &objections[OBJECTION_NO_NAME] && o <= &objections[OBJECTION_HELO_LITERAL];

@@ -147,9 +147,9 @@ void auth_respond(struct smtp *s, struct smtp_event *e);
 
 /*
  * Hides secrets in a line that is AUTH, or no command.  Of what looks like AUTH,
- * however malformed, only the word and what may be a mechanism are shown.  Of any other
- * line nothing is shown if an AUTH was refused before: some clients send the
- * password all the same.
+ * however malformed, only the word and what may be a mechanism are shown.  Of
+ * any other line nothing is shown if an AUTH was refused before: some clients
+ * send the password all the same.
  */
 void auth_hide(struct smtp *s, struct smtp_event *e);
 

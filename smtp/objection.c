@@ -37,7 +37,7 @@ void objection_refuse(struct smtp *s, struct smtp_event *e, const struct objecti
     s->reply_n += e->subject.n;
 }
 
-void objection_name(struct smtp_event *e, struct span word)
+void objection_set_subject(struct smtp_event *e, struct span word)
 {
     size_t i = 0;
     while (i < word.n &&

@@ -9,7 +9,7 @@
 #include "smtp/inside.h"
 
 /* Each with its name, whether the command is taken all the same, the problem that is noted (PROBLEMS: none), and the
-   reply that refuses it.  Before a text that begins with a blank goes what is refused. */
+   reply that refuses it.  A text that begins with a blank comes after the subject of the event. */
 #define OBJECTIONS_LIST(X) \
     /* the line */ \
     X(LONG_LINE, REFUSED, PROBLEM_LONG_COMMAND, 500, "5.5.2 ", "Line is too long") \
@@ -134,10 +134,10 @@ const struct objection *objection_raise(const struct smtp *s, struct smtp_event 
 /* The same for a problem with the path of MAIL or RCPT: PROBLEM_PATH, or one that path_end() gave. */
 const struct objection *objection_to_path(const struct smtp *s, struct smtp_event *e, enum problem problem);
 
-/* Has a refusal of the event name this word, unless it is long or odd. */
-void objection_name(struct smtp_event *e, struct span word);
+/* Has a refusal of the event name this word, or say "This" in place of one that is empty, long or odd. */
+void objection_set_subject(struct smtp_event *e, struct span word);
 
-/* Refuses the command of the event. */
+/* Refuses the command of the event, whose subject is set if the text of the objection needs it. */
 void objection_refuse(struct smtp *s, struct smtp_event *e, const struct objection *o);
 
 #endif

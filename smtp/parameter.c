@@ -217,7 +217,7 @@ static const struct objection *parse_one(struct smtp *s, struct smtp_event *e, s
     if (o == NULL)
         o = p->parse(s, e, value);
     if (o != NULL)
-        objection_name(e, keyword);
+        objection_set_subject(e, keyword);
     return o;
 }
 
