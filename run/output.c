@@ -31,7 +31,7 @@ static bool is_claimed(const struct store_options *o)
 static const char *claim(const struct store_options *o, struct signals *s)
 {
     int64_t until = clock_now() + CLAIM_MAX;
-    while (is_claimed(o) && store_lock(o->stream, true) < 0 && errno == EAGAIN) { /* some files have no locks */
+    while (is_claimed(o) && stream_lock(o->stream, true) < 0 && errno == EAGAIN) { /* some files have no locks */
         if (clock_now() >= until || signals_read(s) != 0)
             return "another process is writing to it";
         (void)poll(NULL, 0, STORE_LOCK_RETRY);

@@ -215,7 +215,7 @@ int spool_look(struct spool *p, struct span *octets)
     (void)sigemptyset(&action.sa_mask);
     sigset_t bus = action.sa_mask;
     (void)sigaddset(&bus, SIGBUS);
-    if (sigaction(SIGBUS, &action, NULL) < 0 || sigprocmask(SIG_UNBLOCK, &bus, NULL) < 0)
+    if (sigaction(SIGBUS, &action, NULL) < 0 || pthread_sigmask(SIG_UNBLOCK, &bus, NULL) != 0)
         return spool_fail(p, errno, "signals");
     void *all = mmap(NULL, (size_t)p->total, PROT_READ, MAP_PRIVATE, p->file.fd, 0);
     if (all == MAP_FAILED)

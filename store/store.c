@@ -81,8 +81,9 @@ enum store_outcome store_go_on(struct store *s, struct spool *p, struct failure 
         outcome = stream_put(&s->stream, p);
     if (outcome == STORE_FAILED)
         return fail(p, why);
-    s->waiting += (outcome == STORE_WAITS) - (size_t)p->waits;
+    s->waiting -= p->waits;
     p->waits = outcome == STORE_WAITS;
+    s->waiting += p->waits;
     if (outcome == STORE_DONE) { /* store_drop() must not remove them now */
         p->file.published = false;
         p->attached.n = 0;

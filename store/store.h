@@ -132,8 +132,7 @@ struct spool {
     struct text path;       /* of the published file */
     struct text attached;   /* the paths of its attachments, each with a NUL */
     struct text had;        /* for mail->had */
-    struct text
-        front; /* for the stream: JSON or text in place of the mail, the line before it, or what a terminal shows */
+    struct text front;      /* for the stream: what goes before the mail or in place of it */
     struct place_file file; /* last, as its names are not cleared */
 };
 
@@ -190,7 +189,7 @@ void store_drop(struct spool *p);
 
 /* Locks a file against other writers, or unlocks it.  Read locks of others do not matter, as every user who can read a
    file can hold one for ever.  -1 with errno on failure; EAGAIN: another process has the lock. */
-int store_lock(int fd, bool on);
+int stream_lock(int fd, bool on);
 
 /* The directory for temporary files: TMPDIR, or /tmp. */
 const char *place_temporary(void);

@@ -38,7 +38,7 @@ void stream_open(struct stream *s, const struct store_options *o)
     s->is_shown = !s->is_file && (s->format == STORE_EML || s->format == STORE_MBOX) && isatty(s->fd);
 }
 
-int store_lock(int fd, bool on)
+int stream_lock(int fd, bool on)
 {
     struct flock whole = {.l_type = on ? F_WRLCK : F_UNLCK, .l_whence = SEEK_SET};
     int status;
@@ -184,7 +184,7 @@ static enum store_outcome begin(struct stream *s, struct spool *p)
 {
     s->owner = p;
     s->locked = false;
-    if (s->is_file && s->format == STORE_MBOX && store_lock(s->fd, true) < 0) {
+    if (s->is_file && s->format == STORE_MBOX && stream_lock(s->fd, true) < 0) {
         if (errno == EAGAIN)
             return STORE_WAITS;
         (void)spool_fail(p, errno, s->name);
@@ -231,7 +231,7 @@ static enum store_outcome write_rest(struct stream *s, struct spool *p, uint64_t
 static void release(struct stream *s)
 {
     if (s->locked && s->is_file && s->format == STORE_MBOX)
-        (void)store_lock(s->fd, false);
+        (void)stream_lock(s->fd, false);
     s->owner = NULL;
 }
 
