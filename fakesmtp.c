@@ -236,7 +236,7 @@ static void close_all(struct run *r)
     tls_close(r->o.server.tls);
     store_close(&r->store);
     for (size_t i = 1; i < SIGNALS_REMOVED_MAX; i++)
-        r->signals.removed[i] = NULL;
+        r->signals.removed[i] = NULL; /* these names are freed */
     announce_close(&r->announce);
     char left[PATH_MAX];
     if (temporary_remove(r->temporary, left) < 0)

@@ -226,8 +226,8 @@ int announce_ready(void);
 
 /* ---- background ---- */
 
-/* Goes on in a new process that leads a session of its own.  The old one waits, and ends with the status of the new one
-   if that ends before background_ready().  Returns a descriptor for that. */
+/* Goes on in a new process that leads a session of its own.  The old one waits, and passes signals on.  It ends with
+   the status of the new one if that ends before background_ready().  Returns a descriptor for that. */
 int background_start(struct signals *s);
 
 /* Prints assignments of the variables for a shell on standard output, closes that, and lets the old process end. */
