@@ -7,7 +7,7 @@
 #:  make dist clean
 
 VERSION = 0.1.0
-# of the environment; ?= would keep what bmake has set before
+# These come from the environment.  ?= would not do: bmake has values of its own for them.
 CC != printf '%s\n' "$${CC:-cc}"
 CFLAGS != printf '%s\n' "$${CFLAGS--O2 -g}"
 CPPFLAGS != printf '%s\n' "$$CPPFLAGS"
@@ -25,15 +25,20 @@ TLS != pkg-config --exists 'openssl >= 1.1.1' 2>/dev/null && $(CC) $(CPPFLAGS) $
 DL != test $(TLS) = openssl && test "$$(uname -s)" = Linux && echo -ldl || :
 
 FLAGS = -std=c17 -pthread -D_XOPEN_SOURCE=700 -D_DARWIN_C_SOURCE -DVERSION='"$(VERSION)"' -Wall -Wextra -Wpedantic -Wconversion -Wshadow
-# The flags that harden, all or else one after the other, unless the compiler has something to say about them beside those
-# above.  It keeps a stack protector of its own; -strong would cost 3 % of the instructions, and -fno-plt pays for this one.
+# The flags that harden: all of them, or each that the compiler takes, where it says no more than without them.
+# A compiler that protects the stack by itself goes on to do so.  Here -strong would cost 3 % of the instructions, and
+# -fno-plt pays for what is used.
 PROTECTOR != $(CC) $(CFLAGS) -dM -E -x c /dev/null 2>/dev/null | grep -q __SSP_ || echo -fstack-protector
-HARDENED != try() { echo 'int main(void) { return puts("") < 0; }' | \
+HARDENED != \
+    try() { echo 'int main(void) { return puts("") < 0; }' | \
         $(CC) "$$@" $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -include stdio.h -x c -o /dev/null - 2>&1; }; \
-    said=$$(try); taken=; all='-fPIE -fno-plt $(PROTECTOR) -D_FORTIFY_SOURCE=2 -pie -Wl,-z,relro -Wl,-z,now'; \
-    for f in "$$all" $$all; do says=$$(try $$taken $$f) && test "$$says" = "$$said" && taken="$$taken $$f" && \
-        test "$$f" = "$$all" && break; done; echo $$taken
-# without those of the linker
+    said=$$(try); \
+    takes() { says=$$(try "$$@") && test "$$says" = "$$said"; }; \
+    all='-fPIE -fno-plt $(PROTECTOR) -D_FORTIFY_SOURCE=2 -pie -Wl,-z,relro -Wl,-z,now'; \
+    taken=$$all; \
+    takes $$all || { taken=; for f in $$all; do takes $$taken $$f && taken="$$taken $$f"; done; }; \
+    echo $$taken
+# the same without those of the linker, which come last
 HARDENED_C != echo '$(HARDENED)' | sed 's/ *-pie.*//; s/ *-Wl,.*//'
 
 # the sources are what lies in these folders; of *_linux.c and *_posix.c one, and of net/tls_*.c
