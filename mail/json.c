@@ -264,14 +264,15 @@ static void add_problems(struct text *t, const struct mail *mail)
 static void add_time(struct text *t, int64_t milliseconds)
 {
     char text[64];
-    time_t seconds = (time_t)(milliseconds / 1000);
+    int part = (int)(milliseconds % 1000 + 1000) % 1000; /* also before 1970, where a false clock may be */
+    time_t seconds = (time_t)((milliseconds - part) / 1000);
     struct tm utc;
-    if (gmtime_r(&seconds, &utc) == NULL) {
+    if (gmtime_r(&seconds, &utc) == NULL || utc.tm_year > 9999 - 1900) { /* RFC 3339 has four digits */
         add_member(t, "time", null);
         return;
     }
     size_t n = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
-    (void)snprintf(text + n, sizeof text - n, ".%03dZ", (int)(milliseconds % 1000));
+    (void)snprintf(text + n, sizeof text - n, ".%03dZ", part);
     add_member(t, "time", span_of(text));
 }
 

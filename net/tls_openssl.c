@@ -9,7 +9,9 @@
  * A certificate that is made here stays in memory, and is its own issuer.  It is
  * no CA: clients with webpki (Rust) refuse a CA as a server's certificate.  It
  * has no keyUsage: without keyCertSign it could not be its own issuer, and
- * keyCertSign is for CAs alone (RFC 5280 4.2.1.3).
+ * keyCertSign is for CAs alone (RFC 5280 4.2.1.3).  It is always valid: the clock
+ * here, or that of the client, may be false.  Clients that take no more than 825
+ * days ask that of certificates that are valid from July 2019 on, or later.
  *
  * OpenSSL returns a record at a time, and poll(2) sees only the socket.  So a
  * read goes on while another record fits, and leaves no octets in OpenSSL that
@@ -73,11 +75,8 @@ enum {
     RECORD = 16 * 1024, /* octets of a record at most; RFC 8446 5.1 */
     RECORDS_MAX = 64,   /* that are read in a call */
     UPDATES_MAX = 1000, /* of the client's keys; one is due after 2^24 records, RFC 8446 5.5 */
-    DAY = 24 * 60 * 60,
-    VALID_DAYS = 820, /* clients refuse more than 825 */
-    SKEW_DAYS = 1,    /* of these in the past, for clients whose clock is slow */
-    SERIAL = 16,      /* octets; RFC 5280 4.1.2.2 allows 20 */
-    DNS_MAX = 253,    /* octets of a name */
+    SERIAL = 16,        /* octets; RFC 5280 4.1.2.2 allows 20 */
+    DNS_MAX = 253,      /* octets of a name */
     NAMES_MAX = DNS_MAX + 64,
 };
 
@@ -97,7 +96,7 @@ enum {
     F(EVP_PKEY_CTX_new_id) F(EVP_PKEY_CTX_ctrl) F(EVP_PKEY_CTX_free) \
     F(EVP_PKEY_keygen_init) F(EVP_PKEY_keygen) F(EVP_PKEY_free) \
     F(X509_new) F(X509_free) F(X509_set_version) F(X509_get_serialNumber) F(ASN1_STRING_set) \
-    F(X509_getm_notBefore) F(X509_getm_notAfter) F(X509_gmtime_adj) F(X509_set_pubkey) F(X509_sign) \
+    F(X509_getm_notBefore) F(X509_getm_notAfter) F(ASN1_TIME_set_string) F(X509_set_pubkey) F(X509_sign) \
     F(X509_get_subject_name) F(X509_set_issuer_name) F(X509_NAME_add_entry_by_txt) \
     F(X509V3_set_ctx) F(X509V3_EXT_conf_nid) F(X509_EXTENSION_free) F(X509_add_ext)
 /* clang-format on */
@@ -342,7 +341,7 @@ static int add_extensions(const struct functions *f, X509 *x, const char *host)
 
 static int fill_certificate(const struct functions *f, X509 *x, EVP_PKEY *key, const char *host)
 {
-    const long before = -(long)SKEW_DAYS * DAY, after = (long)(VALID_DAYS - SKEW_DAYS) * DAY;
+    static const char before[] = "700101000000Z", after[] = "99991231235959Z"; /* RFC 5280 4.1.2.5 */
     static const unsigned char common[] = "localhost";
     unsigned char serial[SERIAL];
     X509_NAME *name = f->X509_get_subject_name(x);
@@ -353,8 +352,8 @@ static int fill_certificate(const struct functions *f, X509 *x, EVP_PKEY *key, c
                 f->ASN1_STRING_set(f->X509_get_serialNumber(x), serial, sizeof serial) == 1 &&
                 f->X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, common, -1, -1, 0) == 1 &&
                 f->X509_set_issuer_name(x, name) == 1 &&
-                f->X509_gmtime_adj(f->X509_getm_notBefore(x), before) != NULL &&
-                f->X509_gmtime_adj(f->X509_getm_notAfter(x), after) != NULL && f->X509_set_pubkey(x, key) == 1 &&
+                f->ASN1_TIME_set_string(f->X509_getm_notBefore(x), before) == 1 &&
+                f->ASN1_TIME_set_string(f->X509_getm_notAfter(x), after) == 1 && f->X509_set_pubkey(x, key) == 1 &&
                 add_extensions(f, x, host) == 0 && f->X509_sign(x, key, f->EVP_sha256()) > 0;
     return done ? 0 : -1;
 }

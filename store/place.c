@@ -224,8 +224,10 @@ static int create_hidden(void)
 
 static int create_named(struct place *to, struct place_file *f)
 {
-    unique_name(to, f->temporary);
-    f->fd = openat(to->temporary, f->temporary, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_CLOEXEC, LINK_MODE);
+    do {
+        unique_name(to, f->temporary);
+        f->fd = openat(to->temporary, f->temporary, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_CLOEXEC, LINK_MODE);
+    } while (f->fd < 0 && errno == EEXIST); /* where the clock is false, or several systems share the directory */
     if (f->fd < 0)
         f->temporary[0] = '\0';
     return f->fd < 0 ? -1 : 0;

@@ -1169,3 +1169,28 @@ t_unix_reasons() {
     run -l unix:socket sh -c 'test -S "$SMTP_HOST"' # where the absolute path is too long
     status_is 0
 }
+
+# ---- a false clock ----
+
+# As under faketime(1): it stands still, jumps, runs backward, or is before 1970.  Times of day are false, the run is not.
+t_false_clock() {
+    client='unset LD_PRELOAD
+        printf "Subject: t\r\n\r\n" | curl -sS "$SMTP_URL" --mail-from a@x.test --mail-rcpt b@x.test -T -'
+    "${CC-cc}" -shared -fPIC -o clock.so "$HERE/clock.c"
+    wrapper=${FAKESMTP_WRAPPER-}
+    for clock in 1577836800+0 1577836800+600 4000000000-600 -300000000+0 -300000000+1; do
+        FAKESMTP_WRAPPER="timeout 60 env LD_PRELOAD=$PWD/clock.so FALSE_CLOCK=$clock $wrapper"
+        run -p 0 -n 0 -t 1
+        status_is 0
+        err_lines 0
+        rm -f stream
+        run -j -o stream -n 1 -t 200 sh -c "$client"
+        status_is 0
+        jq -e '.time | test("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[.]123Z$")' stream
+    done
+    # an earlier run with this time and process number has left a file
+    mkdir mail
+    LD_PRELOAD=$PWD/clock.so FALSE_CLOCK=1577836800+0 sh -c ': >"mail/.fakesmtp-1577836800.M123456P$$Q1"; exec "$@"' \
+        sh "$FAKESMTP" -q -d mail -n 1 sh -c "$client"
+    taken 1
+}
