@@ -25,8 +25,8 @@ TLS != pkg-config --exists 'openssl >= 1.1.1' 2>/dev/null && $(CC) $(CPPFLAGS) $
 DL != test $(TLS) = openssl && test "$$(uname -s)" = Linux && echo -ldl || :
 
 FLAGS = -std=c17 -pthread -D_XOPEN_SOURCE=700 -D_DARWIN_C_SOURCE -DVERSION='"$(VERSION)"' -Wall -Wextra -Wpedantic -Wconversion -Wshadow
-# The flags that harden: all of them, or each that the compiler takes, where it says no more than without them.
-# A compiler that protects the stack by itself goes on to do so.  Here -strong would cost 3 % of the instructions, and
+# Flags that harden: all of them, or else each one that the compiler takes without saying more than before.
+# A compiler that protects the stack by default keeps doing so.  Here -strong would cost 3 % of the instructions, and
 # -fno-plt pays for what is used.
 PROTECTOR != $(CC) $(CFLAGS) -dM -E -x c /dev/null 2>/dev/null | grep -q __SSP_ || echo -fstack-protector
 HARDENED != \
@@ -38,7 +38,7 @@ HARDENED != \
     taken=$$all; \
     takes $$all || { taken=; for f in $$all; do takes $$taken $$f && taken="$$taken $$f"; done; }; \
     echo $$taken
-# the same without those of the linker, which come last
+# the same without the linker's, which come last
 HARDENED_C != echo '$(HARDENED)' | sed 's/ *-pie.*//; s/ *-Wl,.*//'
 
 # the sources are what lies in these folders; of *_linux.c and *_posix.c one, and of net/tls_*.c
@@ -89,7 +89,7 @@ uninstall:
 	rm -f "$(DESTDIR)$(PREFIX)/bin/fakesmtp" "$(DESTDIR)$(MANDIR)/man1/fakesmtp.1"
 
 dist:
-	@test -e .git || { echo 'make dist packs what is committed, and this is no git repository' >&2; exit 1; }
+	@test -e .git || { echo 'make dist packs what is committed, and this is not a git repository' >&2; exit 1; }
 	git archive --prefix=fakesmtp-$(VERSION)/ -o fakesmtp-$(VERSION).tar.gz HEAD || { rm -f fakesmtp-$(VERSION).tar.gz; exit 1; }
 
 clean: clean-tests

@@ -49,8 +49,8 @@
       NOTED) \
     X(UNDECODABLE, "undecodable", "octets that are not valid in their charset", "RFC 2046 4.1.2", BREACH) \
     X(UNDECLARED_8BIT, "undeclared-8bit", "8-bit octets in text declared to be US-ASCII", "RFC 2046 4.1.2", BREACH) \
-    X(WINDOWS_OCTETS, "windows-octets", "octets 0x80 to 0x9F in ISO 8859, which has none there", "RFC 2046 4.1.2", \
-      BREACH) \
+    X(WINDOWS_OCTETS, "windows-octets", "octets 0x80 to 0x9F in ISO 8859, which has no characters there", \
+      "RFC 2046 4.1.2", BREACH) \
     /* transfer encodings */ \
     X(UNKNOWN_ENCODING, "unknown-encoding", "unknown transfer encoding", "RFC 2045 6.1", NOTED) \
     X(BASE64, "base64", "malformed base64", "RFC 2045 6.8", BREACH) \
@@ -58,7 +58,7 @@
     X(QUOTED_PRINTABLE, "quoted-printable", "malformed quoted-printable", "RFC 2045 6.7", BREACH) \
     X(LONG_ENCODED_LINE, "long-encoded-line", "line of base64 or quoted-printable longer than 76 characters", \
       "RFC 2045 6.7, 6.8", BREACH) \
-    X(UUENCODE, "uuencode", "uuencoded file in the text, which is no MIME", "RFC 2045 6.3", NOTED) \
+    X(UUENCODE, "uuencode", "uuencoded file in the text, which is not MIME", "RFC 2045 6.3", NOTED) \
     /* parts */ \
     X(CONTENT_TYPE, "content-type", "malformed Content-Type", "RFC 2045 5.1", BREACH) \
     X(NO_BOUNDARY, "no-boundary", "multipart without a boundary parameter", "RFC 2046 5.1.1", BREACH) \
@@ -121,8 +121,8 @@
     X(PIPELINING, "pipelining", "pipelining that was not offered", "RFC 2920 2", BREACH) \
     X(PIPELINING_SYNC, "pipelining-sync", "octets sent after a command without waiting for its reply", "RFC 2920 3.1", \
       BREACH) \
-    X(TLS_IN_CLEAR, "tls-in-clear", "TLS in place of SMTP; smtps:// takes it, and --tls offers STARTTLS", \
-      "RFC 3207 4", BREACH) \
+    X(TLS_IN_CLEAR, "tls-in-clear", "TLS instead of SMTP; smtps:// takes it, and --tls offers STARTTLS", "RFC 3207 4", \
+      BREACH) \
     X(EARLY_TLS, "early-tls", "octets sent after STARTTLS and before TLS", "RFC 3207 4", BREACH) \
     X(AUTH_SYNTAX, "auth-syntax", "malformed AUTH command or response", "RFC 4954 4", BREACH) \
     X(AUTH_IN_CLEAR, "auth-in-clear", "password sent in clear text although TLS was offered", "RFC 4616 1", BREACH) \

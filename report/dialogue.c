@@ -103,7 +103,7 @@ const char *cut_off_text(char text[CUT_OFF_MAX], const struct smtp_progress *p)
         (void)snprintf(rest, sizeof rest, "; %ju octets of a chunk are missing", (uintmax_t)p->missing);
     else if (p->lone_dot != NULL)
         (void)snprintf(rest, sizeof rest, "; %s was among them", p->lone_dot);
-    (void)snprintf(text, CUT_OFF_MAX, "%s%s%s%s", p->whole ? "and their end" : "and no end",
+    (void)snprintf(text, CUT_OFF_MAX, "%s%s%s%s", p->whole ? "and their end" : "but not their end",
                    p->ending != NULL ? "; " : "", p->ending != NULL ? p->ending : "", rest);
     return text;
 }
@@ -114,7 +114,7 @@ void dialogue_cut_off(struct dialogue *d, uint64_t session, const struct smtp_pr
     if (d->unseen)
         return;
     (void)snprintf(after, sizeof after, " octets of mail data, %s)", cut_off_text(missing, p));
-    note(d, session, "(", p->octets, after, p->whole ? "(mail data, and their end)" : "(mail data, and no end)");
+    note(d, session, "(", p->octets, after, p->whole ? "(mail data, and their end)" : "(mail data, but not their end)");
 }
 
 void dialogue_reply(struct dialogue *d, uint64_t session, struct span reply, bool masked)

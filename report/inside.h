@@ -20,7 +20,8 @@ enum {
  */
 size_t console_escape(char *out, size_t size, struct span text);
 
-/* Writes what is missing of mail data that are cut off: "and no end; the last line ended in LF".  Returns text. */
+/* Writes what is missing of mail data that are cut off: "but not their end; the last line ended in LF".  Returns text.
+ */
 const char *cut_off_text(char text[CUT_OFF_MAX], const struct smtp_progress *p);
 
 /* Writes a line of the dialogue, "2 C: NOOP", with its line end and a NUL into out, which holds size octets.  Returns

@@ -119,8 +119,8 @@ static void more_text(const struct tally *v, char *text, size_t size)
         {v->refused - v->failed, "%ju more refused"},
         {v->unheard, "%ju more stored, but the client left before the reply"},
         {v->tls_failed, v->tls_failed == 1 ? "%ju TLS handshake failed" : "%ju TLS handshakes failed"},
-        {in_clear, in_clear == 1 ? "%ju client spoke TLS to a port in the clear (use smtps:// or --tls)"
-                                 : "%ju clients spoke TLS to a port in the clear (use smtps:// or --tls)"},
+        {in_clear, in_clear == 1 ? "%ju client spoke TLS to a plain-text port (use smtps:// or --tls)"
+                                 : "%ju clients spoke TLS to a plain-text port (use smtps:// or --tls)"},
     };
     size_t n = 0;
     *text = '\0';
@@ -211,7 +211,7 @@ static int judge_strict(const struct verdict *j, struct console *console)
     return ways > 0 || j->n_unfired > 0 ? NOT_AS_EXPECTED : AS_EXPECTED;
 }
 
-/* How far the first mail that was cut off came: "65,536 octets came and no end; the last line ended in LF". */
+/* How far the first mail that was cut off came: "65,536 octets came, but not their end; the last line ended in LF". */
 static const char *first_cut_text(const struct tally *v, char text[FIRST_CUT_MAX])
 {
     char digits[21] = "", grouped[28] = "", rest[CUT_OFF_MAX];
@@ -222,7 +222,7 @@ static const char *first_cut_text(const struct tally *v, char text[FIRST_CUT_MAX
         if (left % 3 == 1 && left > 1)
             grouped[n++] = ',';
     }
-    (void)snprintf(text, FIRST_CUT_MAX, "%s octet%s came %s", grouped, console_plural(v->cut.octets),
+    (void)snprintf(text, FIRST_CUT_MAX, "%s octet%s came, %s", grouped, console_plural(v->cut.octets),
                    cut_off_text(rest, &v->cut));
     return text;
 }

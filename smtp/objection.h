@@ -83,7 +83,7 @@
     X(PARAMETER_NOT_OFFERED, REFUSED, PROBLEM_NOT_OFFERED, 555, "5.5.4 ", " is not offered") \
     X(PARAMETER_TWICE, REFUSED, PROBLEM_MAIL_PARAMETER_TWICE, 501, "5.5.4 ", " is given twice") \
     X(PARAMETER_VALUE, TOLERATED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", \
-      " takes a value that is not empty and has no '=' in it") \
+      " takes a value that is not empty and has no '='") \
     X(SIZE, REFUSED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", "SIZE takes a number of octets") \
     X(SIZE_DIGITS, REFUSED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", "SIZE takes a number of up to 20 digits") \
     X(BODY, REFUSED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", "BODY is 7BIT, or 8BITMIME or BINARYMIME if offered") \
@@ -93,14 +93,14 @@
     X(LONG_ENVID, TOLERATED, PROBLEM_LONG_ENVID, 501, "5.5.4 ", "ENVID is longer than 100 characters") \
     X(AUTH_PARAMETER, REFUSED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", "AUTH is xtext, or <>") \
     X(AUTH_OCTETS, TOLERATED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", \
-      "AUTH is xtext, in ASCII, with hexadecimal digits in capitals") \
+      "AUTH is xtext in ASCII, with upper-case hexadecimal digits") \
     X(NOTIFY, REFUSED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", \
       "NOTIFY is NEVER, or SUCCESS, FAILURE and DELAY separated by commas") \
     X(NOTIFY_COMMA, TOLERATED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", "NOTIFY has a comma too many") \
     X(ORCPT, REFUSED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", \
       "ORCPT is a type, a semicolon, and xtext of printable characters") \
     X(ORCPT_OCTETS, TOLERATED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", \
-      "ORCPT is xtext of printable ASCII, or UTF-8 in the form of the type utf-8") \
+      "ORCPT is xtext of printable ASCII, or UTF-8 as in RFC 6533") \
     /* AUTH */ \
     X(AUTH, REFUSED, PROBLEM_AUTH_SYNTAX, 501, "5.5.4 ", "Say AUTH and a mechanism") \
     X(MECHANISM, REFUSED, PROBLEM_NOT_OFFERED, 504, "5.5.4 ", " is not offered") \

@@ -131,7 +131,7 @@ t_dist_needs_git() {
     copy inner # in the repository of somebody else
     cd inner
     fails make -s dist 2>err
-    grep -q 'this is no git repository' err
+    grep -q 'this is not a git repository' err
     git init -q . # nothing committed
     fails make -s dist 2>err
     [ -z "$(find . -name '*.tar.gz')" ]
@@ -170,7 +170,7 @@ END
     for release in 12 13; do
         cp plan.$release plan
         deps >said
-        [ "$(head -n 1 said)" = 'To be installed: curl jq libpython3.99-testsuite, and what they need' ]
+        [ "$(head -n 1 said)" = 'To be installed: curl jq libpython3.99-testsuite, and their dependencies' ]
         grep -q ' 12 MB' said
         fails grep -v Install-Recommends=false calls
         sed 's/.*=false //' calls >got

@@ -88,9 +88,9 @@ t_tls_in_clear_is_turned_away() {
     status_is 35
     kill "$pid"
     finish
-    status_is 1 'fakesmtp: expected 1 message, got none before SIGTERM; 1 client spoke TLS to a port in the clear \(use smtps:// or --tls\)'
+    status_is 1 'fakesmtp: expected 1 message, got none before SIGTERM; 1 client spoke TLS to a plain-text port \(use smtps:// or --tls\)'
     err_has '1 C: \(a TLS handshake\)'
-    err_has '1 !: tls-in-clear: TLS in place of SMTP; smtps:// takes it, and --tls offers STARTTLS \(RFC 3207 4\)'
+    err_has '1 !: tls-in-clear: TLS instead of SMTP; smtps:// takes it, and --tls offers STARTTLS \(RFC 3207 4\)'
     err_has '1 S: 421 4\.7\.0 This is SMTP in the clear, not TLS'
     # whatever it contains
     start -k -d mail
@@ -113,20 +113,20 @@ cut_off() {
 
 t_cut_off_mail_data_are_described() {
     cut_off '*65536:x'
-    err_has 'fakesmtp: cut off in connection 1: 65,536 octets came and no end; the last line broke off'
+    err_has 'fakesmtp: cut off in connection 1: 65,536 octets came, but not their end; the last line broke off'
     cut_off '=Subject: x\n\nhi\n.\nQUIT\n' -v --transcript transcript
-    err_has '1 C: \(22 octets of mail data, and no end; the last line ended in LF; LF\.LF was among them\)'
-    err_has 'fakesmtp: cut off in connection 1: 22 octets came and no end; the last line ended in LF; LF\.LF was among them'
-    grep -qx '1 C: (mail data, and no end)' transcript
+    err_has '1 C: \(22 octets of mail data, but not their end; the last line ended in LF; LF\.LF was among them\)'
+    err_has 'fakesmtp: cut off in connection 1: 22 octets came, but not their end; the last line ended in LF; LF\.LF was among them'
+    grep -qx '1 C: (mail data, but not their end)' transcript
     cut_off '=x\r\n.' --strict -q
-    listed='cut-off: message cut off before its end: 3 octets came and no end; the last line was a dot without its line end'
+    listed='cut-off: message cut off before its end: 3 octets came, but not their end; the last line was a dot without its line end'
     err_has "fakesmtp: $listed \\(RFC 5321 4\.1\.1\.4\\), in connection 1"
     fails grep 'fakesmtp: cut off in' err
     # nor is it forgotten where the client is not to blame, or where only the command failed
     start -n 1 -q
     talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>BDAT 1000' '*400:x' kill:TERM:"$pid" '<421' '<EOF'
     finish
-    status_is 1 'fakesmtp: cut off in connection 1: 400 octets came and no end; 600 octets of a chunk are missing'
+    status_is 1 'fakesmtp: cut off in connection 1: 400 octets came, but not their end; 600 octets of a chunk are missing'
     run -q --on 'body +3: drop' python3 -c '
 import os, smtplib, sys
 for i in range(2):
@@ -135,7 +135,7 @@ for i in range(2):
     except smtplib.SMTPException:
         pass
 sys.exit(7)'
-    status_is 7 'fakesmtp: first cut off in connection 1: 6 octets came and no end; the last line ended in CRLF'
+    status_is 7 'fakesmtp: first cut off in connection 1: 6 octets came, but not their end; the last line ended in CRLF'
 }
 
 t_sixteen_descriptors() {
