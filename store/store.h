@@ -156,8 +156,9 @@ void spool_add(struct spool *p, const char *octets, size_t n);
  * attachments, and at last writes to the stream, which cannot be undone.  Sets
  * mail->file, failed, had, has_none and problems; file and had live
  * until store_drop().  On STORE_FAILED the spool has been dropped, and *why has
- * the reason.  On STORE_WAITS mail is borrowed until the outcome is another one;
- * call store_go_on(), store_give_up() or store_drop().
+ * the reason; ESTALE: another process has cut off its file.  On STORE_WAITS mail
+ * is borrowed until the outcome is another one; call store_go_on(),
+ * store_give_up() or store_drop().
  */
 enum store_outcome store_finish(struct store *s, struct spool *p, struct mail *mail, struct failure *why);
 
@@ -176,7 +177,8 @@ struct store_wait store_waits_for(const struct store *s);
 /* Goes on with a mail that waits.  Returns the same as store_finish(). */
 enum store_outcome store_go_on(struct store *s, struct spool *p, struct failure *why);
 
-/* Drops a mail that waits, with the reason in *why. */
+/* Drops a mail that waits, with the reason in *why.  ECANCELED: it is not read yet; ENOLCK: another process has locked
+   the mbox; ETIMEDOUT: the reader of the stream reads nothing. */
 void store_give_up(struct store *s, struct spool *p, struct failure *why);
 
 /* The first octets of a stored mail that came from the client, at most MAIL_HEAD_MAX.  They live until store_drop().
