@@ -90,15 +90,6 @@ static inline bool span_takes(struct span *t, const char *word)
     return does;
 }
 
-/* Whether a and b are the same, in any case. */
-static inline bool span_same(struct span a, struct span b)
-{
-    size_t i = 0;
-    while (i < a.n && i < b.n && ascii_same(a.p[i], b.p[i]))
-        i++;
-    return a.n == b.n && i == a.n;
-}
-
 /* Orders a and b as words, in any case: less than 0, 0 or more than 0. */
 static inline int span_order(struct span a, struct span b)
 {
@@ -109,6 +100,9 @@ static inline int span_order(struct span a, struct span b)
         return (unsigned char)ascii_lower(a.p[i]) - (unsigned char)ascii_lower(b.p[i]);
     return (a.n > b.n) - (a.n < b.n);
 }
+
+/* Whether a and b are the same, in any case. */
+static inline bool span_same(struct span a, struct span b) { return a.n == b.n && span_order(a, b) == 0; }
 
 /* Whether t is word, in any case. */
 static inline bool span_is(struct span t, const char *word)
