@@ -31,8 +31,8 @@ static const char mac_cyrillic[] =
 /* It has all of EUC-JP; where that is not known, EUC-JP is tried. */
 static const char euc_jp[] = "EUCJP-MS";
 
-/* Labels in lower case, without all but letters and digits, without "x" and "cs" at their beginning; code pages begin
-   with "cp".  A name that iconv has, or a table. */
+/* Labels in lower case, with letters and digits alone, without "x" and "cs" at their beginning; code pages begin with
+   "cp".  name: what iconv calls the charset, and NULL if it has the label; or a table. */
 static const struct known {
     const char *labels;
     enum coding coding;

@@ -435,7 +435,9 @@ static int explain(struct connection *c, int status)
     }
 }
 
-static struct session *operating; /* the callbacks below have no other argument */
+/* The session that OpenSSL is called for.  An argument of its own would not do for limit_records(): a session is needed
+   to ask for it. */
+static struct session *operating;
 
 /*
  * Sees each record.  After the handshake the client may send handshake messages

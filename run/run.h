@@ -100,7 +100,7 @@ struct signals {
     volatile sig_atomic_t rounds;                      /* of the loop that looks at signals and the limit */
     volatile sig_atomic_t status;                      /* of the process */
     volatile pid_t command;                            /* 0: none runs */
-    const char *volatile removed[SIGNALS_REMOVED_MAX]; /* files and directories; NULL: none */
+    const char *volatile removed[SIGNALS_REMOVED_MAX]; /* the temporary directory, and files of struct announce */
 };
 
 /*
@@ -241,7 +241,7 @@ void background_fail(int status);
 /* The wrapped command.  The caller allocates it, zeroed; until it is started, nothing runs. */
 struct wrap {
     pid_t pid;
-    bool group; /* it leads a process group of its own; once it has ended, others are in that */
+    bool group; /* it leads a process group of its own; once it has ended: others are left in it */
     bool ended;
     int status;      /* of wait(2), once it has ended */
     bool timed_out;  /* it was still running at the time limit */
