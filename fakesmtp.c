@@ -30,7 +30,7 @@
 
 /* All times are in milliseconds. */
 enum {
-    FIFO_RETRY = 10,     /* between two looks for a reader of a FIFO, */
+    FIFO_RETRY = 10,     /* between two checks for a reader of a FIFO, */
     GROUP_RETRY = 10,    /* and for processes that the command has left */
     STATUS_AFTER = 1000, /* from the start to a status line, and between two */
     ONE_SIGNAL = 200,    /* several signals within this time are one: timeout(1), and the end of a login, send two */

@@ -139,7 +139,7 @@ static inline bool smtp_refuses_chunk(const struct smtp *s) { return s->in_chunk
 /* Whether mail data are under way: after the 354 or the first BDAT, before the (last) reply at their end. */
 bool smtp_in_message(const struct smtp *s);
 
-/* How far they have come, to be told if they are cut off. */
+/* How much of the mail data came, to be reported if they are cut off. */
 struct smtp_progress {
     uint64_t octets;
     uint64_t missing;     /* of the current chunk */

@@ -1,10 +1,10 @@
 /*
  * charset.c - octets of a charset, on their way into a sink that gets UTF-8.
  *
- * A label chooses one of the charsets below, which are those that mail has, as
- * WHATWG's Encoding Standard understands their labels; no other is given to
- * iconv, which may load a library for each.  With another label the text is read
- * as UTF-8, as RFC 1428's unknown-8bit mostly is.
+ * A label chooses one of the charsets below, which are those that mail uses,
+ * with their labels in WHATWG's Encoding Standard.  iconv is given no others, as
+ * it may load a library for each.  Text with another label is read as UTF-8,
+ * which RFC 1428's unknown-8bit mostly is.
  */
 #include "mail/inside.h"
 
@@ -16,7 +16,7 @@ enum {
     NAME_SIZE = 64,      /* octets of a name, with a NUL */
 };
 
-/* Characters for 0x80 and on, up to where they are as in ISO 8859-1; U+FFFD where there is none. */
+/* The characters from 0x80 on, as far as they differ from ISO 8859-1; U+FFFD where there is none. */
 static const char windows_1252[] = "€�‚ƒ„…†‡ˆ‰Š‹Œ�Ž��‘’“”•–—˜™š›œ�žŸ";
 static const char windows_874[] =
     "€����…�����������‘’“”•–—��������\xc2\xa0กขฃคฅฆงจฉชซฌญฎฏฐฑฒณดตถทธนบปผฝพฟภมยรฤลฦวศษสหฬอฮฯะัาำิีึืฺุู����฿"
@@ -28,7 +28,7 @@ static const char mac_cyrillic[] =
     "АБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯ†°Ґ£§•¶І®©™Ђђ≠Ѓѓ∞±≤≥іµґЈЄєЇїЉљЊњјЅ¬√ƒ≈∆«»…\xc2\xa0ЋћЌќѕ–—“”‘’÷„ЎўЏџ№Ёёя"
     "абвгдежзийклмнопрстуфхцчшщъыьэю€";
 
-/* It has all of EUC-JP; where that is not known, EUC-JP is tried. */
+/* This has all of EUC-JP; where the library does not know it, EUC-JP is tried. */
 static const char euc_jp[] = "EUCJP-MS";
 
 /* Labels in lower case, with letters and digits alone, without "x" and "cs" at their beginning; code pages begin with
@@ -80,7 +80,7 @@ static const struct known {
 
 /* ---- labels ---- */
 
-/* Copies a label as those above.  False if it is not written as labels are. */
+/* Copies a label in the form of those above.  False if it is not written as labels are. */
 static bool copy_label(struct span name, char label[NAME_SIZE])
 {
     static const char *const pages[] = {"windows", "win", "ibm", "ms", "dos", "cp", ""};

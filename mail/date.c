@@ -2,9 +2,9 @@
  * date.c - dates of the Date field (RFC 5322 3.3, 4.3).
  *
  * A date is taken apart from left to right, with comments and folds wherever the
- * RFC allows them.  What programs write instead is read as well, and named: the
- * forms of asctime(3), of JavaScript and of ISO 8601, long names, dashes.  What
- * could be two instants is no date.
+ * RFC allows them.  Other forms that programs write are read as well, and noted:
+ * those of asctime(3), of JavaScript and of ISO 8601, long names, dashes.  A text
+ * that could mean two instants is no date.
  */
 #include "mail/inside.h"
 
@@ -51,7 +51,8 @@ static bool take_mark(struct span *t, char mark)
     return true;
 }
 
-/* The place of a word in names, from 0; n if it is none of them.  Three letters of a name are enough, and the RFC's. */
+/* The place of a word in names, from 0; n if it is none of them.  A name may be cut to three
+   letters or more; the RFC has three. */
 static unsigned find_name(struct date *d, struct span word, const char *const names[], unsigned n)
 {
     unsigned i = 0;
@@ -195,7 +196,8 @@ static bool take_offset(struct span *t, struct date *d)
 
 static bool is_sign(struct span t) { return t.n > 0 && (*t.p == '+' || *t.p == '-'); }
 
-/* Without a zone, and with a military one, nobody knows: that is -0000 (RFC 5322 4.3).  False if it cannot be told. */
+/* Without a zone, or with a military one, the zone is not known: that is -0000 (RFC 5322 4.3).  False if a name is not
+   known. */
 static bool take_zone(struct span *t, struct date *d)
 {
     if (is_sign(*t))
@@ -207,7 +209,7 @@ static bool take_zone(struct span *t, struct date *d)
     return find_zone(d, word) || word.n <= 1;
 }
 
-/* Goes over what comes after the zone.  False if that is a number, or another zone. */
+/* Skips the text after the zone.  False if it has a number, or another zone. */
 static bool take_rest(struct span *t, struct date *d)
 {
     while (t->n > 0) {

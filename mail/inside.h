@@ -89,7 +89,7 @@ static inline void sink_put(struct sink to, const char *octets, size_t n)
 /* Finds the parts of m->octets.  Sets m->failed if there is no memory. */
 void mime_read(struct message *m);
 
-/* Makes room for one more part, and is false if there can be none; then it notes that, or sets m->failed. */
+/* Makes room for one more part.  If there can be none, it is false, and notes that or sets m->failed. */
 bool mime_make_room(struct message *m);
 
 /* The header of m->octets. */

@@ -169,7 +169,7 @@ bool message_filename(struct message *m, const struct part *part, struct sink to
     return true;
 }
 
-/* Suffixes of types that are not called by them; x- is left out. */
+/* Suffixes that differ from the name of the type; x- is left out. */
 static const struct {
     const char *type, *subtype, *suffix;
 } suffixes[] = {
@@ -239,7 +239,7 @@ void message_octets(struct message *m, const struct part *part, struct sink to)
     } else if (leaf && span_is(part->encoding, "quoted-printable")) {
         decode_quoted_printable(m, part->body, to);
     } else {
-        if (leaf && !decode_is_identity(part->encoding) && !is_in_text(m, part)) /* RFC 2045 6.4: it is but octets */
+        if (leaf && !decode_is_identity(part->encoding) && !is_in_text(m, part)) /* RFC 2045 6.4: it is only octets */
             message_note(m, PROBLEM_UNKNOWN_ENCODING);
         if (!leaf || !uuencode_is(part->encoding) || !uuencode_decode(m, part->body, to))
             put_octets(m, part->body, to);

@@ -176,7 +176,7 @@ static bool may_have_word(struct span t)
 }
 
 /* Segments are joined before their charset is undone, as a character may be in two of them, and so may an encoded word.
-   What percent signs stand for is no encoded word. */
+   Octets written with percent signs are no encoded word. */
 static void put_segments(struct message *m, struct param *s, size_t n, struct sink to)
 {
     struct text joined = {NULL, 0, 0, false};
@@ -197,7 +197,7 @@ static void put_segments(struct message *m, struct param *s, size_t n, struct si
     free(joined.p);
 }
 
-/* Finds the segments of a parameter, which may be one that is the whole.  Returns how many there are, from *first. */
+/* Finds the segments of a parameter; if it is whole, that is one.  Returns how many there are, from *first. */
 static size_t find(struct message *m, struct span value, const char *name, struct param found[PLACES],
                    struct param **first)
 {

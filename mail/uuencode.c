@@ -68,7 +68,7 @@ bool uuencode_find(struct span *text, struct span *file)
     return false;
 }
 
-/* Puts the octets of a line.  Digits that are not there were blanks. */
+/* Puts the octets of a line.  Digits that are missing were blanks. */
 static void put_line(struct span line, struct sink to)
 {
     char octets[63 + 2];

@@ -49,7 +49,7 @@ static bool put_lacking(struct charset *c)
     return true;
 }
 
-/* Characters that libraries differ about, each after its two octets: as Windows has them, and mail. */
+/* Characters on which libraries differ, each after its two octets: as Windows and mail have them. */
 static const char jis_pairs[] = "\xa1\xc0＼\xa1\xc1～\xa1\xc2∥\xa1\xdd－\xa1\xf1￠\xa1\xf2￡\xa2\xcc￢";
 static const char big5_pairs[] =
     "\xa1\x45‧\xa1\x4e﹑\xa1\x5a╴\xa1\xc2¯\xa1\xc3￣\xa1\xc5ˍ\xa1\xe3～\xa1\xf2⊕\xa1\xf3⊙\xa1\xfe／"

@@ -58,7 +58,7 @@ int socket_accept(int fd, struct sockaddr *address, socklen_t *length);
 /* As recv(2), but the octets are dropped.  room holds n octets, and may be overwritten. */
 ssize_t socket_discard(int fd, void *room, size_t n);
 
-/* How much was sent over TCP that the peer's system does not have yet; -1 where that is not known. */
+/* The number of octets sent over TCP that the peer's system does not have yet; -1 if that is not known. */
 int socket_undelivered(int fd);
 
 /* ---- descriptors ---- */

@@ -113,9 +113,10 @@ static int bind_path(int fd, const struct sockaddr_un *name, const char **reason
 }
 
 /*
- * Of several processes that start at once only one replaces a stale socket, so
- * they take turns by a lock on a file of the user.  Any other file or directory
- * could be locked by others for ever.  Returns its descriptor; -1: no lock.
+ * Only one of several processes that start at once may replace a stale socket,
+ * so they take turns with a lock on a file that belongs to the user: any other
+ * file or directory could be locked by others for ever.  Returns the descriptor
+ * of the file; -1: no lock.
  */
 static int lock_path(const char *path, char name[LOCK_NAME_MAX])
 {
@@ -286,7 +287,7 @@ void listener_close(struct listener *l)
     int saved = errno;
     if (l->borrowed && l->n > 0 && (fcntl(l->fds[0], F_GETFL) & O_NONBLOCK) != 0) /* else others have restored them */
         (void)fcntl(l->fds[0], F_SETFL, l->flags);
-    /* the file goes while the socket is open: after that another run may replace it */
+    /* while the socket is open, as another run may replace the file after that */
     if (l->path[0] != '\0' && lstat(l->path, &st) == 0 && st.st_dev == l->device && st.st_ino == l->inode)
         (void)unlink(l->path);
     l->path[0] = '\0';

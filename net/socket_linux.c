@@ -19,5 +19,5 @@ ssize_t socket_discard(int fd, void *room, size_t n)
 int socket_undelivered(int fd)
 {
     int n;
-    return ioctl(fd, TIOCOUTQ, &n) == 0 ? n : -1; /* SIOCOUTQ, whose name is in the headers of the kernel alone */
+    return ioctl(fd, TIOCOUTQ, &n) == 0 ? n : -1; /* SIOCOUTQ; only headers of the kernel have that name */
 }

@@ -18,9 +18,9 @@
  * poll(2) would not report.  An error or the end that comes after some octets is
  * kept for the next call.
  *
- * OpenSSL goes on in one call while records come that hold no data.  So that no
- * client keeps others waiting, limit_records() lets it read only RECORDS_MAX in
- * a call; poll(2) reports the others.
+ * One call of OpenSSL goes on as long as records come that hold no data.  Lest a
+ * client keep others waiting, limit_records() lets a call read only RECORDS_MAX
+ * records; poll(2) reports the rest.
  */
 #include "net/net.h"
 
@@ -73,7 +73,7 @@ static const char *const libraries[] = {LIBRARY, TLS_LIBDIR "/" LIBRARY, "libssl
 
 enum {
     RECORD = 16 * 1024, /* octets of a record at most; RFC 8446 5.1 */
-    RECORDS_MAX = 64,   /* that are read in a call */
+    RECORDS_MAX = 64,   /* that one call reads */
     UPDATES_MAX = 1000, /* of the client's keys; one is due after 2^24 records, RFC 8446 5.5 */
     SERIAL = 16,        /* octets; RFC 5280 4.1.2.2 allows 20 */
     DNS_MAX = 253,      /* octets of a name */
@@ -457,7 +457,7 @@ static void see_record(int sent, int version, int kind, const void *octets, size
     s->refused = s->refused || kind == SSL3_RT_HEADER || s->updates > UPDATES_MAX;
 }
 
-/* Is asked before each read from the socket: after enough records it is as if no more had come. */
+/* Called before each read from the socket.  After RECORDS_MAX records it pretends that no more have come. */
 static long limit_records(BIO *b, int what, const char *octets, size_t n, int i, long l, int result, size_t *done)
 {
     const struct session *s = operating;

@@ -169,8 +169,8 @@ int output_close_transcript(struct dialogue *d);
    path, which the caller frees; NULL with errno on failure. */
 char *temporary_make(bool directory);
 
-/* Removes a directory, which may be NULL, and all that is in it except for mounts.  -1 with errno if something is left:
- *left is the first of that. */
+/* Removes a directory, which may be NULL, and all that is in it except for mounts.  -1 with errno if something is left;
+   then left is the path of the first. */
 int temporary_remove(const char *directory, char left[PATH_MAX]);
 
 /* ---- announce ---- */

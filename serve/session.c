@@ -51,7 +51,7 @@
 
 enum {
     READS_MAX = 4,    /* times that one session is read in its turn */
-    LOOK = 10,        /* milliseconds until it is looked again whether a client has all replies */
+    LOOK = 10,        /* milliseconds between two checks whether a client has all replies */
     NONCES = 1 << 20, /* challenges that a session can have before they meet those of the next */
 };
 
@@ -128,7 +128,7 @@ static void leave_parked(struct server *v, struct session *s)
         at = &(*at)->heard->held->after;
     *at = s->heard->held->after;
     v->tally.pending -= s->counts;
-    v->retry_at = v->now; /* the store may have been waited for by this session */
+    v->retry_at = v->now; /* this session may have been the one that waited for the store */
 }
 
 void session_drop(struct server *v, struct session *s)
@@ -311,7 +311,7 @@ static void interrupt(struct server *v, struct session *s, size_t said, const st
         break_off(v, s, r->action);
 }
 
-/* Has the end of a mail, e, wait for the store, with its rule and its reply. */
+/* Makes the end of a mail, e, wait for the store, with its rule and its reply. */
 static void park(struct server *v, struct session *s, size_t said, const struct smtp_event *e, const struct rule *r)
 {
     if (!hold(s, smtp_prepared(&s->smtp), r)) {

@@ -113,7 +113,7 @@ static bool hand_on(struct smtp *s, struct smtp_event *e, struct span octets)
     return true;
 }
 
-/* Takes the next octet after a bare LF, if there may be a lone dot.  All of it is mail data. */
+/* Takes the next octet after a bare LF, if it may be part of a lone dot.  All of these are mail data. */
 static bool follow_lone_dot(struct smtp *s)
 {
     char c = *s->in;

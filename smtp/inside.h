@@ -23,10 +23,10 @@ enum smtp_state {
 /* The response that AUTH awaits; after STEP_FAILED any response fails. */
 enum smtp_step { STEP_FIRST, STEP_PASSWORD, STEP_FAILED };
 
-/* The part of CRLF.CRLF that the mail data so far end with; and that of LF.LF, which ends nothing. */
+/* The part of CRLF.CRLF, or of LF.LF, which ends nothing, that the mail data so far end with. */
 enum smtp_dot { DOT_NONE, DOT_CR, DOT_CRLF, DOT_DOT, DOT_DOT_CR, DOT_LF, DOT_LF_DOT, DOT_LF_DOT_CR };
 
-/* A line of a dot that did not end the mail data. */
+/* The line ends around a single dot that did not end the mail data. */
 enum smtp_lone_dot { LONE_DOT_NONE, LONE_DOT_LF_LF, LONE_DOT_LF_CRLF, LONE_DOT_CRLF_LF };
 
 /* The parameters of MAIL that matter later. */

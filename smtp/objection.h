@@ -41,7 +41,7 @@
     X(AUTH_IN_MAIL, REFUSED, PROBLEM_OUT_OF_ORDER, 503, "5.5.1 ", "AUTH is not permitted in a transaction") \
     X(SECOND_AUTH, REFUSED, PROBLEM_OUT_OF_ORDER, 503, "5.5.1 ", "You are authenticated already") \
     X(SECOND_TLS, REFUSED, PROBLEM_OUT_OF_ORDER, 503, "5.5.1 ", "TLS is in place already") \
-    /* its argument; what is against the name of HELO, up to HELO_LITERAL, the application may overrule */ \
+    /* its argument; the application may overrule what is wrong with the name of HELO, up to HELO_LITERAL */ \
     X(ARGUMENT, REFUSED, PROBLEM_COMMAND_SYNTAX, 501, "5.5.4 ", " takes no argument") \
     X(NO_ARGUMENT, REFUSED, PROBLEM_COMMAND_SYNTAX, 501, "5.5.4 ", " takes an argument") \
     X(NO_NAME, REFUSED, PROBLEM_COMMAND_SYNTAX, 501, "", "Give your name: a domain or an address literal") \

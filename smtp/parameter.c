@@ -50,11 +50,11 @@ static const struct objection *parse_ret(struct smtp *s, struct smtp_event *e, s
     return good ? NULL : objection_raise(s, e, OBJECTION_RET);
 }
 
-/* How a value stands to its grammar: servers take one that is loose, too. */
+/* How well a value keeps to its grammar; servers take a loose one, too. */
 enum form { EXACT, LOOSE, BROKEN };
 
-/* Takes an EmbeddedUnicodeChar, "\x{3B4}", up to its brace.  False if there is none to the letter: in ASCII only what
-   cannot stand for itself is written so.  RFC 6533 3 */
+/* Takes an EmbeddedUnicodeChar, "\x{3B4}", up to its brace.  False if there is none that is exact: of ASCII, it is
+   only for what cannot stand for itself.  RFC 6533 3 */
 static bool take_code_point(struct span *t)
 {
     static const char start[] = "\\x{";
@@ -73,7 +73,7 @@ static bool take_code_point(struct span *t)
     return true;
 }
 
-/* Looks at xtext (RFC 3461 4), which is to stand for printable ASCII and tabs.  With utf8 it is an address of the type
+/* Checks xtext (RFC 3461 4), which must stand for printable ASCII and tabs.  With utf8 it is an address of the type
    utf-8 (RFC 6533 3), which has escapes of its own. */
 static enum form xtext_form(struct span t, bool utf8)
 {

@@ -2,7 +2,7 @@
  * examiner.c - reading a mail: what matches, its attachments, JSON or text.
  *
  * A mail that fits in memory is read at once.  Reading a large one takes
- * seconds, so a thread does that, and others are served meanwhile.  One mail is
+ * seconds, so a thread does it while others are served.  One mail is
  * examined at a time; the server waits for an octet in a pipe.  Until then the
  * mail, its spool and the directory of attachments are the thread's.
  */
@@ -80,7 +80,7 @@ static bool open_pipe(struct examiner *e)
     return e->has_pipe;
 }
 
-/* Starts the thread, without signals, which are for the one that waits.  False if it cannot be. */
+/* Starts the thread, which gets no signals, as they are for the server.  False if it cannot be started. */
 static bool start(struct store *s, struct spool *p)
 {
     struct examiner *e = &s->examiner;

@@ -236,7 +236,8 @@ int spool_look_away(struct spool *p)
     mapped.p = NULL;
     if (!mapped.lost && fstat(p->file.fd, &st) == 0 && (uint64_t)st.st_size >= p->total)
         return 0;
-    p->failure = (struct failure){SPOOL_CUT_OFF, place_name(p->place)}; /* what failed before may follow from it */
+    p->failure =
+        (struct failure){SPOOL_CUT_OFF, place_name(p->place)}; /* this may be why something else has failed before */
     return -1;
 }
 

@@ -47,7 +47,7 @@ int stream_lock(int fd, bool on)
     while (status < 0 && errno == EINTR);
     if (status == 0 || !on || (errno != EAGAIN && errno != EACCES))
         return status;
-    whole.l_type = F_RDLCK; /* this asks for write locks alone */
+    whole.l_type = F_RDLCK; /* F_GETLK then reports only write locks */
     if (fcntl(fd, F_GETLK, &whole) == 0 && whole.l_type == F_UNLCK)
         return 0;
     errno = EAGAIN;
@@ -107,7 +107,7 @@ static void put_gap(struct stream *s)
 
 /* ---- what is written next ---- */
 
-/* The octets at the end of t of a character of UTF-8 that is not complete. */
+/* How many octets at the end of t begin a character of UTF-8 that is not complete. */
 static size_t begun(struct span t)
 {
     size_t n = 1;

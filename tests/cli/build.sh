@@ -44,7 +44,7 @@ t_flags_of_the_environment() {
     done
 }
 
-# Built in two places, by two makes, with all else different: the same octets, hardened, and no word of the compiler.
+# Two builds in two places, by two makes, with all else different: the same octets, hardened, and no compiler warning.
 t_same_program_anywhere() {
     copy one
     copy 'another place/two'
@@ -58,7 +58,7 @@ t_same_program_anywhere() {
     for name in __stack_chk_fail __snprintf_chk; do grep -q " $name" names || { echo "not hardened: $name"; return 1; }; done
 }
 
-# Each flag only where the compiler takes it without a word, and has no better one.
+# Each flag is used only where the compiler takes it without a warning, and has no better one.
 t_hardening_gives_way() {
     copy .
     # shellcheck disable=SC2016 # for that shell
@@ -114,7 +114,7 @@ t_install_sets_modes() {
     stub
     umask 077
     mkdir -p 'a place/usr/local/bin'
-    chmod 2770 'a place/usr/local/bin' # that of somebody else stays
+    chmod 2770 'a place/usr/local/bin' # the mode of a directory that exists stays
     echo old >'a place/usr/local/bin/fakesmtp'
     make -s install CC=./stub TLS=none DESTDIR="$PWD/a place"
     cd 'a place/usr/local'
@@ -182,7 +182,7 @@ END
     fails deps >said
     grep -q 'no network' said
     rm calls broken
-    touch whole # nothing is missing: nobody is asked, and there is nothing to say
+    touch whole # nothing is missing: no package manager runs, and nothing is printed
     deps >said
     [ ! -s said ]
     [ ! -e calls ]

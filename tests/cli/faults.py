@@ -757,7 +757,7 @@ def t_lmtp_each_recipient_has_a_verdict():
     c.expect(b"550 5.1.1 no\r\n")
     first = time.monotonic()
     check(c.is_silent(), "the second reply came before its time")
-    same(len(glob.glob(server.path("mail/*.eml"))), 1, "it is stored before the delay, so many")
+    same(len(glob.glob(server.path("mail/*.eml"))), 1, "mails stored before the delay")
     c.expect(b"250")
     check(time.monotonic() - first > 1, "the second reply came too early:", time.monotonic() - first)
     c.expect(b"250")

@@ -759,7 +759,7 @@ t_greylisted_postfix_comes_back() {
     grep -q 'status=sent (250' "$place/log"
 }
 
-# What comes to Postfix by SMTP goes on with ORCPT of the type rfc822, and UTF-8 in xtext.
+# Postfix relays mail that came by SMTP with ORCPT of the type rfc822, and UTF-8 in xtext.
 t_postfix_relays_smtputf8() {
     start -k -v -d mail
     start_postfix

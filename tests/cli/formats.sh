@@ -496,7 +496,7 @@ print([b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"".join(
 
 # ---- attachments that cannot be written ----
 
-# make_large OCTETS: a mail with a small attachment and then one of so many octets
+# make_large OCTETS: a mail with a small attachment and then one of this size
 make_large() {
     python3 -c '
 import base64, sys

@@ -81,7 +81,7 @@ MAIL FROM:<>' >got || true
     status_is 0
 }
 
-# It hears that at once, though a TLS handshake need not have a line end, and waits for the server's.
+# The client gets its 421 at once, although a TLS handshake need not have a line end.
 t_tls_in_clear_is_turned_away() {
     start -n 1 -v -d mail
     deliver_to "smtps://127.0.0.1:$port" -k # as the system may trust nobody

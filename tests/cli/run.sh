@@ -716,7 +716,7 @@ t_port_file() {
     grep -Eqx '[0-9]+' to.txt
 }
 
-# Whoever may make files in the directory could have us write to any other file.
+# A user who may make files in the directory could otherwise make us write to any other file.
 t_port_file_is_not_written_through_a_link() {
     echo precious >target
     for link in "$PWD/target" nothing /dev/fd/9/no; do
@@ -757,7 +757,7 @@ t_output_is_emptied_last() {
     finish
 }
 
-# Whoever looks at the file as soon as he hears of the run does not see the mail of the last one.
+# A process that looks at the file as soon as the run is announced does not see the mail of the last run.
 t_output_is_emptied_before_anybody_hears_of_the_run() {
     slowly="strace -D -f -q -o trace -e inject=ftruncate:delay_enter=1000000"
     echo old >result

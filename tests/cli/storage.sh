@@ -90,7 +90,7 @@ t_numbers_go_on() {
     [ "$(cat mail/0041.eml)" = old ]
 }
 
-# Whoever plants the highest number that is looked at does not have later runs try each name after it.
+# A planted file with the highest number that counts does not make later runs try each name after it.
 t_planted_number() {
     mkdir mail
     python3 -c 'for i in range(1000): open("mail/%d.eml" % (10**18 - 1 + i), "w")'
@@ -142,7 +142,7 @@ t_files_and_a_stream() {
     [ ! -s out ]
 }
 
-# Every user who can read a file can hold a read lock, so that is not waited for, as long as nobody has a write lock.
+# Every user who can read a file can hold a read lock, so only a write lock is waited for.
 t_read_lock_delays_nobody() {
     echo old >stream
     : >box

@@ -434,7 +434,7 @@ PY
     [ "$(grep -c '(no TLS: ' err)" -eq 6 ]
 }
 
-# A second handshake is none of ours; a client may ask for one in TLS 1.2.
+# A client may ask for a second handshake in TLS 1.2; then it is dropped.
 t_renegotiation() {
     start_smtps -k -v
     mkfifo hold

@@ -61,7 +61,7 @@ t_stale_unix_socket_is_replaced() {
     [ ! -e socket ]
 }
 
-# A lock of the directory, which any user can hold, is not waited for.
+# No run waits for a lock of the directory, which any user can hold.
 t_unix_socket_in_a_locked_directory() {
     exec 9<.
     flock 9
@@ -752,7 +752,7 @@ t_several_endpoints() {
 
 # ---- the background ----
 
-# background OPTION ...: goes there, and what it prints is in $said; err is whole when it is gone
+# background OPTION ...: a run with -b; its output is in $said, and err is complete when it has ended
 background() {
     rm -f said.err && mkfifo said.err
     timeout 300 cat <said.err >err &

@@ -120,7 +120,7 @@ t_temporary_directory_is_removed() {
     [ -z "$(find . -name 'fakesmtp-*')" ]
 }
 
-# What is mounted in it is not ours, and what cannot be removed is said.
+# A mount in the temporary directory stays, and a file that cannot be removed is reported.
 t_temporary_directory_with_a_mount() {
     [ "$(id -u)" -eq 0 ] || { echo "needs root, to mount a directory"; return 1; }
     mkdir keep
