@@ -97,7 +97,7 @@ t_check_has_what_deps_brought() {
     copy .
     (cd "$HERE/.." && tar cf - ./*/*.[ch]) | tar xf - -C tests
     stub
-    mkdir bin tests/cli
+    mkdir -p bin tests/cli
     printf '#!/bin/sh\nexit 1\n' >bin/pkg-config
     chmod +x bin/pkg-config
     # shellcheck disable=SC2016 # for that shell
