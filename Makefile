@@ -48,8 +48,8 @@ CHOSEN = net/poll_$(OS).c net/socket_$(OS).c store/link_$(OS).c
 PARTS = $(SOURCES:.c=.o) $(CHOSEN:.c=.o) net/tls_$(TLS).o
 HEADERS != LC_ALL=C ls smtp.h $(ROOMS:=/*.h)
 # debugging information names no directory, so that the program is the same wherever it is built
-COMPILE_AS = $(FLAGS) $(HARDENED_C) -fdebug-prefix-map="$$PWD"=. -I. $(CPPFLAGS) $(CFLAGS)
-COMPILE = $(CC) $(COMPILE_AS)
+COMPILE_FLAGS = $(FLAGS) $(HARDENED_C) -fdebug-prefix-map="$$PWD"=. -I. $(CPPFLAGS) $(CFLAGS)
+COMPILE = $(CC) $(COMPILE_FLAGS)
 
 all: fakesmtp
 
@@ -76,7 +76,7 @@ demo: fakesmtp
 	@sh tests/demo ./fakesmtp
 
 static:
-	$(MUSL_CC) $(COMPILE_AS) -static $(LDFLAGS) -o fakesmtp-static fakesmtp.c $(SOURCES) \
+	$(MUSL_CC) $(COMPILE_FLAGS) -static $(LDFLAGS) -o fakesmtp-static fakesmtp.c $(SOURCES) \
 	    $(CHOSEN) net/tls_none.c
 	./fakesmtp-static --version
 
