@@ -9,6 +9,7 @@
 
 static void put_text(void *context, const char *p, size_t n) { text_add(context, p, n); }
 
+/* Not in message.c, which calls files that call this: they would be a cycle. */
 struct sink message_into(struct text *t) { return (struct sink){put_text, t}; }
 
 /* Octets on their way out, gathered. */

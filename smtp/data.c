@@ -6,7 +6,9 @@
  * LF is data.  s->dot says how much of "\r\n.\r\n" the octets so far end with.
  * CR and LF belong to the message whatever follows, and go out at once; only
  * "." and ".\r" at the start of a line wait for what comes next.  Their octets
- * are known, so none of them need be kept.
+ * are known, so none of them need be kept.  After a bare LF they are data as
+ * well; they are followed only so that a report of data that were cut off can
+ * name such a dot.
  *
  * A chunk comes to its end whether it is refused or not, so a refusal waits in
  * the session until then.
