@@ -31,6 +31,7 @@
 /* All times are in milliseconds. */
 enum {
     FIFO_RETRY = 10,     /* between two checks for a reader of a FIFO, */
+    LINES_RETRY = 10,    /* whether a reader of the dialogue takes more, */
     GROUP_RETRY = 10,    /* and for processes that the command has left */
     STATUS_AFTER = 1000, /* from the start to a status line, and between two */
     ONE_SIGNAL = 200,    /* several signals within this time are one: timeout(1), and the end of a login, send two */
@@ -318,6 +319,8 @@ static int64_t next_look(const struct run *r)
     int64_t next = least(least(r->limit, r->command.kill_at), r->status_at), now = r->server.now;
     if (announce_waits(&r->announce))
         next = least(next, now + (now - r->start < 1000 ? FIFO_RETRY : 10 * FIFO_RETRY));
+    if (lines_wait(&r->console.out) || lines_wait(&r->dialogue.transcript))
+        next = least(next, now + LINES_RETRY);
     if (r->cause == NOTHING && r->o.alone && r->server.open == 0)
         next = 0;
     if (r->command.ended && r->command.group)
@@ -342,6 +345,8 @@ static void watch(struct run *r)
         if (r->server.watched || r->signals.n > 0)
             look_at_signals(r);
         announce_go_on(&r->announce);
+        lines_go_on(&r->console.out);
+        lines_go_on(&r->dialogue.transcript);
         int64_t now = r->server.now;
         if (now >= r->limit) {
             r->limit = INT64_MAX;
@@ -404,36 +409,56 @@ static int print_help(struct run *r)
 
 /* ---- the process ---- */
 
+/* Says how a run ended. */
+static void tell_end(struct run *r, int64_t until)
+{
+    if (r->status == AS_EXPECTED)
+        judge(r);
+    judge_output(r, r->o.store.stream_name, output_close(&r->o.store));
+    judge_output(r, r->o.transcript, output_close_transcript(&r->dialogue, until));
+    if (r->status != AS_EXPECTED && r->signal != SIGINT && r->o.transcript == NULL)
+        console_tail(&r->console);
+    uint64_t lost = r->console.out.lost + r->dialogue.transcript.lost;
+    if (lost > 0)
+        console_line(&r->console, "%ju line%s of the dialogue %s not taken", (uintmax_t)lost, console_plural(lost),
+                     lost == 1 ? "was" : "were");
+}
+
+/* Ends without a run. */
+static int end_early(struct run *r, int status)
+{
+    lines_end(&r->console.out, clock_now() + LINES_PATIENCE);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     static struct run r; /* large for a stack */
     char why[OPTIONS_WHY_MAX];
     descriptors_fill();
-    console_open(&r.console, false, false);
+    console_open(&r.console);
     if (options_parse(&r.o, argc, argv, why) < 0) {
         console_line(&r.console, "%s", why);
         console_line(&r.console, "'fakesmtp --help' shows the options");
         if (r.o.background)
             background_fail(USAGE);
-        return USAGE;
+        return end_early(&r, USAGE);
     }
+    r.console.quiet = r.o.quiet;
+    r.console.dialogue = r.o.verbose;
     if (r.o.help || r.o.version)
-        return print_help(&r);
-    console_open(&r.console, r.o.quiet, r.o.verbose);
+        return end_early(&r, print_help(&r));
     bool started = start(&r);
-    if (started) {
+    if (started)
         watch(&r);
-        if (r.status == AS_EXPECTED)
-            judge(&r);
-        judge_output(&r, r.o.store.stream_name, output_close(&r.o.store));
-        judge_output(&r, r.o.transcript, output_close_transcript(&r.dialogue));
-        if (r.status != AS_EXPECTED && r.signal != SIGINT && r.o.transcript == NULL)
-            console_tail(&r.console);
-    } else if (r.o.background) {
+    int64_t until = clock_now() + LINES_PATIENCE;
+    if (started)
+        tell_end(&r, until);
+    else if (r.o.background)
         background_fail(r.status);
-    }
     r.signals.status = r.status;
     close_all(&r);
+    lines_end(&r.console.out, until);
     /* A shell stops too if it sees that a signal ended the process. */
     int asked = started ? 0 : signals_read(&r.signals);
     if (asked != 0)

@@ -4,52 +4,22 @@
  * Each line is one write(2), so that lines of several processes do not mix.
  * The last lines of the dialogue are kept as they came, and cut.  Most runs end
  * well and nobody reads them, so they are escaped only when they are printed.
- *
- * A reader that takes nothing must not keep a run from its end.  After a signal,
- * which the time limit sends too, a write waits for PATIENCE once; after that,
- * text that would block is dropped.
  */
 #include "report/inside.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { PATIENCE = 500 /* milliseconds that a reader is waited for after a signal */ };
-
-void console_open(struct console *c, bool quiet, bool dialogue)
+void console_open(struct console *c)
 {
     memset(c, 0, sizeof *c);
-    c->quiet = quiet;
-    c->dialogue = dialogue;
+    lines_open(&c->out, STDERR_FILENO);
     const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
     c->terminal = isatty(STDERR_FILENO) == 1 && (term == NULL || strcmp(term, "dumb") != 0);
     c->colour = c->terminal && (no_color == NULL || *no_color == '\0');
-}
-
-static void print(struct console *c, const char *text, size_t n)
-{
-    struct pollfd fd = {.fd = STDERR_FILENO, .events = POLLOUT};
-    while (n > 0) {
-        if (c->stuck) {
-            int ready = poll(&fd, 1, c->deaf ? 0 : PATIENCE);
-            c->deaf = ready <= 0;
-            if (ready <= 0)
-                return;
-        }
-        ssize_t put = write(STDERR_FILENO, text, n);
-        c->stuck = c->stuck || (put < 0 && (errno == EINTR || errno == EAGAIN));
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put <= 0)
-            return; /* no reader is left */
-        text += put;
-        n -= (size_t)put;
-    }
 }
 
 size_t console_escape(char *out, size_t size, struct span text)
@@ -92,7 +62,7 @@ void console_status(struct console *c, const char *text)
     char line[128];
     int n = snprintf(line, sizeof line, "\r%s\x1b[K", text);
     if (n > 0 && (size_t)n < sizeof line)
-        print(c, line, (size_t)n);
+        lines_put(&c->out, line, (size_t)n);
     c->status = *text != '\0';
 }
 
@@ -109,7 +79,7 @@ void console_line(struct console *c, const char *format, ...)
     length = strlen(line);
     line[length++] = '\n';
     console_status(c, "");
-    print(c, line, length);
+    lines_put(&c->out, line, length);
 }
 
 size_t console_format(char *out, size_t size, uint64_t session, char who, struct span text, bool colour)
@@ -126,7 +96,7 @@ static void print_dialogue(struct console *c, uint64_t session, char who, struct
     char line[CONSOLE_LINE_MAX];
     size_t n = console_format(line, sizeof line, session, who, text, c->colour);
     console_status(c, "");
-    print(c, line, n);
+    lines_put(&c->out, line, n);
 }
 
 void console_dialogue(struct console *c, uint64_t session, char who, struct span text)

@@ -6,7 +6,6 @@
  */
 #include "report/inside.h"
 
-#include <errno.h>
 #include <string.h>
 
 enum { REMARK_MAX = 200, AUTH_SHOWN = 40 /* octets of a command whose rest is secret */ };
@@ -14,12 +13,8 @@ enum { REMARK_MAX = 200, AUTH_SHOWN = 40 /* octets of a command whose rest is se
 static void write_transcript(struct dialogue *d, uint64_t session, char who, struct span text)
 {
     char line[CONSOLE_LINE_MAX];
-    if (d->transcript == NULL)
-        return;
-    size_t n = console_format(line, sizeof line, session, who, text, false);
-    bool good = fwrite(line, 1, n, d->transcript) == n && fflush(d->transcript) == 0;
-    if (!good && d->error == 0)
-        d->error = errno;
+    if (d->transcript.fd != 0)
+        lines_put(&d->transcript, line, console_format(line, sizeof line, session, who, text, false));
 }
 
 static void both(struct dialogue *d, uint64_t session, char who, struct span text)
@@ -71,7 +66,7 @@ static void add_command(struct dialogue *d, uint64_t session, const struct smtp_
         return;
     }
     console_dialogue(d->console, session, 'C', e->line);
-    if (d->transcript == NULL)
+    if (d->transcript.fd == 0)
         return;
     bool sized = e->type == SMTP_MAIL || e->type == SMTP_BDAT;
     size_t n = sized ? hide_numbers(text, sizeof text, e->line, e->type == SMTP_MAIL ? " SIZE=" : "BDAT ") : 0;

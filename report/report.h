@@ -14,6 +14,37 @@
 #include "mail/mail.h"
 #include "smtp.h"
 
+/* ---- lines for a reader that may be slow ---- */
+
+enum { LINES_PATIENCE = 1000 /* milliseconds that a reader has */ };
+
+/* Lines on their way to a descriptor. */
+struct lines {
+    int fd; /* 0: there is none */
+    bool is_file;
+    bool at_end;       /* what is written ends with a line */
+    struct text queue; /* what the reader has not taken yet, */
+    size_t done;       /* after these octets, */
+    size_t old;        /* and up to here it came before since */
+    int64_t since;
+    uint64_t lost; /* lines that the reader did not take */
+    int error;     /* errno of the first write that failed; 0: none */
+};
+
+/* fd stays open if it is standard error; any other becomes that of l. */
+void lines_open(struct lines *l, int fd);
+
+/* Adds text that ends with a line.  Never blocks: what the reader does not take waits for a second, and is then lost.
+ */
+void lines_put(struct lines *l, const char *text, size_t n);
+
+/* Whether lines wait: lines_go_on() tries again, and drops the old ones. */
+static inline bool lines_wait(const struct lines *l) { return l->queue.n > 0; }
+void lines_go_on(struct lines *l);
+
+/* Waits for the reader until a time of clock_now() at most, and drops what it has not taken then. */
+void lines_end(struct lines *l, int64_t until);
+
 /* ---- the console: messages, the dialogue and a status line on standard error ---- */
 
 enum {
@@ -27,8 +58,7 @@ struct console {
     bool terminal; /* standard error is a terminal that knows control sequences */
     bool colour;
     bool status; /* a status line is shown */
-    bool stuck;  /* a signal interrupted a write: further writes wait for a short time only */
-    bool deaf;   /* that wait was in vain: writes do not wait until standard error takes something */
+    struct lines out;
     struct console_kept {
         uint64_t session;
         char who;
@@ -38,7 +68,8 @@ struct console {
     uint64_t lines;             /* added to the ring so far */
 };
 
-void console_open(struct console *c, bool quiet, bool dialogue);
+/* The caller sets quiet and dialogue. */
+void console_open(struct console *c);
 
 /* Prints "fakesmtp: ", the text as printf(3) formats it, and a line end. */
 #if defined(__GNUC__)
@@ -64,9 +95,8 @@ void console_status(struct console *c, const char *text);
 /* The caller allocates it.  Lines go to the console and to the transcript. */
 struct dialogue {
     struct console *console;
-    bool unseen;      /* nobody will see the dialogue: lines are not composed */
-    FILE *transcript; /* NULL: none.  It has no times, ports, sizes or random text */
-    int error;        /* errno of the first write to the transcript that failed, or 0 */
+    bool unseen;             /* nobody will see the dialogue: lines are not composed */
+    struct lines transcript; /* fd 0: none.  It has no times, ports, sizes or random text */
 };
 
 /* Adds the command of an event, or the end of mail data. */

@@ -69,15 +69,20 @@ const char *output_open_transcript(struct dialogue *d, const char *file)
 {
     int fd = strcmp(file, "-") == 0 ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3)
                                     : open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    d->transcript = fd >= 0 ? fdopen(fd, "w") : NULL;
-    return d->transcript == NULL ? why_unopened() : NULL;
+    if (fd < 0)
+        return why_unopened();
+    lines_open(&d->transcript, fd);
+    return NULL;
 }
 
-int output_close_transcript(struct dialogue *d)
+int output_close_transcript(struct dialogue *d, int64_t until)
 {
-    FILE *f = d->transcript;
-    d->transcript = NULL;
-    if (f != NULL && fclose(f) != 0 && d->error == 0)
-        d->error = errno;
-    return d->error;
+    struct lines *l = &d->transcript;
+    if (l->fd == 0)
+        return 0;
+    lines_end(l, until);
+    if (close(l->fd) < 0 && l->error == 0)
+        l->error = errno;
+    l->fd = 0;
+    return l->error;
 }

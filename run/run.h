@@ -160,8 +160,9 @@ int output_close(struct store_options *o);
 /* Opens a transcript; "-" is standard output.  Returns NULL, or the reason of a failure. */
 const char *output_open_transcript(struct dialogue *d, const char *file);
 
-/* Closes it.  Returns 0, or the errno of the first write that failed. */
-int output_close_transcript(struct dialogue *d);
+/* Closes it, once its reader has taken what waits, or at a time of clock_now().  Returns 0, or the errno of the first
+   write that failed. */
+int output_close_transcript(struct dialogue *d, int64_t until);
 
 /* ---- temporary ---- */
 

@@ -31,6 +31,20 @@ def open_data():
     for text, code in (b"EHLO t", b"250"), (b"MAIL FROM:<>", b"250"), (b"RCPT TO:<b@x.test>", b"250"), (b"DATA", b"354"):
         say(s, f, text + b"\r\n", code)
     return s, f
+def flood(s, f):
+    say(s, f, b"", b"220")
+    s.sendall(b"NOOP\r\n" * 5000)
+    for _ in range(5000):
+        assert f.readline().startswith(b"250")
+    s.close()
+def others(until): # one after the other, a hundred or more; how many there were
+    n = 0
+    while n < 100 or time.monotonic() < until:
+        s, f = client()
+        say(s, f, b"", b"220")
+        s.close()
+        n += 1
+    return n
 def ends(p, status):
     got = p.wait(60) # a hard stop
     assert got == status, (got, status)
@@ -132,13 +146,77 @@ ends(p, 0)
 PY
 }
 
+# A reader of the dialogue that takes nothing delays nobody: neither who makes the dialogue, nor others, nor the end.
 t_stalled_standard_error() {
     python <<'PY'
-r, w = os.pipe()
-p = start("-v", "-t", "4", "-n", "0-", "-f", "none", stderr=w)
-s, f = client()
-s.sendall(b"NOOP\r\n" * 5000)
+for end in "signal", "limit":
+    for r, w in os.pipe(), pty.openpty(), [s.detach() for s in socket.socketpair()]:
+        p = start("-v", "-t", "120" if end == "signal" else "4", "-n", "0-", "-f", "none", stderr=w)
+        flood(*client())
+        others(time.monotonic())
+        if end == "signal":
+            p.terminate()
+        ends(p, 0)
+PY
+}
+
+t_stalled_transcript() {
+    python <<'PY'
+import re
+os.mkfifo("transcript")
+r = os.open("transcript", os.O_RDONLY | os.O_NONBLOCK)
+p = start("-q", "-t", "5", "-n", "0-", "-f", "none", "--transcript", "transcript", stderr=subprocess.PIPE)
+flood(*client())
+said = 10001 + others(time.monotonic())
 ends(p, 0)
+lost, = re.fullmatch(rb"fakesmtp: (\d+) lines of the dialogue were not taken\n", p.stderr.read()).groups()
+text = b"".join(iter(lambda: os.read(r, 65536), b""))
+assert int(lost) + text.count(b"\n") == said, (lost, text.count(b"\n"), said)
+assert text.endswith(b"\n")
+PY
+}
+
+# A reader that wakes up after a while gets whole lines, and hears how many it missed.
+t_standard_error_that_stalls_for_a_while() {
+    python <<'PY'
+import fcntl, re
+r, w = os.pipe()
+p = start("-v", "-k", "-n", "1", "-f", "none", stderr=w)
+assert not fcntl.fcntl(w, fcntl.F_GETFL) & os.O_NONBLOCK # it is not ours alone
+os.close(w)
+flood(*client())
+said = 10002 + others(time.monotonic() + 3)
+text = os.read(r, 65536)
+said += others(time.monotonic())
+p.terminate()
+text += b"".join(iter(lambda: os.read(r, 65536), b""))
+assert p.wait(60) == 1
+lines = text.decode().splitlines()
+assert all(re.fullmatch(r"\d+ [CS]: .+|fakesmtp: .+|\d+ !: pipelining-sync: .+", line) for line in lines)
+lost, = [int(m[1]) for m in map(re.compile(r"fakesmtp: (\d+) lines of the dialogue were not taken").fullmatch, lines) if m]
+assert lost > 1000 and len(lines) + lost >= said, (lost, len(lines), said)
+assert "fakesmtp: expected 1 message, got none before SIGTERM" in lines
+PY
+}
+
+t_slow_reader_of_the_dialogue_gets_all() {
+    python <<'PY'
+import threading
+r, w = os.pipe()
+p = start("-v", "-n", "0-", "-f", "none", stderr=w)
+os.close(w)
+text = []
+def read():
+    for block in iter(lambda: os.read(r, 4096), b""):
+        text.append(block)
+        time.sleep(0.005)
+t = threading.Thread(target=read)
+t.start()
+flood(*client())
+p.terminate()
+ends(p, 0)
+t.join()
+assert b"".join(text).count(b" C: NOOP\n") == 5000 and b"not taken" not in text[-1]
 PY
 }
 
