@@ -16,11 +16,11 @@
 
 enum { DIFFERENCE = 1000 /* milliseconds between two clocks that are not one */ };
 
-/* What libc tells; it is not known at first. */
-static enum { NOT_KNOWN, RIGHT, WRONG } libc;
+/* Whether the clock of libc is right. */
+static enum { NOT_KNOWN, RIGHT, WRONG } libc_clock;
 
-/* Asks the kernel, and returns the right time: told is that of libc. */
-static __attribute__((noinline)) int64_t look_closer(int64_t told)
+/* Compares what libc has told with what the kernel tells, and returns the right time. */
+static __attribute__((noinline)) int64_t check_time(int64_t told)
 {
     int64_t right = told;
 #ifdef __linux__
@@ -35,9 +35,9 @@ static __attribute__((noinline)) int64_t look_closer(int64_t told)
     if (syscall(call, CLOCK_MONOTONIC, &now) == 0)
         right = now.seconds * 1000 + now.nanoseconds / 1000000;
 #endif
-    if (libc == NOT_KNOWN)
-        libc = told - right > DIFFERENCE || right - told > DIFFERENCE ? WRONG : RIGHT;
-    return libc == WRONG ? right : told;
+    if (libc_clock == NOT_KNOWN)
+        libc_clock = told - right > DIFFERENCE || right - told > DIFFERENCE ? WRONG : RIGHT;
+    return libc_clock == WRONG ? right : told;
 }
 
 int64_t clock_now(void)
@@ -45,5 +45,5 @@ int64_t clock_now(void)
     struct timespec now;
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     int64_t told = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-    return libc == RIGHT ? told : look_closer(told);
+    return libc_clock == RIGHT ? told : check_time(told);
 }
