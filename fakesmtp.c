@@ -344,9 +344,13 @@ static void watch(struct run *r)
             close_listeners(r);
         if (r->server.watched || r->signals.n > 0)
             look_at_signals(r);
-        announce_go_on(&r->announce);
-        lines_go_on(&r->console.out);
-        lines_go_on(&r->dialogue.transcript);
+        /* these are seldom due, and a call in each step is felt */
+        if (announce_waits(&r->announce))
+            announce_go_on(&r->announce);
+        if (lines_wait(&r->console.out) || lines_wait(&r->dialogue.transcript)) {
+            lines_go_on(&r->console.out);
+            lines_go_on(&r->dialogue.transcript);
+        }
         int64_t now = r->server.now;
         if (now >= r->limit) {
             r->limit = INT64_MAX;
