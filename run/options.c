@@ -10,10 +10,12 @@
  */
 #include "run/run.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -245,7 +247,10 @@ static int take_login(struct parse *p, const char *text)
         return wrong(p, "give USER:PASSWORD");
     if (check_room(p, o->server.n_logins, OPTIONS_LOGINS_MAX) < 0)
         return -1;
-    o->logins[o->server.n_logins++] = text;
+    if ((o->logins[o->server.n_logins] = strdup(text)) == NULL)
+        return wrong(p, "%s", strerror(errno));
+    o->server.n_logins++;
+    memset(optarg + (colon + 1 - text), '*', strlen(colon + 1)); /* ps(1) shows it to everybody */
     return 0;
 }
 
@@ -529,7 +534,7 @@ void options_complete(struct options *o, size_t n_passed)
     o->lmtp.lmtp = true;
     o->server.smtp = &o->smtp;
     o->server.lmtp = &o->lmtp;
-    o->server.logins = o->logins;
+    o->server.logins = (const char *const *)o->logins;
     o->server.rules = o->rules;
     rules_seed(o->rules, o->server.n_rules, o->seed);
 }
@@ -539,6 +544,8 @@ void options_close(struct options *o)
     for (size_t i = 0; i < o->store.n_matches; i++)
         match_close(&o->matches[i]);
     o->store.n_matches = 0;
+    while (o->server.n_logins > 0)
+        free(o->logins[--o->server.n_logins]);
 }
 
 /* ---- --help ---- */

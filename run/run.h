@@ -57,7 +57,7 @@ struct options {
     struct server_options server; /* the caller sets tls, store, console and dialogue */
     struct rule rules[RULES_MAX];
     uint64_t seed;
-    const char *logins[OPTIONS_LOGINS_MAX]; /* USER:PASSWORD */
+    char *logins[OPTIONS_LOGINS_MAX]; /* USER:PASSWORD; these are copies */
     struct tls_options tls;
     bool starttls;
     const char *ca_file; /* NULL: none */
@@ -80,7 +80,7 @@ int options_parse(struct options *o, int argc, char **argv, char why[OPTIONS_WHY
 /* Adds defaults, and n_passed sockets of a service manager, at most OPTIONS_PASSED_MAX.  o must not be moved later. */
 void options_complete(struct options *o, size_t n_passed);
 
-/* Frees the matches. */
+/* Frees the matches and logins. */
 void options_close(struct options *o);
 
 /* Prints the text of --help on standard output. */

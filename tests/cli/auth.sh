@@ -70,6 +70,17 @@ t_any_login_is_good_without_a_list() {
     stop
 }
 
+# Every user can see the words of a command.
+t_passwords_are_not_shown_by_ps() {
+    start -n 1 -d mail --auth ann:secret --auth=bob:secret:too
+    tr '\0' ' ' <"/proc/$pid/cmdline" >words
+    fails grep -q secret words
+    grep -qF -- '-d mail --auth ann:****** --auth=bob:********** ' words
+    deliver -u bob:secret:too
+    finish
+    status_is 0
+}
+
 t_required() {
     start -k -d mail --require auth --auth ann:secret
     deliver
