@@ -125,9 +125,9 @@ t_temporary_directory_with_a_mount() {
     [ "$(id -u)" -eq 0 ] || { echo "needs root, to mount a directory"; return 1; }
     mkdir keep
     echo precious >keep/file
-    status=0
-    TMPDIR=$PWD unshare -m "$FAKESMTP" -q sh -c 'mkdir "$FAKESMTP_DIR/m" && echo x >"$FAKESMTP_DIR/x" && mount --bind keep "$FAKESMTP_DIR/m"' \
-        2>err </dev/null || status=$?
+    trap 'umount fakesmtp-*/m 2>/dev/null || :' EXIT
+    TMPDIR=$PWD run -q sh -c 'mkdir "$FAKESMTP_DIR/m" && echo x >"$FAKESMTP_DIR/x" && mount --bind keep "$FAKESMTP_DIR/m"'
+    umount fakesmtp-*/m
     status_is 0 "fakesmtp: cannot remove $PWD/fakesmtp-....../m: Device or resource busy"
     [ "$(cat keep/file)" = precious ]
     [ -z "$(find fakesmtp-* -type f)" ]
