@@ -136,9 +136,10 @@ static bool take_time(struct span *t, struct date *d)
 {
     if (take_number(t, 2, &d->hour) == 0 || !take_colon(t, &d->minute))
         return false;
-    if (t->n > 0 && *t->p == ':' && !take_colon(t, &d->second))
+    bool seconds = t->n > 0 && *t->p == ':';
+    if (seconds && !take_colon(t, &d->second))
         return false;
-    if (t->n > 1 && *t->p == '.' && ascii_is_digit(t->p[1])) {
+    if (seconds && t->n > 1 && *t->p == '.' && ascii_is_digit(t->p[1])) {
         d->odd = true;
         for (span_skip(t, 1); t->n > 0 && ascii_is_digit(*t->p);)
             span_skip(t, 1);
@@ -197,7 +198,7 @@ static bool take_offset(struct span *t, struct date *d)
 static bool is_sign(struct span t) { return t.n > 0 && (*t.p == '+' || *t.p == '-'); }
 
 /* Without a zone, or with a military one, the zone is not known: that is -0000 (RFC 5322 4.3).  False if a name is not
-   known. */
+   known, or if text comes after a zone that is not known, as that could be half of a day. */
 static bool take_zone(struct span *t, struct date *d)
 {
     if (is_sign(*t))
@@ -206,25 +207,21 @@ static bool take_zone(struct span *t, struct date *d)
     d->sign = '-';
     d->odd = d->odd || word.n == 0;
     d->obsolete = d->obsolete || word.n == 1;
-    return find_zone(d, word) || word.n <= 1;
+    return find_zone(d, word) || (word.n <= 1 && t->n == 0);
 }
 
-/* Skips the text after the zone.  False if it has a number, or another zone. */
+/* Skips marks and the same zone once more.  False if there is other text: it could change the time. */
 static bool take_rest(struct span *t, struct date *d)
 {
     while (t->n > 0) {
         struct date other = *d;
-        bool sign = is_sign(*t);
-        d->odd = true;
-        if (ascii_is_digit(*t->p) || (sign && !take_offset(t, &other)))
-            return false;
         struct span word = take_letters(t);
-        if (word.n > 0)
-            (void)find_zone(&other, word);
-        else if (!sign)
-            (void)take_mark(t, *t->p);
-        if (other.zone != d->zone || (other.sign != d->sign && d->zone > 0))
+        bool taken = word.n > 0    ? find_zone(&other, word)
+                     : is_sign(*t) ? take_offset(t, &other)
+                                   : take_mark(t, ';') || take_mark(t, ',') || take_mark(t, '.');
+        if (!taken || other.zone != d->zone || (other.sign != d->sign && d->zone > 0))
             return false;
+        d->odd = true;
     }
     return true;
 }
