@@ -49,19 +49,43 @@ bool uuencode_take_begin(struct span *t, struct span *name)
     return true;
 }
 
+/* What the lines of a file have had so far. */
+struct lines {
+    size_t octets; /* of the last line that was whole; 0: there was none */
+    bool odd;      /* a line had too few digits, or one too many */
+    bool ended;    /* by a line of no octets */
+};
+
+/* Whether a line of a text can be the next one of a file.  Some encoders leave out the digits after the last octet, or
+   add one.  Blanks at the end get lost: a few of any line, more once a whole line has shown that this is a file. */
+static bool goes_on(struct span line, struct lines *l)
+{
+    size_t octets = line.n > 0 ? digit(*line.p) : 0, least = 1 + (4 * octets + 2) / 3, most = (octets + 2) / 3 * 4 + 1;
+    if (l->ended || !is_coded(line) || line.n > most + 1 || (line.n == 0 && l->octets == 0))
+        return false;
+    l->ended = octets == 0;
+    l->odd = l->odd || line.n != most;
+    if (line.n + least / 8 >= least && !l->ended)
+        l->octets = octets;
+    return l->ended || octets == l->octets || (l->octets > 0 && line.n + 7 >= most);
+}
+
 bool uuencode_find(struct span *text, struct span *file)
 {
     struct span line, name;
     while (text->n > 0) {
         struct span rest = *text;
+        struct lines lines = {.octets = 0};
         bool coded = uuencode_take_begin(&rest, &name);
         while (coded && header_take_line(&rest, &line)) {
             if (is_end(line)) {
+                if (!lines.ended && (lines.odd || lines.octets == 0))
+                    break;
                 *file = span_between(text->p, rest.p);
                 *text = rest;
                 return true;
             }
-            coded = is_coded(line);
+            coded = goes_on(line, &lines);
         }
         (void)header_take_line(text, &line);
     }

@@ -98,10 +98,10 @@ static const struct row {
     {"the text without it", SUBJECT, TEXT("\nHello\n\nbegin 644 a.txt\n#86)C\n`\nend\nbye\n"), TEXT("|Hello||bye|"),
      P(UUENCODE)},
     {"two in a part of a multipart", PARTS,
-     TEXT(
-         "Content-Type: multipart/mixed; boundary=B\n\n--B\n\nbegin 644 a\n#86)C\nend\n\nbegin 666 \xc3\xa9\nend\n--B\n"
-         "Content-Type: a/b\n\nbegin 644 a\n#86)C\nend\n--B--\n"),
-     TEXT("multipart 0 multipart/mixed\nleaf 1 text/plain: begin 644 a|#86)C|end||begin 666 é|end\n"
+     TEXT("Content-Type: multipart/mixed; boundary=B\n\n--B\n\nbegin 644 a\n#86)C\nend\n\nbegin 666 "
+          "\xc3\xa9\n`\nend\n--B\n"
+          "Content-Type: a/b\n\nbegin 644 a\n#86)C\nend\n--B--\n"),
+     TEXT("multipart 0 multipart/mixed\nleaf 1 text/plain: begin 644 a|#86)C|end||begin 666 é|`|end\n"
           "leaf 1 a/b: begin 644 a|#86)C|end\nleaf 2 (1) application/octet-stream a: abc\n"
           "leaf 2 (1) application/octet-stream é: \n"),
      P(UUENCODE)},
@@ -110,6 +110,33 @@ static const struct row {
      TEXT("|begin 644 a.txt|#86)C|Hello|end|"), 0},
     {"one after one that does not end", SUBJECT, TEXT("\nbegin 644 a\n#86)C\nbegin 644 b\n#86)C\nend\n"),
      TEXT("|begin 644 a|#86)C|"), P(UUENCODE)},
+    {"lines that are no digits of their number", SUBJECT,
+     TEXT("\nbegin 755 steps\nSTOP THE QUEUE\n1. RESTART\nend\nbegin 755 steps\nSTOP THE QUEUE\n\nend\n"
+          "begin 755 steps\n- STOP\n- RESTART\n`\nend\nbegin 755 steps\n# 1\n#2 AND SO ON\n`\nend\n"),
+     TEXT("|begin 755 steps|STOP THE QUEUE|1. RESTART|end|begin 755 steps|STOP THE QUEUE||end|"
+          "begin 755 steps|- STOP|- RESTART|`|end|begin 755 steps|# 1|#2 AND SO ON|`|end|"),
+     0},
+    {"no lines, or lines after the last", SUBJECT,
+     TEXT("\nbegin 755 steps\nend\nbegin 755 steps\n\nend\nbegin 644 a\n#86)C\n\n#86)C\n`\nend\n"
+          "begin 644 a\n#86)C\n```\nend\nbegin 644 a\n#86)\nend\n"),
+     TEXT("|begin 755 steps|end|begin 755 steps||end|begin 644 a|#86)C||#86)C|`|end|"
+          "begin 644 a|#86)C|```|end|begin 644 a|#86)|end|"),
+     0},
+    {"no file, and blanks for its zero", SUBJECT, TEXT("\nbegin 644 a\n`\nend\nbegin 644 a\n \nend\nx"), TEXT("|x"),
+     P(UUENCODE)},
+    {"lines without the blanks at their ends", PARTS, TEXT("\nbegin 644 a\n#   !\n#\n\"86(\n!80  \n!80\n\nend\n"),
+     TEXT("leaf 0 text/plain: begin 644 a|#   !|#|\"86(|!80  |!80||end|\n"
+          "leaf 1 application/octet-stream a: \0\0\1\0\0\0abaa\n"),
+     P(UUENCODE)},
+    {"a first line without its last blanks", SUBJECT,
+     TEXT("\nbegin 644 a\nM012345678901234567890123456789012345678901234567890123\nM0\n$$6\n\nend\nx"), TEXT("|x"),
+     P(UUENCODE)},
+    {"a first line without most of its digits", SUBJECT,
+     TEXT("\nbegin 644 a\nM0123456789012345678901234567890123456789\n`\nend\n"),
+     TEXT("|begin 644 a|M0123456789012345678901234567890123456789|`|end|"), 0},
+    {"lines with one digit more", PARTS, TEXT("\nbegin 644 a\n#86)C!\n#86)CX\n``\nend\n"),
+     TEXT("leaf 0 text/plain: begin 644 a|#86)C!|#86)CX|``|end|\nleaf 1 application/octet-stream a: abcabc\n"),
+     P(UUENCODE)},
     {"begin without a mode, or a name, or first in its line", SUBJECT,
      TEXT("\nbegin x\nend\nbegin 644 \nend\nbegin 64 a\nend\nbegin 689 a\nend\n begin 644 a\nend\nbegin 644\nend\n"),
      TEXT("|begin x|end|begin 644 |end|begin 64 a|end|begin 689 a|end| begin 644 a|end|begin 644|end|"), 0},
