@@ -52,7 +52,7 @@ static const char *failures_text(const struct tally *v, char text[512])
         (void)snprintf(text, 512, "%ju message%s could not be written%s to %s: %s", (uintmax_t)v->failed,
                        console_plural(v->failed), v->failed > 1 ? ", the first one" : "", v->culprit,
                        v->error == ETIMEDOUT   ? "its reader reads nothing"
-                       : v->error == ECANCELED ? "the run ended before it was read"
+                       : v->error == ECANCELED ? "the run ended before that"
                        : v->error == ENOLCK    ? "another process has locked it"
                        : v->error == ESTALE    ? "another process has changed its file"
                                                : strerror(v->error));

@@ -40,13 +40,17 @@ static void write_number(char *out, int n)
 static void end_by_force(void)
 {
     static const char said[] = "fakesmtp: ended by force, as it was too busy to end by itself\n";
-    static char script[] = "signal=$1 status=$2; shift 2; rm -rf -- \"$@\"\n"
+    static char script[] = "signal=$1 status=$2; shift 2; exec 2>/dev/null\n"
+                           "find \"$@\" -xdev -depth ! -type d -exec rm -f {} +\n"
+                           "find \"$@\" -xdev -depth -type d -exec rmdir {} +\n"
                            "[ $signal = 0 ] || kill -$signal $$; exit $status";
     char number[4], status[4], sh[] = "sh", option[] = "-c";
     char *arguments[7 + SIGNALS_REMOVED_MAX] = {sh, option, script, sh, number, status};
     size_t n = 6;
     struct pollfd error = {.fd = STDERR_FILENO, .events = POLLOUT};
     sigset_t none;
+    (void)alarm(0);
+    (void)signal(SIGALRM, SIG_IGN);
     if (poll(&error, 1, 0) > 0 && (error.revents & POLLOUT) != 0)
         (void)!write(STDERR_FILENO, said, sizeof said - 1);
     if (ours->command > 0 && kill(-ours->command, SIGKILL) < 0)

@@ -147,6 +147,24 @@ static const struct rule *take_data(struct server *v, struct session *s, const s
 
 /* ---- the end of a mail ---- */
 
+/* Counts a mail that may yet be taken as one of those awaited, unless it may fail to match. */
+static void await(struct server *v, struct session *s)
+{
+    const struct transaction *t = s->heard->transaction;
+    bool counts = store_has_matched(&t->data) && t->mail.failed == NULL;
+    v->tally.pending += counts;
+    v->tally.pending -= s->counts;
+    s->counts = counts;
+}
+
+bool event_go_on(struct server *v, struct session *s)
+{
+    if (transaction_go_on(s->heard->transaction, v->o, is_full(v)) != OUTCOME_WAITS)
+        return true;
+    await(v, s);
+    return false;
+}
+
 /* Stores the mail, unless it is refused, when its first reply is due. */
 static void end_mail(struct server *v, struct session *s, const struct smtp_event *e, const struct rule *r)
 {
@@ -156,10 +174,9 @@ static void end_mail(struct server *v, struct session *s, const struct smtp_even
     console_status(v->o->console, "");
     enum outcome outcome = transaction_end(t, v->o, e, r, is_full(v));
     v->now = clock_now(); /* that may have taken a while */
-    if (outcome != OUTCOME_WAITS)
-        return;
-    s->counts = t->mail.failed == NULL; /* a mail that may yet be taken is one of those awaited */
-    v->tally.pending += s->counts;
+    s->counts = false;
+    if (outcome == OUTCOME_WAITS)
+        await(v, s);
 }
 
 /* Counts the outcome, once it is known. */

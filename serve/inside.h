@@ -65,8 +65,8 @@ const struct rule *transaction_find_rule(struct transaction *t, const struct ser
 enum outcome transaction_end(struct transaction *t, const struct server_options *o, const struct smtp_event *e,
                              const struct rule *r, bool full);
 
-/* Goes on storing after OUTCOME_WAITS. */
-enum outcome transaction_go_on(struct transaction *t, const struct server_options *o);
+/* Goes on storing after OUTCOME_WAITS.  full: a mail that has not been matched yet is not taken. */
+enum outcome transaction_go_on(struct transaction *t, const struct server_options *o, bool full);
 
 /* Waits no longer: the mail has failed. */
 void transaction_give_up(struct transaction *t, const struct server_options *o);
@@ -241,6 +241,9 @@ static inline bool event_waits(const struct session *s, const struct smtp_event 
 
 /* Counts mail data that are cut off, if any are under way, and says how far they came. */
 void event_cut_off(struct server *v, const struct session *s);
+
+/* Goes on storing the mail of a parked session.  Returns whether it waits no longer. */
+bool event_go_on(struct server *v, struct session *s);
 
 /* Drops the mail data, if there are any, without a trace. */
 void event_drop_data(struct session *s);

@@ -22,6 +22,7 @@ enum {
     PAGE = 4096,        /* octets */
     STORED_MAX = 16,    /* mails that go on being stored in one step */
     TURNS_MAX = 10,     /* milliseconds of all turns in one step */
+    STEP_MAX = 100,     /* milliseconds of a step, however many clients are ready */
     RETRY = 100,        /* milliseconds until accepting is tried again after descriptors or memory ran out */
 };
 
@@ -186,7 +187,7 @@ static void go_on_storing(struct server *v)
 {
     struct store_wait wait = {.fd = -1};
     for (int most = v->now >= v->retry_at ? STORED_MAX : 0; most > 0 && v->parked != NULL; most--) {
-        if (transaction_go_on(v->parked->heard->transaction, v->o) == OUTCOME_WAITS)
+        if (!event_go_on(v, v->parked))
             break;
         session_unpark(v, v->parked);
     }
@@ -252,6 +253,7 @@ static int wait_and_serve(struct server *v, int64_t until)
 int server_step(struct server *v, int64_t until)
 {
     int n;
+    int64_t end = v->now + STEP_MAX;
     if (v->room == 0)
         v->room = count_room();
     v->watched = false;
@@ -261,7 +263,7 @@ int server_step(struct server *v, int64_t until)
     }
     do
         n = wait_and_serve(v, until);
-    while (n > 0 && !v->news && v->now < until);
+    while (n > 0 && !v->news && v->now < until && v->now < end);
     v->news = false;
     return n;
 }

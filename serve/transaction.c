@@ -195,9 +195,13 @@ enum outcome transaction_end(struct transaction *t, const struct server_options 
     return t->outcome;
 }
 
-enum outcome transaction_go_on(struct transaction *t, const struct server_options *o)
+enum outcome transaction_go_on(struct transaction *t, const struct server_options *o, bool full)
 {
-    return t->outcome = outcome_of(store_go_on(o->store, &t->data, &t->failure));
+    if (full && !store_has_matched(&t->data))
+        t->outcome = OUTCOME_FULL;
+    else
+        t->outcome = outcome_of(store_go_on(o->store, &t->data, &t->failure));
+    return t->outcome;
 }
 
 void transaction_give_up(struct transaction *t, const struct server_options *o)

@@ -190,6 +190,7 @@ int spool_publish(struct spool *p, const char *asked)
 static _Thread_local struct {
     const char *p; /* mapped memory; NULL: none */
     size_t n;
+    struct timespec modified;   /* when its file was, before */
     volatile sig_atomic_t lost; /* a page could not be read */
 } mapped;
 
@@ -209,6 +210,7 @@ static void on_lost_page(int number, siginfo_t *info, void *context)
 int spool_look(struct spool *p, struct span *octets)
 {
     struct sigaction action = {.sa_sigaction = on_lost_page, .sa_flags = SA_SIGINFO};
+    struct stat st;
     *octets = p->octets;
     if (octets->p != NULL)
         return 0;
@@ -217,12 +219,15 @@ int spool_look(struct spool *p, struct span *octets)
     (void)sigaddset(&bus, SIGBUS);
     if (sigaction(SIGBUS, &action, NULL) < 0 || pthread_sigmask(SIG_UNBLOCK, &bus, NULL) != 0)
         return spool_fail(p, errno, "signals");
+    if (fstat(p->file.fd, &st) < 0)
+        return spool_fail(p, errno, place_name(p->place));
     void *all = mmap(NULL, (size_t)p->total, PROT_READ, MAP_PRIVATE, p->file.fd, 0);
     if (all == MAP_FAILED)
         return spool_fail(p, errno, "memory");
     *octets = (struct span){all, (size_t)p->total};
     mapped.p = octets->p;
     mapped.n = octets->n;
+    mapped.modified = st.st_mtim;
     mapped.lost = 0;
     return 0;
 }
@@ -234,7 +239,8 @@ int spool_look_away(struct spool *p)
         return 0;
     (void)munmap((void *)(uintptr_t)mapped.p, mapped.n);
     mapped.p = NULL;
-    if (!mapped.lost && fstat(p->file.fd, &st) == 0 && (uint64_t)st.st_size >= p->total)
+    bool same = !mapped.lost && fstat(p->file.fd, &st) == 0 && (uint64_t)st.st_size >= p->total;
+    if (same && st.st_mtim.tv_sec == mapped.modified.tv_sec && st.st_mtim.tv_nsec == mapped.modified.tv_nsec)
         return 0;
     p->failure =
         (struct failure){SPOOL_CUT_OFF, place_name(p->place)}; /* this may be why something else has failed before */

@@ -104,10 +104,12 @@ struct store_wait store_waits_for(const struct store *s)
 
 void store_give_up(struct store *s, struct spool *p, struct failure *why)
 {
+    bool locked = waits_for_lock(&s->stream), reads = s->stream.is_file || p->mail != NULL;
+    examiner_leave(s, p);
     (void)spool_fail(p,
-                     p->mail != NULL              ? ECANCELED
-                     : waits_for_lock(&s->stream) ? ENOLCK
-                                                  : ETIMEDOUT,
+                     locked  ? ENOLCK
+                     : reads ? ECANCELED
+                             : ETIMEDOUT,
                      s->o.stream >= 0 ? s->o.stream_name : place_name(p->place));
     (void)fail(p, why);
 }

@@ -174,11 +174,14 @@ struct store_wait {
 
 struct store_wait store_waits_for(const struct store *s);
 
+/* Whether mail->failed is set for a mail that waits. */
+static inline bool store_has_matched(const struct spool *p) { return p->mail == NULL || p->store->o.n_matches == 0; }
+
 /* Goes on with a mail that waits.  Returns the same as store_finish(). */
 enum store_outcome store_go_on(struct store *s, struct spool *p, struct failure *why);
 
-/* Drops a mail that waits, with the reason in *why.  ECANCELED: it is not read yet; ENOLCK: another process has locked
-   the mbox; ETIMEDOUT: the reader of the stream reads nothing. */
+/* Drops a mail that waits, with the reason in *why.  ECANCELED: it is not read, or not written, yet; ENOLCK: another
+   process has locked the mbox; ETIMEDOUT: the reader of the stream reads nothing. */
 void store_give_up(struct store *s, struct spool *p, struct failure *why);
 
 /* The first octets of a stored mail that came from the client, at most MAIL_HEAD_MAX.  They live until store_drop().

@@ -19,6 +19,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -45,10 +46,13 @@ int stream_lock(int fd, bool on)
     do
         status = fcntl(fd, F_SETLK, &whole);
     while (status < 0 && errno == EINTR);
+    if (!on)
+        (void)flock(fd, LOCK_UN);
     if (status == 0 || !on || (errno != EAGAIN && errno != EACCES))
         return status;
     whole.l_type = F_RDLCK; /* F_GETLK then reports only write locks */
-    if (fcntl(fd, F_GETLK, &whole) == 0 && whole.l_type == F_UNLCK)
+    bool locked = fcntl(fd, F_GETLK, &whole) < 0 || whole.l_type != F_UNLCK;
+    if (!locked && (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)) /* writers beside a reader */
         return 0;
     errno = EAGAIN;
     return -1;

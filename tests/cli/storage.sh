@@ -774,3 +774,57 @@ PY
     stop
     [ "$(jq -r .text json | head -n 1)" = 'Grüße Grüße Grüße Grüße Grüße Grüße Grüße ' ]
 }
+
+# A large message that does not match is no reason to refuse one that does, while it is read.
+t_message_being_read_does_not_count() {
+    start -q -j -o json -n 1 --match 'subject: small'
+    python3 - "$port" <<'PY'
+import socket, sys
+
+def send(subject, lines):
+    s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=60)
+    f = s.makefile("rb")
+    assert f.readline().startswith(b"220")
+    for command, code in (b"HELO t", b"250"), (b"MAIL FROM:<a@x.test>", b"250"), (b"RCPT TO:<b@x.test>", b"250"), (b"DATA", b"354"):
+        s.sendall(command + b"\r\n")
+        line = f.readline()
+        assert line.startswith(code), line
+    s.sendall(b"Subject: %s\r\n\r\n" % subject)
+    for i in range(lines):
+        s.sendall((b"a line of sixty-two octets, which stand for those of a letter\r\n") * 1000)
+    s.sendall(b".\r\n")
+    return s, f
+
+large = send(b"large", 1000)
+small = send(b"small", 0)
+for s, f in large, small:
+    line = f.readline()
+    assert line.startswith(b"250"), line
+PY
+    finish
+    status_is 0
+    [ "$(jq -c '[.subject, .matched]' json)" = '["large",false]
+["small",true]' ]
+}
+
+# A reader's lock, which every user who can read the file can hold, does not let two runs write to one file.
+t_read_lock_does_not_let_two_runs_write() {
+    : >stream
+    mkfifo held go
+    python3 -c '
+import fcntl
+f = open("stream", "rb")
+fcntl.lockf(f, fcntl.LOCK_SH)
+open("held", "w").close()
+open("go").read()' &
+    reader=$!
+    : <held
+    start -q -k -j -o stream
+    send
+    run -q -n 0 -j -o stream true
+    status_is 3 'fakesmtp: cannot write to stream: another process is writing to it'
+    stop
+    : >go
+    wait "$reader"
+    [ "$(jq -r .subject stream)" = test ]
+}

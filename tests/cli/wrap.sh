@@ -379,3 +379,26 @@ t_limit_kills_what_the_command_leaves() {
     status_is 1 'fakesmtp: expected 1 message, got none before the 1 s limit'
     wait "$reader"
 }
+
+# A run that is busy with its clients for longer than any patience is not ended by force.
+t_busy_clients_are_no_reason_for_force() {
+    run -q -f none -n 3 python3 -c '
+import os, signal, smtplib, threading, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+os.kill(os.getppid(), signal.SIGTERM)
+end = time.monotonic() + 6
+def client():
+    s = smtplib.SMTP(os.environ["SMTP_HOST"], int(os.environ["SMTP_PORT"]))
+    s.ehlo()
+    assert s.mail("a@x.test")[0] == s.rcpt("b@x.test")[0] == 250
+    assert s.docmd("DATA")[0] == 354
+    while time.monotonic() < end:
+        s.sock.sendall(b"x" * 78 + b"\r\n")
+    s.sock.sendall(b".\r\n")
+    assert s.getreply()[0] == 250
+threads = [threading.Thread(target=client) for _ in range(3)]
+for t in threads: t.start()
+for t in threads: t.join()
+'
+    status_is 0
+}
