@@ -95,7 +95,7 @@ bool uuencode_find(struct span *text, struct span *file)
 /* Puts the octets of a line.  Digits that are missing were blanks. */
 static void put_line(struct span line, struct sink to)
 {
-    char octets[63 + 2];
+    char octets[63 + 2] = "";
     size_t n = digit(*line.p), put = 0;
     for (size_t i = 1; put < n; i += 4) {
         unsigned bits = 0;

@@ -13,8 +13,10 @@ enum { REMARK_MAX = 200, AUTH_SHOWN = 40 /* octets of a command whose rest is se
 static void write_transcript(struct dialogue *d, uint64_t session, char who, struct span text)
 {
     char line[CONSOLE_LINE_MAX];
-    if (d->transcript.fd != 0)
-        lines_put(&d->transcript, line, console_format(line, sizeof line, session, who, text, false));
+    if (d->transcript.fd == 0)
+        return;
+    size_t n = console_format(line, sizeof line, session, who, text, false);
+    lines_put(&d->transcript, line, n);
 }
 
 static void both(struct dialogue *d, uint64_t session, char who, struct span text)

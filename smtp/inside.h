@@ -105,10 +105,12 @@ struct smtp_canned {
 enum { CANNED_CODE = sizeof "250 " - 1 /* octets before the enhanced status code */ };
 
 /* code is a literal; enhanced is a status code and a blank, or ""; at most 255 octets in all. */
+/* clang-format off */ /* of which two versions differ here */
 #define CANNED(code, enhanced, text) \
     { \
         code, sizeof(enhanced) - 1, sizeof(#code " " enhanced text "\r\n") - 1, #code " " enhanced text "\r\n" \
     }
+/* clang-format on */
 
 /* As smtp_reply(). */
 void reply_canned(struct smtp *s, struct smtp_event *e, const struct smtp_canned *reply);

@@ -192,13 +192,13 @@ static void add_problems(struct dialogue *d, const char *text)
     char *copy = strdup(text);
     assert(copy != NULL);
     for (char *name = strtok(copy, " "); name != NULL; name = strtok(NULL, " ")) {
-        bool not = *name == '-';
+        bool denied = *name == '-';
         int i = 0;
-        while (i < PROBLEMS && strcmp(problem_about((enum problem)i)->name, name + not ) != 0)
+        while (i < PROBLEMS && strcmp(problem_about((enum problem)i)->name, name + denied) != 0)
             i++;
         if (i == PROBLEMS)
             bad_line(d, text);
-        problems_add(not ? &d->not_problems : &d->problems, (enum problem)i);
+        problems_add(denied ? &d->not_problems : &d->problems, (enum problem)i);
     }
     free(copy);
     d->problems_expected = true;

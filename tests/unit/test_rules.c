@@ -577,7 +577,7 @@ static void test_percentages(void **state)
     for (uint64_t seed = 0; seed < 5; seed++) {
         for (size_t i = 0; i < sizeof percents / sizeof percents[0]; i++) {
             unsigned p = percents[i], fired = draw(draws, N, p, seed, 0);
-            double deviation = (double)fired - N / 100.0 * p, variance = N / 100.0 * p * (100 - p) / 100;
+            double mean = (double)N / 100 * p, deviation = (double)fired - mean, variance = mean * (100 - p) / 100;
             if (deviation * deviation > 16 * variance) /* four standard deviations */
                 fail_msg("%u percent, seed %ju: %u of %d", p, (uintmax_t)seed, fired, N);
             assert_int_equal(draw(again, N, p, seed, 0), fired);
