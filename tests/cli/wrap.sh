@@ -128,7 +128,7 @@ t_temporary_directory_with_a_mount() {
     trap 'umount fakesmtp-*/m 2>/dev/null || :' EXIT
     TMPDIR=$PWD run -q sh -c 'mkdir "$FAKESMTP_DIR/m" && echo x >"$FAKESMTP_DIR/x" && mount --bind keep "$FAKESMTP_DIR/m"'
     umount fakesmtp-*/m
-    status_is 0 "fakesmtp: cannot remove $PWD/fakesmtp-....../m: Device or resource busy"
+    status_is 0 "fakesmtp: cannot remove $PWD/fakesmtp-....../m: (Device or r|R)esource busy"
     [ "$(cat keep/file)" = precious ]
     [ -z "$(find fakesmtp-* -type f)" ]
 }
