@@ -145,6 +145,7 @@ struct server {
     char *in, *out;    /* SERVER_IN_SIZE and SERVER_OUT_SIZE octets, lent to the engine of the session that is served */
     int64_t now;       /* since the last wait, as clock_now() */
     int64_t turn_end;  /* when the session that is served lets others go first */
+    int64_t shake_end; /* when handshakes that are due are left to the next wait */
     int64_t grace;     /* when stopping: when the clients that are left are told 421 */
     int64_t resume_at; /* accepting pauses until then; INT64_MAX: it does not pause */
     uint64_t numbers;  /* of mails, given so far */

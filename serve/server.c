@@ -22,6 +22,7 @@ enum {
     PAGE = 4096,        /* octets */
     STORED_MAX = 16,    /* mails that go on being stored in one step */
     TURNS_MAX = 10,     /* milliseconds of all turns in one step */
+    SHAKES_MAX = 30,    /* milliseconds of all handshakes in one */
     STEP_MAX = 100,     /* milliseconds of a step, however many clients are ready */
     RETRY = 100,        /* milliseconds until accepting is tried again after descriptors or memory ran out */
 };
@@ -220,6 +221,7 @@ static int wait_and_serve(struct server *v, int64_t until)
     if (n < 0)
         return -1;
     v->now = clock_now();
+    v->shake_end = v->now + SHAKES_MAX;
     int turn = n > 1 ? TURNS_MAX / n : TURNS_MAX;
     for (int i = 0; i < n; i++) {
         const enum server_source_kind *kind = ready[i];

@@ -607,6 +607,48 @@ t_a_stalled_handshake_is_alone() {
     status_is 0
 }
 
+# Many handshakes at once, with a key that takes its time, are no reason to keep another client waiting.
+t_handshakes_are_shared_out() {
+    openssl req -x509 -newkey rsa:4096 -nodes -days 2 -subj /CN=localhost -keyout large.key -out large.pem 2>openssl.err
+    start -k -v --tls --cert large.pem --key large.key
+    python3 - "$port" "$pid" <<'PY'
+import os, signal, socket, ssl, sys
+MANY = 50
+def say(s, text):
+    s.sendall(text)
+    got = b""
+    while not got.endswith(b"\n") or got.split(b"\n")[-2][3:4] != b" ":
+        got += s.recv(1000)
+def connect():
+    s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=100)
+    say(s, b"")
+    say(s, b"EHLO t\r\n")
+    return s
+trust, to = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ssl.MemoryBIO()
+try:
+    trust.wrap_bio(ssl.MemoryBIO(), to, server_hostname="localhost").do_handshake()
+except ssl.SSLWantReadError:
+    hello = to.read()
+other = connect()
+many = [connect() for _ in range(MANY)]
+for s in many:
+    say(s, b"STARTTLS\r\n")
+os.kill(int(sys.argv[2]), signal.SIGSTOP)
+for s in many:
+    s.sendall(hello + b"\x15\x03\x03\0\2\2\x28") # an alert makes it fail, and so be told of, at once
+other.sendall(b"NOOP\r\n")
+os.kill(int(sys.argv[2]), signal.SIGCONT)
+assert other.recv(1000).startswith(b"250 ")
+for s in many:
+    while s.recv(1000):
+        pass
+PY
+    stop
+    [ "$(grep -c 'S: (no TLS: ' err)" -eq 50 ]
+    before=$(sed '/^1 C: NOOP$/q' err | grep -c 'S: (no TLS: ' || :)
+    [ "$before" -lt 40 ] || { echo "the other client waited for $before handshakes"; return 1; }
+}
+
 t_handshake_octet_by_octet() {
     start_smtps -n 1 -d mail -v
     python3 - "$port" <<'PY'
