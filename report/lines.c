@@ -127,9 +127,10 @@ void lines_put(struct lines *l, const char *p, size_t n)
         return;
     if (l->queue.n == 0)
         l->since = clock_now();
-    if (l->queue.n < QUEUE_MAX)
+    bool full = l->queue.n >= QUEUE_MAX;
+    if (!full)
         text_add(&l->queue, p + written, n - written);
-    if (l->queue.n >= QUEUE_MAX || l->queue.failed)
+    if (full || l->queue.failed)
         l->lost += count(p + written, n - written);
     l->queue.failed = false;
 }

@@ -1,5 +1,6 @@
 /*
- * test_console.c - text from a client cannot drive a terminal.
+ * test_console.c - text from a client cannot drive a terminal, and a reader that
+ * takes nothing gets whole lines or none.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,7 +10,13 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
 #include "report/inside.h"
+#include "tests/unit/memory.h"
 
 static const char *escaped(const char *text, size_t n)
 {
@@ -84,12 +91,158 @@ static void test_cut(void **state)
     assert_string_equal(out, "a...");
 }
 
+/* ---- lines ---- */
+
+static struct lines lines;
+static uint64_t put, taken; /* lines */
+static int reader;
+
+static void open_pipe(void)
+{
+    int fds[2];
+    assert_int_equal(pipe(fds), 0);
+    reader = fds[0];
+    put = taken = 0;
+    lines_open(&lines, fds[1]);
+}
+
+static void put_lines(uint64_t n)
+{
+    char line[64];
+    while (n-- > 0)
+        lines_put(&lines, line, (size_t)snprintf(line, sizeof line, "line %ju of many\n", (uintmax_t)put++));
+}
+
+/* Reads so many octets, or to the end; each line must be whole, and later than the one before it. */
+static void take(size_t most)
+{
+    static char text[64 * 1024];
+    static size_t kept;
+    static uintmax_t last;
+    ssize_t n = 1;
+    last = taken == 0 ? 0 : last;
+    for (size_t got = 0; got < most && (n = read(reader, text + kept, sizeof text - kept)) > 0; got += (size_t)n) {
+        char *line = text, *end = text + kept + (size_t)n, *lf;
+        for (; (lf = memchr(line, '\n', (size_t)(end - line))) != NULL; line = lf + 1, taken++) {
+            uintmax_t number;
+            int length = 0;
+            assert_int_equal(sscanf(line, "line %ju of many%n", &number, &length), 1);
+            assert_ptr_equal(line + length, lf);
+            assert_true(taken == 0 || number > last);
+            last = number;
+        }
+        kept = (size_t)(end - line);
+        memmove(text, line, kept);
+    }
+    assert_true(n > 0 || kept == 0);
+}
+
+static void close_pipe(void)
+{
+    close(lines.fd);
+    take(SIZE_MAX);
+    close(reader);
+    assert_int_equal(lines.error, 0);
+    assert_int_equal(taken + lines.lost, put);
+}
+
+static void test_reader_that_takes_nothing(void **state)
+{
+    (void)state;
+    open_pipe();
+    put_lines(20000);
+    assert_true(lines_wait(&lines));
+    lines_end(&lines, clock_now());
+    assert_true(lines.lost > 0);
+    close_pipe();
+}
+
+static void test_reader_that_wakes_up(void **state)
+{
+    (void)state;
+    open_pipe();
+    put_lines(20000);
+    while (lines.lost == 0) /* for one to two seconds */
+        lines_go_on(&lines);
+    put_lines(10);
+    take(4096);
+    put_lines(10);
+    take(1);
+    assert_int_equal(fcntl(reader, F_SETFL, O_NONBLOCK), 0);
+    while (lines_wait(&lines)) {
+        lines_go_on(&lines);
+        take(SIZE_MAX);
+    }
+    put_lines(10);
+    close_pipe();
+}
+
+static void test_slow_reader_gets_all(void **state)
+{
+    (void)state;
+    open_pipe();
+    assert_int_equal(fcntl(reader, F_SETFL, O_NONBLOCK), 0);
+    put_lines(20000);
+    for (int i = 0; lines_wait(&lines); i++) {
+        take(4096);
+        if (i < 100)
+            put_lines(1);
+        lines_go_on(&lines);
+    }
+    close_pipe();
+    assert_int_equal(lines.lost, 0);
+}
+
+static void test_flood(void **state)
+{
+    (void)state;
+    open_pipe();
+    put_lines(1000000); /* more than wait for a second */
+    assert_true(lines.lost > 0);
+    lines_end(&lines, clock_now());
+    close_pipe();
+}
+
+static void test_lines_without_memory(void **state)
+{
+    (void)state;
+    for (size_t i = 1; i < 8; i++) {
+        open_pipe();
+        memory_fails_at = memory_requests + i;
+        put_lines(20000);
+        memory_fails_at = 0;
+        assert_true(lines.lost > 0);
+        put_lines(1000);
+        lines_end(&lines, clock_now());
+        close_pipe();
+    }
+}
+
+static void test_reader_that_is_gone(void **state)
+{
+    (void)state;
+    open_pipe();
+    put_lines(20000);
+    close(reader);
+    (void)signal(SIGPIPE, SIG_IGN);
+    lines_go_on(&lines);
+    assert_false(lines_wait(&lines));
+    assert_int_equal(lines.error, EPIPE);
+    close(lines.fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_octet),
         cmocka_unit_test(test_characters),
         cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_reader_that_takes_nothing),
+        cmocka_unit_test(test_reader_that_wakes_up),
+        cmocka_unit_test(test_slow_reader_gets_all),
+        cmocka_unit_test(test_flood),
+        cmocka_unit_test(test_lines_without_memory),
+        cmocka_unit_test(test_reader_that_is_gone),
     };
     return cmocka_run_group_tests_name("text for people", tests, NULL, NULL) != 0;
 }
