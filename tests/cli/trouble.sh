@@ -207,9 +207,9 @@ p = start("-v", "-n", "0-", "-f", "none", stderr=w)
 os.close(w)
 text = []
 def read():
-    for block in iter(lambda: os.read(r, 4096), b""):
+    for block in iter(lambda: os.read(r, 65536), b""):
         text.append(block)
-        time.sleep(0.005)
+        time.sleep(0.05 if len(text) < 4 else 0)
 t = threading.Thread(target=read)
 t.start()
 flood(*client())
