@@ -708,6 +708,7 @@ t_port_file() {
     pid=$!
     until [ -f port.txt ]; do kill -0 "$pid"; done
     port=$(cat port.txt) # whole, or it would not be there
+    until grep -q listening err; do kill -0 "$pid"; done # that is said later
     err_has "fakesmtp: listening on 127\.0\.0\.1:$port"
     kill "$pid"
     finish
@@ -728,9 +729,10 @@ t_port_file_is_not_written_through_a_link() {
         [ ! -h link ]
     done
     mkfifo link
+    rm err # which has a line of the run before
     "$FAKESMTP" -k -p 0 --port-file link 2>err &
     pid=$!
-    until grep -q listening err; do kill -0 "$pid"; done
+    until grep -qs listening err; do kill -0 "$pid"; done
     port=$(sed 's/.*://' err)
     ln -s target link.new
     mv link.new link # while its reader is waited for
