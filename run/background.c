@@ -15,15 +15,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Ends this process once the other has closed the pipe, after an octet if it is ready.  Passes signals on. */
+/* Ends this process once the other has closed the pipe, after an octet if it is ready.  Passes each signal on once. */
 static void end_when_ready(int fd, pid_t pid, struct signals *s)
 {
     char octet;
-    int status = 0, asked;
+    int status = 0, number, passed = 0;
     ssize_t n;
     while ((n = read(fd, &octet, 1)) < 0 && errno == EINTR) {
-        if ((asked = signals_read(s)) != 0)
-            (void)kill(pid, asked);
+        s->rounds++;
+        for (int asked = signals_asked(&number); passed < asked; passed++)
+            (void)kill(pid, number);
     }
     while (n == 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
         continue;
@@ -37,13 +38,20 @@ int background_start(struct signals *s)
     int null = open("/dev/null", O_RDWR | O_CLOEXEC), ready[2];
     if (null < 0 || pipe(ready) < 0)
         return -1;
-    unsigned left = alarm(0); /* a child does not inherit it */
+    sigset_t all, mask;
+    (void)sigfillset(&all);
+    (void)sigprocmask(SIG_SETMASK, &all, &mask); /* a signal sets an alarm, too */
+    unsigned left = alarm(0);                    /* a child does not inherit it */
     pid_t pid = fork();
+    if (pid <= 0)
+        (void)alarm(left);
+    else
+        s->pipe[1] = -1; /* it is the other's */
+    (void)sigprocmask(SIG_SETMASK, &mask, NULL);
     if (pid > 0) {
         (void)close(ready[1]);
         end_when_ready(ready[0], pid, s);
     }
-    (void)alarm(left);
     if (pid < 0 || fcntl(ready[1], F_SETFD, FD_CLOEXEC) < 0 || dup2(null, STDIN_FILENO) < 0)
         return -1;
     (void)close(null);

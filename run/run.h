@@ -122,6 +122,9 @@ int signals_read(struct signals *s);
 /* Takes the first one, and returns its number; 0: none.  The terminal sends one to the whole process group. */
 int signals_take(struct signals *s, bool *from_terminal);
 
+/* How many signals have asked for the end; *number is the last one. */
+int signals_asked(int *number);
+
 const char *signals_name(int number);
 
 /* Ends the process by this signal, so that a shell sees it. */

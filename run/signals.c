@@ -27,7 +27,7 @@ enum {
 /* A handler has no other argument. */
 static struct signals *ours;
 static volatile sig_atomic_t asked;             /* the last signal that asked for the end; 0: none did */
-static volatile sig_atomic_t asked_again;       /* it was not the first one */
+static volatile sig_atomic_t times_asked;       /* so far */
 static volatile sig_atomic_t rounds_then, idle; /* rounds at the last nudge, and nudges since they changed */
 
 static void write_number(char *out, int n)
@@ -74,15 +74,15 @@ static void end_by_force(void)
 static void nudge(int number)
 {
     if (number != SIGALRM) {
-        asked_again = asked != 0;
         asked = number;
+        times_asked++;
     } else if (ours->rounds != rounds_then) {
         rounds_then = ours->rounds;
         idle = 0;
     } else {
         idle++;
     }
-    if (idle >= (asked_again ? 1 : PATIENCE))
+    if (idle >= (times_asked > 1 ? 1 : PATIENCE))
         end_by_force();
     (void)alarm(NUDGE);
 }
@@ -165,6 +165,12 @@ int signals_read(struct signals *s)
             return s->came[i] & ~FROM_TERMINAL;
     }
     return 0;
+}
+
+int signals_asked(int *number)
+{
+    *number = asked;
+    return times_asked;
 }
 
 int signals_take(struct signals *s, bool *from_terminal)
