@@ -653,6 +653,7 @@ t_each_call_fails_once() {
             fi
             reply=$(python3 "$HERE/post.py" "$port" rich 2>&1) && reply=250
             finish
+            if grep -q 'LeakSanitizer does not work' err; then continue; fi # a call of its own failed
             case $reply in
             250)
                 status_is 0

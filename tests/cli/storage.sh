@@ -423,6 +423,7 @@ t_each_call_fails_once() {
                 ;;
             esac
             finish
+            if grep -q 'LeakSanitizer does not work' err; then continue; fi # a call of its own failed
             case $reply in
             '250 2.0.0 Message'*)
                 status_is 0
