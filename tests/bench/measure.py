@@ -283,6 +283,11 @@ def start(command):
 
 def memory_rows():
     port = free_port()
+    server = Server(limit(port))
+    server.wait(port)
+    note("floor", "ours", server.memory())
+    server.stop()
+    port = free_port()
     server = Server(ours(port))
     server.wait(port)
     note("idle", "ours", server.memory())
@@ -360,6 +365,7 @@ TARGETS = {
     "json": ("10 KB multipart as JSON: seconds; smtp-sink: files", 1, None),
 }
 NUMBERS = {
+    "floor": ("MB of memory of the limit, idle: most of it libc's", None),
     "idle": ("MB of memory, idle", 2),
     "1 GiB": ("MB at the peak, 1 GiB message", 2.5),
     "50 busy": ("MB at the peak, 50 busy clients", 3),
@@ -456,6 +462,8 @@ def report():
         was = recorded.get(name)
         if name.endswith("/sink") and name.replace("/sink", "/limit") in now:
             continue
+        if was is not None and NUMBERS.get(name, ("",))[0].startswith("MB"):  # another libc is no fault of ours
+            was += now["floor"] - recorded.get("floor", now["floor"])
         worse = was is not None and not args.record and (value * WORSE < was if name.endswith("/sink") else value > was * WORSE)
         if worse:
             bad.append("%s: %.3g, and %.3g is recorded" % (name, value, was))
