@@ -778,9 +778,9 @@ PY
 
 # A large message that does not match is no reason to refuse one that does, while it is read.
 t_message_being_read_does_not_count() {
-    start -q -j -o json -n 1 --match 'subject: small'
+    start -v -j -o json -n 1 --match 'subject: small'
     python3 - "$port" <<'PY'
-import socket, sys
+import socket, sys, time
 
 def send(subject, lines):
     s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=60)
@@ -797,6 +797,10 @@ def send(subject, lines):
     return s, f
 
 large = send(b"large", 1000)
+limit = time.monotonic() + 600
+while "1 C: .\n" not in open("err").read(): # all of it has come
+    assert time.monotonic() < limit
+    time.sleep(0.01)
 small = send(b"small", 0)
 for s, f in large, small:
     line = f.readline()
