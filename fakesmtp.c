@@ -30,11 +30,12 @@
 
 /* All times are in milliseconds. */
 enum {
-    FIFO_RETRY = 10,     /* between two checks for a reader of a FIFO, */
-    LINES_RETRY = 10,    /* whether a reader of the dialogue takes more, */
-    GROUP_RETRY = 10,    /* and for processes that the command has left */
-    STATUS_AFTER = 1000, /* from the start to a status line, and between two */
-    ONE_SIGNAL = 200,    /* several signals within this time are one: timeout(1), and the end of a login, send two */
+    FIFO_RETRY = 10,      /* between two checks for a reader of a FIFO, */
+    FIFO_PATIENCE = 1000, /* from the start until one must have come, */
+    LINES_RETRY = 10,     /* whether a reader of the dialogue takes more, */
+    GROUP_RETRY = 10,     /* and for processes that the command has left */
+    STATUS_AFTER = 1000,  /* from the start to a status line, and between two */
+    ONE_SIGNAL = 200,     /* several signals within this time are one: timeout(1), and the end of a login, send two */
     LISTENERS_MAX = OPTIONS_ENDPOINTS_MAX + OPTIONS_PASSED_MAX,
 };
 
@@ -76,7 +77,6 @@ static bool prepare(struct run *r)
     r->server.poll.fd = -1; /* there is nothing to close yet */
     r->limit = r->linger_until = r->status_at = r->command.kill_at = INT64_MAX;
     r->signals.status = o->wrapped ? TIMED_OUT : NOT_WRITTEN;
-    r->start = clock_now();
     if (o->stdio)
         descriptors_mute_error();
     int passed = listener_count_passed();
@@ -264,6 +264,7 @@ static void look_at_signals(struct run *r)
         if (again) {
             wrap_signal(&r->command, SIGKILL);
             console_line(&r->console, "ended at once by a second signal, %s", signals_name(number));
+            announce_give_up(&r->announce, r->o.port_file, r->start);
             close_all(r);
             signals_die(number);
         }
@@ -428,10 +429,11 @@ static void tell_end(struct run *r, int64_t until)
                      lost == 1 ? "was" : "were");
 }
 
-/* Ends without a run. */
-static int end_early(struct run *r, int status)
+/* Returns the status.  A script that starts the program, and then opens the FIFO, may come to that later. */
+static int end(struct run *r, int64_t until, int status)
 {
-    lines_end(&r->console.out, clock_now() + LINES_PATIENCE);
+    lines_end(&r->console.out, until);
+    announce_give_up(&r->announce, r->o.port_file, r->start + FIFO_PATIENCE);
     return status;
 }
 
@@ -439,6 +441,7 @@ int main(int argc, char **argv)
 {
     static struct run r; /* large for a stack */
     char why[OPTIONS_WHY_MAX];
+    r.start = clock_now();
     descriptors_fill();
     console_open(&r.console);
     if (options_parse(&r.o, argc, argv, why) < 0) {
@@ -446,12 +449,12 @@ int main(int argc, char **argv)
         console_line(&r.console, "'fakesmtp --help' shows the options");
         if (r.o.background)
             background_fail(USAGE);
-        return end_early(&r, USAGE);
+        return end(&r, clock_now() + LINES_PATIENCE, USAGE);
     }
     r.console.quiet = r.o.quiet;
     r.console.dialogue = r.o.verbose;
     if (r.o.help || r.o.version)
-        return end_early(&r, print_help(&r));
+        return end(&r, clock_now() + LINES_PATIENCE, print_help(&r));
     bool started = start(&r);
     if (started)
         watch(&r);
@@ -462,7 +465,7 @@ int main(int argc, char **argv)
         background_fail(r.status);
     r.signals.status = r.status;
     close_all(&r);
-    lines_end(&r.console.out, until);
+    (void)end(&r, until, r.status);
     /* A shell stops too if it sees that a signal ended the process. */
     int asked = started ? 0 : signals_read(&r.signals);
     if (asked != 0)

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +24,10 @@
 
 /* ---- files ---- */
 
-enum { FDS_NAMED = 10 /* descriptors that a shell opens by number */ };
+enum {
+    FDS_NAMED = 10, /* descriptors that a shell opens by number */
+    RETRY = 10,     /* milliseconds between two looks for a reader */
+};
 
 /* Writes to a FIFO or a device.  Fails with ENXIO if nobody has the FIFO open for reading, and if the path leads to a
    regular file by now. */
@@ -134,6 +138,20 @@ void announce_go_on(struct announce *a)
 {
     for (struct announce_file *f = a->files; f < a->files + 2; f++)
         f->waits = f->waits && write_special(f) < 0 && errno == ENXIO;
+}
+
+void announce_give_up(const struct announce *a, const char *port_file, int64_t until)
+{
+    struct stat st;
+    int fd, number, asked = signals_asked(&number);
+    if (port_file == NULL || (a->files[0].n > 0 && !a->files[0].waits) || stat(port_file, &st) < 0 ||
+        !S_ISFIFO(st.st_mode))
+        return;
+    while ((fd = open(port_file, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)) < 0 && errno == ENXIO &&
+           clock_now() < until && signals_asked(&number) == asked)
+        (void)poll(NULL, 0, RETRY);
+    if (fd >= 0)
+        (void)close(fd);
 }
 
 /* Another run may have replaced a file. */

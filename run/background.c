@@ -56,7 +56,6 @@ int background_start(struct signals *s)
         return -1;
     (void)close(null);
     (void)setsid();
-    descriptors_close_inherited();
     return ready[1];
 }
 
@@ -82,6 +81,7 @@ int background_ready(int fd, const struct announce *a)
 {
     struct variable variables[ANNOUNCE_VARIABLES];
     char number[32];
+    descriptors_close_inherited(); /* after the port file, which may be one */
     (void)snprintf(number, sizeof number, "%ld", (long)getpid());
     announce_variables(a, number, variables);
     for (size_t i = 0; i < ANNOUNCE_VARIABLES; i++) {

@@ -29,13 +29,15 @@ struct parse {
     char *why;      /* room for the complaint, OPTIONS_WHY_MAX octets */
 };
 
-/* Writes the complaint about the option; returns -1. */
+/* Writes the complaint about the option, if it is the first one; returns -1. */
 #if defined(__GNUC__)
 __attribute__((format(printf, 2, 3)))
 #endif
 static int
 wrong(struct parse *p, const char *format, ...)
 {
+    if (p->why[0] != '\0')
+        return -1;
     int n = snprintf(p->why, OPTIONS_WHY_MAX, "%s: ", p->name);
     va_list arguments;
     va_start(arguments, format);
@@ -310,7 +312,7 @@ static const struct option_entry {
      "listening socket) or - (standard input and output);\nthe prefix smtps:// or lmtp:// chooses TLS or LMTP; may\n"
      "be repeated"},
     {0, "port-file", "FILE", take_file, SETS(port_file),
-     "write the port, or the path of the socket, to FILE once\nlistening; FILE may be a FIFO"},
+     "write the port, or the path of the socket, to FILE once\nlistening; FILE may be a FIFO, or /dev/fd/N"},
     {'b', NULL, NULL, take_flag, SETS(background),
      "go to the background once listening, and print\nassignments for eval"},
 
@@ -384,6 +386,7 @@ static void fill_getopt(char *letters, struct option *names)
     }
 }
 
+/* Reads on after a mistake, as -b and --port-file name those who wait for the run. */
 static int read_options(struct parse *p, int argc, char **argv)
 {
     char letters[2 + ENTRIES * 2 + 1] = "+:"; /* words after the command are its own */
@@ -400,20 +403,23 @@ static int read_options(struct parse *p, int argc, char **argv)
             (void)snprintf(p->name, sizeof p->name, "-%c", value);
         else
             (void)snprintf(p->name, sizeof p->name, "%.*s", (int)strcspn(argv[at], "="), argv[at]);
-        if (e == NULL)
-            return wrong(p, "there is no such option");
-        if (found == ':')
-            return wrong(p, "give an argument: %s", e->argument);
-        if (!good)
-            return wrong(p, "this option takes no argument");
-        if (value >= LONG && strcmp(p->name + 2, e->name) != 0) /* an abbreviation may mean another option later */
-            return wrong(p, "there is no such option; did you mean --%s?", e->name);
-        p->member = (char *)p->o + e->member;
-        if (e->take(p, optarg) < 0)
-            return -1;
+        if (e == NULL) {
+            (void)wrong(p, "there is no such option");
+            optind += optind < argc && argv[optind][0] != '-'; /* its argument */
+        } else if (found == ':') {
+            (void)wrong(p, "give an argument: %s", e->argument);
+        } else if (!good) {
+            (void)wrong(p, "this option takes no argument");
+        } else {
+            if (value >= LONG && strcmp(p->name + 2, e->name) != 0) /* an abbreviation may mean another option later */
+                (void)wrong(p, "there is no such option; did you mean --%s?", e->name);
+            p->member = (char *)p->o + e->member;
+            if (e->take(p, optarg) < 0 && optarg == argv[optind - 1] && *optarg == '-')
+                optind--; /* it is rather the next option */
+        }
     }
     p->o->command = argv + optind;
-    return 0;
+    return p->why[0] != '\0' ? -1 : 0;
 }
 
 /* Looks for options that do not go together. */
@@ -476,6 +482,7 @@ int options_parse(struct options *o, int argc, char **argv, char why[OPTIONS_WHY
     o->smtp.max_recipients = 1000;
     o->smtp.extensions = SMTP_EXT_ALL;
     o->server.idle = 5 * 60 * 1000;
+    why[0] = '\0';
     struct parse p = {.o = o, .why = why};
     if (read_options(&p, argc, argv) < 0)
         return -1;

@@ -219,6 +219,10 @@ static inline bool announce_waits(const struct announce *a) { return a->files[0]
 /* Tries again to write to those. */
 void announce_go_on(struct announce *a);
 
+/* Has the reader of a FIFO that got no port find its end.  Waits for one until then, or until a signal comes.
+   port_file is that of the options. */
+void announce_give_up(const struct announce *a, const char *port_file, int64_t until);
+
 /* Removes the files. */
 void announce_close(struct announce *a);
 

@@ -787,6 +787,65 @@ t_port_file_fifo_with_a_late_reader() {
     status_is 0
 }
 
+# A script that has started the program opens the FIFO before or after its end.
+t_port_file_fifo_of_a_run_that_ends_too_soon() {
+    mkfifo fifo
+    start -k -q -f none
+    listening=$pid
+    reader_ends() { # STATUS OPTION ...
+        want=$1
+        shift
+        "$FAKESMTP" "$@" >out 2>err </dev/null &
+        pid=$!
+        got=$(timeout 60 cat fifo) || { echo "its reader waits: $*"; kill "$listening"; return 1; }
+        finish
+        status_is "$want"
+    }
+    nothing_read() {
+        reader_ends "$@"
+        [ -z "$got" ] || { echo "read $got: $*"; return 1; }
+    }
+    nothing_read 3 --port-file fifo -p "$port"
+    nothing_read 3 --port-file fifo -p 0 -d /dev/null/x
+    nothing_read 3 --port-file fifo -p 0 --attachments /dev/null/x
+    nothing_read 3 --port-file fifo -p 0 -o none/x
+    nothing_read 3 --port-file fifo -p 0 --transcript none/x
+    nothing_read 3 --port-file fifo -p 0 --tls --cert none
+    nothing_read 3 --port-file fifo -l fd:99
+    nothing_read 3 --port-file fifo -b -d /dev/null/x
+    grep -qx '(exit 3)' out
+    nothing_read 2 --port-file fifo --no-such-option
+    nothing_read 2 --no-such-option --port-file fifo
+    nothing_read 2 --no-such-option 25 --port-file=fifo
+    nothing_read 2 -Zk --port-file fifo
+    nothing_read 2 -n --port-file fifo
+    nothing_read 2 -t -1 --port-file fifo
+    nothing_read 2 --crlf=1 --port fifo
+    nothing_read 2 --port-file fifo -n
+    nothing_read 2 --port-file fifo -v -q
+    nothing_read 0 --port-file fifo --help
+    reader_ends 127 --port-file fifo ./none
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        reader_ends 1 -q -t 0 -p 0 --port-file fifo
+    done
+    pid=$listening
+    stop
+}
+
+t_port_file_of_an_open_descriptor() {
+    "$FAKESMTP" -q -n 0 -t 10ms -p 0 --port-file /dev/fd/3 3>&1 | cat >got
+    grep -Eqx '[0-9]+' got
+    "$FAKESMTP" -q -b -n 0 -t 10ms --port-file /dev/fd/3 3>got >out
+    grep -q "SMTP_PORT=$(cat got);" out
+}
+
+# What stands after a mistake still says that a shell is to see the failure.
+t_usage_error_before_b() {
+    run --no-such-option -b
+    status_is 2
+    grep -qx '(exit 2)' out
+}
+
 t_quiet() {
     start -q -n 1 -d mail
     send one
