@@ -187,6 +187,16 @@ static inline uint32_t utf8_code_point(struct span sequence)
     return c;
 }
 
+/* Writes a character as UTF-8; returns how many octets. */
+static inline size_t utf8_encode(uint32_t c, char octets[4])
+{
+    unsigned more = c < 0x80 ? 0 : c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
+    octets[0] = (char)(more == 0 ? c : (0xf0u << (3 - more) & 0xf0u) | c >> 6 * more);
+    for (unsigned i = 1; i <= more; i++)
+        octets[i] = (char)(0x80 | (c >> 6 * (more - i) & 0x3f));
+    return more + 1;
+}
+
 static inline bool utf8_is_valid(struct span t)
 {
     while (t.n > 0) {

@@ -17,12 +17,8 @@ void convert_bad(struct charset *c)
 
 void convert_code_point(struct charset *c, uint32_t code)
 {
-    char octets[4], *end = octets;
-    unsigned more = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-    *end++ = (char)(more == 0 ? code : (0xf0u << (3 - more) & 0xf0u) | code >> 6 * more);
-    while (more-- > 0)
-        *end++ = (char)(0x80 | (code >> 6 * more & 0x3f));
-    sink_put(c->to, octets, (size_t)(end - octets));
+    char octets[4];
+    sink_put(c->to, octets, utf8_encode(code, octets));
 }
 
 void convert_octet(struct charset *c, char octet)
