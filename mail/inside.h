@@ -255,6 +255,109 @@ void wide_put(struct charset *c, struct span t);
 /* Ends a text: a character that is not complete is no character, and the next text begins in ASCII. */
 void wide_flush(struct charset *c);
 
+/* ---- set ---- */
+
+enum { SET_NO_CHARACTER = 0x110000 /* stands for an octet that is no UTF-8; otherwise a character is a code point */ };
+
+struct range {
+    uint32_t first, last;
+};
+
+/* The caller zeroes it, and frees ranges.  All but set_add*() leave it sorted. */
+struct set {
+    struct range *ranges;
+    size_t n, size;
+    bool failed; /* memory ran out */
+};
+
+void set_add(struct set *s, uint32_t first, uint32_t last);
+void set_add_all(struct set *s, const struct set *other);
+void set_add_spaces(struct set *s);
+void set_add_letters(struct set *s); /* and marks, and digits other than ASCII ones */
+void set_add_word(struct set *s);    /* letters, digits and "_" */
+void set_add_cased(struct set *s);   /* one case of each letter that has two */
+
+/* Adds the other cases of all letters. */
+void set_ignore_case(struct set *s);
+
+/* Joins ranges that touch. */
+void set_sort(struct set *s);
+
+/* Makes it all characters that were not in it. */
+void set_invert(struct set *s);
+
+/* Whether a sorted set has the character. */
+bool set_has(const struct set *s, uint32_t c);
+
+/* ---- regex ---- */
+
+/* A regular expression, see regex.c. */
+struct regex;
+
+/*
+ * Reads a POSIX extended regular expression (XBD 9.4) with \d \D \s \S \w \W
+ * \b, whose characters are UTF-8.  Case is ignored; ^ and $ are the ends of a
+ * line, and a match is within a line.  NULL if it is none: then *why says what
+ * was expected *at a place in it; *why is NULL if memory ran out.
+ */
+struct regex *regex_parse(struct span text, const char **at, const char **why);
+void regex_free(struct regex *r); /* r may be NULL */
+
+/*
+ * Searches a text, which regex_put() gets piece by piece, each of whole
+ * characters.  regex_put() and regex_end() return whether it has been found so
+ * far.  regex_begin() is false if there is no memory; do not call them then.
+ */
+bool regex_begin(struct regex *r);
+bool regex_put(struct regex *r, const char *p, size_t n);
+bool regex_end(struct regex *r);
+
+/* ---- regex_parse ---- */
+
+enum {
+    REGEX_MAX = 4096,          /* octets of an expression */
+    REGEX_PROGRAM_MAX = 20000, /* instructions */
+};
+
+struct instruction {
+    enum {
+        REGEX_ONE,        /* one character of set x, and on to the next instruction */
+        REGEX_SPLIT,      /* on to x and to y */
+        REGEX_JUMP,       /* on to x */
+        REGEX_LINE_START, /* on to the next if this is one */
+        REGEX_LINE_END,
+        REGEX_WORD_EDGE,
+        REGEX_FOUND,
+    } what;
+    uint32_t x, y;
+};
+
+/* The class of the characters from first on; those that no set tells apart are of one class. */
+struct class
+{
+    uint32_t first, number;
+};
+
+enum { REGEX_LOW = 0x800 /* characters, from the first on, whose class is in a table */ };
+
+struct regex {
+    struct instruction *program;
+    size_t n, size;
+    struct set *sets;
+    size_t n_sets;
+    bool has_edges;  /* there is a REGEX_WORD_EDGE, */
+    struct set word; /* so these matter */
+    struct class *classes;
+    size_t n_classes;
+    uint32_t width;    /* how many classes there are */
+    uint32_t *samples; /* a character of each */
+    uint16_t low[REGEX_LOW];
+    struct automaton *automaton; /* NULL before the first search */
+};
+
+/* Finds the classes for a program and its sets.  False if there is no memory. */
+bool regex_find_classes(struct regex *r);
+
 /* ---- words ---- */
 
 /* Text with encoded words (RFC 2047), put in pieces that end between words. */

@@ -12,8 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REGEX_MAX = 4096 /* octets of a regular expression, as regcomp() needs stack for each */ };
-
 /* ---- parsing ---- */
 
 static int complain(char why[MATCH_WHY_MAX], const char **at, const char *where, const char *what)
