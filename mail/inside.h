@@ -21,9 +21,8 @@ enum {
 };
 
 enum {
-    MATCH_LINE_MAX = 256 * 1024, /* octets of a line of the body that are matched as one */
-    MATCH_OVERLAP = 4096,        /* octets that two pieces of a longer line share */
-    MATCH_VALUE_SHOWN = 100,     /* octets of the body that are given as its value */
+    MATCH_TEXT_SHOWN = 100,   /* octets of a text that are given as its value, */
+    MATCH_VALUE_SHOWN = 1000, /* and of other values */
 };
 
 /* A header field: spans into the header.  The value has its folds, but not the line end. */
@@ -288,6 +287,19 @@ void set_invert(struct set *s);
 
 /* Whether a sorted set has the character. */
 bool set_has(const struct set *s, uint32_t c);
+
+/* ---- entity ---- */
+
+/* Text of HTML on its way to a sink that gets it with its character references undone.  The caller sets `to`, and
+   zeroes n. */
+struct entities {
+    struct sink to;
+    size_t n;
+    char held[12]; /* the beginning of a reference */
+};
+
+void entity_put(void *entities, const char *octets, size_t n);
+void entity_flush(struct entities *e); /* at the end */
 
 /* ---- regex ---- */
 

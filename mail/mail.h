@@ -7,7 +7,6 @@
 #ifndef MAIL_MAIL_H
 #define MAIL_MAIL_H
 
-#include <regex.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -119,25 +118,37 @@ void lint(struct message *m, struct mail *mail);
 
 /* ---- match ---- */
 
-enum {
-    MATCH_MAX = 64,
-    MATCH_WHY_MAX = 160, /* octets of a complaint, with a NUL */
+enum { MATCH_MAX = 64 };
+
+enum match_kind {
+    MATCH_FIELD, /* of the header */
+    MATCH_HEADER,
+    MATCH_MAIL_FROM,
+    MATCH_RCPT_TO,
+    MATCH_BODY,
+    MATCH_TEXT,
+    MATCH_HTML,
+    MATCH_ATTACHMENT,
+    MATCH_CLIENT_HELO,
+    MATCH_CLIENT_ADDRESS,
+    MATCH_CLIENT_AUTH,
+    MATCH_CLIENT_TLS,
 };
 
 /* --match 'FIELD: REGEX': a message counts only if it matches. */
 struct match {
     const char *text; /* as it was given; borrowed */
     struct span field;
-    enum match_kind { MATCH_HEADER, MATCH_MAIL_FROM, MATCH_RCPT_TO, MATCH_BODY, MATCH_ATTACHMENT } kind;
-    regex_t regex;
+    enum match_kind kind;
+    struct regex *regex;
 };
 
 /*
- * Parses FIELD: REGEX: a header field, mail-from, rcpt-to, body or attachment,
- * and a POSIX extended regular expression; case does not matter.  text is
- * borrowed.  0; or -1, and why says what was expected, *at where.
+ * Parses FIELD: REGEX: a header field or a word such as body, and a regular
+ * expression; case does not matter.  text is borrowed.  0; or -1: *why says what
+ * was expected *at a place in it, and is NULL if memory ran out.
  */
-int match_parse(struct match *m, const char *text, const char **at, char why[MATCH_WHY_MAX]);
+int match_parse(struct match *m, const char *text, const char **at, const char **why);
 void match_close(struct match *m);
 
 /*

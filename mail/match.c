@@ -2,209 +2,311 @@
  * match.c - which messages count: --match 'FIELD: REGEX'.
  *
  * Header fields, paths of the envelope and names of attachments are matched value
- * by value; one that fits is enough.  The body is matched line by line, as grep
- * does it: ^ and $ are the ends of a line, and memory does not grow with the
- * message.  A line that is too long is matched in pieces that overlap.
+ * by value; one that fits is enough.  Texts are searched as they are decoded, so
+ * nothing is copied; ^ and $ are the ends of a line.
  */
 #include "mail/inside.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* ---- parsing ---- */
 
-static int complain(char why[MATCH_WHY_MAX], const char **at, const char *where, const char *what)
+static const struct word {
+    const char *name;
+    enum match_kind kind;
+} words[] = {
+    {"header", MATCH_HEADER},
+    {"mail-from", MATCH_MAIL_FROM},
+    {"rcpt-to", MATCH_RCPT_TO},
+    {"body", MATCH_BODY},
+    {"text", MATCH_TEXT},
+    {"html", MATCH_HTML},
+    {"attachment", MATCH_ATTACHMENT},
+    {"client-helo", MATCH_CLIENT_HELO},
+    {"client-address", MATCH_CLIENT_ADDRESS},
+    {"client-auth", MATCH_CLIENT_AUTH},
+    {"client-tls", MATCH_CLIENT_TLS},
+};
+
+/* Words that are meant as one of those, or as a header field, with * for any ending.  No message has a header field of
+   such a name, so a test that waits for no mail would succeed. */
+static const struct {
+    const char *word, *why;
+} mistaken[] = {
+    {"rcpt*", "rcpt-to"},
+    {"recipient*", "rcpt-to"},
+    {"envelope-to", "rcpt-to"},
+    {"envelope_to", "rcpt-to"},
+    {"envelope*", "mail-from or rcpt-to"},
+    {"mail", "mail-from"},
+    {"mailfrom", "mail-from"},
+    {"mail_from", "mail-from"},
+    {"from-address", "from, or mail-from for the envelope"},
+    {"from_address", "from, or mail-from for the envelope"},
+    {"from-name", "from"},
+    {"to-address", "to, or rcpt-to for the envelope"},
+    {"to_address", "to, or rcpt-to for the envelope"},
+    {"reply_to", "reply-to"},
+    {"message_id", "message-id"},
+    {"headers*", "header, or the name of a header field"},
+    {"header-*", "header, or the name of a header field"},
+    {"header.*", "header, or the name of a header field"},
+    {"title", "subject"},
+    {"plain*", "text"},
+    {"text-*", "text"},
+    {"text_*", "text"},
+    {"text/*", "text or html"},
+    {"html*", "html"},
+    {"body-*", "body, text or html"},
+    {"body_*", "body, text or html"},
+    {"attachment*", "attachment"},
+    {"filename*", "attachment"},
+    {"file-name*", "attachment"},
+    {"helo*", "client-helo"},
+    {"ehlo*", "client-helo"},
+    {"client*", "client-helo, client-address, client-auth or client-tls"},
+    {"address", "client-address, or from or to"},
+    {"ip", "client-address"},
+    {"auth", "client-auth"},
+    {"user", "client-auth"},
+    {"username", "client-auth"},
+    {"tls", "client-tls"},
+};
+
+static const char *find_mistaken(struct span field)
+{
+    for (size_t i = 0; i < sizeof mistaken / sizeof mistaken[0]; i++) {
+        struct span word = span_of(mistaken[i].word);
+        bool open = word.p[word.n - 1] == '*';
+        word.n -= open;
+        if (open && field.n > word.n ? span_same((struct span){field.p, word.n}, word) : span_same(field, word))
+            return mistaken[i].why;
+    }
+    return NULL;
+}
+
+static int complain(const char **why, const char **at, const char *where, const char *what)
 {
     *at = where;
-    (void)snprintf(why, MATCH_WHY_MAX, "%s", what);
+    *why = what;
     return -1;
 }
 
-int match_parse(struct match *m, const char *text, const char **at, char why[MATCH_WHY_MAX])
+int match_parse(struct match *m, const char *text, const char **at, const char **why)
 {
     const char *p = text;
     while (*p > ' ' && *p < 0x7f && *p != ':')
         p++;
     if (p == text)
-        return complain(why, at, p, "a header field, mail-from, rcpt-to, body or attachment");
-    *m = (struct match){.text = text, .field = span_between(text, p)};
-    m->kind = span_is(m->field, "mail-from")    ? MATCH_MAIL_FROM
-              : span_is(m->field, "rcpt-to")    ? MATCH_RCPT_TO
-              : span_is(m->field, "body")       ? MATCH_BODY
-              : span_is(m->field, "attachment") ? MATCH_ATTACHMENT
-                                                : MATCH_HEADER;
+        return complain(why, at, p, "a header field, mail-from, rcpt-to, body, text, html or attachment");
+    *m = (struct match){.text = text, .field = span_between(text, p), .kind = MATCH_FIELD};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (span_is(m->field, words[i].name))
+            m->kind = words[i].kind;
+    }
     if (*p != ':')
         return complain(why, at, p, "a colon and a regular expression");
+    const char *meant = m->kind == MATCH_FIELD ? find_mistaken(m->field) : NULL;
+    if (meant != NULL)
+        return complain(why, at, text, meant);
     p++;
     while (*p == ' ')
         p++;
     if (*p == '\0')
         return complain(why, at, p, "a regular expression; a dot matches anything");
-    if (strlen(p) > REGEX_MAX)
-        return complain(why, at, p, "a regular expression of at most 4096 octets");
-    int error = regcomp(&m->regex, p, REG_EXTENDED | REG_ICASE | REG_NOSUB | REG_NEWLINE);
-    if (error == 0)
-        return 0;
-    char reason[MATCH_WHY_MAX / 2];
-    (void)regerror(error, &m->regex, reason, sizeof reason);
-    (void)snprintf(why, MATCH_WHY_MAX, "a POSIX extended regular expression (%s)", reason);
-    *at = p;
-    return -1;
+    m->regex = regex_parse(span_of(p), at, why);
+    return m->regex != NULL ? 0 : -1;
 }
 
-void match_close(struct match *m) { regfree(&m->regex); }
+void match_close(struct match *m) { regex_free(m->regex); }
 
 /* ---- values ---- */
 
-/* Adds text, with U+FFFD for each NUL, which would end it. */
-static void put_text(void *context, const char *p, size_t n)
-{
-    const char *nul;
-    while (n > 0 && (nul = memchr(p, '\0', n)) != NULL) {
-        text_add(context, p, (size_t)(nul - p));
-        text_add_string(context, "\xef\xbf\xbd");
-        n -= (size_t)(nul + 1 - p);
-        p = nul + 1;
-    }
-    text_add(context, p, n);
-}
+enum { PIECE = 4096 /* octets that are searched before the reading can be stopped */ };
 
 struct search {
-    const struct match *match;
-    struct text value; /* the present value, or line of the body */
+    const struct message *message;
+    struct regex *regex;
     struct text *had;
-    uint64_t n; /* values so far; octets of the body in had */
-    int flags;  /* of regexec() */
+    size_t most; /* octets of had */
+    uint64_t n;  /* values so far */
+    bool is_text;
+    char last; /* the last octet of a text */
     bool found;
 };
 
-/* Matches the text that has been collected. */
-static void match_value(struct search *s)
+static void begin_value(struct search *s)
 {
-    text_add(&s->value, "", 1);
-    int status = REG_ESPACE;
-    if (!s->value.failed) {
-        s->value.n--;
-        status = regexec(&s->match->regex, s->value.p, 0, NULL, s->flags);
-    }
-    s->found = s->found || status == 0;
-    s->had->failed = s->had->failed || status == REG_ESPACE;
+    if (s->n++ > 0 && s->had->n < s->most)
+        text_add_string(s->had, ", ");
+    s->had->failed = s->had->failed || (!s->found && !regex_begin(s->regex));
 }
 
-/* The present value is whole. */
-static void end_value(struct search *s)
+/* Adds to had what still has room there, whole characters; of a text, a blank for each line end. */
+static void show(struct search *s, const char *p, size_t n)
 {
-    if (!s->found)
-        match_value(s);
-    text_add_string(s->had, s->n++ > 0 ? ", " : "");
-    text_add(s->had, s->value.p, s->value.n);
-    s->value.n = 0;
+    size_t at = s->had->n, room = at < s->most ? s->most - at : 0, shown = n < room ? n : room;
+    while (shown > 0 && shown < n && ((unsigned char)p[shown] & 0xc0) == 0x80)
+        shown--;
+    if (shown < n)
+        s->most = at + shown;
+    text_add(s->had, p, shown);
+    for (; s->is_text && at < s->had->n; at++) {
+        if (s->had->p[at] == '\n')
+            s->had->p[at] = ' ';
+    }
 }
+
+static void put_value(void *context, const char *p, size_t n)
+{
+    struct search *s = context;
+    if (s->found || s->had->failed)
+        return;
+    show(s, p, n);
+    s->last = p[n - 1];
+    while (n > 0 && !s->found && !message_stopped(s->message)) {
+        size_t piece = n < PIECE ? n : PIECE;
+        while (piece > 1 && piece < n && ((unsigned char)p[piece] & 0xc0) == 0x80)
+            piece--;
+        s->found = regex_put(s->regex, p, piece);
+        p += piece;
+        n -= piece;
+    }
+}
+
+static void end_value(struct search *s) { s->found = s->found || (!s->had->failed && regex_end(s->regex)); }
+
+static struct sink into(struct search *s) { return (struct sink){put_value, s}; }
 
 static void add_value(struct search *s, struct span value)
 {
-    put_text(&s->value, value.p, value.n);
+    if (value.p == NULL)
+        return;
+    begin_value(s);
+    sink_put(into(s), value.p, value.n);
     end_value(s);
 }
 
-static struct sink into(struct search *s) { return (struct sink){put_text, &s->value}; }
+/* ---- texts ---- */
 
-/* ---- the body ---- */
-
-static void end_line(struct search *s)
+static void begin_text(struct search *s)
 {
-    match_value(s);
-    s->value.n = 0;
-    s->flags = 0;
+    s->most = MATCH_TEXT_SHOWN;
+    s->is_text = true;
+    s->last = '\n';
+    if (s->n == 0)
+        begin_value(s);
+    else
+        s->had->failed = s->had->failed || !regex_begin(s->regex);
 }
 
-/* Adds the beginning of the body to had, whole characters. */
-static void show_value(struct search *s, const char *p, size_t n)
+/* After a line end there is no further line. */
+static void end_text(struct search *s)
 {
-    size_t room = s->n < MATCH_VALUE_SHOWN ? MATCH_VALUE_SHOWN - (size_t)s->n : 0, shown = n < room ? n : room;
-    while (shown > 0 && shown < n && ((unsigned char)p[shown] & 0xc0) == 0x80)
-        shown--;
-    text_add(s->had, p, shown);
-    s->n = shown < n ? MATCH_VALUE_SHOWN : s->n + n;
+    if (s->last != '\n')
+        end_value(s);
+    if (s->had->n == 0)
+        s->n = 0;
 }
 
-/* Collects a line, or a piece of one that is too long, and matches it. */
-static void put_body(void *context, const char *p, size_t n)
+static void match_text(struct search *s, struct message *m)
 {
-    struct search *s = context;
-    while (n > 0 && !s->found && !s->had->failed) {
-        const char *lf = memchr(p, '\n', n);
-        size_t piece = lf != NULL ? (size_t)(lf - p) : n, room = MATCH_LINE_MAX - s->value.n;
-        bool whole = piece <= room;
-        piece = whole ? piece : room;
-        put_text(&s->value, p, piece);
-        show_value(s, p, piece);
-        p += piece;
-        n -= piece;
-        if (whole && lf != NULL) {
-            end_line(s);
-            p++;
-            n--;
-            if (s->n > 0 && s->n < MATCH_VALUE_SHOWN)
-                text_add(s->had, " ", 1);
-        } else if (s->value.n >= MATCH_LINE_MAX) {
-            s->flags |= REG_NOTEOL;
-            match_value(s);
-            memmove(s->value.p, s->value.p + s->value.n - MATCH_OVERLAP, MATCH_OVERLAP);
-            s->value.n = MATCH_OVERLAP;
-            s->flags = REG_NOTBOL;
-        }
-    }
+    if (m->text == NULL || s->found)
+        return;
+    begin_text(s);
+    message_body_text(m, m->text, into(s));
+    end_text(s);
 }
 
-static void match_body(struct search *s, struct message *m)
+static void match_html(struct search *s, struct message *m)
 {
-    const struct part *const bodies[] = {m->text, m->html};
-    for (size_t i = 0; i < 2 && !s->found; i++) {
-        if (bodies[i] == NULL)
-            continue;
-        message_body_text(m, bodies[i], (struct sink){put_body, s});
-        if (s->value.n > 0 || s->value.failed)
-            end_line(s);
-    }
+    if (m->html == NULL || s->found)
+        return;
+    struct entities e = {.to = into(s)};
+    begin_text(s);
+    message_body_text(m, m->html, (struct sink){entity_put, &e});
+    entity_flush(&e);
+    end_text(s);
 }
 
 /* ---- all matches ---- */
 
-static bool holds(const struct match *match, struct message *m, const struct mail *mail, struct text *had, bool *none)
+static void match_fields(struct search *s, struct message *m, const struct match *match)
 {
-    struct search s = {.match = match, .had = had};
     struct span header = m->parts->header;
     struct field field;
+    while (header_take_field(m, &header, &field)) {
+        if (match->kind == MATCH_FIELD && !span_same(field.name, match->field))
+            continue;
+        if (match->kind == MATCH_FIELD || s->n == 0)
+            begin_value(s);
+        if (match->kind == MATCH_HEADER) {
+            sink_put(into(s), field.name.p, field.name.n);
+            sink_put(into(s), ": ", 2);
+        }
+        words_text(m, field.value, into(s));
+        if (match->kind == MATCH_HEADER)
+            sink_put(into(s), "\n", 1);
+        else
+            end_value(s);
+    }
+}
+
+static void match_attachments(struct search *s, struct message *m)
+{
+    for (struct part *p = NULL; (p = message_next_attachment(m, p)) != NULL;) {
+        struct text name = {NULL, 0, 0, false};
+        if (message_filename(m, p, message_into(&name)))
+            add_value(s, header_or_empty(text_span(&name)));
+        s->had->failed = s->had->failed || name.failed;
+        free(name.p);
+    }
+}
+
+static struct span string_or_none(const char *s) { return s != NULL ? span_of(s) : (struct span){NULL, 0}; }
+
+static bool holds(const struct match *match, struct message *m, const struct mail *mail, struct text *had, bool *none)
+{
+    struct search s = {.message = m, .regex = match->regex, .had = had, .most = MATCH_VALUE_SHOWN};
     had->n = 0;
     switch (match->kind) {
+    case MATCH_FIELD:
     case MATCH_HEADER:
-        while (header_take_field(m, &header, &field)) {
-            if (!span_same(field.name, match->field))
-                continue;
-            words_text(m, field.value, into(&s));
-            end_value(&s);
-        }
+        match_fields(&s, m, match);
         break;
     case MATCH_MAIL_FROM:
-        add_value(&s, mail->sender);
+        add_value(&s, header_or_empty(mail->sender));
         break;
     case MATCH_RCPT_TO:
         for (size_t i = 0; i < mail->n_recipients; i++)
-            add_value(&s, mail->recipients[i].address);
+            add_value(&s, header_or_empty(mail->recipients[i].address));
         break;
     case MATCH_BODY:
-        match_body(&s, m);
+        match_text(&s, m);
+        match_html(&s, m);
+        break;
+    case MATCH_TEXT:
+        match_text(&s, m);
+        break;
+    case MATCH_HTML:
+        match_html(&s, m);
         break;
     case MATCH_ATTACHMENT:
-        for (struct part *p = NULL; (p = message_next_attachment(m, p)) != NULL;) {
-            if (message_filename(m, p, into(&s)))
-                end_value(&s);
-        }
+        match_attachments(&s, m);
+        break;
+    case MATCH_CLIENT_HELO:
+        add_value(&s, mail->helo);
+        break;
+    case MATCH_CLIENT_ADDRESS:
+        add_value(&s, string_or_none(mail->address));
+        break;
+    case MATCH_CLIENT_AUTH:
+        add_value(&s, mail->user);
+        break;
+    case MATCH_CLIENT_TLS:
+        add_value(&s, string_or_none(mail->tls));
         break;
     }
-    free(s.value.p);
     *none = s.n == 0;
     return s.found;
 }

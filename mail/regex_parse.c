@@ -23,6 +23,7 @@ static const uint32_t NONE = UINT32_MAX; /* no instruction */
 struct parser {
     struct regex *r;
     struct span rest;
+    const char *piece; /* where that began which is added to the program */
     unsigned depth;
     const char *at, *why; /* why NULL: no complaint so far */
     bool failed;          /* the expression is wrong, or memory ran out */
@@ -53,7 +54,7 @@ static void add(struct parser *p, struct instruction i)
         r->size = size;
     }
     if (r->n == REGEX_PROGRAM_MAX)
-        complain(p, p->rest.p, "an expression whose intervals come to less");
+        complain(p, p->piece, "an expression whose intervals come to less");
     else
         r->program[r->n++] = i;
 }
@@ -406,7 +407,7 @@ static void parse_interval(struct parser *p, unsigned *min, unsigned *max)
 static void parse_piece(struct parser *p)
 {
     size_t start = p->r->n;
-    const char *at = p->rest.p;
+    const char *at = p->piece = p->rest.p;
     bool edge = false;
     if (next_repeats(p)) {
         complain(p, at, "something to repeat before this; a backslash before it makes it a character");
@@ -428,6 +429,7 @@ static void parse_piece(struct parser *p)
     }
     if (!next_repeats(p) || p->failed)
         return;
+    p->piece = p->rest.p;
     unsigned min = *p->rest.p == '+', max = *p->rest.p == '?' ? 1 : WITHOUT_END;
     if (edge)
         complain(p, p->rest.p, "a character or ( ) to repeat, not an edge");

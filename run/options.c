@@ -132,12 +132,11 @@ static int take_messages(struct parse *p, const char *text)
 static int take_match(struct parse *p, const char *text)
 {
     struct options *o = p->o;
-    const char *at;
-    char what[MATCH_WHY_MAX];
+    const char *at, *what;
     if (check_room(p, o->store.n_matches, MATCH_MAX) < 0)
         return -1;
-    if (match_parse(&o->matches[o->store.n_matches], text, &at, what) < 0)
-        return expected_at(p, text, at, what);
+    if (match_parse(&o->matches[o->store.n_matches], text, &at, &what) < 0)
+        return what != NULL ? expected_at(p, text, at, what) : wrong(p, "memory ran out");
     o->store.n_matches++;
     o->expected.matching = true;
     return 0;
@@ -300,8 +299,8 @@ static const struct option_entry {
     {'t', NULL, "TIME", take_time, SETS(expected.time), "wait no longer than TIME: 10, 1.5s, 200ms, 5m, 1h"},
     {'k', NULL, NULL, take_flag, SETS(keep), "keep going until a signal, or the limit of -t"},
     {0, "match", "'FIELD: REGEX'", take_match, 0,
-     "count only messages that match; FIELD is a header\nfield, mail-from, rcpt-to, body or attachment; may be\n"
-     "repeated, and then all must match"},
+     "count only messages that match; FIELD is a header\nfield, mail-from, rcpt-to, body, text, html, header,\n"
+     "attachment or client-helo, -address, -auth, -tls;\nif repeated, all must match"},
     {0, "strict", NULL, take_flag, SETS(expected.strict),
      "hold clients to the RFCs: refuse what breaks them,\nlist each departure, and exit 1 if there is one"},
 

@@ -145,6 +145,46 @@ t_match_an_attachment() {
     no_value 'attachment: .*'
 }
 
+t_match_text_or_html() {
+    make_coded
+    holds 'text: ^Dear Bob,$'
+    fails_with 'text: only in the HTML' 'Dear Bob,'
+    holds 'html: only in the HTML'
+    fails_with 'html: Dear Bob' 'only in the HTML'
+    printf 'Content-Type: text/html\r\n\r\n<p>caf&eacute; &amp; 5&nbsp;&#8364;</p>\r\n' >coded
+    holds 'html: café & 5\s€'
+    no_value 'text: .'
+}
+
+t_match_the_whole_header() {
+    make_coded
+    holds 'header: ^subject: grüße aus köln, und eine zweite zeile$'
+    fails_with 'header: ^reset' 'From: Café'
+}
+
+t_match_the_client() {
+    make_coded
+    holds 'client-address: ^(127\.0\.0\.1|::1)$'
+    holds 'client-helo: .'
+    no_value 'client-auth: .'
+    no_value 'client-tls: .'
+    run --match 'client-auth: ^ann$' sh -c 'curl -sS --max-time 60 --url "$SMTP_URL" --mail-from a@x.test \
+        --mail-rcpt b@x.test --user ann:secret -T coded'
+    status_is 0
+}
+
+# An expression means one thing with every libc.
+t_match_by_characters() {
+    printf 'Subject: code 4711 R\303\251init\r\n\r\nhello\r\n' >coded
+    for regex in 'code \d{4}\b' 'code\s4711' '\w+ 4711' 'code [^\D]+ ' 'R[ée]init' 'R.init$' 'RÉINIT' 'R[^x]init' '\br' \
+        '^code [[:digit:]]+ '; do
+        holds "subject: $regex"
+    done
+    for regex in 'code \D' 'code d' 'R..init' 'R[e-z]init' '\bé'; do
+        fails_with "subject: $regex" 'code 4711'
+    done
+}
+
 t_all_must_hold() {
     make_coded
     sends 'to: bob' 'to: carol' 'rcpt-to: audit' 'body: reset' 'attachment: pdf'
@@ -410,11 +450,11 @@ t_huge_regex() {
     for c in '(' a; do
         run --match "subject: ($(printf '%030000d' 0 | tr 0 "$c")"
         status_is 2
-        grep -q 'a regular expression of at most 4096 octets' err
+        grep -q 'an expression of at most 4096 octets' err
     done
     run --match "subject: ($(printf '%04000d' 0)"
     status_is 2
-    grep -q "expected a POSIX extended regular expression" err
+    grep -q 'expected a ) for this (' err
 }
 
 t_match_of_a_large_message() {
@@ -615,7 +655,7 @@ wrong() {
 }
 
 t_malformed_match() {
-    field='a header field, mail-from, rcpt-to, body or attachment'
+    field='a header field, mail-from, rcpt-to, body, text, html or attachment'
     wrong 1 "$field" --match ''
     wrong 1 "$field" --match ': x'
     wrong 1 "$field" --match ' subject: x'
@@ -624,15 +664,28 @@ t_malformed_match() {
     wrong 4 'a colon' --match 'sub ject: x'
     wrong 9 'a regular expression' --match 'subject:'
     wrong 12 'a regular expression' --match 'subject:   '
-    regex='POSIX extended regular expression'
-    wrong 10 "$regex" --match 'subject: (a'
-    wrong 10 "$regex" --match 'subject: ab[c'
-    wrong 10 "$regex" --match 'subject: ab\'
-    wrong 10 "$regex" --match 'subject: a{2,1}'
-    wrong 10 "$regex" --match 'subject: [[:none:]]'
+    wrong 10 'a ) for this (' --match 'subject: (a'
+    wrong 12 '] at the end of the brackets' --match 'subject: ab[c'
+    wrong 12 '\d \D' --match 'subject: ab\'
+    wrong 11 'an interval such as' --match 'subject: a{2,1}'
+    wrong 11 '[:alpha:], digit' --match 'subject: [[:none:]]'
+    # what others read in another way
+    wrong 11 '\d \D' --match 'subject: a\x41'
+    wrong 10 '\d \D' --match 'subject: \<a'
+    wrong 13 'no reference to an earlier part' --match 'subject: (a)\1'
+    wrong 10 'a plain ( )' --match 'subject: (?:a)'
+    wrong 12 'one repetition' --match 'subject: a*?'
+    wrong 12 'one repetition' --match 'subject: a++'
+    wrong 11 'an interval such as' --match 'subject: a{1001}'
+    wrong 12 'an expression here' --match 'subject: a||b'
+    wrong 25 'an expression whose intervals come to less' --match 'subject: ((a{100}){100}){100}'
+    # a field that no message could have
+    wrong 1 rcpt-to --match 'rcpt: bob'
+    wrong 1 client-helo --match 'helo: x'
+    wrong 1 'from, or mail-from for the envelope' --match 'from-address: x'
     # columns are characters; and each --match is looked at
-    wrong 5 "$regex" --match 'to: ü('
-    wrong 4 "$regex" --match 'to: good' --match 'x: ('
+    wrong 7 'an expression here' --match 'to: ü('
+    wrong 5 'an expression here' --match 'to: good' --match 'x: ('
 }
 
 t_malformed_count() {

@@ -200,7 +200,7 @@ static void test_refused(void **state)
         {"(a)\\1", 3, "no reference"},
         {"a\nb", 1, "one line"},
         {"a\xff", 1, "UTF-8"},
-        {"((((((((((a{20}){20}){20}){20}){20}){20}){20}){20}){20}){20})", 30, "an expression whose"},
+        {"((((((((((a{20}){20}){20}){20}){20}){20}){20}){20}){20}){20})", 26, "an expression whose"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const char *at = NULL, *why = NULL;
