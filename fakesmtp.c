@@ -59,16 +59,22 @@ struct run {
     int64_t signal_at; /* and when it came */
     bool interrupted;  /* it was SIGINT, and for this process, not the command */
     int status;
+    char reason[REASON_MAX]; /* of the status, printed last; "" if there is none */
 };
+
+/* Sets the status, and its reason: "cannot " and the texts, with a colon before why; why NULL: errno has it.  False. */
+static bool fail(struct run *r, int status, const char *doing, const char *what, const char *why)
+{
+    (void)snprintf(r->reason, sizeof r->reason, "cannot %s %s: %s", doing, what, why != NULL ? why : strerror(errno));
+    r->status = status;
+    return false;
+}
 
 /* ---- start ---- */
 
-/* Says why the run does not start; reason NULL: errno has it. */
-static bool cannot(struct run *r, const char *doing, const char *what, const char *reason)
+static bool cannot(struct run *r, const char *doing, const char *what, const char *why)
 {
-    console_line(&r->console, "cannot %s %s: %s", doing, what, reason != NULL ? reason : strerror(errno));
-    r->status = NOT_STARTED;
-    return false;
+    return fail(r, NOT_STARTED, doing, what, why);
 }
 
 static bool prepare(struct run *r)
@@ -114,10 +120,9 @@ static bool open_server(struct run *r)
         const char *reason;
         if (listener_open(e, l, &reason) < 0) {
             bool taken = reason == NULL && errno == EADDRINUSE && e->kind != ENDPOINT_UNIX;
-            console_line(&r->console, "cannot listen on %s: %s%s", l->text, reason != NULL ? reason : strerror(errno),
-                         taken ? " (port 0 takes a free one)" : "");
-            r->status = NOT_STARTED;
-            return false;
+            (void)snprintf(why, sizeof why, "%s%s", reason != NULL ? reason : strerror(errno),
+                           taken ? " (port 0 takes a free one)" : "");
+            return cannot(r, "listen on", l->text, why);
         }
         if (server_listen(&r->server, l) < 0)
             return cannot(r, "listen on", l->text, NULL);
@@ -174,11 +179,10 @@ static bool start_command(struct run *r)
         r->signals.command = r->command.pid;
         return true;
     }
-    r->status = errno == ENOENT ? NOT_FOUND : NOT_RUN;
     bool number = *name != '\0' && name[strspn(name, "0123456789")] == '\0';
-    console_line(&r->console, "cannot run %s: %s%s", *name != '\0' ? name : "''", strerror(errno),
-                 number ? " (give a port with -p)" : "");
-    return false;
+    char why[256];
+    (void)snprintf(why, sizeof why, "%s%s", strerror(errno), number ? " (give a port with -p)" : "");
+    return fail(r, errno == ENOENT ? NOT_FOUND : NOT_RUN, "run", *name != '\0' ? name : "''", why);
 }
 
 static bool start(struct run *r)
@@ -191,11 +195,8 @@ static bool start(struct run *r)
         return cannot(r, "go to", "the background", NULL);
     if (!open_store(r) || !announce(r))
         return false;
-    if (o->background && background_ready(ready, &r->announce) < 0) {
-        (void)cannot(r, "write to", "standard output", NULL);
-        r->status = NOT_WRITTEN;
-        return false;
-    }
+    if (o->background && background_ready(ready, &r->announce) < 0)
+        return fail(r, NOT_WRITTEN, "write to", "standard output", NULL);
     if (o->wrapped && !start_command(r))
         return false;
     descriptors_raise_limit(); /* after the command has got the limit as it was */
@@ -337,8 +338,7 @@ static void watch(struct run *r)
         r->signals.rounds++;
         int n = server_step(&r->server, next_look(r));
         if (n < 0) {
-            console_line(&r->console, "cannot wait for clients: %s", strerror(errno));
-            r->status = NOT_WRITTEN;
+            (void)fail(r, NOT_WRITTEN, "wait for", "clients", NULL);
             return;
         }
         if (!r->server.listening)
@@ -373,7 +373,16 @@ static void watch(struct run *r)
 
 /* ---- judge ---- */
 
-static void judge(struct run *r)
+/* Takes the error of a write, 0 if there was none.  Only the first failure of a run is reported. */
+static void judge_output(struct run *r, const char *file, int error)
+{
+    if (error == 0 || r->status != AS_EXPECTED)
+        return;
+    (void)fail(r, NOT_WRITTEN, "write to", file, strerror(error));
+}
+
+/* Judges a run, and says what explains its status. */
+static void judge(struct run *r, int64_t until)
 {
     const char *unfired[RULES_MAX];
     struct verdict v = {
@@ -392,17 +401,20 @@ static void judge(struct run *r)
         if (r->o.rules[i].fired == 0)
             unfired[v.n_unfired++] = r->o.rules[i].text;
     }
-    r->status = verdict_tell(&v, &r->console);
+    if (r->status == AS_EXPECTED)
+        r->status = verdict_judge(&v, r->reason);
+    judge_output(r, r->o.store.stream_name, output_close(&r->o.store));
+    judge_output(r, r->o.transcript, output_close_transcript(&r->dialogue, until));
+    if (r->status != AS_EXPECTED && r->signal != SIGINT && r->o.transcript == NULL)
+        console_tail(&r->console);
+    uint64_t lost = r->console.out.lost + r->dialogue.transcript.lost;
+    if (lost > 0)
+        console_line(&r->console, "%ju line%s of the dialogue %s not taken", (uintmax_t)lost, console_plural(lost),
+                     lost == 1 ? "was" : "were");
+    verdict_explain(&v, r->status, r->reason, &r->console);
 }
 
-/* Reports the error of a write, 0 if there was none.  Only the first failure of a run is reported. */
-static void judge_output(struct run *r, const char *file, int error)
-{
-    if (error == 0 || r->status != AS_EXPECTED)
-        return;
-    console_line(&r->console, "cannot write to %s: %s", file, strerror(error));
-    r->status = NOT_WRITTEN;
-}
+/* ---- the process ---- */
 
 static int print_help(struct run *r)
 {
@@ -412,26 +424,12 @@ static int print_help(struct run *r)
     return r->status;
 }
 
-/* ---- the process ---- */
-
-/* Says how a run ended. */
-static void tell_end(struct run *r, int64_t until)
-{
-    if (r->status == AS_EXPECTED)
-        judge(r);
-    judge_output(r, r->o.store.stream_name, output_close(&r->o.store));
-    judge_output(r, r->o.transcript, output_close_transcript(&r->dialogue, until));
-    if (r->status != AS_EXPECTED && r->signal != SIGINT && r->o.transcript == NULL)
-        console_tail(&r->console);
-    uint64_t lost = r->console.out.lost + r->dialogue.transcript.lost;
-    if (lost > 0)
-        console_line(&r->console, "%ju line%s of the dialogue %s not taken", (uintmax_t)lost, console_plural(lost),
-                     lost == 1 ? "was" : "were");
-}
-
-/* Returns the status.  A script that starts the program, and then opens the FIFO, may come to that later. */
+/* Says why, and returns the status.  A script that starts the program, and then opens the FIFO, may come to that later.
+ */
 static int end(struct run *r, int64_t until, int status)
 {
+    if (*r->reason != '\0')
+        console_line(&r->console, "%s", r->reason);
     lines_end(&r->console.out, until);
     announce_give_up(&r->announce, r->o.port_file, r->start + FIFO_PATIENCE);
     return status;
@@ -460,7 +458,7 @@ int main(int argc, char **argv)
         watch(&r);
     int64_t until = clock_now() + LINES_PATIENCE;
     if (started)
-        tell_end(&r, until);
+        judge(&r, until);
     else if (r.o.background)
         background_fail(r.status);
     r.signals.status = r.status;

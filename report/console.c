@@ -11,7 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
+
+static const char line_start[] = "fakesmtp: ";
 
 void console_open(struct console *c)
 {
@@ -66,9 +69,32 @@ void console_status(struct console *c, const char *text)
     c->status = *text != '\0';
 }
 
+size_t console_size(size_t *columns)
+{
+    struct winsize size = {.ws_row = 0};
+    bool terminal = isatty(STDERR_FILENO) == 1;
+    bool known = terminal && ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 && size.ws_col > 0;
+    *columns = known ? size.ws_col : 80;
+    return !terminal ? SIZE_MAX : known ? size.ws_row : 24;
+}
+
+/* Counts a character of three octets or more as a wide one, which it may be. */
+size_t console_rows(const char *text, size_t columns)
+{
+    size_t rows = 1, column = sizeof line_start - 1;
+    for (; *text != '\0'; text++) {
+        unsigned char c = (unsigned char)*text;
+        size_t width = c >= 0xe0 ? 2 : (c & 0xc0) != 0x80;
+        rows += column + width > columns;
+        column = column + width > columns ? width : column + width;
+    }
+    return rows;
+}
+
 void console_line(struct console *c, const char *format, ...)
 {
-    char line[CONSOLE_LINE_MAX] = "fakesmtp: ";
+    char line[CONSOLE_LINE_MAX];
+    memcpy(line, line_start, sizeof line_start);
     size_t length = strlen(line);
     va_list arguments;
     va_start(arguments, format);

@@ -28,4 +28,10 @@ const char *cut_off_text(char text[CUT_OFF_MAX], const struct smtp_progress *p);
    the length. */
 size_t console_format(char *out, size_t size, uint64_t session, char who, struct span text, bool colour);
 
+/* Returns how many rows the terminal has that standard error is, SIZE_MAX if it is none; and its columns. */
+size_t console_size(size_t *columns);
+
+/* How many rows of a terminal console_line() takes for this text. */
+size_t console_rows(const char *text, size_t columns);
+
 #endif

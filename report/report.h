@@ -195,8 +195,13 @@ struct verdict {
 /* Writes how far a run is, "waiting: 1 of 3 messages, 12 s left".  left is milliseconds; -1: there is no limit. */
 void verdict_progress(const struct expectation *o, const struct tally *v, int64_t left, char *text, size_t size);
 
-/* Prints why the run was not as expected, in one line, and after it the messages that came, the problems of clients and
-   the rules that never fired.  Returns the exit status. */
-int verdict_tell(const struct verdict *j, struct console *console);
+enum { REASON_MAX = 4096 /* octets of a reason, with its NUL */ };
+
+/* Returns the exit status.  reason says in one line why the run was not as expected; "" if it was. */
+int verdict_judge(const struct verdict *j, char reason[REASON_MAX]);
+
+/* Prints what explains the reason, which the caller prints after it: the rules that never fired, the problems of
+   clients and the messages that came. */
+void verdict_explain(const struct verdict *j, int status, const char *reason, struct console *console);
 
 #endif

@@ -1,9 +1,12 @@
 /*
  * verdict.c - the verdict on a run: what came, held against what was expected.
  *
- * Exactly one line says why the exit status is not 0.  A command that failed
- * comes first, then mail that could not be stored, then the counts, and last
- * what --strict asks for.
+ * Exactly one line, the reason, says why the exit status is not 0.  A command
+ * that failed comes first, then mail that could not be stored, then the counts,
+ * and last what --strict asks for.
+ *
+ * The caller prints the reason as the last line.  What explains it comes before,
+ * the most important last, as the end is what a person sees on a small screen.
  */
 #include "report/inside.h"
 
@@ -152,26 +155,25 @@ static void counts_text(const struct verdict *j, const char *cause, char *text, 
                    v->counted > j->expected->max ? "" : cause, more);
 }
 
-static int judge_counts(const struct verdict *j, struct console *console)
+static int judge_counts(const struct verdict *j, char reason[REASON_MAX])
 {
     const struct tally *v = j->tally;
     const struct expectation *o = j->expected;
-    char cause[96], text[512];
+    char cause[96];
     cause_text(j, cause, sizeof cause);
     if (o->connections > 0 && v->spoken != o->connections) {
-        console_line(console, "expected %ju connection%s, got %ju%s", (uintmax_t)o->connections,
-                     console_plural(o->connections), (uintmax_t)v->spoken, v->spoken > o->connections ? "" : cause);
+        (void)snprintf(reason, REASON_MAX, "expected %ju connection%s, got %ju%s", (uintmax_t)o->connections,
+                       console_plural(o->connections), (uintmax_t)v->spoken, v->spoken > o->connections ? "" : cause);
         return NOT_AS_EXPECTED;
     }
     if (counts_hold(j))
         return AS_EXPECTED;
-    counts_text(j, cause, text, sizeof text);
-    console_line(console, "%s", text);
+    counts_text(j, cause, reason, REASON_MAX);
     return NOT_AS_EXPECTED;
 }
 
-/* The status of the command, with the line for it if it is not 0. */
-static int judge_command(const struct verdict *j, struct console *console)
+/* The status of the command, with the reason if it is not 0. */
+static int judge_command(const struct verdict *j, char reason[REASON_MAX])
 {
     char time[32], failures[512], counts[512] = "", why[64];
     int number = WTERMSIG(j->command_status), status = j->exit_status;
@@ -186,8 +188,8 @@ static int judge_command(const struct verdict *j, struct console *console)
     if (!counts_hold(j))
         counts_text(j, "", counts, sizeof counts);
     if (status != 0)
-        console_line(console, "%s: %s%s%s%s%s", j->command, why, *failures != '\0' ? "; " : "", failures,
-                     *counts != '\0' ? "; " : "", counts);
+        (void)snprintf(reason, REASON_MAX, "%s: %s%s%s%s%s", j->command, why, *failures != '\0' ? "; " : "", failures,
+                       *counts != '\0' ? "; " : "", counts);
     return status;
 }
 
@@ -198,16 +200,17 @@ static bool departs(const struct tally *v, int problem)
     return v->problems[problem].n > 0 && !problem_about((enum problem)problem)->noted_only;
 }
 
-static int judge_strict(const struct verdict *j, struct console *console)
+static int judge_strict(const struct verdict *j, char reason[REASON_MAX])
 {
     int ways = 0;
     for (int i = 0; i < PROBLEMS; i++)
         ways += departs(j->tally, i);
     if (ways > 0)
-        console_line(console, "clients departed from the protocol in %d way%s (--strict)", ways,
-                     console_plural((uint64_t)ways));
+        (void)snprintf(reason, REASON_MAX, "clients departed from the protocol in %d way%s (--strict)", ways,
+                       console_plural((uint64_t)ways));
     else if (j->n_unfired > 0)
-        console_line(console, "%zu rule%s of --on never fired (--strict)", j->n_unfired, console_plural(j->n_unfired));
+        (void)snprintf(reason, REASON_MAX, "%zu rule%s of --on never fired (--strict)", j->n_unfired,
+                       console_plural(j->n_unfired));
     return ways > 0 || j->n_unfired > 0 ? NOT_AS_EXPECTED : AS_EXPECTED;
 }
 
@@ -255,42 +258,60 @@ static void list_problems(const struct verdict *j, struct console *console)
     }
 }
 
+/* ---- the messages that came ---- */
+
+/* On a terminal, lists as many messages as can be seen together with the reason and a prompt. */
+static void list_messages(const struct listing *l, const char *reason, struct console *console)
+{
+    size_t columns, left = console_size(&columns), taken = console_rows(reason, columns) + 1;
+    size_t i = 0;
+    left = left > taken ? left - taken : 0;
+    for (; i < l->n; i++) {
+        char line[CONSOLE_LINE_MAX];
+        (void)snprintf(line, sizeof line, "message %zu: %s", i + 1, l->lines[i]);
+        size_t rows = console_rows(line, columns);
+        bool last = i + 1 == l->n && l->more == 0;
+        if (rows + !last > left) /* the others need a line, too */
+            break;
+        console_line(console, "%s", line);
+        left -= rows;
+    }
+    uint64_t more = l->n - i + l->more;
+    if (more > 0)
+        console_line(console, "and %ju more message%s", (uintmax_t)more, console_plural(more));
+}
+
 /* ---- the verdict ---- */
 
-static int judge_run(const struct verdict *j, struct console *console)
+int verdict_judge(const struct verdict *j, char reason[REASON_MAX])
 {
     char failures[512];
-    int status = j->command != NULL ? judge_command(j, console) : AS_EXPECTED;
+    *reason = '\0';
+    int status = j->command != NULL ? judge_command(j, reason) : AS_EXPECTED;
     if (status != AS_EXPECTED)
         return status;
     if (*failures_text(j->tally, failures) != '\0') {
-        console_line(console, "%s", failures);
+        (void)snprintf(reason, REASON_MAX, "%s", failures);
         return NOT_WRITTEN;
     }
-    status = judge_counts(j, console);
+    status = judge_counts(j, reason);
     if (status == AS_EXPECTED && j->expected->strict)
-        status = judge_strict(j, console);
+        status = judge_strict(j, reason);
     if (status == AS_EXPECTED && j->interrupted)
-        console_line(console, "interrupted");
+        (void)snprintf(reason, REASON_MAX, "interrupted");
     return status;
 }
 
-int verdict_tell(const struct verdict *j, struct console *console)
+void verdict_explain(const struct verdict *j, int status, const char *reason, struct console *console)
 {
-    int status = judge_run(j, console);
-    const struct listing *l = &j->tally->came;
     char cut[FIRST_CUT_MAX];
-    bool listed = !counts_hold(j);
-    for (size_t i = 0; listed && i < l->n; i++)
-        console_line(console, "message %zu: %s", i + 1, l->lines[i]);
-    if (listed && l->more > 0)
-        console_line(console, "and %ju more message%s", (uintmax_t)l->more, console_plural(l->more));
+    for (size_t i = 0; i < j->n_unfired && (j->expected->strict || !console->quiet); i++)
+        console_line(console, "--on '%s' never fired", j->unfired[i]);
     if (status != AS_EXPECTED && j->tally->cut_off > 0 && !lists_first_cut(j))
         console_line(console, "%s in connection %ju: %s", j->tally->cut_off > 1 ? "first cut off" : "cut off",
                      (uintmax_t)j->tally->cut_in, first_cut_text(j->tally, cut));
     if (j->expected->strict)
         list_problems(j, console);
-    for (size_t i = 0; i < j->n_unfired && (j->expected->strict || !console->quiet); i++)
-        console_line(console, "--on '%s' never fired", j->unfired[i]);
-    return status;
+    if (!counts_hold(j))
+        list_messages(&j->tally->came, reason, console);
 }

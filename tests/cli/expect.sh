@@ -518,18 +518,18 @@ t_what_came_is_listed() {
     post from= to=c1@x.test to=c2@x.test to=c3@x.test yes without
     post to=carol@x.test yes
     stop 1
-    says 'fakesmtp: expected 4 messages that match, got 1 of the 4 that came before SIGTERM' \
-        "fakesmtp: message 1: from <ann@x\.test> to <bob@x\.test>, subject \"no\".*'subject: yes'.*\"no\"" \
+    says "fakesmtp: message 1: from <ann@x\.test> to <bob@x\.test>, subject \"no\".*'subject: yes'.*\"no\"" \
         "fakesmtp: message 2: from <> to <c1@x\.test> and 2 more, subject \"yes\".*'rcpt-to: carol'.*c1@x\.test, c2@x\.test, c3@x\.test.*" \
         "fakesmtp: message 3: from <> to <c1@x\.test> and 2 more, no subject.*'subject: yes'.* none" \
-        'fakesmtp: message 4: from <a@x\.test> to <carol@x\.test>, subject "yes"'
+        'fakesmtp: message 4: from <a@x\.test> to <carol@x\.test>, subject "yes"' \
+        'fakesmtp: expected 4 messages that match, got 1 of the 4 that came before SIGTERM'
     # without --match, too; and decoded
     make_coded
     start -t 60 -n 2 --transcript t
     post coded
     stop 1
-    says 'fakesmtp: expected 2 messages, got 1 before SIGTERM' \
-        'fakesmtp: message 1: from <a@x\.test> to <b@x\.test>, subject "Grüße aus Köln, und eine zweite Zeile"'
+    says 'fakesmtp: message 1: from <a@x\.test> to <b@x\.test>, subject "Grüße aus Köln, und eine zweite Zeile"' \
+        'fakesmtp: expected 2 messages, got 1 before SIGTERM'
 }
 
 t_what_was_too_much_is_listed() {
@@ -538,7 +538,7 @@ t_what_was_too_much_is_listed() {
         curl -sS --max-time 60 --url "$SMTP_URL" --mail-from a@x.test --mail-rcpt b@x.test -T $mail
     done'
     status_is 1
-    sed -n 2p err | grep -Eqx 'fakesmtp: expected 1 message, got 2'
+    tail -n 1 err | grep -Eqx 'fakesmtp: expected 1 message, got 2'
     err_has 'fakesmtp: message 1: from <a@x\.test> to <b@x\.test>, subject "one"'
     err_has 'fakesmtp: message 2: from <a@x\.test> to <b@x\.test>, subject "two"'
 }
@@ -590,8 +590,54 @@ PY
     start -t 60 -n 3 --transcript t --match 'subject: never'
     post long lines
     stop 1
-    says '.*' 'fakesmtp: message 1: .*word.*' 'fakesmtp: message 2: .*one\\x0atwo\\x0d\\x0afakesmtp: three.*'
+    says 'fakesmtp: message 1: .*word.*' 'fakesmtp: message 2: .*one\\x0atwo\\x0d\\x0afakesmtp: three.*' '.*'
     awk 'length > 600 { print "a line of " length; exit 1 }' err
+}
+
+# On a terminal the reason is the last line, and the messages before it can be seen with it and a prompt.
+t_the_end_fits_the_terminal() {
+    cat >send60 <<'PY'
+import os, smtplib, sys
+with smtplib.SMTP(os.environ["SMTP_HOST"], int(os.environ["SMTP_PORT"])) as s:
+    for i in range(60):
+        s.sendmail("a@x.test", ["b@x.test"], "Subject: %s\r\n\r\nx" % sys.argv[1 + i % (len(sys.argv) - 1)])
+PY
+    python3 - "$FAKESMTP" <<'PY'
+import fcntl, os, pty, re, struct, subprocess, sys, termios
+def ends(rows, columns, least, most, *subjects, options=()):
+    """Runs it in a terminal, and looks at the end: how many messages are listed?  rows 0: the size is unknown."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns if rows else 0, 0, 0))
+    p = subprocess.Popen([sys.argv[1], "-n", "1", "--match", "subject: yes", *options, "python3", "send60",
+                          *(subjects or ["no"])], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=slave)
+    os.close(slave)
+    text = b""
+    try:
+        while block := os.read(master, 65536):
+            text += block
+    except OSError: # it has no more writers
+        pass
+    assert p.wait(60) == 1
+    lines = text.decode().splitlines()
+    assert re.match("fakesmtp: expected 1 message that matches, got none ", lines[-1]), text
+    more = re.fullmatch(r"fakesmtp: and (\d+) more messages", lines[-2])
+    n = 60 - int(more[1])
+    assert least <= n <= most, (n, rows, columns)
+    seen = lines[len(lines) - n - 2:]
+    for i in range(n):
+        assert re.match("fakesmtp: message %d: .*fails --match" % (i + 1), seen[i]), text
+    wide = [re.sub("[\u3040-\u9fff]", "xx", line) for line in seen]
+    assert sum(-(-len(line) // columns) for line in wide) < (rows or 24), text
+ends(24, 80, 10, 10)
+ends(0, 80, 10, 10)
+ends(24, 200, 21, 21)
+ends(10, 80, 3, 3)
+ends(24, 50, 6, 6)
+ends(4, 80, 0, 0)
+ends(1000, 80, 50, 50)
+ends(24, 80, 5, 9, "no", "x" * 100, "=?utf-8?b?%s?=" % ("5pel5pys6Kqe" * 5)) # 15 characters that are wide
+ends(24, 80, 10, 10, options=["--strict", "--on", "vrfy: 550 no"]) # more is said, before it
+PY
 }
 
 t_sixty_are_listed() {
@@ -599,13 +645,13 @@ t_sixty_are_listed() {
     start -t 60 -n 61 --transcript t
     post - <sixty
     stop 1
-    sed -n 2p err | grep -Eqx 'fakesmtp: expected 61 messages, got 60 before SIGTERM'
+    tail -n 1 err | grep -Eqx 'fakesmtp: expected 61 messages, got 60 before SIGTERM'
     # a line for each, in order, as far as it goes; and how many more there were
     shown=$(grep -c '^fakesmtp: message [0-9]*: ' err)
     [ "$shown" -ge 50 ] || { echo "only $shown"; return 1; }
     i=1
     while [ "$i" -le "$shown" ]; do
-        sed -n "$((i + 2))p" err | grep -qx "fakesmtp: message $i: .*subject \"number $i\""
+        sed -n "$((i + 1))p" err | grep -qx "fakesmtp: message $i: .*subject \"number $i\""
         i=$((i + 1))
     done
     [ "$shown" -eq 60 ] || err_has "fakesmtp: and $((60 - shown)) more messages"
@@ -618,8 +664,8 @@ t_what_came_is_listed_quietly() {
     stop 1
     # one line says why, and one what came: no dialogue, and nothing of listening
     [ "$(wc -l <err)" -eq 2 ]
-    sed -n 1p err | grep -q '^fakesmtp: expected 1 message that matches, got none '
-    sed -n 2p err | grep -q "^fakesmtp: message 1: .*'subject: yes'"
+    sed -n 2p err | grep -q '^fakesmtp: expected 1 message that matches, got none '
+    sed -n 1p err | grep -q "^fakesmtp: message 1: .*'subject: yes'"
 }
 
 t_nothing_is_listed_when_all_is_well() {

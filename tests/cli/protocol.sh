@@ -279,13 +279,13 @@ t_end_of_the_dialogue_after_a_failure() {
     status_is 1
     sed 1d err >got
     cat >expected <<'END'
-fakesmtp: expected 1 message, got none in 1 connection
 fakesmtp: the dialogue:
 1 S: 220 localhost ESMTP fakesmtp
 1 C: NOOP
 1 S: 250 2.0.0 Ok
 1 C: QUIT
 1 S: 221 2.0.0 Bye
+fakesmtp: expected 1 message, got none in 1 connection
 END
     same got expected
     start -c 1 -n 1
@@ -295,7 +295,7 @@ END
     finish
     err_has 'fakesmtp: the last lines of the dialogue:'
     [ "$(grep -c '^1 [CS]: ' err)" -eq 24 ]
-    tail -n 1 err | grep -qx '1 S: 221 2.0.0 Bye'
+    tail -n 2 err | sed 1q | grep -qx '1 S: 221 2.0.0 Bye'
 }
 
 t_nothing_raw_reaches_the_terminal() {

@@ -494,10 +494,10 @@ def strict(c):
         raise Failure("status %d with --strict:\n%s" % (status, said))
     if not listed and lines:
         raise Failure("with --strict, more is said:\n%s" % said)
-    if listed and (not lines or not lines[0].startswith("fakesmtp: ") or "--strict" not in lines[0]):
-        raise Failure("the first line does not tell of --strict:\n%s" % said)
+    if listed and (not lines or not lines[-1].startswith("fakesmtp: ") or "--strict" not in lines[-1]):
+        raise Failure("the last line does not tell of --strict:\n%s" % said)
     texts = []
-    for line in lines[1:]:
+    for line in lines[:-1]:
         m = re.fullmatch(r"fakesmtp: (.*), in connection 1", line)
         if m is None:
             raise Failure("a line of the list is not understood: %r" % line)

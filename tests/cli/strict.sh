@@ -45,7 +45,7 @@ t_how_often_and_where() {
         + '<220' '>EHLO my_host' '<501' '>NOOP ' '<250' '>NOOP' '<250' '>FROB' '<500' '>QUIT' '<221' '<EOF' >talk.out
     stop 1
     [ "$(wc -l <err)" -eq 4 ]
-    sed -n 1p err | grep -qx 'fakesmtp: clients departed from the protocol in 3 ways (--strict)'
+    tail -n 1 err | grep -qx 'fakesmtp: clients departed from the protocol in 3 ways (--strict)'
     listed unknown-command '3 times, first in connection 2'
     listed trailing-blank '2 times, first in connection 2'
     listed helo-name 'in connection 3'
@@ -155,7 +155,7 @@ t_the_commands_own_status_wins() {
     proper_mail | sed 's/$/\r/' >mail
     run -q --strict env NAME=my_host sh -c "$command"
     status_is 7
-    sed -n 1p err | grep -q '^fakesmtp: env: exit status 7'
+    tail -n 1 err | grep -q '^fakesmtp: env: exit status 7'
     listed helo-name '.*first in connection 1'
     # and where nothing was odd, there is no list
     run -q --strict env NAME=client.test sh -c "$command"
@@ -171,7 +171,7 @@ t_strict_and_a_count() {
     start -k -n 1 --strict -q
     talk '<220' '>EHLO my_host' '<501' '>QUIT' '<221' '<EOF' >talk.out
     stop 1
-    sed -n 1p err | grep -q '^fakesmtp: expected 1 message, got none'
+    tail -n 1 err | grep -q '^fakesmtp: expected 1 message, got none'
     listed helo-name 'in connection 1'
 }
 
