@@ -36,7 +36,6 @@ enum {
     GROUP_RETRY = 10,     /* and for processes that the command has left */
     STATUS_AFTER = 1000,  /* from the start to a status line, and between two */
     ONE_SIGNAL = 200,     /* several signals within this time are one: timeout(1), and the end of a login, send two */
-    LISTENERS_MAX = OPTIONS_ENDPOINTS_MAX + OPTIONS_PASSED_MAX,
 };
 
 struct run {
@@ -45,7 +44,7 @@ struct run {
     struct dialogue dialogue;
     struct store store;
     struct server server;
-    struct listener listeners[LISTENERS_MAX];
+    struct listener listeners[OPTIONS_LISTENERS_MAX];
     size_t n_listeners;
     struct announce announce;
     struct wrap command;
@@ -80,6 +79,7 @@ static bool cannot(struct run *r, const char *doing, const char *what, const cha
 static bool prepare(struct run *r)
 {
     struct options *o = &r->o;
+    char why[OPTIONS_WHY_MAX];
     r->server.poll.fd = -1; /* there is nothing to close yet */
     r->limit = r->linger_until = r->status_at = r->command.kill_at = INT64_MAX;
     r->signals.status = o->wrapped ? TIMED_OUT : NOT_WRITTEN;
@@ -88,7 +88,11 @@ static bool prepare(struct run *r)
     int passed = listener_count_passed();
     if (passed < 0 || passed > OPTIONS_PASSED_MAX)
         return cannot(r, "use", "LISTEN_FDS", "it is not a number up to 16");
-    options_complete(o, (size_t)passed);
+    if (options_complete(o, (size_t)passed, why) < 0) {
+        console_line(&r->console, "%s", why);
+        r->status = USAGE;
+        return false;
+    }
     for (size_t i = 0; i < o->n_endpoints; i++) {
         char text[16];
         (void)snprintf(text, sizeof text, "fd:%d", o->endpoints[i].fd);
@@ -151,15 +155,13 @@ static bool open_store(struct run *r)
     return output_empty(&o->store) == 0 || cannot(r, "write to", o->output, NULL);
 }
 
-/* Says where the program listens.  Others are told the first endpoint that is not standard input. */
+/* Says where the program listens. */
 static bool announce(struct run *r)
 {
     const char *file;
-    char all[LISTENERS_MAX * (ENDPOINT_TEXT_MAX + 2)] = "";
-    size_t first = 0, n = 0;
-    while (first + 1 < r->n_listeners && r->listeners[first].n == 0)
-        first++;
-    if (announce_open(&r->announce, &r->o, &r->listeners[first], &file) < 0)
+    char all[OPTIONS_LISTENERS_MAX * (ENDPOINT_TEXT_MAX + 2)] = "";
+    size_t n = 0;
+    if (announce_open(&r->announce, &r->o, r->listeners, &file) < 0)
         return cannot(r, "write", file, NULL);
     for (size_t i = 0; i < 2; i++)
         r->signals.removed[i + 1] = r->announce.files[i].made ? r->announce.files[i].path : NULL;

@@ -117,10 +117,27 @@ static int write_certificate(struct announce *a, const struct options *o)
     return status;
 }
 
-int announce_open(struct announce *a, const struct options *o, const struct listener *l, const char **file)
+/* The first line is the port of the first endpoint, for a reader of one line. */
+static int write_ports(struct announce *a)
 {
-    struct announce_file *port = &a->files[0];
-    a->listener = l;
+    struct announce_file *f = &a->files[0];
+    for (size_t i = 0; i < a->n_listeners; i++) {
+        const struct listener *l = a->listeners[i];
+        text_add_string(&a->lines, l->port > 0 ? l->port_text : l->host);
+        text_add_string(&a->lines, "\n");
+    }
+    f->text = a->lines.p;
+    f->n = a->lines.n;
+    errno = ENOMEM;
+    return a->lines.failed ? -1 : write_file(f);
+}
+
+int announce_open(struct announce *a, const struct options *o, const struct listener *listeners, const char **file)
+{
+    for (size_t i = 0; i < o->n_endpoints; i++) {
+        if (listeners[i].n > 0)
+            a->listeners[a->n_listeners++] = &listeners[i];
+    }
     *file = o->store.directory;
     if (*file != NULL && (a->directory = realpath(*file, NULL)) == NULL)
         return -1;
@@ -128,10 +145,8 @@ int announce_open(struct announce *a, const struct options *o, const struct list
     *file = a->files[1].path;
     if (status < 0)
         return -1;
-    port->text = a->line;
-    port->n = (size_t)snprintf(a->line, sizeof a->line, "%s\n", l->port > 0 ? l->port_text : l->host);
-    *file = port->path = o->port_file;
-    return port->path != NULL ? write_file(port) : 0;
+    *file = a->files[0].path = o->port_file;
+    return o->port_file != NULL ? write_ports(a) : 0;
 }
 
 void announce_go_on(struct announce *a)
@@ -165,17 +180,30 @@ void announce_close(struct announce *a)
     }
     free(a->directory);
     free(a->ca_file);
+    free(a->lines.p);
+    a->lines = (struct text){0};
     a->directory = a->ca_file = NULL;
 }
 
-void announce_variables(const struct announce *a, const char *pid, struct variable variables[ANNOUNCE_VARIABLES])
+/* An endpoint that this run does not have is listed if an outer run has left its variables. */
+size_t announce_variables(const struct announce *a, const char *pid, struct variable variables[ANNOUNCE_VARIABLES])
 {
-    const struct listener *l = a->listener;
-    const struct variable all[ANNOUNCE_VARIABLES] = {
-        {"SMTP_HOST", l->host},         {"SMTP_PORT", l->port_text},  {"SMTP_URL", l->url},
-        {"FAKESMTP_DIR", a->directory}, {"SMTP_CA_FILE", a->ca_file}, {"FAKESMTP_PID", pid},
-    };
-    memcpy(variables, all, sizeof all);
+    static const char *const names[] = {"HOST", "PORT", "URL"};
+    const struct variable others[] = {
+        {"FAKESMTP_DIR", a->directory}, {"SMTP_CA_FILE", a->ca_file}, {"FAKESMTP_PID", pid}};
+    struct variable *v = variables;
+    for (size_t i = 0; i < OPTIONS_LISTENERS_MAX; i++) {
+        const struct listener *l = i < a->n_listeners ? a->listeners[i] : NULL;
+        const char *const values[] = {l != NULL ? l->host : NULL, l != NULL ? l->port_text : NULL,
+                                      l != NULL ? l->url : NULL};
+        for (size_t j = 0; j < 3; j++) {
+            (void)snprintf(v->name, sizeof v->name, i == 0 ? "SMTP_%s" : "SMTP_%s_%zu", names[j], i + 1);
+            v->value = values[j];
+            v += v->value != NULL || getenv(v->name) != NULL;
+        }
+    }
+    memcpy(v, others, sizeof others);
+    return (size_t)(v - variables) + 3;
 }
 
 /* ---- the service manager ---- */

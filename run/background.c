@@ -83,15 +83,15 @@ int background_ready(int fd, const struct announce *a)
     char number[32];
     descriptors_close_inherited(); /* after the port file, which may be one */
     (void)snprintf(number, sizeof number, "%ld", (long)getpid());
-    announce_variables(a, number, variables);
-    for (size_t i = 0; i < ANNOUNCE_VARIABLES; i++) {
+    size_t n = announce_variables(a, number, variables);
+    for (size_t i = 0; i < n; i++) {
         if (variables[i].value != NULL)
             print_assignment(variables[i].name, variables[i].value);
         else
             (void)printf("unset %s; ", variables[i].name);
     }
     (void)printf("export");
-    for (size_t i = 0; i < ANNOUNCE_VARIABLES; i++) {
+    for (size_t i = 0; i < n; i++) {
         if (variables[i].value != NULL)
             (void)printf(" %s", variables[i].name);
     }

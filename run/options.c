@@ -273,8 +273,9 @@ static int take_env(struct parse *p, const char *text)
     const char *equals = strchr(text, '=');
     if (equals == NULL || equals == text)
         return wrong(p, "'%s' is not NAME=TEXT", text);
-    for (const char *percent = strchr(equals, '%'); percent != NULL; percent = strchr(percent + 2, '%')) {
-        if (percent[1] == '\0' || strchr("hpud%", percent[1]) == NULL)
+    uint64_t number;
+    for (const char *percent = strchr(equals, '%'), *end; percent != NULL; percent = strchr(end, '%')) {
+        if ((end = wrap_field(percent + 1, &number)) == NULL)
             return wrong(p, "'%.2s' in '%s' is unknown: give %%h, %%p, %%u, %%d or %%%%", percent, text);
     }
     if (check_room(p, o->n_env, OPTIONS_ENV_MAX) < 0)
@@ -311,7 +312,8 @@ static const struct option_entry {
      "listening socket) or - (standard input and output);\nthe prefix smtps:// or lmtp:// chooses TLS or LMTP; may\n"
      "be repeated"},
     {0, "port-file", "FILE", take_file, SETS(port_file),
-     "write the port, or the path of the socket, to FILE once\nlistening; FILE may be a FIFO, or /dev/fd/N"},
+     "write the port, or the path of the socket, to FILE once\nlistening, a line for each endpoint; FILE may be a\n"
+     "FIFO, or /dev/fd/N"},
     {'b', NULL, NULL, take_flag, SETS(background),
      "go to the background once listening, and print\nassignments for eval"},
 
@@ -355,7 +357,8 @@ static const struct option_entry {
 
     {.help = "With a command"},
     {0, "env", "NAME=TEXT", take_env, 0,
-     "set NAME in its environment; %h is the host, %p the\nport, %u the URL, %d the directory, %% a %"},
+     "set NAME in its environment; %h is the host, %p the\nport, %u the URL, %d the directory, %% a %; %h2, %p2\n"
+     "and %u2 are those of the second endpoint"},
     {0, "linger", "TIME", take_time, SETS(expected.linger), "after its end, wait up to TIME for missing messages"},
 
     {.help = "What it shows, on standard error"},
@@ -512,7 +515,25 @@ static void expect(struct options *o)
         o->server.max_messages = e->max > 0 ? e->max : 1;
 }
 
-void options_complete(struct options *o, size_t n_passed)
+/* Looks for a field of --env with the number of an endpoint that there is not. */
+static int check_env(const struct options *o, char *why)
+{
+    uint64_t number;
+    for (size_t i = 0; i < o->n_env; i++) {
+        for (const char *percent = strchr(o->env[i], '%'), *end; percent != NULL; percent = strchr(end, '%')) {
+            end = wrap_field(percent + 1, &number);
+            if (number > 0 && number <= o->n_endpoints)
+                continue;
+            (void)snprintf(why, OPTIONS_WHY_MAX,
+                           "--env: '%.*s' in '%.300s': there is no such endpoint; the last is number %zu",
+                           (int)(end - percent), percent, o->env[i], o->n_endpoints);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int options_complete(struct options *o, size_t n_passed, char why[OPTIONS_WHY_MAX])
 {
     bool examines = o->expected.strict || o->verbose;
     o->alone = o->stdio && o->n_endpoints == 1 && n_passed == 0;
@@ -543,6 +564,7 @@ void options_complete(struct options *o, size_t n_passed)
     o->server.logins = (const char *const *)o->logins;
     o->server.rules = o->rules;
     rules_seed(o->rules, o->server.n_rules, o->seed);
+    return check_env(o, why);
 }
 
 void options_close(struct options *o)

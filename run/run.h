@@ -27,6 +27,7 @@
 enum {
     OPTIONS_ENDPOINTS_MAX = 16,
     OPTIONS_PASSED_MAX = 16, /* sockets of a service manager */
+    OPTIONS_LISTENERS_MAX = OPTIONS_ENDPOINTS_MAX + OPTIONS_PASSED_MAX,
     OPTIONS_LOGINS_MAX = 64,
     OPTIONS_ENV_MAX = 64,
     OPTIONS_WHY_MAX = 1024, /* octets of a complaint, with the NUL */
@@ -42,7 +43,7 @@ struct options {
     bool verbose, quiet, help, version;
     const char *transcript; /* a file; NULL: none */
     /* where it listens */
-    struct endpoint endpoints[OPTIONS_ENDPOINTS_MAX + OPTIONS_PASSED_MAX];
+    struct endpoint endpoints[OPTIONS_LISTENERS_MAX];
     size_t n_endpoints;
     int port;              /* of -p; -1: it was not given */
     const char *port_file; /* NULL: none */
@@ -77,8 +78,9 @@ struct options {
    right.  o->command is set, and so is what follows from the options, except o->alone. */
 int options_parse(struct options *o, int argc, char **argv, char why[OPTIONS_WHY_MAX]);
 
-/* Adds defaults, and n_passed sockets of a service manager, at most OPTIONS_PASSED_MAX.  o must not be moved later. */
-void options_complete(struct options *o, size_t n_passed);
+/* Adds defaults, and n_passed sockets of a service manager, at most OPTIONS_PASSED_MAX.  o must not be moved later.
+   Returns the same as options_parse(). */
+int options_complete(struct options *o, size_t n_passed, char why[OPTIONS_WHY_MAX]);
 
 /* Frees the matches and logins. */
 void options_close(struct options *o);
@@ -191,27 +193,30 @@ struct announce_file {
 
 /* The facts that others are told.  The caller allocates it, zeroed. */
 struct announce {
-    const struct listener *listener;
-    char *directory;                  /* where mail appears; NULL: nowhere */
-    char *ca_file;                    /* the certificate to trust; NULL: none */
-    struct announce_file files[2];    /* the port file, the certificate */
-    char line[ENDPOINT_TEXT_MAX + 1]; /* the text of the port file */
+    const struct listener *listeners[OPTIONS_LISTENERS_MAX]; /* not that of standard input */
+    size_t n_listeners;
+    char *directory;               /* where mail appears; NULL: nowhere */
+    char *ca_file;                 /* the certificate to trust; NULL: none */
+    struct announce_file files[2]; /* the port file, the certificate */
+    struct text lines;             /* the text of the port file */
 };
 
 /* A variable of an environment; value NULL: it is to be unset, as it may be that of another run. */
 struct variable {
-    const char *name, *value;
+    char name[16];
+    const char *value;
 };
 
-enum { ANNOUNCE_VARIABLES = 6 };
+enum { ANNOUNCE_VARIABLES = 3 * OPTIONS_LISTENERS_MAX + 3 };
 
 /*
  * Writes the port file and that of the certificate, each whole or not at all.
- * An old file or a link is replaced; a device or a FIFO is written to.  o and l
- * are borrowed until announce_close(); o->server.tls is set.  After a failure
- * *file is the one that could not be written.
+ * An old file or a link is replaced; a device or a FIFO is written to.  o and
+ * the listeners of its endpoints are borrowed until announce_close();
+ * o->server.tls is set.  After a failure *file is the one that could not be
+ * written.
  */
-int announce_open(struct announce *a, const struct options *o, const struct listener *l, const char **file);
+int announce_open(struct announce *a, const struct options *o, const struct listener *listeners, const char **file);
 
 /* Whether a FIFO has no reader yet. */
 static inline bool announce_waits(const struct announce *a) { return a->files[0].waits || a->files[1].waits; }
@@ -226,8 +231,9 @@ void announce_give_up(const struct announce *a, const char *port_file, int64_t u
 /* Removes the files. */
 void announce_close(struct announce *a);
 
-/* Lists SMTP_HOST, SMTP_PORT, SMTP_URL, FAKESMTP_DIR, SMTP_CA_FILE and FAKESMTP_PID; the values are borrowed. */
-void announce_variables(const struct announce *a, const char *pid, struct variable variables[ANNOUNCE_VARIABLES]);
+/* Lists SMTP_HOST, SMTP_PORT and SMTP_URL, SMTP_HOST_2 and so on, FAKESMTP_DIR, SMTP_CA_FILE and FAKESMTP_PID; the
+   values are borrowed.  Returns how many there are. */
+size_t announce_variables(const struct announce *a, const char *pid, struct variable variables[ANNOUNCE_VARIABLES]);
 
 /* If NOTIFY_SOCKET is set, tells that service manager that the program is ready (sd_notify(3)), and unsets it. */
 int announce_ready(void);
@@ -256,10 +262,14 @@ struct wrap {
     int64_t kill_at; /* when it is killed then; INT64_MAX: never */
 };
 
+/* Reads the rest of %h, %p, %u, %d or %%.  A number may follow the first three: that of an endpoint, 1 if there is
+   none, 0 if it is too large.  Returns the end, or NULL if it is none of these. */
+const char *wrap_field(const char *at, uint64_t *number);
+
 /*
  * Starts o->command, looked up in PATH, with the variables in its environment,
- * and those of o->env, in which %h %p %u %d %% are replaced.  If it cannot be
- * run, no process is left.
+ * and those of o->env, in which the fields of wrap_field() are replaced.  If it
+ * cannot be run, no process is left.
  */
 int wrap_start(struct wrap *w, const struct options *o, const struct announce *a);
 

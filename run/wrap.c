@@ -21,19 +21,38 @@
 
 enum { KILL_AFTER = 1000 /* milliseconds from SIGTERM to SIGKILL for a command at its limit */ };
 
-/* Puts NAME=TEXT into the environment, with %h %p %u %d %% replaced. */
+const char *wrap_field(const char *at, uint64_t *number)
+{
+    bool numbered = *at == 'h' || *at == 'p' || *at == 'u';
+    *number = 1;
+    if (!numbered && *at != 'd' && *at != '%')
+        return NULL;
+    at++;
+    if (numbered && ascii_is_digit(*at) && !number_take(&at, number))
+        *number = 0;
+    return at;
+}
+
+/* Puts NAME=TEXT into the environment, with the fields replaced. */
 static int set_template(const char *template, const struct announce *a)
 {
-    static const char letters[] = "hpud%";
-    const char *const values[] = {a->listener->host, a->listener->port_text, a->listener->url, a->directory, "%"};
     struct text text = {0};
     size_t name = strcspn(template, "=");
     text_add_ended(&text, (struct span){template, name});
-    for (const char *p = template + name + 1; *p != '\0'; p++) {
-        if (*p == '%')
-            text_add_string(&text, values[strchr(letters, *++p) - letters]);
-        else
-            text_add(&text, p, 1);
+    for (const char *p = template + name + 1; *p != '\0';) {
+        if (*p != '%') {
+            text_add(&text, p++, 1);
+            continue;
+        }
+        char letter = p[1];
+        uint64_t number;
+        p = wrap_field(p + 1, &number);
+        const struct listener *l = a->listeners[number - 1];
+        text_add_string(&text, letter == 'h'   ? l->host
+                               : letter == 'p' ? l->port_text
+                               : letter == 'u' ? l->url
+                               : letter == 'd' ? a->directory
+                                               : "%");
     }
     text_add_ended(&text, (struct span){"", 0});
     int status = text.failed ? -1 : setenv(text.p, text.p + name + 1, 1);
@@ -50,8 +69,8 @@ static void run(const struct options *o, const struct announce *a, bool group, c
         (void)setpgid(0, 0);
     signals_reset();
     (void)sigprocmask(SIG_SETMASK, mask, NULL);
-    announce_variables(a, NULL, variables);
-    for (const struct variable *v = variables; v < variables + ANNOUNCE_VARIABLES && set; v++)
+    size_t n = announce_variables(a, NULL, variables);
+    for (const struct variable *v = variables; v < variables + n && set; v++)
         set = (v->value != NULL ? setenv(v->name, v->value, 1) : unsetenv(v->name)) == 0;
     for (size_t i = 0; i < o->n_env && set; i++)
         set = set_template(o->env[i], a) == 0;

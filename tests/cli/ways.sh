@@ -288,7 +288,7 @@ path.listen()
 os.mkfifo("port")
 server = subprocess.Popen([sys.argv[1], "-n", "2", "-d", "mail", "--port-file", "port", "-l", "fd:%d" % tcp.fileno(), "-l", "lmtp://fd:%d" % path.fileno()],
     pass_fds=(tcp.fileno(), path.fileno()))
-assert int(open("port").read()) == tcp.getsockname()[1]
+assert int(open("port").readline()) == tcp.getsockname()[1]
 with smtplib.SMTP("127.0.0.1", tcp.getsockname()[1], timeout=60) as s:
     s.sendmail("a@x.test", ["b@x.test"], "Subject: t\r\n\r\nhello\r\n")
 with smtplib.LMTP(os.getcwd() + "/socket") as s:
@@ -653,6 +653,11 @@ t_listen_fds() {
     activate 1 -l 127.0.0.1:0 -n 0 -t 100ms --port-file port.txt 2>err
     read -r port <ports
     err_has "fakesmtp: listening on 127\.0\.0\.1:[0-9]+, 127\.0\.0\.1:$port"
+    # they are counted, too
+    rm ports
+    activate 2 --env A=%p2 sh -c 'echo "$A $SMTP_PORT_2"' >out 2>err
+    read -r one two <ports
+    [ "$(cat out)" = "$two $two" ]
 }
 
 t_listen_fds_and_a_command() {
@@ -779,12 +784,26 @@ t_background() {
     [ -z "${SMTP_CA_FILE+x}" ]
     sh -c '[ -n "$SMTP_HOST$SMTP_PORT$SMTP_URL" ] && [ -d "$FAKESMTP_DIR" ] && kill -0 "$FAKESMTP_PID"' # they are exported
     [ "$(wc -l <said)" -eq 1 ]
+    fails grep _2 said
     send
     grep -q hello "$FAKESMTP_DIR/0001.eml"
     send
     gone
     err_has "fakesmtp: listening on 127\.0\.0\.1:$SMTP_PORT"
     [ -z "$(find tmp -mindepth 1)" ]
+}
+
+t_background_with_further_endpoints() {
+    export SMTP_HOST_3=x SMTP_URL_3=x
+    background -k -l :0 -l lmtp://:0 -d mail
+    eval "$said"
+    pid=$FAKESMTP_PID
+    [ "$SMTP_URL_2" = "lmtp://$SMTP_HOST_2:$SMTP_PORT_2" ]
+    [ "$SMTP_PORT_2" != "$SMTP_PORT" ]
+    [ -z "${SMTP_HOST_3+x}${SMTP_URL_3+x}" ]
+    env | grep -qx "SMTP_PORT_2=$SMTP_PORT_2"
+    kill "$pid"
+    gone
 }
 
 t_background_returns_at_once() {

@@ -113,6 +113,29 @@ t_env_templates() {
     status_is 0
 }
 
+t_further_endpoints() {
+    export SMTP_PORT_2=9 SMTP_HOST_3=of-another SMTP_PORT_3=9 SMTP_URL_3=x SMTP_URL_16=x SMTP_PORT_32=9 SMTP_PORT_X=mine
+    # shellcheck disable=SC2016
+    run -l :0 -l lmtp://unix:sock -l '[::1]:0' -l 127.0.0.1:0 --port-file ports --env 'A=%h%p1 %h2%p2 %u2 %h3%p3 %u4 %d' sh -ec '
+        [ "$SMTP_HOST_2|$SMTP_PORT_2|$SMTP_URL_2" = "$PWD/sock||lmtp://unix:$PWD/sock" ]
+        [ "$SMTP_HOST_3|$SMTP_URL_3" = "::1|smtp://[::1]:$SMTP_PORT_3" ]
+        [ "$SMTP_HOST_4|$SMTP_URL_4" = "127.0.0.1|smtp://127.0.0.1:$SMTP_PORT_4" ]
+        [ "$A" = "$SMTP_HOST$SMTP_PORT $SMTP_HOST_2 $SMTP_URL_2 $SMTP_HOST_3$SMTP_PORT_3 $SMTP_URL_4 $FAKESMTP_DIR" ]
+        printf "%s\n" "$SMTP_PORT" "$SMTP_HOST_2" "$SMTP_PORT_3" "$SMTP_PORT_4" | cmp - ports
+        [ "$SMTP_PORT_X${SMTP_URL_16-}${SMTP_PORT_32-}" = mine ]'
+    status_is 0
+    run --env 'A=%p1%%p2%d2' sh -c '[ "$A" = "$SMTP_PORT%p2${FAKESMTP_DIR}2" ] && [ -z "${SMTP_PORT_2+x}${SMTP_HOST_3+x}" ]'
+    status_is 0
+    run -p 0 --env 'A=%h %u2' true
+    status_is 2 "fakesmtp: --env: '%u2' in 'A=%h %u2': there is no such endpoint; the last is number 1"
+    run --env A=%h3 -l :0 -l :0 true
+    status_is 2 "fakesmtp: --env: '%h3' in 'A=%h3': there is no such endpoint; the last is number 2"
+    for number in 0 00 33 18446744073709551617; do
+        run --env A=%p$number -l :0 -l :0 true
+        status_is 2 "fakesmtp: --env: '%p.*' in 'A=%p$number': there is no such endpoint; the last is number 2"
+    done
+}
+
 t_temporary_directory_is_removed() {
     TMPDIR=$PWD run sh -c "$mail"'; echo more >"$FAKESMTP_DIR/.x"; mkdir "$FAKESMTP_DIR/y"; echo "$FAKESMTP_DIR"'
     status_is 0
