@@ -190,6 +190,7 @@ static bool start_command(struct run *r)
 static bool start(struct run *r)
 {
     const struct options *o = &r->o;
+    struct variable bad;
     int ready = -1;
     if (!prepare(r) || !open_server(r))
         return false;
@@ -197,8 +198,9 @@ static bool start(struct run *r)
         return cannot(r, "go to", "the background", NULL);
     if (!open_store(r) || !announce(r))
         return false;
-    if (o->background && background_ready(ready, &r->announce) < 0)
-        return fail(r, NOT_WRITTEN, "write to", "standard output", NULL);
+    if (o->background && background_ready(ready, &r->announce, o->dotenv, &bad) < 0)
+        return bad.value != NULL ? cannot(r, "print", bad.name, "its value has a line end, which --dotenv cannot say")
+                                 : fail(r, NOT_WRITTEN, "write to", "standard output", NULL);
     if (o->wrapped && !start_command(r))
         return false;
     descriptors_raise_limit(); /* after the command has got the limit as it was */
@@ -447,8 +449,7 @@ int main(int argc, char **argv)
     if (options_parse(&r.o, argc, argv, why) < 0) {
         console_line(&r.console, "%s", why);
         console_line(&r.console, "'fakesmtp --help' shows the options");
-        if (r.o.background)
-            background_fail(USAGE);
+        background_fail(&r.o, USAGE);
         return end(&r, clock_now() + LINES_PATIENCE, USAGE);
     }
     r.console.quiet = r.o.quiet;
@@ -461,8 +462,8 @@ int main(int argc, char **argv)
     int64_t until = clock_now() + LINES_PATIENCE;
     if (started)
         judge(&r, until);
-    else if (r.o.background)
-        background_fail(r.status);
+    else
+        background_fail(&r.o, r.status);
     r.signals.status = r.status;
     close_all(&r);
     (void)end(&r, until, r.status);

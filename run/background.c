@@ -1,5 +1,6 @@
 /*
- * background.c - going to the background, for a shell: eval "$(fakesmtp -b)".
+ * background.c - going to the background, for a shell: eval "$(fakesmtp -b)", or
+ * for an env file.
  *
  * The process that the shell started waits until the one in the background is
  * ready, or has failed; then it ends with that status.  The shell reads the
@@ -11,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -77,13 +79,8 @@ static void print_assignment(const char *name, const char *value)
     (void)printf("'; ");
 }
 
-int background_ready(int fd, const struct announce *a)
+static void print_for_shell(const struct variable *variables, size_t n)
 {
-    struct variable variables[ANNOUNCE_VARIABLES];
-    char number[32];
-    descriptors_close_inherited(); /* after the port file, which may be one */
-    (void)snprintf(number, sizeof number, "%ld", (long)getpid());
-    size_t n = announce_variables(a, number, variables);
     for (size_t i = 0; i < n; i++) {
         if (variables[i].value != NULL)
             print_assignment(variables[i].name, variables[i].value);
@@ -96,14 +93,43 @@ int background_ready(int fd, const struct announce *a)
             (void)printf(" %s", variables[i].name);
     }
     (void)printf("\n");
+}
+
+/* Such a file has no quotes, and cannot unset a variable that is there already. */
+static void print_dotenv(const struct variable *variables, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const char *value = variables[i].value;
+        if (value != NULL || getenv(variables[i].name) != NULL)
+            (void)printf("%s=%s\n", variables[i].name, value != NULL ? value : "");
+    }
+}
+
+int background_ready(int fd, const struct announce *a, bool dotenv, struct variable *bad)
+{
+    struct variable variables[ANNOUNCE_VARIABLES];
+    char number[32];
+    bad->value = NULL;
+    descriptors_close_inherited(); /* after the port file, which may be one */
+    (void)snprintf(number, sizeof number, "%ld", (long)getpid());
+    size_t n = announce_variables(a, number, variables);
+    for (size_t i = 0; i < n && dotenv; i++) {
+        if (variables[i].value != NULL && strpbrk(variables[i].value, "\r\n") != NULL) {
+            *bad = variables[i];
+            return -1;
+        }
+    }
+    (dotenv ? print_dotenv : print_for_shell)(variables, n);
     bool good = fflush(stdout) != EOF && !ferror(stdout) && close(STDOUT_FILENO) == 0 &&
                 open("/dev/null", O_WRONLY) == STDOUT_FILENO;
     good = good && write(fd, "", 1) == 1;
     return close(fd) == 0 && good ? 0 : -1;
 }
 
-void background_fail(int status)
+void background_fail(const struct options *o, int status)
 {
+    if (!o->background || o->dotenv)
+        return;
     (void)printf("(exit %d)\n", status);
     (void)fflush(stdout);
 }

@@ -316,6 +316,7 @@ static const struct option_entry {
      "FIFO, or /dev/fd/N"},
     {'b', NULL, NULL, take_flag, SETS(background),
      "go to the background once listening, and print\nassignments for eval"},
+    {0, "dotenv", NULL, take_flag, SETS(dotenv), "with -b, print lines NAME=VALUE, for an env file"},
 
     {.help = "Where mail goes (default: standard output; with a command or -b, a directory)"},
     {'d', NULL, "DIR", take_file, SETS(store.directory), "write messages to DIR/0001.eml, DIR/0002.eml, ..."},
@@ -439,6 +440,7 @@ static int check(const struct options *o, size_t n_stdio, char *why)
         {command && o->keep, "-k and a command exclude each other: the run ends when the command does"},
         {command && o->background,
          "-b and a command exclude each other: the command finds the port in its environment"},
+        {o->dotenv && !o->background, "--dotenv says how -b prints: give -b, too"},
         {o->background && prints, "-b prints assignments on standard output: send the stream elsewhere with -o"},
         {o->transcript != NULL && strcmp(o->transcript, "-") == 0 && (o->background || o->stdio),
          "--transcript - writes to standard output, which -b and -l - use: give a file"},

@@ -39,7 +39,7 @@ struct options {
     struct expectation expected;
     bool counted; /* -n was given */
     bool keep;    /* go on until a signal */
-    bool background;
+    bool background, dotenv;
     bool verbose, quiet, help, version;
     const char *transcript; /* a file; NULL: none */
     /* where it listens */
@@ -244,11 +244,12 @@ int announce_ready(void);
    the status of the new one if that ends before background_ready().  Returns a descriptor for that. */
 int background_start(struct signals *s);
 
-/* Prints assignments of the variables for a shell on standard output, closes that, and lets the old process end. */
-int background_ready(int fd, const struct announce *a);
+/* Prints the variables on standard output, as assignments for a shell or as lines of an env file, closes that, and lets
+   the old process end.  After a failure bad->value is not NULL if it has a line end, which such a file cannot have. */
+int background_ready(int fd, const struct announce *a, bool dotenv, struct variable *bad);
 
-/* Has the shell that evaluates standard output see this status. */
-void background_fail(int status);
+/* Has the shell that evaluates standard output, if there is one, see this status. */
+void background_fail(const struct options *o, int status);
 
 /* ---- wrap ---- */
 

@@ -514,6 +514,7 @@ t_usage() {
     usage "--env: '%x' in 'X=%x' is unknown: give %h, %p, %u, %d or %%" --env X=%x true
     usage "--env needs a command to run" --env X=1
     usage "--linger needs a command to run" --linger 1
+    usage "--dotenv says how -b prints: give -b, too" --dotenv
     usage "-k and a command exclude each other: the run ends when the command does" -k true
     usage "-f none makes no stream, so -o has nothing to write" -f none -o x
     usage "-v and -q are opposites: give one of them" -v -q

@@ -806,6 +806,43 @@ t_background_with_further_endpoints() {
     gone
 }
 
+t_background_dotenv() {
+    export SMTP_HOST_3=x SMTP_CA_FILE=
+    background -k --dotenv -l :0 -l "unix:it's" -d 'a $b "c"'
+    echo "$said" | sed 's/=[0-9][0-9]*$/=N/; s/:[0-9][0-9]*$/:N/' >got
+    cat >want <<END
+SMTP_HOST=127.0.0.1
+SMTP_PORT=N
+SMTP_URL=smtp://127.0.0.1:N
+SMTP_HOST_2=$PWD/it's
+SMTP_PORT_2=
+SMTP_URL_2=unix:$PWD/it's
+SMTP_HOST_3=
+FAKESMTP_DIR=$PWD/a \$b "c"
+SMTP_CA_FILE=
+FAKESMTP_PID=N
+END
+    same got want
+    kill "${said##*=}"
+    gone
+    unset SMTP_HOST_3 SMTP_CA_FILE
+    for end in n r; do # nothing that would be taken for a line
+        run -b --dotenv -d "a$(printf "\\$end.")b"
+        status_is 3 'fakesmtp: cannot print FAKESMTP_DIR: its value has a line end, which --dotenv cannot say'
+        [ ! -s out ]
+    done
+    for wrong in '-d /dev/null/x' '--no-such-option' '-v -q'; do
+        # shellcheck disable=SC2086
+        run -b $wrong --dotenv
+        fails [ "$status" -eq 0 ]
+        [ ! -s out ]
+    done
+    background -k --dotenv
+    [ "$(echo "$said" | cut -d= -f1 | tr '\n' ' ')" = 'SMTP_HOST SMTP_PORT SMTP_URL FAKESMTP_DIR FAKESMTP_PID ' ]
+    kill "${said##*=}"
+    gone
+}
+
 t_background_returns_at_once() {
     # nothing of it keeps our output open, nor waits for our input
     python3 - "$FAKESMTP" <<'PY'
