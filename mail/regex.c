@@ -24,23 +24,25 @@ enum {
     HASHES = 2 * STATES_MAX,
 };
 
-enum { UNKNOWN, FOUND, FIRST_STATE }; /* in a table: what is not known yet, the end of the search, and states */
+/* In a table: what is not known yet, the end of the search, or else where the table of a state begins. */
+enum { UNKNOWN, FOUND };
 
 /* What came before the next character. */
 enum before { OTHER, WORD, LINE };
 
 struct state {
+    bool has_edges; /* among its places */
     enum before before;
     uint32_t at, n; /* its places */
 };
 
 struct automaton {
     struct state states[STATES_MAX];
-    uint32_t n_states, most_states;
-    uint32_t hashes[HASHES]; /* states by the hash of their places; 0: none */
+    uint32_t n_states, most_states; /* there is no state 0 */
+    uint32_t hashes[HASHES];        /* tables of states, by the hash of their places; 0: none */
     uint32_t *places, n_places, most_places;
     uint32_t *next; /* for each state a table of all classes, and of the end of the text */
-    uint32_t state; /* of the search */
+    uint32_t state; /* of the search, as in a table */
     /* making a state */
     uint32_t *seen, turn;   /* for each instruction the turn in which it was last reached */
     uint32_t *list, n_list; /* the places that were reached in this turn, */
@@ -144,6 +146,7 @@ static bool open_automaton(struct regex *r)
     if (a == NULL)
         return false;
     a->most_states = states < STATES_MIN ? STATES_MIN : states < STATES_MAX ? (uint32_t)states : STATES_MAX;
+    a->n_states = 1;
     a->most_places = PLACES > r->n ? PLACES : (uint32_t)r->n;
     a->places = malloc(a->most_places * sizeof *a->places);
     a->next = malloc(a->most_states * table * sizeof *a->next);
@@ -214,6 +217,7 @@ static bool is_edge(const struct instruction *i)
 static uint32_t find_state(struct regex *r, enum before before, bool *kept)
 {
     struct automaton *a = r->automaton;
+    const uint32_t table = r->width + 1;
     uint32_t hash = 2166136261u, n = 0;
     bool matters = false;
     *kept = true;
@@ -231,18 +235,19 @@ static uint32_t find_state(struct regex *r, enum before before, bool *kept)
     hash = (hash ^ before) * 16777619u;
     uint32_t slot = (hash ^ hash >> 15) % HASHES;
     for (; a->hashes[slot] != 0; slot = (slot + 1) % HASHES) {
-        const struct state *s = &a->states[a->hashes[slot] - FIRST_STATE];
+        const struct state *s = &a->states[a->hashes[slot] / table];
         if (s->before == before && s->n == n && memcmp(a->places + s->at, a->list, n * sizeof *a->list) == 0)
             return a->hashes[slot];
     }
     if (a->n_states == a->most_states || a->n_places + n > a->most_places) {
         *kept = false;
-        a->n_states = a->n_places = 0;
+        a->n_states = 1;
+        a->n_places = 0;
         memset(a->hashes, 0, sizeof a->hashes);
     }
-    uint32_t state = FIRST_STATE + a->n_states, table = r->width + 1;
-    a->states[a->n_states] = (struct state){before, a->n_places, n};
-    memset(a->next + a->n_states * table, 0, table * sizeof *a->next);
+    uint32_t state = a->n_states * table;
+    a->states[a->n_states] = (struct state){matters, before, a->n_places, n};
+    memset(a->next + state, 0, table * sizeof *a->next);
     memcpy(a->places + a->n_places, a->list, n * sizeof *a->list);
     a->n_states++;
     a->n_places += n;
@@ -261,34 +266,48 @@ static bool holds(const struct regex *r, const struct instruction *i, enum befor
     return i->what == REGEX_WORD_EDGE && word != (before == WORD);
 }
 
+/* Goes on past the edges that hold before a character of this class; true if the search ends there. */
+static bool pass_edges(struct regex *r, const struct state *s, uint32_t class)
+{
+    struct automaton *a = r->automaton;
+    bool found = false;
+    begin_turn(r);
+    for (uint32_t i = 0; i < s->n; i++)
+        reach(r, a->places[s->at + i]);
+    for (uint32_t i = 0; i < a->n_list; i++) {
+        const struct instruction *at = &r->program[a->list[i]];
+        found = found || at->what == REGEX_FOUND;
+        if (holds(r, at, s->before, class))
+            reach(r, a->list[i] + 1);
+    }
+    return found;
+}
+
 /* The state after a character of this class. */
 static uint32_t step(struct regex *r, uint32_t class)
 {
     struct automaton *a = r->automaton;
-    const struct state s = a->states[a->state - FIRST_STATE];
-    bool kept = true, ends = class == r->width, found = false, line = !ends && r->samples[class] == '\n';
+    const struct state s = a->states[a->state / (r->width + 1)];
+    bool kept = true, ends = class == r->width, found = s.has_edges && pass_edges(r, &s, class);
+    uint32_t state = found ? FOUND : a->state, c = ends ? 0 : r->samples[class], set = UINT32_MAX;
     begin_turn(r);
-    for (uint32_t i = 0; i < s.n; i++)
-        reach(r, a->places[s.at + i]);
-    for (uint32_t i = 0; i < a->n_list; i++) {
-        const struct instruction *at = &r->program[a->list[i]];
-        found = found || at->what == REGEX_FOUND;
-        if (holds(r, at, s.before, class))
-            reach(r, a->list[i] + 1);
-    }
-    uint32_t state = found ? FOUND : a->state;
     if (!found && !ends) {
-        begin_turn(r);
-        for (uint32_t i = 0; i < a->n_from; i++) {
-            const struct instruction *at = &r->program[a->from[i]];
-            if (at->what == REGEX_ONE && set_has(&r->sets[at->x], r->samples[class]))
-                reach(r, a->from[i] + 1);
+        bool in_set = false;
+        for (uint32_t i = 0, n = s.has_edges ? a->n_from : s.n; i < n; i++) {
+            uint32_t place = s.has_edges ? a->from[i] : a->places[s.at + i];
+            const struct instruction *at = &r->program[place];
+            if (at->what != REGEX_ONE)
+                continue;
+            in_set = at->x == set ? in_set : set_has(&r->sets[at->x], c);
+            set = at->x;
+            if (in_set)
+                reach(r, place + 1);
         }
         reach(r, 0);
-        state = find_state(r, line ? LINE : set_has(&r->word, r->samples[class]) ? WORD : OTHER, &kept);
+        state = find_state(r, c == '\n' ? LINE : set_has(&r->word, c) ? WORD : OTHER, &kept);
     }
     if (kept)
-        a->next[(a->state - FIRST_STATE) * (r->width + 1) + class] = state;
+        a->next[a->state + class] = state;
     return state;
 }
 
@@ -310,7 +329,6 @@ bool regex_begin(struct regex *r)
 bool regex_put(struct regex *r, const char *p, size_t n)
 {
     struct automaton *a = r->automaton;
-    const uint32_t table = r->width + 1;
     struct span t = {p, n};
     while (t.n > 0 && a->state != FOUND) {
         unsigned char octet = (unsigned char)*t.p;
@@ -323,7 +341,7 @@ bool regex_put(struct regex *r, const char *p, size_t n)
             class = character < REGEX_LOW ? r->low[character] : class_of(r, character);
             length = c.n > 0 ? (uint32_t)c.n : 1;
         }
-        uint32_t state = a->next[(a->state - FIRST_STATE) * table + class];
+        uint32_t state = a->next[a->state + class];
         a->state = state != UNKNOWN ? state : step(r, class);
         span_skip(&t, length);
     }
