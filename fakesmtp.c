@@ -152,6 +152,10 @@ static bool open_store(struct run *r)
     }
     if (store_open(&r->store, &o->store, &why) < 0)
         return cannot(r, "use directory", why.what, strerror(why.error));
+    uint64_t held = o->store.fresh ? 0 : store_held(&r->store);
+    if (held > 0 && !o->quiet && !o->alone)
+        console_line(&r->console, "%s holds %ju message%s already; --fresh removes %s", o->store.directory,
+                     (uintmax_t)held, console_plural(held), held == 1 ? "it" : "them");
     return output_empty(&o->store) == 0 || cannot(r, "write to", o->output, NULL);
 }
 

@@ -321,6 +321,7 @@ static const struct option_entry {
     {.help = "Where mail goes (default: standard output; with a command or -b, a directory)"},
     {'d', NULL, "DIR", take_file, SETS(store.directory), "write messages to DIR/0001.eml, DIR/0002.eml, ..."},
     {0, "maildir", "DIR", take_file, SETS(maildir), "write messages to the Maildir DIR"},
+    {0, "fresh", NULL, take_flag, SETS(store.fresh), "first remove the messages that are there already"},
     {'f', NULL, "FORMAT", take_format, 0, "write a stream of eml (the default), mbox, json or\ntext; or none"},
     {'j', NULL, NULL, take_format, 0, "-f json: one object a line, for jq"},
     {'o', NULL, "FILE", take_file, SETS(output), "write the stream to FILE, not to standard output"},
@@ -447,6 +448,8 @@ static int check(const struct options *o, size_t n_stdio, char *why)
         {o->store.format == STORE_NONE && o->output != NULL, "-f none makes no stream, so -o has nothing to write"},
         {o->port >= 0 && o->n_endpoints > 0, "-p and -l exclude each other"},
         {o->store.directory != NULL && o->maildir != NULL, "-d and --maildir exclude each other"},
+        {o->store.fresh && o->store.directory == NULL && o->maildir == NULL,
+         "--fresh removes messages from a directory: give it with -d or --maildir"},
         {o->server.idle == 0, "--idle 0 leaves a client no time: give 1ms or more"},
         {o->verbose && o->quiet, "-v and -q are opposites: give one of them"},
 

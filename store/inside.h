@@ -31,8 +31,8 @@ int link_rename_new(int from_directory, const char *from, int directory, const c
 /* ---- place.c: a directory or a Maildir ---- */
 
 /* Opens a directory or a Maildir, and makes it if it is missing.  path is borrowed; NULL: files are made in the
-   directory for temporary files. */
-int place_open(struct place *to, const char *path, bool maildir, bool fsync);
+   directory for temporary files.  fresh: removes the messages of earlier runs. */
+int place_open(struct place *to, const char *path, bool maildir, bool fsync, bool fresh);
 
 /* Keeps errno. */
 void place_close(struct place *to);

@@ -13,12 +13,15 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+#define HIDDEN ".fakesmtp-" /* begins the name of a file that is not published yet */
 
 static const uint64_t COUNTED_MAX = 999999999999999999; /* the highest number of a file that is looked at */
 
@@ -86,35 +89,89 @@ static int make_directories(const char *path, bool fsync)
     return status;
 }
 
-/* Sets the next number after the highest one in the directory. */
-static int find_next(struct place *to)
+/* Moves *name past a unique name, as unique_name() writes it up to the host. */
+static bool take_unique(const char **name, uint64_t *pid)
 {
-    int fd = open_directory(to->final, ".");
+    const char *p = *name;
+    uint64_t n;
+    bool good = number_take(&p, &n) && *p++ == '.' && *p++ == 'M' && number_take(&p, &n) && *p++ == 'P' &&
+                number_take(&p, pid) && *p++ == 'Q' && number_take(&p, &n);
+    *name = good ? p : *name;
+    return good;
+}
+
+enum kind { OTHER, MESSAGE, UNFINISHED };
+
+/* What a file is by its name.  A message that is not finished belongs to its process as long as that lives. */
+static enum kind kind_of(const struct place *to, const char *part, const char *name)
+{
+    const char *end = name;
+    uint64_t number, pid;
+    if (!to->maildir && number_take(&end, &number)) {
+        bool ours = end - name == 4 || (end - name > 4 && *name != '0');
+        return ours && number > 0 && strcmp(end, ".eml") == 0 ? MESSAGE : OTHER;
+    }
+    if (!to->maildir && strncmp(name, HIDDEN, sizeof HIDDEN - 1) != 0)
+        return OTHER;
+    end += to->maildir ? 0 : sizeof HIDDEN - 1;
+    if (!take_unique(&end, &pid) || *end != (to->maildir ? '.' : '\0'))
+        return OTHER;
+    if (to->maildir && strcmp(part, "tmp") != 0)
+        return MESSAGE;
+    return kill((pid_t)pid, 0) < 0 && errno == ESRCH ? UNFINISHED : OTHER;
+}
+
+/* Removes a file, but no directory, and a link rather than what it leads to.  Returns how many are gone. */
+static int remove_file(int directory, const char *name)
+{
+    struct stat st;
+    if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
+        return 0;
+    return unlinkat(directory, name, 0) == 0 ? 1 : errno == ENOENT ? 0 : -1;
+}
+
+/* Counts the messages in a directory of the place, and sets the next number after the highest one.  fresh: removes
+   them, and what is not finished. */
+static int read_names(struct place *to, int at, const char *part, bool fresh)
+{
+    int fd = openat(at, part, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (fresh ? O_NOFOLLOW : 0)), removed;
     DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
     if (d == NULL)
         return close_quietly(fd);
-    struct dirent *entry;
-    while (errno = 0, (entry = readdir(d)) != NULL) {
-        const char *end = entry->d_name;
-        uint64_t number;
-        bool ours = number_take(&end, &number) && number <= COUNTED_MAX && strcmp(end, ".eml") == 0;
-        if (ours && number >= to->next)
-            to->next = number + 1;
-    }
+    uint64_t held;
+    do { /* again, as readdir(3) may pass over names while others are removed */
+        struct dirent *entry;
+        removed = 0;
+        held = 0;
+        to->next = fresh ? 1 : to->next;
+        rewinddir(d);
+        while (removed >= 0 && (errno = 0, (entry = readdir(d)) != NULL)) {
+            const char *end = entry->d_name;
+            uint64_t number;
+            bool numbered = number_take(&end, &number) && number <= COUNTED_MAX && strcmp(end, ".eml") == 0;
+            if (numbered && number >= to->next)
+                to->next = number + 1;
+            enum kind kind = kind_of(to, part, entry->d_name);
+            held += kind == MESSAGE;
+            int gone = fresh && kind != OTHER ? remove_file(fd, entry->d_name) : 0;
+            removed = gone < 0 ? -1 : removed + gone;
+        }
+    } while (removed > 0);
+    to->held += held;
     int saved = errno;
     (void)closedir(d);
     errno = saved;
     return saved == 0 ? 0 : -1;
 }
 
-static int open_numbered(struct place *to)
+static int open_numbered(struct place *to, bool fresh)
 {
     to->final = open_writable(AT_FDCWD, to->path);
     if (to->final < 0 && errno == ENOENT && make_directories(to->path, to->fsync) == 0)
         to->final = open_writable(AT_FDCWD, to->path);
     to->temporary = to->final;
     to->next = 1;
-    return to->final < 0 ? -1 : find_next(to);
+    return to->final < 0 ? -1 : read_names(to, to->final, ".", fresh);
 }
 
 /* Sets the name of this machine.  Characters that a file name cannot have are escaped as in maildir(5). */
@@ -132,7 +189,7 @@ static void learn_host(struct place *to)
     to->host[n] = '\0';
 }
 
-static int open_maildir(struct place *to)
+static int open_maildir(struct place *to, bool fresh)
 {
     static const char *const parts[] = {"tmp", "new", "cur"};
     if (make_directories(to->path, to->fsync) < 0)
@@ -147,15 +204,17 @@ static int open_maildir(struct place *to)
         status = sync_names(top);
     if (status == 0 && ((to->final = open_writable(top, "new")) < 0 || (to->temporary = open_writable(top, "tmp")) < 0))
         status = -1;
+    for (size_t i = fresh ? 0 : 1; i < 3 && status == 0; i++)
+        status = read_names(to, top, parts[i], fresh) < 0 && fresh ? -1 : 0; /* a Maildir need not be readable */
     (void)close_quietly(top);
     learn_host(to);
     return status;
 }
 
-int place_open(struct place *to, const char *path, bool maildir, bool fsync)
+int place_open(struct place *to, const char *path, bool maildir, bool fsync, bool fresh)
 {
     *to = (struct place){.path = path, .maildir = maildir, .fsync = fsync, .temporary = -1, .final = -1};
-    if (path == NULL || (maildir ? open_maildir(to) : open_numbered(to)) == 0)
+    if (path == NULL || (maildir ? open_maildir(to, fresh) : open_numbered(to, fresh)) == 0)
         return 0;
     place_close(to);
     return -1;
@@ -185,7 +244,7 @@ const char *place_temporary(void)
    Maildir is hidden, and has no host. */
 static void unique_name(struct place *to, char *name)
 {
-    const char *prefix = to->maildir ? "" : ".fakesmtp-", *dot = to->maildir ? "." : "";
+    const char *prefix = to->maildir ? "" : HIDDEN, *dot = to->maildir ? "." : "";
     struct timespec now;
     (void)clock_gettime(CLOCK_REALTIME, &now);
     (void)snprintf(name, PLACE_NAME_MAX, "%s%jd.M%ldP%ldQ%ju%s%s", prefix, (intmax_t)now.tv_sec, now.tv_nsec / 1000,
@@ -263,9 +322,9 @@ static int next_name(struct place *to, char name[PLACE_NAME_MAX], const char *as
     } else if (*asked != '\0') {
         number_name(to, name, asked, taken);
     } else {
-        if (taken > 0 && taken % TAKEN_MAX == 0 && find_next(to) < 0)
+        if (taken > 0 && taken % TAKEN_MAX == 0 && read_names(to, to->final, ".", false) < 0)
             return -1;
-        if (taken > 0 && to->next > COUNTED_MAX) /* find_next() does not see these: they are passed in larger steps */
+        if (taken > 0 && to->next > COUNTED_MAX) /* read_names() does not see these: they are passed in larger steps */
             to->next += UINT64_C(1) << (taken < 32 ? taken : 32);
         char digits[24], *end = digits + sizeof digits, *first = ascii_put_number(end, to->next++);
         while (end - first < 4)

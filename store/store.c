@@ -20,9 +20,9 @@ int store_open(struct store *s, const struct store_options *o, struct failure *w
         s->o.format == STORE_JSON || s->o.format == STORE_TEXT || o->attachments != NULL || o->n_matches > 0 || o->lint;
     s->wants = s->looks || o->directory != NULL || o->stream >= 0;
     stream_open(&s->stream, &s->o);
-    if (place_open(&s->attachments, o->attachments, false, o->fsync) < 0)
+    if (place_open(&s->attachments, o->attachments, false, o->fsync, false) < 0)
         *why = (struct failure){errno, o->attachments};
-    else if (place_open(&s->place, o->directory, o->maildir, o->fsync) < 0)
+    else if (place_open(&s->place, o->directory, o->maildir, o->fsync, o->fresh) < 0)
         *why = (struct failure){errno, o->directory};
     else
         return 0;

@@ -37,6 +37,7 @@ enum store_outcome {
 struct store_options {
     const char *directory; /* for mail; NULL: no files */
     bool maildir;          /* the directory is a Maildir */
+    bool fresh;            /* the messages that are there already are removed */
     int stream;            /* a descriptor; -1: no stream */
     const char *stream_name;
     enum store_format format;    /* of the stream; STORE_MBOX is mboxrd */
@@ -59,6 +60,7 @@ struct place {
     int temporary, final; /* directories: where files are made, and where they appear */
     uint64_t next;        /* number of the next file */
     uint64_t made;        /* names made so far that carry no such number */
+    uint64_t held;        /* messages that were there already */
     bool by_path;         /* for link_name_unnamed() */
     char host[65];        /* Maildir: the name of this machine, escaped */
 };
@@ -139,6 +141,9 @@ struct spool {
 /* Opens the directories, and makes those that are missing.  -1 on failure, with the reason in *why. */
 int store_open(struct store *s, const struct store_options *o, struct failure *why);
 void store_close(struct store *s);
+
+/* How many messages earlier runs have left, after store_open(). */
+static inline uint64_t store_held(const struct store *s) { return s->place.held; }
 
 /* Begins a mail.  exact: its line ends stay as they are, whatever the options say.  keeps_head: spool_head() will be
    called. */

@@ -503,6 +503,7 @@ t_usage() {
     usage "-p and -l exclude each other" -p 1 -l :1
     usage "-p and -l exclude each other" -l :1 -p 1
     usage "-d and --maildir exclude each other" -d x --maildir y
+    usage "--fresh removes messages from a directory: give it with -d or --maildir" --fresh
     usage "-d: the name is empty" -d ''
     usage "-f: 'xml' is not a format: give eml, mbox, json, text or none" -f xml
     usage "--max-size: '1T' is not a size: give a number of octets from 1 up, or one followed by K, M or G" --max-size 1T

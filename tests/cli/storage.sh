@@ -833,3 +833,80 @@ open("go").read()' &
     wait "$reader"
     [ "$(jq -r .subject stream)" = test ]
 }
+
+# ---- messages of earlier runs ----
+
+# shellcheck disable=SC2016 # for another shell
+one='printf "Subject: t\r\n\r\nhello\r\n" | curl -sS "$SMTP_URL" --mail-from a@x.test --mail-rcpt b@x.test -T -'
+
+t_messages_of_earlier_runs_are_told() {
+    for place in -d --maildir; do
+        rm -rf mail
+        run "$place" mail sh -c "$one"
+        status_is 0
+        fails grep holds err
+        run "$place" mail sh -c "$one"
+        status_is 0 'fakesmtp: mail holds 1 message already; --fresh removes it'
+        run -q "$place" mail true
+        status_is 0
+        [ ! -s err ]
+        run "$place" mail true
+        status_is 0 'fakesmtp: mail holds 2 messages already; --fresh removes them'
+        run --fresh "$place" mail -n 0 sh -c 'find mail -type f | grep . || true'
+        status_is 0
+        [ ! -s out ]
+        fails grep holds err
+    done
+    mkdir other
+    touch other/notes.eml other/1.eml other/.0001.eml
+    run -d other true
+    fails grep holds err
+    # what cannot start has removed nothing
+    run -q -d mail sh -c "$one"
+    run -q --fresh -d mail -p 0 -o none/such
+    status_is 3
+    taken 1
+}
+
+t_fresh() {
+    mkdir mail mail/0003.eml other
+    touch mail/0003.eml/0001.eml other/0001.eml
+    echo precious >precious
+    ln -s ../precious mail/0004.eml
+    ln -s ../other mail/0005.eml
+    mkfifo mail/0006.eml
+    ours='0001.eml 0002.eml 9999.eml 12345.eml 999999999999999999.eml .fakesmtp-1.M2P2000000000Q3'
+    others="0000.eml 1.eml 00001.eml 0001.emlx x0001.eml 0001.EML -001.eml notes.eml 0001.json .fakesmtp-socket"
+    others="$others .fakesmtp-1.M2P${$}Q3 .fakesmtp-1.M2P2000000000Q3x .fakesmtp-.M2P2000000000Q3 .fakesmtp-1.M2P2000000000"
+    for name in $ours $others; do touch "mail/$name"; done
+    run --fresh -d mail -n 1 sh -c "$one"
+    status_is 0
+    (cd mail && find . -mindepth 1 | sed 's/..//' | LC_ALL=C sort) >got
+    for name in $others 0003.eml 0003.eml/0001.eml 0006.eml 0007.eml; do echo "$name"; done | LC_ALL=C sort >want
+    same got want
+    grep -q hello mail/0007.eml
+    [ "$(cat precious)" = precious ]
+    [ -e other/0001.eml ]
+}
+
+t_fresh_maildir() {
+    mkdir mail mail/new mail/cur mail/tmp mail/new/1.M2P3Q4.x
+    ours='new/1.M2P3Q4.host new/1.M2P3Q5.host,S=5 cur/1.M2P3Q6.host:2,S tmp/1.M2P2000000000Q7.host'
+    others="new/1.2.host new/1.M2P3Q4 cur/1.R2P3Q4.host:2, cur/notes tmp/1.M2P${$}Q3.host new/.1.M2P3Q4.host 0001.eml new/0001.eml"
+    for name in $ours $others; do touch "mail/$name"; done
+    run --fresh --maildir mail -n 1 sh -c "$one"
+    status_is 0
+    (cd mail && find . -type f | sed 's/..//' | grep -v "new/[0-9]*\.M[0-9]*P[0-9]*Q1\.") >got.all
+    LC_ALL=C sort got.all >got
+    for name in $others; do echo "$name"; done | LC_ALL=C sort >want
+    same got want
+    [ "$(grep -l hello mail/new/* 2>/dev/null | wc -l)" -eq 1 ]
+    [ -d mail/new/1.M2P3Q4.x ]
+    # a link does not lead out of it
+    mv mail/new new
+    ln -s ../new mail/new
+    before=$(find new)
+    run --fresh --maildir mail -p 0 -n 0 -t 0
+    status_is 3 'fakesmtp: cannot use directory mail: .*'
+    [ "$before" = "$(find new)" ]
+}
