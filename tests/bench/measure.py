@@ -326,22 +326,28 @@ def call_rows():
         note("calls c", "ours", system_calls("-c 50 -n %d -m 100 -p -s 10240", 50) / 5000)
 
 
-def instructions(words):
+def instructions(words, options=()):
     port = free_port()
     report = os.path.join(PLACE, "callgrind")
-    server = Server(["valgrind", "--tool=callgrind", "--callgrind-out-file=" + report, *ours(port)])
+    mine = ours(port, options=("-f", "none", *options))
+    server = Server(["valgrind", "--tool=callgrind", "--callgrind-out-file=" + report, *mine])
     server.wait(port)
     load(port, words)
     server.stop()
     return int(re.search(r"^(?:summary|totals): (\d+)", open(report).read(), re.M).group(1))
 
 
+MATCH_LITERAL = ("--match", "body: needle[0-9]+")
+MATCH_HARD = ("--match", r"body: (order|invoice|[A-Z]{2}) #?[[:digit:]]{4,8}\b|[\w.-]+@[^ ]+\.(example|invalid)$|z{3,}")
+
+
 def instruction_rows():
     if wanted("instructions"):
         base = instructions("-m 100 -s 1024")  # behind the messages that are kept for a listing
         note("instructions", "ours", (instructions("-m 600 -s 1024") - base) / 500)
-        base = instructions("-s 1000000")
-        note("octets", "ours", (instructions("-s 9000000") - base) / 8e6)
+        for row, options in ("octets", ()), ("literal", MATCH_LITERAL), ("hard", MATCH_HARD):
+            base = instructions("-s 1000000", options)
+            note(row, "ours", (instructions("-s 9000000", options) - base) / 8e6)
 
 
 # ---- targets: at least so many times less than smtp-sink, at most so many times the limit; or at most a number ----
@@ -377,6 +383,8 @@ NUMBERS = {
     "calls c": ("system calls of a message, c", 4.4),
     "instructions": ("instructions of a 1 KB message", 3500),
     "octets": ("instructions of an octet", 0.8),
+    "literal": ("the same, of a body that a literal is looked for in", 36),
+    "hard": ("the same, with alternatives, classes and intervals", 36),
 }
 
 
