@@ -291,10 +291,10 @@ static void look_at_signals(struct run *r)
 static void look_at_counts(struct run *r)
 {
     const struct server *v = &r->server;
-    uint64_t messages = r->o.server.max_messages, sessions = r->o.server.max_sessions;
+    uint64_t sessions = r->o.server.max_sessions;
     if (r->o.wrapped)
         return;
-    if (messages > 0 && v->tally.counted >= messages)
+    if (v->full && verdict_is_settled(&r->o.expected, &v->tally, false))
         stop(r, ENOUGH);
     else if (sessions > 0 && v->tally.spoken >= sessions && v->open == 0)
         stop(r, CONNECTIONS);
@@ -307,15 +307,13 @@ static void look_at_counts(struct run *r)
 /* After the end of the command, mail that is on its way is still served, and missing messages are waited for. */
 static void look_at_command(struct run *r, bool idle)
 {
-    const struct expectation *e = &r->o.expected;
-    uint64_t counted = r->server.tally.counted;
     int64_t now = r->server.now;
     if (!r->command.ended || wrap_remains(&r->command) || r->cause != NOTHING)
         return;
     r->settled = r->settled || idle;
     if (r->linger_until == INT64_MAX)
-        r->linger_until = now + e->linger;
-    bool missing = e->max == 0 ? counted == 0 : counted < e->min; /* with -n 0 the wait makes sure that none comes */
+        r->linger_until = now + r->o.expected.linger;
+    bool missing = verdict_lacks_mail(&r->o.expected, &r->server.tally);
     bool lingers = missing && !r->command.timed_out && r->signal == 0 && now < r->linger_until;
     bool settles = !r->settled && now < r->linger_until + SERVER_GRACE;
     if (!lingers && !settles)

@@ -365,7 +365,7 @@ void render_json(struct text *t, struct mail *mail, struct message *m)
     add_time(t, mail->time);
     add_number(t, "size", mail->size);
     add_member(t, "file", span_of(mail->file));
-    text_add_string(t, mail->failed != NULL ? ",\"matched\":false" : ",\"matched\":true");
+    text_add_string(t, mail->fits == 0 ? ",\"matched\":false" : ",\"matched\":true");
     add_client(t, mail);
     add_envelope(t, mail);
     add_decoded(m, t, "subject", header_find(m, header, "subject"));

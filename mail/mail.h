@@ -17,6 +17,10 @@
 
 /* ---- mail ---- */
 
+enum { MAIL_EXPECTATIONS_MAX = 64 /* each is a bit of mail->fits */ };
+
+struct match;
+
 struct mail_recipient {
     struct span address; /* the forward-path without brackets and source route */
     struct span params;  /* the parameters as sent */
@@ -44,10 +48,11 @@ struct mail {
     bool utf8;   /* SMTPUTF8 was given (RFC 6531) */
     bool binary; /* BODY=BINARYMIME was given (RFC 3030) */
     /* the verdict */
-    struct problems problems; /* of this mail, and of its session since the one before */
-    const char *failed;       /* the --match that it fails; NULL: it counts */
-    struct span had;          /* the value that it has instead */
-    bool has_none;            /* it has no such value */
+    struct problems problems;   /* of this mail, and of its session since the one before */
+    uint64_t fits;              /* bits of the expectations that it counts for */
+    const struct match *failed; /* where it fits none: the one that it fails of the expectation it came closest to */
+    struct span had;            /* the value that it has instead */
+    bool has_none;              /* it has no such value */
     /* memory of the envelope, for mail.c only */
     size_t recipients_size;
     char *words;
@@ -137,7 +142,8 @@ enum match_kind {
 
 /* --match 'FIELD: REGEX': a message counts only if it matches. */
 struct match {
-    const char *text; /* as it was given; borrowed */
+    const char *text;     /* as it was given; borrowed */
+    unsigned expectation; /* that it belongs to, from 0 */
     struct span field;
     enum match_kind kind;
     struct regex *regex;
@@ -152,13 +158,12 @@ int match_parse(struct match *m, const char *text, const char **at, const char *
 void match_close(struct match *m);
 
 /*
- * The first of n that the message fails; NULL if it fails none.  had is given
- * the value that the message has instead, as people read it; *none is set if it
- * has no such value.  If memory runs out, had->failed is set, and the result
- * means nothing.
+ * Takes from mail->fits the expectations that the message fails, and sets
+ * mail->failed, had and has_none.  had is given the value that it has instead, as
+ * people read it, and lends it to mail.  If memory runs out, had->failed is set,
+ * and the result means nothing.
  */
-const struct match *match_failed(const struct match *matches, size_t n, struct message *m, const struct mail *mail,
-                                 struct text *had, bool *none);
+void match_all(const struct match *matches, size_t n, struct message *m, struct mail *mail, struct text *had);
 
 /* ---- json, text ---- */
 

@@ -311,12 +311,29 @@ static bool holds(const struct match *match, struct message *m, const struct mai
     return s.found;
 }
 
-const struct match *match_failed(const struct match *matches, size_t n, struct message *m, const struct mail *mail,
-                                 struct text *had, bool *none)
+void match_all(const struct match *matches, size_t n, struct message *m, struct mail *mail, struct text *had)
 {
+    const struct match *first = NULL; /* of the present expectation, that fails; */
+    size_t held = 0, most = 0;        /* how many of it hold, and the most that do of one */
+    mail->failed = NULL;
     for (size_t i = 0; i < n; i++) {
-        if (!holds(&matches[i], m, mail, had, none))
-            return &matches[i];
+        bool begins = i == 0 || matches[i].expectation != matches[i - 1].expectation;
+        bool ends = i + 1 == n || matches[i].expectation != matches[i + 1].expectation;
+        first = begins ? NULL : first;
+        held = begins ? 0 : held;
+        if (holds(&matches[i], m, mail, had, &mail->has_none))
+            held++;
+        else if (first == NULL)
+            first = &matches[i];
+        if (!ends || first == NULL)
+            continue;
+        mail->fits &= ~((uint64_t)1 << first->expectation);
+        if (mail->failed == NULL || held > most) {
+            mail->failed = first;
+            most = held;
+        }
     }
-    return NULL;
+    if (n > 1 && mail->failed != NULL)
+        (void)holds(mail->failed, m, mail, had, &mail->has_none); /* once more, for the value */
+    mail->had = text_span(had);
 }

@@ -47,9 +47,9 @@ void listing_add(struct listing *l, const struct mail *mail, struct span head)
         text_add_string(&line, " more");
     }
     add_subject(&line, head);
-    if (mail->failed != NULL) {
+    if (mail->fits == 0) {
         text_add_string(&line, ": fails --match '");
-        text_add_string(&line, mail->failed);
+        text_add_string(&line, mail->failed->text);
         text_add_string(&line, "', as it has ");
         if (mail->has_none)
             text_add_string(&line, "none");

@@ -141,21 +141,21 @@ void listing_close(struct listing *l);
 
 /* The counts of a run.  The caller zeroes it. */
 struct tally {
-    uint64_t spoken;          /* sessions whose client has said something */
-    uint64_t taken;           /* mails stored whose 250 was sent */
-    uint64_t counted;         /* mails taken that match */
-    uint64_t pending;         /* mails that may yet be counted: they are being stored, or their 250 is on its way */
-    uint64_t refused;         /* mails that were complete and not taken */
-    uint64_t unheard;         /* mails stored whose client left before the 250 was sent */
-    uint64_t cut_off;         /* mails that ended too early; */
-    struct smtp_progress cut; /* how far the first of them came, */
-    uint64_t cut_in;          /* and in which session */
-    uint64_t tls_failed;      /* connections whose handshake failed */
-    uint64_t failed;          /* mails that could not be stored */
-    int error;                /* errno of the first of them */
-    char culprit[256];        /* what failed then */
-    bool reader_gone;         /* the reader of a stream has closed it */
-    struct listing came;      /* mails stored */
+    uint64_t spoken;                         /* sessions whose client has said something */
+    uint64_t taken;                          /* mails stored whose 250 was sent */
+    uint64_t counted[MAIL_EXPECTATIONS_MAX]; /* mails taken that fit an expectation, */
+    uint64_t pending[MAIL_EXPECTATIONS_MAX]; /* and those that may yet be: being stored, or their 250 is on its way */
+    uint64_t refused;                        /* mails that were complete and not taken */
+    uint64_t unheard;                        /* mails stored whose client left before the 250 was sent */
+    uint64_t cut_off;                        /* mails that ended too early; */
+    struct smtp_progress cut;                /* how far the first of them came, */
+    uint64_t cut_in;                         /* and in which session */
+    uint64_t tls_failed;                     /* connections whose handshake failed */
+    uint64_t failed;                         /* mails that could not be stored */
+    int error;                               /* errno of the first of them */
+    char culprit[256];                       /* what failed then */
+    bool reader_gone;                        /* the reader of a stream has closed it */
+    struct listing came;                     /* mails stored */
     struct tally_problem {
         uint64_t n;       /* how often it was seen */
         uint64_t session; /* where it was seen first */
@@ -168,18 +168,24 @@ enum { AS_EXPECTED, NOT_AS_EXPECTED, USAGE, NOT_STARTED, NOT_WRITTEN, TIMED_OUT 
 /* The event that ended a run. */
 enum cause { NOTHING, ENOUGH, CONNECTIONS, SESSION_ENDED, LIMIT, SIGNALLED, COMMAND_ENDED, OUTPUT_FAILED };
 
-/* The expectations of a run. */
 struct expectation {
-    uint64_t min, max;    /* mails; max UINT64_MAX: any number */
+    uint64_t min, max; /* mails that fit it; max UINT64_MAX: any number */
+    bool counted;      /* -n was given */
+    bool matching;     /* only mails that match fit it */
+};
+
+/* The expectations of a run. */
+struct expectations {
+    struct expectation each[MAIL_EXPECTATIONS_MAX];
+    size_t n;             /* of these, at least 1 */
     uint64_t connections; /* 0: any number */
     int64_t time, linger; /* milliseconds; time -1: no limit */
-    bool matching;        /* only mails that match count */
     bool strict;          /* clients keep to the protocol, and each rule fires */
 };
 
 /* A run that is over.  Everything is borrowed. */
 struct verdict {
-    const struct expectation *expected;
+    const struct expectations *expected;
     const struct tally *tally;
     const char *const *unfired; /* the rules that never fired, as they were given */
     size_t n_unfired;
@@ -192,8 +198,15 @@ struct verdict {
     bool interrupted;    /* SIGINT ended it, and not the command alone */
 };
 
+/* Whether an expectation lacks mail; one that no mail should fit does until one has come. */
+bool verdict_lacks_mail(const struct expectations *o, const struct tally *v);
+
+/* Whether more mail is of no use: each expectation has its maximum, or one has more than that.  pending: those that may
+   yet be counted are. */
+bool verdict_is_settled(const struct expectations *o, const struct tally *v, bool pending);
+
 /* Writes how far a run is, "waiting: 1 of 3 messages, 12 s left".  left is milliseconds; -1: there is no limit. */
-void verdict_progress(const struct expectation *o, const struct tally *v, int64_t left, char *text, size_t size);
+void verdict_progress(const struct expectations *o, const struct tally *v, int64_t left, char *text, size_t size);
 
 enum { REASON_MAX = 4096 /* octets of a reason, with its NUL */ };
 

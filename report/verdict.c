@@ -17,10 +17,30 @@
 
 enum { FIRST_CUT_MAX = CUT_OFF_MAX + 48 /* octets of how far a mail came, with a NUL */ };
 
-void verdict_progress(const struct expectation *o, const struct tally *v, int64_t left, char *text, size_t size)
+bool verdict_lacks_mail(const struct expectations *o, const struct tally *v)
 {
-    bool connections = o->connections > 0, open_ended = !connections && (o->max == UINT64_MAX || o->max == 0);
-    uint64_t n = connections ? v->spoken : v->counted, all = open_ended ? n : connections ? o->connections : o->max;
+    bool lacks = false;
+    for (size_t i = 0; i < o->n; i++)
+        lacks = lacks || (o->each[i].max == 0 ? v->counted[i] == 0 : v->counted[i] < o->each[i].min);
+    return lacks;
+}
+
+bool verdict_is_settled(const struct expectations *o, const struct tally *v, bool pending)
+{
+    bool all = true, over = false;
+    for (size_t i = 0; i < o->n; i++) {
+        uint64_t n = v->counted[i] + (pending ? v->pending[i] : 0), max = o->each[i].max;
+        all = all && max > 0 && n >= max;
+        over = over || n > max;
+    }
+    return all || over;
+}
+
+void verdict_progress(const struct expectations *o, const struct tally *v, int64_t left, char *text, size_t size)
+{
+    uint64_t max = o->each[0].max;
+    bool connections = o->connections > 0, open_ended = !connections && (max == UINT64_MAX || max == 0);
+    uint64_t n = connections ? v->spoken : v->counted[0], all = open_ended ? n : connections ? o->connections : max;
     char of[32] = "", time[48] = "";
     if (!open_ended)
         (void)snprintf(of, sizeof of, " of %ju", (uintmax_t)all);
@@ -137,28 +157,30 @@ static void more_text(const struct tally *v, char *text, size_t size)
 
 static bool counts_hold(const struct verdict *j)
 {
-    return j->tally->counted >= j->expected->min && j->tally->counted <= j->expected->max;
+    uint64_t n = j->tally->counted[0];
+    return n >= j->expected->each[0].min && n <= j->expected->each[0].max;
 }
 
 /* "expected 1 message, got none" */
 static void counts_text(const struct verdict *j, const char *cause, char *text, size_t size)
 {
     const struct tally *v = j->tally;
+    const struct expectation *e = &j->expected->each[0];
     char expected[80], got[24] = "none", came[48] = "", more[320];
-    expected_text(j->expected, expected, sizeof expected);
+    expected_text(e, expected, sizeof expected);
     more_text(v, more, sizeof more);
-    if (v->counted > 0)
-        (void)snprintf(got, sizeof got, "%ju", (uintmax_t)v->counted);
-    if (j->expected->matching && v->taken > 0)
+    if (v->counted[0] > 0)
+        (void)snprintf(got, sizeof got, "%ju", (uintmax_t)v->counted[0]);
+    if (e->matching && v->taken > 0)
         (void)snprintf(came, sizeof came, " of the %ju that came", (uintmax_t)v->taken);
-    (void)snprintf(text, size, "expected %s, got %s%s%s%s", expected, got, came,
-                   v->counted > j->expected->max ? "" : cause, more);
+    (void)snprintf(text, size, "expected %s, got %s%s%s%s", expected, got, came, v->counted[0] > e->max ? "" : cause,
+                   more);
 }
 
 static int judge_counts(const struct verdict *j, char reason[REASON_MAX])
 {
     const struct tally *v = j->tally;
-    const struct expectation *o = j->expected;
+    const struct expectations *o = j->expected;
     char cause[96];
     cause_text(j, cause, sizeof cause);
     if (o->connections > 0 && v->spoken != o->connections) {

@@ -108,7 +108,8 @@ static struct span take_word(const char **rest)
 
 static int take_messages(struct parse *p, const char *text)
 {
-    uint64_t *min = &p->o->expected.min, *max = &p->o->expected.max;
+    struct expectation *e = &p->o->expected.each[p->o->expected.n - 1];
+    uint64_t *min = &e->min, *max = &e->max;
     const char *end = text;
     if (!number_take(&end, min))
         return expected_at(p, text, end,
@@ -125,7 +126,7 @@ static int take_messages(struct parse *p, const char *text)
         return expected_at(p, text, end, second == end ? "'-' or the end: N, MIN-MAX or MIN-" : "the end");
     if (*max < *min)
         return expected_at(p, text, second, "a maximum that is not below the minimum: MIN-MAX");
-    p->o->counted = true;
+    e->counted = true;
     return 0;
 }
 
@@ -137,8 +138,8 @@ static int take_match(struct parse *p, const char *text)
         return -1;
     if (match_parse(&o->matches[o->store.n_matches], text, &at, &what) < 0)
         return what != NULL ? expected_at(p, text, at, what) : wrong(p, "memory ran out");
-    o->store.n_matches++;
-    o->expected.matching = true;
+    o->matches[o->store.n_matches++].expectation = (unsigned)o->expected.n - 1;
+    o->expected.each[o->expected.n - 1].matching = true;
     return 0;
 }
 
@@ -482,7 +483,7 @@ static int check(const struct options *o, size_t n_stdio, char *why)
 
 int options_parse(struct options *o, int argc, char **argv, char why[OPTIONS_WHY_MAX])
 {
-    o->expected.max = UINT64_MAX;
+    o->expected.n = 1;
     o->expected.time = -1;
     o->port = -1;
     o->smtp.hostname = o->tls.hostname = "localhost";
@@ -508,16 +509,18 @@ int options_parse(struct options *o, int argc, char **argv, char why[OPTIONS_WHY
 /* Messages that match are expected, and so is one message where nothing else ends the run. */
 static void expect(struct options *o)
 {
-    struct expectation *e = &o->expected;
-    bool other_end = o->wrapped || o->keep || e->connections > 0;
-    if (!o->counted) {
-        e->min = !other_end || o->store.n_matches > 0;
-        e->max = other_end || e->time >= 0 || o->alone ? UINT64_MAX : 1;
+    struct expectations *all = &o->expected;
+    struct expectation *e = &all->each[0];
+    bool other_end = o->wrapped || o->keep || all->connections > 0;
+    if (!e->counted) {
+        e->min = !other_end || e->matching;
+        e->max = other_end || all->time >= 0 || o->alone ? UINT64_MAX : 1;
     }
     if (!o->wrapped && !o->keep)
-        o->server.max_sessions = e->connections;
+        o->server.max_sessions = all->connections;
     if (!other_end && e->max != UINT64_MAX)
-        o->server.max_messages = e->max > 0 ? e->max : 1;
+        o->server.awaited = all;
+    o->store.expectations = UINT64_MAX >> (MAIL_EXPECTATIONS_MAX - all->n);
 }
 
 /* Looks for a field of --env with the number of an endpoint that there is not. */

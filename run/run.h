@@ -36,9 +36,8 @@ enum {
 /* The command line.  Each part's settings stand in the struct that the part takes.  Strings are borrowed from argv. */
 struct options {
     /* the run */
-    struct expectation expected;
-    bool counted; /* -n was given */
-    bool keep;    /* go on until a signal */
+    struct expectations expected;
+    bool keep; /* go on until a signal */
     bool background, dotenv;
     bool verbose, quiet, help, version;
     const char *transcript; /* a file; NULL: none */

@@ -72,12 +72,6 @@ static void judge_login(struct server *v, struct session *s, struct smtp_event *
         smtp_reply(&s->smtp, e, 535, "5.7.8", "Authentication failed");
 }
 
-/* Whether no further mail is taken.  While mail that counts is awaited, other mail is taken too. */
-static bool is_full(const struct server *v)
-{
-    return v->o->max_messages > 0 && v->tally.counted + v->tally.pending >= v->o->max_messages;
-}
-
 /* Lowers the reply of the engine where the options are against it. */
 static void apply_policy(struct server *v, struct session *s, struct smtp_event *e)
 {
@@ -85,7 +79,7 @@ static void apply_policy(struct server *v, struct session *s, struct smtp_event 
         judge_login(v, s, e);
     else if (e->type == SMTP_CONNECT && v->o->max_connections > 0 && v->talking > v->o->max_connections)
         smtp_reply(&s->smtp, e, 421, "4.7.0", "Too many connections");
-    else if ((e->type == SMTP_MAIL || e->type == SMTP_DATA) && e->code < 400 && (is_full(v) || v->stopping))
+    else if ((e->type == SMTP_MAIL || e->type == SMTP_DATA) && e->code < 400 && (v->full || v->stopping))
         smtp_reply(&s->smtp, e, 421, "4.3.2", "No more messages are accepted");
 }
 
@@ -147,21 +141,47 @@ static const struct rule *take_data(struct server *v, struct session *s, const s
 
 /* ---- the end of a mail ---- */
 
-/* Counts a mail that may yet be taken as one of those awaited, unless it may fail to match. */
-static void await(struct server *v, struct session *s)
+static void count(uint64_t *counts, uint64_t fits, int by)
+{
+    for (; fits != 0; fits >>= 1, counts++)
+        *counts += (fits & 1) != 0 ? (uint64_t)by : 0;
+}
+
+/* Counts a mail as pending for these expectations, and no longer for those before. */
+static void recount(struct server *v, uint64_t before, uint64_t fits)
+{
+    count(v->tally.pending, before, -1);
+    count(v->tally.pending, fits, 1);
+    v->full = verdict_is_settled(v->o->awaited, &v->tally, true);
+}
+
+void event_await(struct server *v, struct session *s, uint64_t fits)
+{
+    uint64_t before = s->heard->fits;
+    s->heard->fits = fits;
+    if (v->o->awaited != NULL)
+        recount(v, before, fits);
+}
+
+void event_take(struct server *v, struct session *s)
+{
+    v->tally.taken++;
+    count(v->tally.counted, s->heard->fits, 1);
+    event_await(v, s, 0);
+}
+
+/* A mail that waits is pending once it is known what it fits. */
+static void await_waiting(struct server *v, struct session *s)
 {
     const struct transaction *t = s->heard->transaction;
-    bool counts = store_has_matched(&t->data) && t->mail.failed == NULL;
-    v->tally.pending += counts;
-    v->tally.pending -= s->counts;
-    s->counts = counts;
+    event_await(v, s, store_has_matched(&t->data) ? t->mail.fits : 0);
 }
 
 bool event_go_on(struct server *v, struct session *s)
 {
-    if (transaction_go_on(s->heard->transaction, v->o, is_full(v)) != OUTCOME_WAITS)
+    if (transaction_go_on(s->heard->transaction, v->o, v->full) != OUTCOME_WAITS)
         return true;
-    await(v, s);
+    await_waiting(v, s);
     return false;
 }
 
@@ -171,12 +191,12 @@ static void end_mail(struct server *v, struct session *s, const struct smtp_even
     struct transaction *t = s->heard->transaction;
     t->mail.n = ++v->numbers;
     t->mail.problems = s->heard->problems;
-    console_status(v->o->console, "");
-    enum outcome outcome = transaction_end(t, v->o, e, r, is_full(v));
+    if (v->o->console->status)
+        console_status(v->o->console, "");
+    enum outcome outcome = transaction_end(t, v->o, e, r, v->full);
     v->now = clock_now(); /* that may have taken a while */
-    s->counts = false;
     if (outcome == OUTCOME_WAITS)
-        await(v, s);
+        await_waiting(v, s);
 }
 
 /* Counts the outcome, once it is known. */
@@ -190,8 +210,7 @@ static void note_outcome(struct server *v, struct session *s, const struct smtp_
         if (problems_any(&found))
             event_note(v, s, &found);
         listing_add(&v->tally.came, &t->mail, spool_head(&t->data));
-        s->counts = t->mail.failed == NULL;
-        v->tally.pending += s->counts;
+        event_await(v, s, t->mail.fits);
         s->pending = true;
     } else if (t->mail.n == v->numbers) {
         v->numbers--;

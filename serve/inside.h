@@ -97,6 +97,7 @@ struct heard {
     size_t rest_n;
     struct held *held; /* PHASE_DELAYED, PHASE_PARKED */
     size_t mark; /* how many octets are to be sent up to the end of the (last) reply to a stored mail; 0: unknown yet */
+    uint64_t fits;      /* the expectations that its mail is pending for */
     int64_t taken_at;   /* when the last mail was acknowledged; 0: none yet */
     unsigned auth_step; /* of the AUTH under way, from 1 */
 };
@@ -135,7 +136,6 @@ struct session {
     struct heard *heard;              /* not NULL once the client has spoken, shakes hands, or is delayed */
     struct unsent *unsent;            /* NULL: the client has taken all replies */
     bool pending;                     /* a mail is stored whose (last) reply has not been sent */
-    bool counts;                      /* that mail is one of those awaited */
     bool watches_read, watches_write; /* what the descriptors are watched for */
     bool unread;                      /* there is probably more to read */
     /* bits, as idle connections are many */
@@ -241,6 +241,12 @@ static inline bool event_waits(const struct session *s, const struct smtp_event 
 
 /* Counts mail data that are cut off, if any are under way, and says how far they came. */
 void event_cut_off(struct server *v, const struct session *s);
+
+/* Counts the mail of a session as pending for these expectations, and for no others. */
+void event_await(struct server *v, struct session *s, uint64_t fits);
+
+/* Counts the mail of a session as taken. */
+void event_take(struct server *v, struct session *s);
 
 /* Goes on storing the mail of a parked session.  Returns whether it waits no longer. */
 bool event_go_on(struct server *v, struct session *s);

@@ -113,11 +113,11 @@ struct server_options {
     struct dialogue *dialogue; /* where the dialogue goes */
     struct rule *rules;        /* of --on */
     size_t n_rules;
-    int64_t idle;             /* milliseconds without a word before 421; RFC 5321 4.5.3.2.7 */
-    uint64_t max_connections; /* open at once; 0 for no limit */
-    uint64_t max_sessions;    /* to be served in all, 0 for no limit: no more are accepted after these */
-    uint64_t max_messages;    /* to be acknowledged in all, 0 for no limit: further ones are told 421 */
-    bool headers;             /* put Return-Path, Delivered-To and Received in front of each message */
+    int64_t idle;                       /* milliseconds without a word before 421; RFC 5321 4.5.3.2.7 */
+    uint64_t max_connections;           /* open at once; 0 for no limit */
+    uint64_t max_sessions;              /* to be served in all, 0 for no limit: no more are accepted after these */
+    const struct expectations *awaited; /* once these are settled, further mails are told 421; NULL: no limit */
+    bool headers;                       /* put Return-Path, Delivered-To and Received in front of each message */
 };
 
 enum server_source_kind { SERVER_LISTENER, SERVER_WATCHED, SERVER_STORING, SERVER_SESSION };
@@ -151,6 +151,7 @@ struct server {
     uint64_t numbers;  /* of mails, given so far */
     uint64_t nonce;    /* of the newest session */
     uint64_t room;     /* sessions that the descriptors suffice for */
+    bool full;         /* no further mail is taken, as o->awaited are settled by those that are under way */
     bool listening;    /* once false, the listening sockets are to be closed */
     bool stopping;
     bool watched; /* the descriptor of server_watch() is readable */

@@ -127,7 +127,7 @@ static void leave_parked(struct server *v, struct session *s)
     while (*at != s)
         at = &(*at)->heard->held->after;
     *at = s->heard->held->after;
-    v->tally.pending -= s->counts;
+    event_await(v, s, 0);
     v->retry_at = v->now; /* this session may have been the one that waited for the store */
 }
 
@@ -136,7 +136,7 @@ void session_drop(struct server *v, struct session *s)
     if (s->phase == PHASE_GONE)
         return;
     if (s->pending) {
-        v->tally.pending -= s->counts;
+        event_await(v, s, 0);
         v->tally.unheard++;
     }
     event_cut_off(v, s);
@@ -214,9 +214,7 @@ static void note_sent(struct server *v, struct session *s, ssize_t sent)
         s->heard->mark = 0;
         s->pending = false;
         s->heard->taken_at = v->now;
-        v->tally.pending -= s->counts;
-        v->tally.counted += s->counts;
-        v->tally.taken++;
+        event_take(v, s);
         v->news = true;
     }
 }
@@ -315,7 +313,7 @@ static void interrupt(struct server *v, struct session *s, size_t said, const st
 static void park(struct server *v, struct session *s, size_t said, const struct smtp_event *e, const struct rule *r)
 {
     if (!hold(s, smtp_prepared(&s->smtp), r)) {
-        v->tally.pending -= s->counts;
+        event_await(v, s, 0);
         send_replies(v, s, v->out, said);
         session_drop(v, s);
         return;

@@ -16,9 +16,7 @@ enum { STACK = 1024 * 1024 /* octets; with some libraries a thread has too littl
 
 static int examine_message(struct store *s, struct spool *p, struct mail *mail, struct message *m)
 {
-    const struct match *failed = match_failed(s->o.matches, s->o.n_matches, m, mail, &p->had, &mail->has_none);
-    mail->failed = failed != NULL ? failed->text : NULL;
-    mail->had = text_span(&p->had);
+    match_all(s->o.matches, s->o.n_matches, m, mail, &p->had);
     if (spool_check_text(p, &p->had) < 0)
         return -1;
     if (s->o.attachments != NULL && attachments_save(s, p, mail->n, m) < 0)

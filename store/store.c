@@ -67,6 +67,7 @@ enum store_outcome store_finish(struct store *s, struct spool *p, struct mail *m
         envelope_mbox_line(mail, &p->front);
     if (spool_check_text(p, &p->front) < 0)
         return fail(p, why);
+    mail->fits = s->o.expectations;
     p->mail = s->looks ? mail : NULL;
     return store_go_on(s, p, why);
 }

@@ -44,9 +44,10 @@ struct store_options {
     bool crlf;                   /* lines keep their CRLF; otherwise it becomes LF */
     bool fsync;                  /* files are on disk before they count as stored */
     const char *attachments;     /* a directory; NULL: attachments are not written */
-    const struct match *matches; /* a mail must match all of them to count */
+    const struct match *matches; /* in the order of their expectations */
     size_t n_matches;
-    bool lint; /* look for the problems of a mail */
+    uint64_t expectations; /* bits of all of them */
+    bool lint;             /* look for the problems of a mail */
 };
 
 /* The types up to struct store are here because callers allocate them.  Callers do not look into them. */
@@ -159,7 +160,7 @@ void spool_add(struct spool *p, const char *octets, size_t n);
 /*
  * Stores a complete mail: publishes its file, examines it, writes its
  * attachments, and at last writes to the stream, which cannot be undone.  Sets
- * mail->file, failed, had, has_none and problems; file and had live
+ * mail->file, fits, failed, had, has_none and problems; file and had live
  * until store_drop().  On STORE_FAILED the spool has been dropped, and *why has
  * the reason; ESTALE: another process has cut off its file.  On STORE_WAITS mail
  * is borrowed until the outcome is another one; call store_go_on(),
@@ -179,7 +180,7 @@ struct store_wait {
 
 struct store_wait store_waits_for(const struct store *s);
 
-/* Whether mail->failed is set for a mail that waits. */
+/* Whether mail->fits is known for a mail that waits. */
 static inline bool store_has_matched(const struct spool *p) { return p->mail == NULL || p->store->o.n_matches == 0; }
 
 /* Goes on with a mail that waits.  Returns the same as store_finish(). */

@@ -32,6 +32,7 @@ static void show(const char *octets, size_t n, uint64_t number, bool as_text)
         .mail.address = "127.0.0.1",
         .mail.port = 51234,
         .mail.helo = {"app.example", 11},
+        .mail.fits = 1,
         .mail.protocol = "ESMTP",
         .mail.sender = {"a@example.com", 13},
         .mail.sender_params = {"SIZE=1234", 9},

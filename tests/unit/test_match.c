@@ -22,6 +22,7 @@ static const struct mail usual = {
     .sender = {"a@x.test", 8},
     .recipients = usual_recipients,
     .n_recipients = 2,
+    .fits = 1,
     .helo = {"app.test", 8},
     .address = "127.0.0.1",
 };
@@ -40,11 +41,16 @@ static const char *failed(const char *const *texts, struct span octets, const st
     }
     struct message *m = message_open(octets);
     assert_non_null(m);
-    const struct match *found = match_failed(matches, n, m, mail, had, &had_none);
+    struct mail judged = *mail;
+    judged.fits = 1;
+    match_all(matches, n, m, &judged, had);
     assert_false(had->failed);
     message_close(m);
+    had_none = judged.has_none;
+    const struct match *found = judged.failed;
     const char *text = found != NULL ? found->text : NULL;
     assert_true(found == NULL || (found >= matches && found < matches + n));
+    assert_int_equal(judged.fits, found == NULL);
     for (size_t i = 0; i < n; i++)
         match_close(&matches[i]);
     return text;
@@ -439,10 +445,11 @@ static void check_memory(const char *text, const char *message)
         memory_requests = 0;
         memory_fails_at = told + 1;
         struct message *m = message_open((struct span){message, strlen(message)});
+        struct mail mail = usual;
         if (m != NULL)
-            assert_ptr_equal(match_failed(&match, 1, m, &usual, &had, &had_none), &match);
-        else
-            had.failed = true;
+            match_all(&match, 1, m, &mail, &had);
+        had.failed = had.failed || m == NULL;
+        assert_ptr_equal(mail.failed, m != NULL ? &match : NULL);
         again = memory_requests >= memory_fails_at;
         memory_fails_at = 0;
         if (had.failed != again)
@@ -507,11 +514,13 @@ static void test_listing(void **state)
     struct listing l = {.n = 0};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct mail_recipient recipients[3] = {{.address = span_of(rows[i].recipient)}};
+        const struct match match = {.text = rows[i].failed};
         struct mail mail = {
             .sender = {rows[i].sender, strlen(rows[i].sender)},
             .recipients = recipients,
             .n_recipients = rows[i].n_recipients,
-            .failed = rows[i].failed,
+            .fits = rows[i].failed == NULL,
+            .failed = &match,
             .had = {rows[i].had, rows[i].had != NULL ? strlen(rows[i].had) : 0},
             .has_none = rows[i].had == NULL,
         };
@@ -536,7 +545,8 @@ static void test_listing_of_long_texts(void **state)
     struct mail mail = {.sender = {long_text, sizeof long_text - 1}, .n_recipients = 1};
     struct mail_recipient recipient = {.address = mail.sender};
     mail.recipients = &recipient;
-    mail.failed = "subject: y";
+    const struct match match = {.text = "subject: y"};
+    mail.failed = &match;
     mail.had = mail.sender;
     listing_add(&l, &mail, (struct span){head, strlen(head)});
     assert_int_equal(l.n, 1);

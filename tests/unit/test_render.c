@@ -27,6 +27,7 @@ static struct received base(const char *octets, size_t n)
         .mail.address = "127.0.0.1",
         .mail.port = 51234,
         .mail.helo = {"t", 1},
+        .mail.fits = 1,
         .mail.protocol = "ESMTP",
         .mail.sender = {"a@x.test", 8},
         .mail.sender_params = {"", 0},
@@ -138,7 +139,7 @@ static void test_known(void **state)
     (void)state;
     struct received m = base("\n", 1);
     m.mail.file = "mail/0001.eml";
-    m.mail.failed = "subject: x";
+    m.mail.fits = 0;
     m.mail.user = (struct span){"alice", 5};
     m.mail.tls = "TLSv1.3";
     m.mail.size = UINT64_MAX;
