@@ -411,7 +411,7 @@ static void judge(struct run *r, int64_t until)
         r->status = verdict_judge(&v, r->reason);
     judge_output(r, r->o.store.stream_name, output_close(&r->o.store));
     judge_output(r, r->o.transcript, output_close_transcript(&r->dialogue, until));
-    if (r->status != AS_EXPECTED && r->signal != SIGINT && r->o.transcript == NULL)
+    if (r->status != AS_EXPECTED && r->signal != SIGINT && r->o.transcript == NULL && r->dialogue.amiss)
         console_tail(&r->console);
     uint64_t lost = r->console.out.lost + r->dialogue.transcript.lost;
     if (lost > 0)
@@ -430,8 +430,7 @@ static int print_help(struct run *r)
     return r->status;
 }
 
-/* Says why, and returns the status.  A script that starts the program, and then opens the FIFO, may come to that later.
- */
+/* Says why, and returns the status.  A script may open the FIFO only after it has started the program. */
 static int end(struct run *r, int64_t until, int status)
 {
     if (*r->reason != '\0')

@@ -108,23 +108,27 @@ const char *cut_off_text(char text[CUT_OFF_MAX], const struct smtp_progress *p)
 void dialogue_cut_off(struct dialogue *d, uint64_t session, const struct smtp_progress *p)
 {
     char missing[CUT_OFF_MAX], after[CUT_OFF_MAX + 32];
+    d->amiss = true;
     if (d->unseen)
         return;
     (void)snprintf(after, sizeof after, " octets of mail data, %s)", cut_off_text(missing, p));
     note(d, session, "(", p->octets, after, p->whole ? "(mail data, and their end)" : "(mail data, but not their end)");
 }
 
-void dialogue_reply(struct dialogue *d, uint64_t session, struct span reply, bool masked)
+void dialogue_reply(struct dialogue *d, uint64_t session, struct span reply, const struct smtp_event *e)
 {
     if (d->unseen)
         return;
+    bool offers = e != NULL && e->type == SMTP_HELO && e->code < 300 && !d->console->dialogue;
     while (reply.n > 0) {
         const char *end = reply.p + reply.n, *cr = reply.p; /* of the first CRLF */
         while ((cr = memchr(cr, '\r', (size_t)(end - cr))) != NULL && (cr + 1 == end || cr[1] != '\n'))
             cr++;
         size_t n = cr != NULL ? (size_t)(cr - reply.p) : reply.n;
-        console_dialogue(d->console, session, 'S', (struct span){reply.p, n});
-        write_transcript(d, session, 'S', masked ? span_of("334 (challenge)") : (struct span){reply.p, n});
+        if (!offers || n < 4 || reply.p[3] != '-')
+            console_dialogue(d->console, session, 'S', (struct span){reply.p, n});
+        bool challenge = e != NULL && e->mechanism == SASL_CRAM_MD5 && e->code == 334;
+        write_transcript(d, session, 'S', challenge ? span_of("334 (challenge)") : (struct span){reply.p, n});
         span_skip(&reply, n + 2 <= reply.n ? n + 2 : reply.n);
     }
 }
@@ -136,6 +140,7 @@ void dialogue_rule(struct dialogue *d, uint64_t session, int64_t delay, const ch
         (void)snprintf(text, sizeof text, "(delay of %jd ms)", (intmax_t)delay);
         both(d, session, 'S', span_of(text));
     }
+    d->amiss = d->amiss || action != NULL;
     if (action != NULL)
         both(d, session, 'S', span_of(action));
 }

@@ -96,6 +96,7 @@ void console_status(struct console *c, const char *text);
 struct dialogue {
     struct console *console;
     bool unseen;             /* nobody will see the dialogue: lines are not composed */
+    bool amiss;              /* a session did not go well: the end of the dialogue may tell why */
     struct lines transcript; /* fd 0: none.  It has no times, ports, sizes or random text */
 };
 
@@ -105,9 +106,9 @@ void dialogue_client(struct dialogue *d, uint64_t session, const struct smtp_eve
 /* Adds mail data that are cut off.  The transcript does not get how far they came. */
 void dialogue_cut_off(struct dialogue *d, uint64_t session, const struct smtp_progress *p);
 
-/* Adds a reply of one or more lines, with their line ends.  masked: the reply is a challenge of CRAM-MD5, which is
-   random, and the transcript does not get it. */
-void dialogue_reply(struct dialogue *d, uint64_t session, struct span reply, bool masked);
+/* Adds a reply of one or more lines, with their line ends; e is the event that it answers, NULL: it answers none.  The
+   transcript does not get a challenge of CRAM-MD5, which is random, nor the end of the dialogue the capabilities. */
+void dialogue_reply(struct dialogue *d, uint64_t session, struct span reply, const struct smtp_event *e);
 
 /* Adds what a rule does apart from a reply: a delay in milliseconds, or 0; the word for an action, or NULL. */
 void dialogue_rule(struct dialogue *d, uint64_t session, int64_t delay, const char *action);

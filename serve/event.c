@@ -133,7 +133,7 @@ static const struct rule *take_data(struct server *v, struct session *s, const s
     if (r != NULL && r->action == RULES_REPLY && r->code == 421) {
         event_cut_off(v, s);
         smtp_close_raw(&s->smtp, rules_reply(r));
-        dialogue_reply(v->o->dialogue, s->number, rules_reply(r), false);
+        dialogue_reply(v->o->dialogue, s->number, rules_reply(r), NULL);
         event_drop_data(s);
     }
     return r;
@@ -276,13 +276,20 @@ static bool take_client(struct client *c, const struct smtp_event *e)
     return true;
 }
 
+static void note_refusal(struct server *v, const struct session *s, const struct smtp_event *e)
+{
+    v->o->dialogue->amiss = true;
+    if (e->code == 421 && e->type != SMTP_EOM)
+        event_cut_off(v, s);
+}
+
 /* Does what the event asks for, now that its reply is known. */
 static void take_effect(struct server *v, struct session *s, struct smtp_event *e)
 {
     struct heard *h = s->heard;
     bool positive = smtp_is_positive(e->type, e->code), taken = true;
-    if (e->code == 421 && e->type != SMTP_EOM)
-        event_cut_off(v, s);
+    if (!positive)
+        note_refusal(v, s, e);
     switch (e->type) {
     case SMTP_HELO:
     case SMTP_STARTTLS:
@@ -317,10 +324,11 @@ static void take_effect(struct server *v, struct session *s, struct smtp_event *
     default:
         break;
     }
-    if (!taken)
+    if (!taken) {
         smtp_reply(&s->smtp, e, 451, "4.3.0", "Out of memory");
-    bool challenge = e->mechanism == SASL_CRAM_MD5 && e->code == 334;
-    dialogue_reply(v->o->dialogue, s->number, smtp_prepared(&s->smtp), challenge);
+        note_refusal(v, s, e);
+    }
+    dialogue_reply(v->o->dialogue, s->number, smtp_prepared(&s->smtp), e);
 }
 
 const struct rule *event_handle(struct server *v, struct session *s, struct smtp_event *e, const struct held *held)

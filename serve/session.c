@@ -139,6 +139,8 @@ void session_drop(struct server *v, struct session *s)
         event_await(v, s, 0);
         v->tally.unheard++;
     }
+    if (s->spoken && (s->pending || s->heard == NULL || s->heard->taken_at == 0))
+        v->o->dialogue->amiss = true;
     event_cut_off(v, s);
     if (s->phase == PHASE_PARKED)
         leave_parked(v, s);
@@ -498,6 +500,7 @@ static void shake_hands(struct server *v, struct session *s)
     if (done < 0) {
         dialogue_tls(v->o->dialogue, s->number, false, why);
         v->tally.tls_failed += s->spoken;
+        v->o->dialogue->amiss = v->o->dialogue->amiss || s->spoken;
         session_drop(v, s);
     } else if (done == 0) {
         watch(v, s);
@@ -533,8 +536,10 @@ static bool read_more(struct server *v, struct session *s, size_t *n)
             watch(v, s);
             return false;
         }
-        if (errno == EPROTO)
+        if (errno == EPROTO) {
             dialogue_tls(v->o->dialogue, s->number, false, "the client sent what TLS does not allow");
+            v->o->dialogue->amiss = true;
+        }
         lose(v, s);
         return false;
     }
@@ -630,7 +635,8 @@ void session_dismiss(struct server *v, struct session *s, const char *enhanced, 
         smtp_output(&s->smtp, room, sizeof room);
         smtp_close(&s->smtp, enhanced, text);
         struct span reply = {room, smtp_written(&s->smtp)};
-        dialogue_reply(v->o->dialogue, s->number, reply, false);
+        dialogue_reply(v->o->dialogue, s->number, reply, NULL);
+        v->o->dialogue->amiss = v->o->dialogue->amiss || !v->stopping;
         event_drop_data(s);
         enter(v, s, PHASE_CLOSING, time_after(v, SERVER_GRACE)); /* to take the reply, if it cannot at once */
         send_replies(v, s, reply.p, reply.n);

@@ -298,6 +298,99 @@ END
     tail -n 2 err | sed 1q | grep -qx '1 S: 221 2.0.0 Bye'
 }
 
+# The end of the dialogue is shown where a session did not go well, and not where merely other mail came.
+t_end_of_the_dialogue_of_sessions_that_went_well() {
+    set -- '<220' '>EHLO t' '<250' '>MAIL FROM:<a@x.test>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' '=x\r\n.\r\n' '<250'
+    for options in '-n 2' '-n 0' '-n 1 --match subject:.' '-n 0-5 --strict'; do
+        # shellcheck disable=SC2086 # the options are words
+        start -c 1 -t 60 $options
+        talk "$@" '>QUIT' '<221' '<EOF' >talk.out
+        finish
+        status_is 1
+        fails grep '^1 [CS]: \|dialogue' err
+    done
+    # a client that has had its mail taken keeps the connection until the end of the run
+    start -k -n 2
+    talk "$@" "kill:TERM:$pid" '<421' '<EOF' >talk.out
+    finish
+    status_is 1
+    fails grep '^1 [CS]: \|dialogue' err
+    run sh -c 'exit 3'
+    status_is 3
+    err_lines 1
+}
+
+# went_wrong WORD ...: after a session that began with mail that was taken, the end of the dialogue is shown
+went_wrong() {
+    talk "$@" >talk.out || true
+    kill "$pid"
+    finish
+    grep -q '^1 [CS]: ' err || { echo "no dialogue: $*"; cat err; return 1; }
+}
+
+t_end_of_the_dialogue_of_sessions_that_went_wrong() {
+    set -- '<220' '>EHLO t' '<250' '>MAIL FROM:<a@x.test>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' '=x\r\n.\r\n'
+    again='>MAIL FROM:<a@x.test>'
+    for odd in '>FROB' '>RCPT TO:<b@x.test>' '>AUTH PLAIN !'; do
+        start -k -n 5
+        went_wrong "$@" '<250' "$odd" + '<220' '>QUIT' '<221' '<EOF'
+    done
+    start -k -n 5 # cut off
+    went_wrong "$@" '<250' "$again" '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' '=x\r\n' close
+    for rule in 'mail a@x.test: drop' 'rcpt: reset' 'eom: 451 later' 'eom: drop' 'body: 421 no' 'connect: 554 no'; do
+        start -k -n 5 --on "$rule"
+        went_wrong "$@" '<250'
+    done
+    start -k -n 5 --on 'noop: drop' # after mail that was taken
+    went_wrong "$@" '<250' '>NOOP' '<EOF'
+    start -k -n 5 --idle 2s
+    went_wrong "$@" '<250' '<421' '<EOF'
+    for end in '>QUIT' close reset; do # without mail
+        start -k -n 5
+        went_wrong '<220' '>EHLO t' '<250' "$end"
+    done
+    # a probe says nothing
+    start -k -n 5
+    talk '<220' close >talk.out
+    stop 1
+    err_lines 1
+}
+
+# The capabilities would fill it.  All other lines stay, and so does the last line of the reply to EHLO.
+t_end_of_the_dialogue_has_no_capabilities() {
+    start -c 1 -n 1 --on 'rcpt: 550 not\nhere'
+    talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<550' '>HELP' '<214' '>QUIT' '<221' '<EOF' >talk.out
+    finish
+    status_is 1
+    grep '^1 [CS]: ' err >got
+    cat >expected <<'END'
+1 S: 220 localhost ESMTP fakesmtp
+1 C: EHLO t
+1 S: 250 SIZE
+1 C: MAIL FROM:<>
+1 S: 250 2.1.0 Sender ok
+1 C: RCPT TO:<b@x.test>
+1 S: 550-not
+1 S: 550 here
+1 C: HELP
+1 S: 214-2.0.0 MAIL RCPT DATA BDAT EHLO HELO AUTH RSET NOOP QUIT VRFY HELP
+1 S: 214 2.0.0 Mail is accepted, and delivered nowhere
+1 C: QUIT
+1 S: 221 2.0.0 Bye
+END
+    same got expected
+    # refused, it is whole; under -v and in a transcript it always is
+    start -c 1 -n 1 --on 'ehlo: 550 not\nnow'
+    talk '<220' '>EHLO t' '<550' '>QUIT' '<221' '<EOF' >talk.out
+    finish
+    err_has '1 S: 550-not'
+    start -v -c 1 -n 1 --transcript transcript
+    talk '<220' '>EHLO t' '<250' '>QUIT' '<221' '<EOF' >talk.out
+    finish
+    err_has '1 S: 250-PIPELINING'
+    grep -qx '1 S: 250-PIPELINING' transcript
+}
+
 t_nothing_raw_reaches_the_terminal() {
     start -v -c 1
     # every octet, the bidirectional and the zero-width, in every argument
