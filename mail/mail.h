@@ -155,6 +155,10 @@ struct match {
  * was expected *at a place in it, and is NULL if memory ran out.
  */
 int match_parse(struct match *m, const char *text, const char **at, const char **why);
+
+/* How many steps each octet of a text may take in all of them; some nanoseconds each. */
+uint64_t match_steps(const struct match *matches, size_t n);
+
 void match_close(struct match *m);
 
 /*

@@ -118,6 +118,14 @@ int match_parse(struct match *m, const char *text, const char **at, const char *
     return m->regex != NULL ? 0 : -1;
 }
 
+uint64_t match_steps(const struct match *matches, size_t n)
+{
+    uint64_t steps = 0;
+    for (size_t i = 0; i < n; i++)
+        steps += matches[i].regex->n;
+    return steps;
+}
+
 void match_close(struct match *m) { regex_free(m->regex); }
 
 /* ---- values ---- */
@@ -235,7 +243,7 @@ static void match_fields(struct search *s, struct message *m, const struct match
 {
     struct span header = m->parts->header;
     struct field field;
-    while (header_take_field(m, &header, &field)) {
+    while (!s->found && !message_stopped(m) && header_take_field(m, &header, &field)) {
         if (match->kind == MATCH_FIELD && !span_same(field.name, match->field))
             continue;
         if (match->kind == MATCH_FIELD || s->n == 0)

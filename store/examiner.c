@@ -2,9 +2,10 @@
  * examiner.c - reading a mail: what matches, its attachments, JSON or text.
  *
  * A mail that fits in memory is read at once.  Reading a large one takes
- * seconds, so a thread does it while others are served.  One mail is
- * examined at a time; the server waits for an octet in a pipe.  Until then the
- * mail, its spool and the directory of attachments are the thread's.
+ * seconds, and so may a slow expression, so a thread does it while others are
+ * served.  One mail is examined at a time; the server waits for an octet in a
+ * pipe.  Until then the mail, its spool and the directory of attachments are the
+ * thread's.
  */
 #include "store/inside.h"
 
@@ -12,7 +13,11 @@
 #include <signal.h>
 #include <unistd.h>
 
-enum { STACK = 1024 * 1024 /* octets; with some libraries a thread has too little for regexec() */ };
+enum {
+    STACK = 1024 * 1024,      /* octets; with some libraries a thread has too little by itself */
+    STEPS = 16 * 1024 * 1024, /* of matching, that others can wait for: less than 0.1 s */
+    PATH = 256,               /* octets of a recipient, RFC 5321 4.5.3.1.3 */
+};
 
 static int examine_message(struct store *s, struct spool *p, struct mail *mail, struct message *m)
 {
@@ -105,11 +110,17 @@ static void join(struct examiner *e)
     e->mail = NULL;
 }
 
+static bool takes_long(const struct store *s, const struct spool *p)
+{
+    uint64_t octets = p->octets.n + PATH * (uint64_t)p->mail->n_recipients;
+    return p->octets.p == NULL || match_steps(s->o.matches, s->o.n_matches) * octets > STEPS;
+}
+
 enum store_outcome examiner_go_on(struct store *s, struct spool *p)
 {
     struct examiner *e = &s->examiner;
     char octet;
-    if (e->mail == NULL && p->octets.p == NULL && start(s, p))
+    if (e->mail == NULL && takes_long(s, p) && start(s, p))
         return STORE_WAITS;
     if (e->mail == NULL) {
         e->status = examine(s, p);

@@ -444,8 +444,7 @@ PY
     same stored told
 }
 
-# A message of 200 MB is not held in memory, whatever it is held against; with one line, and with many.
-# regcomp() must not be given what it takes its stack from, nor the place of an error be looked for at length
+# No expression takes the stack, nor is the place of an error looked for at length.
 t_huge_regex() {
     for c in '(' a; do
         run --match "subject: ($(printf '%030000d' 0 | tr 0 "$c")"
@@ -457,6 +456,50 @@ t_huge_regex() {
     grep -q 'expected a ) for this (' err
 }
 
+# slowly MATCH LINE COUNT SIGNALS [OPTION ...]: matches a message of so many of these lines with a slow expression; others
+# are served, and signals and the time limit end the program, long before that is done.
+slowly() {
+    match=$1 line=$2 count=$3 signals=$4
+    shift 4
+    start -n 1 --match "$match" "$@"
+    timeout 100 python3 - "$port" "$count" "$pid" "$signals" "$line" <<'PY'
+import os, signal, smtplib, socket, sys
+port, count, pid, signals = map(int, sys.argv[1:5])
+slow = smtplib.SMTP("127.0.0.1", port, timeout=60)
+slow.ehlo()
+slow.mail("a@x.test")
+slow.rcpt("b@x.test")
+slow.putcmd("DATA")
+slow.getreply()
+slow.sock.sendall(b"A: a\r\n" + (sys.argv[5].encode() + b"\r\n") * count + b".\r\n")
+with smtplib.SMTP("127.0.0.1", port, timeout=60) as other:
+    other.noop()
+slow.sock.settimeout(0.001)
+try:
+    sys.exit("the slow one was first: %r" % slow.sock.recv(100))
+except socket.timeout:
+    pass
+for _ in range(signals):
+    os.kill(pid, signal.SIGTERM)
+slow.sock.settimeout(60)
+slow.sock.recv(1)
+PY
+}
+
+t_slow_regex_keeps_nobody_waiting() {
+    line=$(printf '%0999d' 0 | tr 0 a)
+    slowly 'body: (.{0,100}a){90}c' "$line" 60 0
+    stop 1
+    for how in "'body: (.{0,100}a){90}c' $line 5000 2" "'body: (.{0,100}a){90}c' $line 5000 0 -t 1" \
+        "'x: ((a?){999}){9}b' x: 250000 2"; do
+        eval "slowly $how"
+        finish
+        status_is 4
+        grep -q 'the run ended before that' err
+    done
+}
+
+# A message of 200 MB is not held in memory, whatever it is held against; with one line, and with many.
 t_match_of_a_large_message() {
     for line in lines one; do
         rm -f port && mkfifo port

@@ -495,6 +495,34 @@ static void test_large_mail_is_examined_apart(void **state)
     close(stream);
 }
 
+/* A small mail takes long, too, where the patterns do. */
+static void test_slow_match_is_examined_apart(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *match;
+        bool slow;
+    } rows[] = {{"body: needle|[a-z]{3,20}@", false}, {"body: (.{0,100}a){90}c", true}};
+    static char text[60000];
+    memset(text, 'a', sizeof text);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct match match;
+        struct store to;
+        struct spool p;
+        struct failure why;
+        const char *at, *expected;
+        assert_int_equal(match_parse(&match, rows[i].match, &at, &expected), 0);
+        open_store(&to, (struct store_options){.stream = -1, .matches = &match, .n_matches = 1});
+        enum store_outcome outcome = finish(&to, &p, text, sizeof text, sizeof text, &why);
+        assert_int_equal(outcome, rows[i].slow ? STORE_WAITS : STORE_DONE);
+        if (outcome == STORE_WAITS)
+            assert_int_equal(examine(&to, &p, &why), STORE_DONE);
+        store_drop(&p);
+        store_close(&to);
+        match_close(&match);
+    }
+}
+
 static void test_large_mail_is_dropped_while_examined(void **state)
 {
     (void)state;
@@ -757,6 +785,7 @@ int main(void)
         cmocka_unit_test(test_failed_stream_takes_attachments_back),
         cmocka_unit_test(test_attachments_go_when_memory_runs_out),
         cmocka_unit_test(test_large_mail_is_examined_apart),
+        cmocka_unit_test(test_slow_match_is_examined_apart),
         cmocka_unit_test(test_large_mail_is_dropped_while_examined),
         cmocka_unit_test(test_full_pipe),
         cmocka_unit_test(test_parked_mail_is_dropped),
