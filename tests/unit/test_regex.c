@@ -93,6 +93,7 @@ static void test_matches(void **state)
         {"^k$", "\xe2\x84\xaa", true},                    /* the Kelvin sign */
         {"^[\xc3\xa0-\xc3\xa9]$", "\xc3\x80", true},      /* a range of letters with accents */
         {"^\xc5\xbe$", "\xc5\xbd", true},                 /* upper and lower case alternate there */
+        {"^\xea\x99\x80\xea\x9d\xbd$", "\xea\x99\x81\xe1\xb5\xb9", true}, /* rare Cyrillic, and Latin */
         /* characters */
         {"^...$", "\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e", true},
         {"^R.init", "R\xc3\xa9init", true},
@@ -119,6 +120,8 @@ static void test_matches(void **state)
         {"\\bcat\\b", "caf\xc3\xa9 cat", true},
         {"\\b\xc3\xa9t\xc3\xa9\\b", "l'\xc3\xa9t\xc3\xa9", true},
         {"e\\b", "\xc3\xa9", false},
+        {"\\bbrand\\b", "Brand\xe2\x84\xa2", true},
+        {"^\\W$", "\xe3\x88\xb1", true}, /* a letter in parentheses */
         {"[\\\\]", "\\", true},
         /* lines */
         {"^two$", "one\ntwo\nthree", true},
