@@ -214,8 +214,8 @@ enum { REASON_MAX = 4096 /* octets of a reason, with its NUL */ };
 /* Returns the exit status.  reason says in one line why the run was not as expected; "" if it was. */
 int verdict_judge(const struct verdict *j, char reason[REASON_MAX]);
 
-/* Prints what explains the reason, which the caller prints after it: the rules that never fired, the problems of
-   clients and the messages that came. */
+/* Prints what explains the reason, which the caller prints after it: the rules that never fired, how many
+   messages a command sent, the problems of clients, and the messages. */
 void verdict_explain(const struct verdict *j, int status, const char *reason, struct console *console);
 
 #endif

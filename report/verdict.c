@@ -282,6 +282,37 @@ static void list_problems(const struct verdict *j, struct console *console)
 
 /* ---- the messages that came ---- */
 
+static bool command_failed(const struct verdict *j)
+{
+    return j->command != NULL && (j->limit_hit || j->exit_status != 0);
+}
+
+/* Whether the reason says how many messages came. */
+static bool reason_counts(const struct verdict *j)
+{
+    const struct tally *v = j->tally;
+    bool connections = j->expected->connections > 0 && v->spoken != j->expected->connections;
+    return !counts_hold(j) && (command_failed(j) || (v->failed == 0 && !connections));
+}
+
+/* "3 messages, 2 of them match" */
+static void tell_count(const struct verdict *j, struct console *console)
+{
+    uint64_t n = j->tally->taken, matching = j->tally->counted[0];
+    char like[48] = "";
+    bool matches = j->expected->n == 1 && j->expected->each[0].matching;
+    if (matches && n == 1)
+        (void)snprintf(like, sizeof like, matching == 1 ? ", and it matches" : ", and it does not match");
+    else if (matches && matching == 0)
+        (void)snprintf(like, sizeof like, ", none of them matches");
+    else if (matches)
+        (void)snprintf(like, sizeof like, ", %ju of them match%s", (uintmax_t)matching, matching == 1 ? "es" : "");
+    if (n == 0)
+        console_line(console, "no message came");
+    else
+        console_line(console, "%ju message%s%s", (uintmax_t)n, console_plural(n), like);
+}
+
 /* On a terminal, lists as many messages as can be seen together with the reason and a prompt. */
 static void list_messages(const struct listing *l, const char *reason, struct console *console)
 {
@@ -332,6 +363,8 @@ void verdict_explain(const struct verdict *j, int status, const char *reason, st
     if (status != AS_EXPECTED && j->tally->cut_off > 0 && !lists_first_cut(j))
         console_line(console, "%s in connection %ju: %s", j->tally->cut_off > 1 ? "first cut off" : "cut off",
                      (uintmax_t)j->tally->cut_in, first_cut_text(j->tally, cut));
+    if (j->command != NULL && !console->quiet && !reason_counts(j))
+        tell_count(j, console);
     if (j->expected->strict)
         list_problems(j, console);
     if (!counts_hold(j))

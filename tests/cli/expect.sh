@@ -74,7 +74,8 @@ sends() {
 holds() {
     sends "$1"
     [ "$status" -eq 0 ] || { echo "does not match: $1"; return 1; }
-    err_lines 0
+    err_has 'fakesmtp: 1 message, and it matches'
+    err_lines 1
 }
 
 # fails_with MATCH VALUE: it does not, and the user is told of this value (a fixed string)
@@ -324,8 +325,8 @@ t_match_with_a_command() {
         curl -sS --max-time 60 --url "$SMTP_URL" --mail-from a@x.test --mail-rcpt b@x.test -T $mail
     done'
     run --match 'subject: yes' sh -c "$command" x no yes yes
-    status_is 0
-    err_lines 0
+    status_is 0 'fakesmtp: 3 messages, 2 of them match'
+    err_lines 1
     run --match 'subject: yes' sh -c "$command" x no no
     status_is 1 'fakesmtp: expected at least 1 message that matches, got none .* before the command ended'
     run --match 'subject: yes' true
@@ -347,8 +348,8 @@ t_match_with_linger() {
         >later.out 2>&1 & : >go'
     # it ends with the one that matches, and not with one that does not
     run --linger 60 --match 'subject: yes' timeout 60 sh -c "$command" x no no yes
-    status_is 0
-    err_lines 0
+    status_is 0 'fakesmtp: 3 messages, 1 of them matches'
+    err_lines 1
     rm go
     run --linger 300ms --match 'subject: yes' timeout 60 sh -c "$command" x no
     status_is 1 'fakesmtp: expected at least 1 message that matches, got none .*'

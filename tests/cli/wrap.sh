@@ -7,6 +7,48 @@ t_send_and_look() {
     run -n 1 -- sh -c "$mail"' && grep -q Hello "$FAKESMTP_DIR"/0001.eml'
     status_is 0
     [ ! -s out ]
+    err_lines 1
+}
+
+# counted N PATTERN OPTION ...: the last line but N on standard error, where the command sends as many as the word says
+counted() {
+    before=$1 pattern=$2
+    shift 2
+    printf 'Subject: m\r\n\r\nHello\r\n' >m
+    run "$@"
+    tail -n "$((before + 1))" err | sed 1q | grep -Eqx -e "fakesmtp: $pattern" || { echo "not counted: $pattern"; cat err; return 1; }
+}
+
+t_what_came_is_counted() {
+    send='for i in $MAILS; do curl -sS "$SMTP_URL" --mail-from a@x.test --mail-rcpt b@x.test -T m; done'
+    counted 0 'no message came' true
+    export MAILS=1
+    counted 0 '1 message' sh -c "$send"
+    counted 0 '1 message, and it matches' --match 'subject: m' sh -c "$send"
+    counted 0 '1 message, and it does not match' -n 0 --match 'subject: x' sh -c "$send"
+    # before the reason, if that does not say it
+    counted 1 '1 message' sh -c "$send; exit 3"
+    counted 0 'sh: exit status 3' sh -c "$send; exit 3"
+    counted 1 '1 message' -c 2 sh -c "$send"
+    MAILS='1 2'
+    counted 0 '2 messages' -n 2 sh -c "$send"
+    counted 0 '2 messages, none of them matches' -n 0 --match 'subject: x' sh -c "$send"
+    counted 0 '2 messages, 2 of them match' -n 2 --match 'subject: m' sh -c "$send"
+    # it is said once
+    for options in '-n 1' '-n 3' '-n 1 --match subject:.' '-n 1 --match subject:x'; do
+        # shellcheck disable=SC2086 # the options are words
+        run $options sh -c "$send"
+        status_is 1
+        fails grep -Ex 'fakesmtp: (no message came|[0-9]+ messages?(,.*)?)' err
+    done
+    run -q sh -c "$send"
+    [ ! -s err ]
+    run ./none
+    status_is 127
+    err_lines 1
+    start -n 1
+    send
+    finish
     err_lines 0
 }
 
