@@ -141,14 +141,12 @@ static void add_set(struct parser *p, struct set s)
     set_invert(&s);
     while (i < r->n_sets && (r->sets[i].n != s.n || memcmp(r->sets[i].ranges, s.ranges, s.n * sizeof *s.ranges) != 0))
         i++;
-    p->failed = p->failed || s.failed;
     if (i == r->n_sets && !s.failed && (grown = realloc(r->sets, (i + 1) * sizeof *grown)) != NULL) {
         r->sets = grown;
         r->sets[r->n_sets++] = s;
         s.ranges = NULL;
     }
-    if (i == r->n_sets)
-        p->failed = true;
+    p->failed = p->failed || s.failed || i == r->n_sets;
     free(s.ranges);
     add(p, (struct instruction){REGEX_ONE, i, 0});
 }

@@ -34,9 +34,9 @@ TESTS_openssl = tests/unit/test_tls
 GROWTH = tests/unit/test_growth
 REPLAYS = tests/fuzz/replay_smtp tests/fuzz/replay_mime tests/fuzz/replay_render tests/fuzz/replay_rules tests/fuzz/replay_regex
 
-# the whole program but main(); realloc() is tests/unit/memory.c's, so that it can fail
+# the whole program but main(); malloc() and its like are tests/unit/memory.c's, so that they can fail
 $(TESTS): $(TESTS:=.c) tests/unit/reading.h tests/unit/memory.c tests/unit/memory.h $(HEADERS) $(PARTS)
-	$(COMPILE) $(LDFLAGS) -Wl,--wrap=realloc -o $@ $@.c tests/unit/memory.c $(PARTS) $(DL) -lcmocka
+	$(COMPILE) $(LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc -o $@ $@.c tests/unit/memory.c $(PARTS) $(DL) -lcmocka
 
 $(GROWTH): $(GROWTH).c $(HEADERS) $(PARTS)
 	$(COMPILE) -c -o $@.o $(GROWTH).c

@@ -13,6 +13,7 @@
 #include <regex.h>
 
 #include "mail/inside.h"
+#include "tests/unit/memory.h"
 
 static struct regex *parse(const char *expression)
 {
@@ -88,11 +89,11 @@ static void test_matches(void **state)
          "gr\xc3\xbc\xc3\x9f"
          "e",
          true},
-        {"^\xce\xa3$", "\xcf\x82", true},                 /* sigma at the end of a word */
-        {"^\xd0\xbf\xd1\x80$", "\xd0\x9f\xd0\xa0", true}, /* Cyrillic */
-        {"^k$", "\xe2\x84\xaa", true},                    /* the Kelvin sign */
-        {"^[\xc3\xa0-\xc3\xa9]$", "\xc3\x80", true},      /* a range of letters with accents */
-        {"^\xc5\xbe$", "\xc5\xbd", true},                 /* upper and lower case alternate there */
+        {"^\xce\xa3$", "\xcf\x82", true},                                 /* sigma at the end of a word */
+        {"^\xd0\xbf\xd1\x80$", "\xd0\x9f\xd0\xa0", true},                 /* Cyrillic */
+        {"^k$", "\xe2\x84\xaa", true},                                    /* the Kelvin sign */
+        {"^[\xc3\xa0-\xc3\xa9]$", "\xc3\x80", true},                      /* a range of letters with accents */
+        {"^\xc5\xbe$", "\xc5\xbd", true},                                 /* upper and lower case alternate there */
         {"^\xea\x99\x80\xea\x9d\xbd$", "\xea\x99\x81\xe1\xb5\xb9", true}, /* rare Cyrillic, and Latin */
         /* characters */
         {"^...$", "\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e", true},
@@ -258,6 +259,43 @@ static void test_states_are_forgotten(void **state)
     regex_free(r);
 }
 
+/* Each request for memory fails in turn, alone or with those after it; the search is as good as ever when there is
+   memory again. */
+static void check_memory(const char *expression)
+{
+    const struct span text = span_of(expression);
+    size_t told = 0, searches = 0;
+    for (bool again = true; again;) {
+        const char *at = NULL, *why = "?";
+        memory_requests = 0;
+        memory_fails_at = ++told;
+        struct regex *r = regex_parse(text, &at, &why);
+        bool begun = r != NULL && regex_begin(r);
+        again = memory_requests >= memory_fails_at;
+        memory_fails_at = 0;
+        assert_true(r != NULL || why == NULL);
+        assert_int_equal(begun, !again);
+        searches += r != NULL;
+        if (r != NULL) {
+            assert_true(found(r, "aAb", 3, 1));
+            assert_false(found(r, "xx x", 4, 2));
+        }
+        regex_free(r);
+    }
+    assert_true(searches > 2 && told > searches + 10);
+}
+
+static void test_memory_runs_out(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        memory_returns = i > 0;
+        check_memory("^(a|[[:upper:]]{2,3}|\\bx\\W){1,2}$");
+        check_memory("^(a|[\\d\\S]+[[:print:]])[^\\Wx]$");
+    }
+    memory_returns = false;
+}
+
 /* ---- held against libc ---- */
 
 static uint64_t seed = 1;
@@ -329,8 +367,13 @@ static void test_as_libc(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_matches), cmocka_unit_test(test_nul_is_a_character),   cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_bounds),  cmocka_unit_test(test_states_are_forgotten), cmocka_unit_test(test_as_libc),
+        cmocka_unit_test(test_matches),
+        cmocka_unit_test(test_nul_is_a_character),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_states_are_forgotten),
+        cmocka_unit_test(test_memory_runs_out),
+        cmocka_unit_test(test_as_libc),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
