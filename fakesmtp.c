@@ -178,6 +178,29 @@ static bool announce(struct run *r)
     return true;
 }
 
+/* An option after the command may have been meant for this program. */
+static void hint(struct run *r)
+{
+    char option[OPTIONS_WHY_MAX];
+    if (!r->console.quiet && options_swallowed(&r->o, option))
+        console_line(&r->console,
+                     "%s came after the command and was passed to it; options of fakesmtp come before the command",
+                     option);
+}
+
+/* The right option if a command looks like a place to listen on, else "". */
+static const char *place_option(char *const *command)
+{
+    static const char *const hosts[] = {"port", "localhost", "127.0.0.1", "::1"};
+    struct endpoint e;
+    const char *port = *command;
+    for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++)
+        port = strcmp(*command, hosts[i]) == 0 && command[1] != NULL ? command[1] : port;
+    if (*port != '\0' && port[strspn(port, "0123456789")] == '\0')
+        return " (give a port with -p)";
+    return endpoint_parse(*command, &e) == NULL ? " (give an endpoint with -l)" : "";
+}
+
 static bool start_command(struct run *r)
 {
     const char *name = r->o.command[0];
@@ -185,10 +208,11 @@ static bool start_command(struct run *r)
         r->signals.command = r->command.pid;
         return true;
     }
-    bool number = *name != '\0' && name[strspn(name, "0123456789")] == '\0';
+    int error = errno;
     char why[256];
-    (void)snprintf(why, sizeof why, "%s%s", strerror(errno), number ? " (give a port with -p)" : "");
-    return fail(r, errno == ENOENT ? NOT_FOUND : NOT_RUN, "run", *name != '\0' ? name : "''", why);
+    (void)snprintf(why, sizeof why, "%s%s", strerror(error), place_option(r->o.command));
+    hint(r);
+    return fail(r, error == ENOENT ? NOT_FOUND : NOT_RUN, "run", *name != '\0' ? name : "''", why);
 }
 
 static bool start(struct run *r)
@@ -417,6 +441,8 @@ static void judge(struct run *r, int64_t until)
     if (lost > 0)
         console_line(&r->console, "%ju line%s of the dialogue %s not taken", (uintmax_t)lost, console_plural(lost),
                      lost == 1 ? "was" : "were");
+    if (r->status != AS_EXPECTED)
+        hint(r);
     verdict_explain(&v, r->status, r->reason, &r->console);
 }
 

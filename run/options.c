@@ -424,8 +424,57 @@ static int read_options(struct parse *p, int argc, char **argv)
         }
     }
     p->o->command = argv + optind;
+    p->o->separated = strcmp(argv[optind - 1], "--") == 0;
     return p->why[0] != '\0' ? -1 : 0;
 }
+
+/* ---- options that came after the command ---- */
+
+/* Whether an option would take this argument.  Any word is the name of a file, so that says nothing. */
+static bool would_take(const struct option_entry *e, const char *argument)
+{
+    char why[OPTIONS_WHY_MAX] = "";
+    struct options *o = e->take != take_file ? calloc(1, sizeof *o) : NULL;
+    if (o == NULL)
+        return false;
+    struct parse p = {.o = o, .member = (char *)o + e->member, .why = why};
+    o->expected.n = 1;
+    bool good = e->take(&p, argument) == 0;
+    free(o);
+    return good;
+}
+
+/* Whether a word looks like this option; next is the word after it, or NULL.  The argument of a long one may be a
+   secret and is not shown. */
+static bool looks_like(const struct option_entry *e, const char *word, const char *next, char text[OPTIONS_WHY_MAX])
+{
+    if (e->name != NULL && (e->letter == '\0' || e->argument != NULL) && strncmp(word, "--", 2) == 0) {
+        const char *rest = word + 2 + strlen(e->name);
+        (void)snprintf(text, OPTIONS_WHY_MAX, "--%s", e->name);
+        return strncmp(word, text, strlen(text)) == 0 &&
+               (*rest == '\0' ? e->argument == NULL || next != NULL : *rest == '=' && e->argument != NULL);
+    }
+    if (e->letter == '\0' || e->argument == NULL || word[0] != '-' || word[1] != e->letter)
+        return false;
+    bool joined = word[2] != '\0';
+    (void)snprintf(text, OPTIONS_WHY_MAX, "%.400s%s%.400s", word, joined || next == NULL ? "" : " ",
+                   joined || next == NULL ? "" : next);
+    return joined ? would_take(e, word + 2) : next != NULL && would_take(e, next);
+}
+
+bool options_swallowed(const struct options *o, char text[OPTIONS_WHY_MAX])
+{
+    bool found = false;
+    if (!o->wrapped || o->separated)
+        return false;
+    for (char **word = o->command + 1; *word != NULL && strcmp(*word, "--") != 0 && !found; word++) {
+        for (size_t i = 0; i < ENTRIES && !found; i++)
+            found = looks_like(&table[i], word[0], word[1], text);
+    }
+    return found;
+}
+
+/* ---- the whole command line ---- */
 
 /* Looks for options that do not go together. */
 static int check(const struct options *o, size_t n_stdio, char *why)

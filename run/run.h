@@ -66,11 +66,12 @@ struct options {
     size_t n_env;
     char **command; /* in argv, after its first word; command[0] is NULL if there is none */
     /* these follow from the others */
-    bool wrapped; /* there is a command */
-    bool told;    /* a command, or the shell that -b prints to, is told where mail appears */
-    bool has_tls; /* by STARTTLS or smtps:// */
-    bool stdio;   /* standard input and output are a session, */
-    bool alone;   /* and there is no other endpoint */
+    bool wrapped;   /* there is a command, */
+    bool separated; /* and "--" before it */
+    bool told;      /* a command, or the shell that -b prints to, is told where mail appears */
+    bool has_tls;   /* by STARTTLS or smtps:// */
+    bool stdio;     /* standard input and output are a session, */
+    bool alone;     /* and there is no other endpoint */
 };
 
 /* Reads the command line into o, which is zeroed.  Returns 0; or -1, and why says what is wrong and what would be
@@ -80,6 +81,9 @@ int options_parse(struct options *o, int argc, char **argv, char why[OPTIONS_WHY
 /* Adds defaults, and n_passed sockets of a service manager, at most OPTIONS_PASSED_MAX.  o must not be moved later.
    Returns the same as options_parse(). */
 int options_complete(struct options *o, size_t n_passed, char why[OPTIONS_WHY_MAX]);
+
+/* Whether a word after the command looks like an option of this program: text is the first that does. */
+bool options_swallowed(const struct options *o, char text[OPTIONS_WHY_MAX]);
 
 /* Frees the matches and logins. */
 void options_close(struct options *o);

@@ -52,6 +52,67 @@ t_what_came_is_counted() {
     err_lines 0
 }
 
+# Options after the command are its own, but they may have been meant for us.
+t_options_after_the_command() {
+    swallowed='came after the command and was passed to it; options of fakesmtp come before the command'
+    while read -r option; do
+        # shellcheck disable=SC2086 # the option is words
+        run sh -c 'exit 3' sh $option
+        status_is 3 "fakesmtp: $option $swallowed"
+        err_lines 3
+        tail -n 1 err | grep -qx 'fakesmtp: sh: exit status 3'
+        # shellcheck disable=SC2086
+        run ./none $option
+        status_is 127 "fakesmtp: $option $swallowed"
+        for words in "-q sh -c false sh $option" "-- sh -c false sh $option" "sh -c false sh -- $option" "true $option"; do
+            # shellcheck disable=SC2086
+            run $words
+            fails grep -q -e "$swallowed" err
+        done
+    done <<'END'
+-n 1
+-n 2-
+-n1
+-c 2
+-t 1.5s
+-p 2525
+-p0
+-l :2525
+-f json
+--strict
+END
+    run sh -c 'exit 3' sh --match 'subject: x' -n 1 # the first one is named
+    status_is 3 "fakesmtp: --match $swallowed"
+    run sh -c 'exit 3' sh --auth=ann:sesame
+    status_is 3 "fakesmtp: --auth $swallowed"
+    fails grep sesame err
+    # these are hardly ours
+    for words in -n '-n x' '-c x' '-t soon' '-p 99999' '-d mail' '-o file' '-f file' -j4 -v -q -k --help --version --match --matches=x --strict=x -; do
+        # shellcheck disable=SC2086
+        run sh -c 'exit 3' sh $words
+        err_lines 2
+    done
+}
+
+t_a_place_is_no_command() {
+    for words in 2525 'port 2525' 'localhost 2525' '127.0.0.1 2525'; do
+        # shellcheck disable=SC2086
+        run $words
+        status_is 127 'fakesmtp: cannot run .*: .* \(give a port with -p\)'
+    done
+    for word in :2525 localhost:2525 '*:2525' '[::1]:2525' unix:socket smtps://:465; do
+        run "$word"
+        [ "$status" -ge 126 ]
+        err_has 'fakesmtp: cannot run .*: .* \(give an endpoint with -l\)'
+    done
+    for words in none 'none 2525' 'port' 'none:none'; do
+        # shellcheck disable=SC2086
+        run $words
+        status_is 127
+        fails grep give err
+    done
+}
+
 t_status_is_the_commands() {
     run sh -c 'exit 7'
     status_is 7 'fakesmtp: sh: exit status 7'
