@@ -143,6 +143,7 @@ enum match_kind {
 /* --match 'FIELD: REGEX': a message counts only if it matches. */
 struct match {
     const char *text;     /* as it was given; borrowed */
+    bool inverted;        /* --not: only if it does not */
     unsigned expectation; /* that it belongs to, from 0 */
     struct span field;
     enum match_kind kind;

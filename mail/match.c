@@ -1,5 +1,5 @@
 /*
- * match.c - which messages count: --match 'FIELD: REGEX'.
+ * match.c - which messages count: --match and --not 'FIELD: REGEX'.
  *
  * Header fields, paths of the envelope and names of attachments are matched value
  * by value; one that fits is enough.  Texts are searched as they are decoded, so
@@ -316,7 +316,7 @@ static bool holds(const struct match *match, struct message *m, const struct mai
         break;
     }
     *none = s.n == 0;
-    return s.found;
+    return s.found != match->inverted;
 }
 
 void match_all(const struct match *matches, size_t n, struct message *m, struct mail *mail, struct text *had)

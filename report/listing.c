@@ -48,7 +48,7 @@ void listing_add(struct listing *l, const struct mail *mail, struct span head)
     }
     add_subject(&line, head);
     if (mail->fits == 0) {
-        text_add_string(&line, ": fails --match '");
+        text_add_string(&line, mail->failed->inverted ? ": fails --not '" : ": fails --match '");
         text_add_string(&line, mail->failed->text);
         text_add_string(&line, "', as it has ");
         if (mail->has_none)

@@ -143,6 +143,14 @@ static int take_match(struct parse *p, const char *text)
     return 0;
 }
 
+static int take_not(struct parse *p, const char *text)
+{
+    if (take_match(p, text) < 0)
+        return -1;
+    p->o->matches[p->o->store.n_matches - 1].inverted = true;
+    return 0;
+}
+
 static int take_rule(struct parse *p, const char *text)
 {
     struct options *o = p->o;
@@ -303,6 +311,7 @@ static const struct option_entry {
     {0, "match", "'FIELD: REGEX'", take_match, 0,
      "count only messages that match; FIELD is a header\nfield, mail-from, rcpt-to, body, text, html, header,\n"
      "attachment or client-helo, -address, -auth, -tls;\nif repeated, all must match"},
+    {0, "not", "'FIELD: REGEX'", take_not, 0, "count only messages that do not match"},
     {0, "strict", NULL, take_flag, SETS(expected.strict),
      "hold clients to the RFCs: refuse what breaks them,\nlist each departure, and exit 1 if there is one"},
 

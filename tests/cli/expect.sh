@@ -186,6 +186,21 @@ t_match_by_characters() {
     done
 }
 
+t_what_must_not_match() {
+    mails yes no
+    start -n 2 --match 'from: ann' --not 'subject: no' --not 'x-tag: .'
+    post no yes no
+    alive
+    post yes
+    finish
+    status_is 0
+    start -n 1 --not 'subject: no'
+    post no
+    stop 1
+    err_has "fakesmtp: message 1: .*: fails --not 'subject: no', as it has \"no\""
+    wrong 9 'a regular expression' --not 'subject:'
+}
+
 t_all_must_hold() {
     make_coded
     sends 'to: bob' 'to: carol' 'rcpt-to: audit' 'body: reset' 'attachment: pdf'
