@@ -318,7 +318,7 @@ static void look_at_counts(struct run *r)
     uint64_t sessions = r->o.server.max_sessions;
     if (r->o.wrapped)
         return;
-    if (v->full && verdict_is_settled(&r->o.expected, &v->tally, false))
+    if (v->full && counts_are_settled(&r->o.expected, &v->tally, false))
         stop(r, ENOUGH);
     else if (sessions > 0 && v->tally.spoken >= sessions && v->open == 0)
         stop(r, CONNECTIONS);
@@ -337,7 +337,7 @@ static void look_at_command(struct run *r, bool idle)
     r->settled = r->settled || idle;
     if (r->linger_until == INT64_MAX)
         r->linger_until = now + r->o.expected.linger;
-    bool missing = verdict_lacks_mail(&r->o.expected, &r->server.tally);
+    bool missing = counts_lack_mail(&r->o.expected, &r->server.tally);
     bool lingers = missing && !r->command.timed_out && r->signal == 0 && now < r->linger_until;
     bool settles = !r->settled && now < r->linger_until + SERVER_GRACE;
     if (!lingers && !settles)
@@ -394,7 +394,7 @@ static void watch(struct run *r)
         if (now >= r->status_at) {
             char text[96];
             int64_t left = r->limit == INT64_MAX ? -1 : r->limit - now;
-            verdict_progress(&r->o.expected, &r->server.tally, left, text, sizeof text);
+            counts_progress(&r->o.expected, &r->server.tally, left, text, sizeof text);
             console_status(&r->console, text);
             r->status_at = now + STATUS_AFTER;
         }

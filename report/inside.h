@@ -34,4 +34,10 @@ size_t console_size(size_t *columns);
 /* How many rows of a terminal console_line() takes for this text. */
 size_t console_rows(const char *text, size_t columns);
 
+/* Whether as many mails came as were expected. */
+bool counts_hold(const struct verdict *j);
+
+/* Writes how many were expected and came, "expected 1 message, got none", with the cause that follows. */
+void counts_text(const struct verdict *j, const char *cause, char *text, size_t size);
+
 #endif

@@ -200,14 +200,14 @@ struct verdict {
 };
 
 /* Whether an expectation lacks mail; one that no mail should fit does until one has come. */
-bool verdict_lacks_mail(const struct expectations *o, const struct tally *v);
+bool counts_lack_mail(const struct expectations *o, const struct tally *v);
 
 /* Whether more mail is of no use: each expectation has its maximum, or one has more than that.  pending: those that may
    yet be counted are. */
-bool verdict_is_settled(const struct expectations *o, const struct tally *v, bool pending);
+bool counts_are_settled(const struct expectations *o, const struct tally *v, bool pending);
 
 /* Writes how far a run is, "waiting: 1 of 3 messages, 12 s left".  left is milliseconds; -1: there is no limit. */
-void verdict_progress(const struct expectations *o, const struct tally *v, int64_t left, char *text, size_t size);
+void counts_progress(const struct expectations *o, const struct tally *v, int64_t left, char *text, size_t size);
 
 enum { REASON_MAX = 4096 /* octets of a reason, with its NUL */ };
 

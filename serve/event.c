@@ -152,7 +152,7 @@ static void recount(struct server *v, uint64_t before, uint64_t fits)
 {
     count(v->tally.pending, before, -1);
     count(v->tally.pending, fits, 1);
-    v->full = verdict_is_settled(v->o->awaited, &v->tally, true);
+    v->full = counts_are_settled(v->o->awaited, &v->tally, true);
 }
 
 void event_await(struct server *v, struct session *s, uint64_t fits)
