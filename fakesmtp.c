@@ -118,6 +118,7 @@ static bool open_server(struct run *r)
     o->dialogue = &r->dialogue;
     if (server_open(&r->server, o) < 0 || server_watch(&r->server, r->signals.pipe[0]) < 0)
         return cannot(r, "set up", "the server", NULL);
+    r->server.tally.came.several = r->o.expected.n > 1;
     for (; r->n_listeners < r->o.n_endpoints; r->n_listeners++) {
         const struct endpoint *e = &r->o.endpoints[r->n_listeners];
         struct listener *l = &r->listeners[r->n_listeners];
@@ -418,6 +419,8 @@ static void judge(struct run *r, int64_t until)
     struct verdict v = {
         .expected = &r->o.expected,
         .tally = &r->server.tally,
+        .matches = r->o.matches,
+        .n_matches = r->o.store.n_matches,
         .unfired = unfired,
         .cause = r->cause,
         .signal = signals_name(r->signal),

@@ -259,6 +259,20 @@ static void add_problems(struct text *t, const struct mail *mail)
     text_add_string(t, "]");
 }
 
+/* The expectations that the mail counts for, from 1. */
+static void add_expectations(struct text *t, const struct mail *mail)
+{
+    text_add_string(t,
+                    mail->fits == 0 ? ",\"matched\":false,\"expectations\":[" : ",\"matched\":true,\"expectations\":[");
+    for (uint64_t i = 1, fits = mail->fits; fits != 0; i++, fits >>= 1) {
+        if ((fits & 1) == 0)
+            continue;
+        separate(t);
+        text_add_number(t, i);
+    }
+    text_add_string(t, "]");
+}
+
 /* ---- the client and the envelope ---- */
 
 static void add_time(struct text *t, int64_t milliseconds)
@@ -365,7 +379,7 @@ void render_json(struct text *t, struct mail *mail, struct message *m)
     add_time(t, mail->time);
     add_number(t, "size", mail->size);
     add_member(t, "file", span_of(mail->file));
-    text_add_string(t, mail->fits == 0 ? ",\"matched\":false" : ",\"matched\":true");
+    add_expectations(t, mail);
     add_client(t, mail);
     add_envelope(t, mail);
     add_decoded(m, t, "subject", header_find(m, header, "subject"));

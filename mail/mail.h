@@ -162,6 +162,9 @@ uint64_t match_steps(const struct match *matches, size_t n);
 
 void match_close(struct match *m);
 
+/* The option that a match was given with. */
+static inline const char *match_option(const struct match *m) { return m->inverted ? "--not" : "--match"; }
+
 /*
  * Takes from mail->fits the expectations that the message fails, and sets
  * mail->failed, had and has_none.  had is given the value that it has instead, as

@@ -3,7 +3,25 @@
  */
 #include "report/inside.h"
 
+#include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+
+enum { UNMET_TOLD = 3 /* expectations that were not met, of which the reason tells */ };
+
+/* Adds to a string in size octets; what does not fit is cut off. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 3, 4)))
+#endif
+static void
+append(char *text, size_t size, const char *format, ...)
+{
+    size_t n = strlen(text);
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(text + n, size - n, format, arguments);
+    va_end(arguments);
+}
 
 bool counts_lack_mail(const struct expectations *o, const struct tally *v)
 {
@@ -24,37 +42,54 @@ bool counts_are_settled(const struct expectations *o, const struct tally *v, boo
     return all || over;
 }
 
+static bool is_met(const struct expectations *o, const struct tally *v, size_t i)
+{
+    return v->counted[i] >= o->each[i].min && v->counted[i] <= o->each[i].max;
+}
+
+/* How many expectations are met so far. */
+static uint64_t n_met(const struct expectations *o, const struct tally *v)
+{
+    uint64_t met = 0;
+    for (size_t i = 0; i < o->n; i++)
+        met += is_met(o, v, i);
+    return met;
+}
+
 void counts_progress(const struct expectations *o, const struct tally *v, int64_t left, char *text, size_t size)
 {
     uint64_t max = o->each[0].max;
-    bool connections = o->connections > 0, open_ended = !connections && (max == UINT64_MAX || max == 0);
-    uint64_t n = connections ? v->spoken : v->counted[0], all = open_ended ? n : connections ? o->connections : max;
+    bool connections = o->connections > 0, several = !connections && o->n > 1;
+    bool open_ended = !connections && !several && (max == UINT64_MAX || max == 0);
+    uint64_t n = connections ? v->spoken : several ? n_met(o, v) : v->counted[0];
+    uint64_t all = open_ended ? n : connections ? o->connections : several ? o->n : max;
+    const char *what = connections ? "connection" : several ? "expectation" : "message";
     char of[32] = "", time[48] = "";
     if (!open_ended)
         (void)snprintf(of, sizeof of, " of %ju", (uintmax_t)all);
     if (left >= 0)
         (void)snprintf(time, sizeof time, ", %jd s left", (intmax_t)((left + 999) / 1000));
-    (void)snprintf(text, size, "waiting: %ju%s %s%s%s%s", (uintmax_t)n, of, connections ? "connection" : "message",
-                   console_plural(all), open_ended ? " so far" : "", time);
+    (void)snprintf(text, size, "waiting: %ju%s %s%s%s%s", (uintmax_t)n, of, what, console_plural(all),
+                   open_ended ? " so far" : "", time);
 }
 
-static void expected_text(const struct expectation *o, char *text, size_t size)
+static void append_expected(char *text, size_t size, const struct expectation *e)
 {
-    uintmax_t min = o->min, max = o->max;
+    uintmax_t min = e->min, max = e->max;
     bool one = max == 0 || (min == 1 && (max == 1 || max == UINT64_MAX));
-    const char *like = !o->matching ? "" : one ? " that matches" : " that match";
+    const char *like = !e->matching ? "" : one ? " that matches" : " that match";
     if (max == 0)
-        (void)snprintf(text, size, "no message%s", like);
+        append(text, size, "expected no message%s", like);
     else if (max == UINT64_MAX)
-        (void)snprintf(text, size, "at least %ju message%s%s", min, console_plural(min), like);
+        append(text, size, "expected at least %ju message%s%s", min, console_plural(min), like);
     else if (min == max)
-        (void)snprintf(text, size, "%ju message%s%s", min, console_plural(min), like);
+        append(text, size, "expected %ju message%s%s", min, console_plural(min), like);
     else
-        (void)snprintf(text, size, "%ju to %ju messages%s", min, max, like);
+        append(text, size, "expected %ju to %ju messages%s", min, max, like);
 }
 
 /* Mail and connections that were not counted. */
-static void more_text(const struct tally *v, char *text, size_t size)
+static void append_uncounted(char *text, size_t size, const struct tally *v)
 {
     uint64_t in_clear = v->problems[PROBLEM_TLS_IN_CLEAR].n;
     const struct {
@@ -68,33 +103,63 @@ static void more_text(const struct tally *v, char *text, size_t size)
         {in_clear, in_clear == 1 ? "%ju client spoke TLS to a plain-text port (use smtps:// or --tls)"
                                  : "%ju clients spoke TLS to a plain-text port (use smtps:// or --tls)"},
     };
-    size_t n = 0;
-    *text = '\0';
-    for (size_t i = 0; i < sizeof found / sizeof found[0] && n + 2 < size; i++) {
+    for (size_t i = 0; i < sizeof found / sizeof found[0]; i++) {
         if (found[i].n == 0)
             continue;
-        n += (size_t)snprintf(text + n, size - n, "; ");
-        n += (size_t)snprintf(text + n, size - n, found[i].text, (uintmax_t)found[i].n);
+        append(text, size, "; ");
+        append(text, size, found[i].text, (uintmax_t)found[i].n);
     }
 }
 
-bool counts_hold(const struct verdict *j)
+bool counts_hold(const struct verdict *j) { return n_met(j->expected, j->tally) == j->expected->n; }
+
+/* "expectation 2 (--match 'subject: x' and 1 more): " */
+static void append_name(char *text, size_t size, const struct verdict *j, size_t i)
 {
-    uint64_t n = j->tally->counted[0];
-    return n >= j->expected->each[0].min && n <= j->expected->each[0].max;
+    const struct match *first = NULL;
+    size_t n = 0;
+    for (const struct match *m = j->matches; m < j->matches + j->n_matches; m++) {
+        first = m->expectation == i && n == 0 ? m : first;
+        n += m->expectation == i;
+    }
+    append(text, size, "expectation %zu", i + 1);
+    if (first != NULL)
+        append(text, size, " (%s '%s'", match_option(first), first->text);
+    if (n > 1)
+        append(text, size, " and %zu more", n - 1);
+    append(text, size, first != NULL ? "): " : ": ");
+}
+
+/* "expected 1 message that matches, got none of the 2 that came" */
+static void append_count(char *text, size_t size, const struct verdict *j, size_t i)
+{
+    const struct expectation *e = &j->expected->each[i];
+    uint64_t n = j->tally->counted[i], came = j->tally->taken;
+    append_expected(text, size, e);
+    if (n > 0)
+        append(text, size, ", got %ju", (uintmax_t)n);
+    else
+        append(text, size, ", got none");
+    if (e->matching && came > 0)
+        append(text, size, " of the %ju that came", (uintmax_t)came);
 }
 
 void counts_text(const struct verdict *j, const char *cause, char *text, size_t size)
 {
-    const struct tally *v = j->tally;
-    const struct expectation *e = &j->expected->each[0];
-    char expected[80], got[24] = "none", came[48] = "", more[320];
-    expected_text(e, expected, sizeof expected);
-    more_text(v, more, sizeof more);
-    if (v->counted[0] > 0)
-        (void)snprintf(got, sizeof got, "%ju", (uintmax_t)v->counted[0]);
-    if (e->matching && v->taken > 0)
-        (void)snprintf(came, sizeof came, " of the %ju that came", (uintmax_t)v->taken);
-    (void)snprintf(text, size, "expected %s, got %s%s%s%s", expected, got, came, v->counted[0] > e->max ? "" : cause,
-                   more);
+    size_t unmet = 0, last = 0;
+    *text = '\0';
+    for (size_t i = 0; i < j->expected->n; i++) {
+        if (is_met(j->expected, j->tally, i) || unmet++ >= UNMET_TOLD)
+            continue;
+        append(text, size, unmet > 1 ? "; " : "");
+        if (j->expected->n > 1)
+            append_name(text, size, j, i);
+        append_count(text, size, j, i);
+        last = i;
+    }
+    if (unmet > UNMET_TOLD)
+        append(text, size, "; and %zu more", unmet - UNMET_TOLD);
+    if (j->tally->counted[last] < j->expected->each[last].min)
+        append(text, size, "%s", cause);
+    append_uncounted(text, size, j->tally);
 }

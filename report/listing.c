@@ -31,6 +31,36 @@ static void add_subject(struct text *line, struct span head)
     free(subject.p);
 }
 
+/* ": counts for expectations 1, 3" */
+static void add_expectations(struct text *line, uint64_t fits)
+{
+    const char *before = (fits & (fits - 1)) == 0 ? ": counts for expectation " : ": counts for expectations ";
+    for (uint64_t i = 1; fits != 0; i++, fits >>= 1) {
+        if ((fits & 1) == 0)
+            continue;
+        text_add_string(line, before);
+        text_add_number(line, i);
+        before = ", ";
+    }
+}
+
+static void add_failed(struct text *line, const struct listing *l, const struct mail *mail)
+{
+    if (l->several) {
+        text_add_string(line, ": closest to expectation ");
+        text_add_number(line, mail->failed->expectation + 1);
+    }
+    text_add_string(line, ": fails ");
+    text_add_string(line, match_option(mail->failed));
+    text_add_string(line, " '");
+    text_add_string(line, mail->failed->text);
+    text_add_string(line, "', as it has ");
+    if (mail->has_none)
+        text_add_string(line, "none");
+    else
+        add_shown(line, "\"", mail->had, "\"");
+}
+
 void listing_add(struct listing *l, const struct mail *mail, struct span head)
 {
     struct text line = {NULL, 0, 0, false};
@@ -47,15 +77,10 @@ void listing_add(struct listing *l, const struct mail *mail, struct span head)
         text_add_string(&line, " more");
     }
     add_subject(&line, head);
-    if (mail->fits == 0) {
-        text_add_string(&line, mail->failed->inverted ? ": fails --not '" : ": fails --match '");
-        text_add_string(&line, mail->failed->text);
-        text_add_string(&line, "', as it has ");
-        if (mail->has_none)
-            text_add_string(&line, "none");
-        else
-            add_shown(&line, "\"", mail->had, "\"");
-    }
+    if (mail->fits == 0)
+        add_failed(&line, l, mail);
+    else if (l->several)
+        add_expectations(&line, mail->fits);
     text_add(&line, "", 1);
     if (line.failed) {
         free(line.p);

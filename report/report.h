@@ -123,8 +123,9 @@ void dialogue_tls(struct dialogue *d, uint64_t session, bool good, const char *w
 
 enum { LISTING_MAX = 50 /* messages that have a line */ };
 
-/* The caller zeroes it. */
+/* The caller zeroes it, and sets several. */
 struct listing {
+    bool several; /* expectations: say which of them a message counts for */
     char *lines[LISTING_MAX];
     size_t n;
     uint64_t more; /* messages beyond these */
@@ -188,6 +189,8 @@ struct expectations {
 struct verdict {
     const struct expectations *expected;
     const struct tally *tally;
+    const struct match *matches; /* of all expectations */
+    size_t n_matches;
     const char *const *unfired; /* the rules that never fired, as they were given */
     size_t n_unfired;
     enum cause cause;

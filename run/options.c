@@ -151,6 +151,24 @@ static int take_not(struct parse *p, const char *text)
     return 0;
 }
 
+/* Whether the last expectation says anything. */
+static bool is_said(const struct expectations *all)
+{
+    return all->each[all->n - 1].counted || all->each[all->n - 1].matching;
+}
+
+static int take_next(struct parse *p, const char *text)
+{
+    struct expectations *all = &p->o->expected;
+    (void)text;
+    if (check_room(p, all->n - 1, MAIL_EXPECTATIONS_MAX - 1) < 0)
+        return -1;
+    if (!is_said(all))
+        return wrong(p, "give -n, --match or --not before it");
+    all->n++;
+    return 0;
+}
+
 static int take_rule(struct parse *p, const char *text)
 {
     struct options *o = p->o;
@@ -312,6 +330,8 @@ static const struct option_entry {
      "count only messages that match; FIELD is a header\nfield, mail-from, rcpt-to, body, text, html, header,\n"
      "attachment or client-helo, -address, -auth, -tls;\nif repeated, all must match"},
     {0, "not", "'FIELD: REGEX'", take_not, 0, "count only messages that do not match"},
+    {0, "next", NULL, take_next, 0,
+     "end this expectation, and begin another one, with a -n,\n--match and --not of its own"},
     {0, "strict", NULL, take_flag, SETS(expected.strict),
      "hold clients to the RFCs: refuse what breaks them,\nlist each departure, and exit 1 if there is one"},
 
@@ -495,6 +515,7 @@ static int check(const struct options *o, size_t n_stdio, char *why)
         bool is_wrong;
         const char *text;
     } checks[] = {
+        {o->expected.n > 1 && !is_said(&o->expected), "--next: give -n, --match or --not after it"},
         {!command && o->n_env > 0, "--env needs a command to run"},
         {!command && o->expected.linger > 0, "--linger needs a command to run"},
         {command && o->keep, "-k and a command exclude each other: the run ends when the command does"},
@@ -564,19 +585,22 @@ int options_parse(struct options *o, int argc, char **argv, char why[OPTIONS_WHY
     return o->help || o->version ? 0 : check(o, n_stdio, why);
 }
 
-/* Messages that match are expected, and so is one message where nothing else ends the run. */
+/* Messages that match are expected, and so is one message where nothing else ends the run.  Of several expectations,
+   each is of one message. */
 static void expect(struct options *o)
 {
     struct expectations *all = &o->expected;
-    struct expectation *e = &all->each[0];
-    bool other_end = o->wrapped || o->keep || all->connections > 0;
-    if (!e->counted) {
-        e->min = !other_end || e->matching;
-        e->max = other_end || all->time >= 0 || o->alone ? UINT64_MAX : 1;
+    bool other_end = o->wrapped || o->keep || all->connections > 0, bounded = !other_end;
+    for (struct expectation *e = all->each; e < all->each + all->n; e++) {
+        if (!e->counted) {
+            e->min = !other_end || e->matching;
+            e->max = all->n == 1 && (other_end || all->time >= 0 || o->alone) ? UINT64_MAX : 1;
+        }
+        bounded = bounded && e->max != UINT64_MAX;
     }
     if (!o->wrapped && !o->keep)
         o->server.max_sessions = all->connections;
-    if (!other_end && e->max != UINT64_MAX)
+    if (bounded)
         o->server.awaited = all;
     o->store.expectations = UINT64_MAX >> (MAIL_EXPECTATIONS_MAX - all->n);
 }

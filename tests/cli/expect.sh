@@ -201,6 +201,112 @@ t_what_must_not_match() {
     wrong 9 'a regular expression' --not 'subject:'
 }
 
+# ---- several expectations ----
+
+t_two_expectations() {
+    mails welcome report
+    start -t 60 --match 'rcpt-to: ^alice@' --match 'subject: welcome' --next -n 2 --match 'rcpt-to: ^admin@' -j
+    post to=admin@x.test report
+    post to=alice@x.test report welcome
+    alive
+    post to=admin@x.test report
+    finish
+    status_is 0
+    jq -s -e 'map(.expectations) == [[2], [], [1], [2]]' out >jq.out
+    jq -s -e 'map(.matched) == [true, false, true, true]' out >jq.out
+}
+
+t_one_message_for_two_expectations() {
+    mails welcome other
+    start --match 'rcpt-to: ^alice@' --next --match 'subject: welcome' --next -n 2 -j
+    post to=bob@x.test other
+    alive
+    post to=alice@x.test welcome
+    finish
+    status_is 0
+    jq -s -e 'map(.expectations) == [[3], [1, 2, 3]]' out >jq.out
+    start -n 1 -j
+    post other
+    finish
+    jq -s -e 'map(.expectations) == [[1]]' out >jq.out
+}
+
+# The one that was not met is named, and each message says how close it came.
+t_an_expectation_is_not_met() {
+    mails welcome other
+    run --match 'rcpt-to: ^alice@' --match 'subject: welcome' --next -n 2 --match 'rcpt-to: ^admin@' -- sh -c '
+        python3 "$0/post.py" "$SMTP_PORT" to=alice@x.test welcome other
+        python3 "$0/post.py" "$SMTP_PORT" to=admin@x.test other' "$HERE"
+    status_is 1
+    tail -n 4 err >last
+    cat >want <<'END'
+fakesmtp: message 1: from <a@x.test> to <alice@x.test>, subject "welcome": counts for expectation 1
+fakesmtp: message 2: from <a@x.test> to <alice@x.test>, subject "other": closest to expectation 1: fails --match 'subject: welcome', as it has "other"
+fakesmtp: message 3: from <a@x.test> to <admin@x.test>, subject "other": counts for expectation 2
+fakesmtp: expectation 2 (--match 'rcpt-to: ^admin@'): expected 2 messages that match, got 1 of the 3 that came before the command ended
+END
+    same last want
+    run --match 'rcpt-to: ^alice@' --match 'subject: welcome' --next -n 2 --match 'rcpt-to: ^admin@' -- sh -c '
+        python3 "$0/post.py" "$SMTP_PORT" to=admin@x.test other' "$HERE"
+    status_is 1
+    err_has "fakesmtp: expectation 1 .--match 'rcpt-to: .alice@' and 1 more.: expected 1 message that matches, got none of the 1 that came; expectation 2 .*: expected 2 messages that match, got 1 of the 1 that came before the command ended"
+}
+
+t_too_many_for_an_expectation() {
+    mails one two
+    # it cannot succeed any more
+    start -t 60 --match 'subject: one' --next --match 'subject: two'
+    post one one
+    finish
+    status_is 1
+    err_has "fakesmtp: expectation 1 .*: expected 1 message that matches, got 2 of the 2 that came; expectation 2 .*got none.*"
+    # nor without the time limit
+    start -t 60 --match 'subject: one' --next -n 0 --match 'subject: two'
+    post one
+    alive
+    post two
+    finish
+    status_is 1
+    start --match 'subject: one' --next -n 0 --match 'subject: two'
+    post one
+    stop 0
+    # a command goes on
+    run --match 'subject: one' --next -n 1-2 --match 'subject: two' -- sh -c '
+        python3 "$0/post.py" "$SMTP_PORT" two two one' "$HERE"
+    status_is 0
+}
+
+t_expectations_linger() {
+    mails one two
+    run --linger 60 --match 'subject: one' --next --match 'subject: two' -- sh -c '
+        python3 "$0/post.py" "$SMTP_PORT" one one two & ' "$HERE"
+    status_is 1
+    run --linger 60 -n 2 --match 'subject: one' --next --match 'subject: two' -- sh -c '
+        python3 "$0/post.py" "$SMTP_PORT" one one two & ' "$HERE"
+    status_is 0
+}
+
+t_malformed_next() {
+    run --next --match 'subject: x' true
+    status_is 2
+    err_has 'fakesmtp: --next: .* before it.*'
+    run --match 'subject: x' --next --next --match 'subject: y' true
+    status_is 2
+    err_has 'fakesmtp: --next: .* before it.*'
+    run --match 'subject: x' --next true
+    status_is 2
+    err_has 'fakesmtp: --next: .* after it.*'
+    set -- -n 1
+    for i in $(seq 63); do
+        set -- "$@" --next -n 1
+    done
+    run "$@" true
+    status_is 1
+    run "$@" --next -n 1 true
+    status_is 2
+    err_has 'fakesmtp: --next: this option may be given at most 63 times'
+}
+
 t_all_must_hold() {
     make_coded
     sends 'to: bob' 'to: carol' 'rcpt-to: audit' 'body: reset' 'attachment: pdf'

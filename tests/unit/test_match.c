@@ -533,6 +533,74 @@ static void test_listing(void **state)
     assert_int_equal(l.n, 0);
 }
 
+static void test_listing_of_several_expectations(void **state)
+{
+    (void)state;
+    struct listing l = {.several = true};
+    const struct match match = {.text = "body: t", .inverted = true, .expectation = 1};
+    struct mail mail = usual;
+    mail.failed = &match;
+    mail.had = (struct span){"t", 1};
+    static const struct {
+        uint64_t fits;
+        const char *end;
+    } rows[] = {
+        {0, ": closest to expectation 2: fails --not 'body: t', as it has \"t\""},
+        {1, ": counts for expectation 1"},
+        {(uint64_t)1 << 63, ": counts for expectation 64"},
+        {7, ": counts for expectations 1, 2, 3"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        mail.fits = rows[i].fits;
+        listing_add(&l, &mail, (struct span){"\n", 1});
+        assert_int_equal(l.n, i + 1);
+        assert_string_equal(strstr(l.lines[i], "subject") + strlen("subject"), rows[i].end);
+    }
+    listing_close(&l);
+}
+
+/* The closest expectation is the one of which most holds, the first of equals. */
+static void test_several_expectations(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *matches[MAX]; /* each with the digit of its expectation in front */
+        uint64_t fits;
+        const char *failed;
+    } rows[] = {
+        {{"0subject: s", "1subject: s"}, 3, NULL},
+        {{"0subject: s", "1subject: t"}, 1, "subject: t"},
+        {{"0subject: t", "1subject: u"}, 0, "subject: t"},
+        {{"0subject: t", "1from: ann", "1subject: u"}, 0, "subject: u"},
+        {{"0from: bob", "0subject: s", "1from: ann", "1subject: u"}, 0, "from: bob"},
+        {{"0from: ann", "0subject: t", "0body: b", "1subject: s", "1from: bob"}, 0, "subject: t"},
+        {{"0from: bob", "2subject: s"}, 6, "from: bob"},
+    };
+    static const char message[] = "From: Ann\nSubject: s\n\nbody\n";
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct match matches[MAX];
+        size_t n = 0;
+        const char *at, *why;
+        for (; rows[i].matches[n] != NULL; n++) {
+            assert_int_equal(match_parse(&matches[n], rows[i].matches[n] + 1, &at, &why), 0);
+            matches[n].expectation = (unsigned)(rows[i].matches[n][0] - '0');
+        }
+        struct mail mail = usual;
+        struct text had = {NULL, 0, 0, false};
+        mail.fits = matches[n - 1].expectation == 2 ? 7 : 3;
+        struct message *m = message_open((struct span){message, sizeof message - 1});
+        assert_non_null(m);
+        match_all(matches, n, m, &mail, &had);
+        assert_int_equal(mail.fits, rows[i].fits);
+        if (rows[i].failed != NULL)
+            assert_string_equal(mail.failed->text, rows[i].failed);
+        message_close(m);
+        free(had.p);
+        for (size_t k = 0; k < n; k++)
+            match_close(&matches[k]);
+    }
+}
+
 /* What a client sends makes a line of limited length. */
 static void test_listing_of_long_texts(void **state)
 {
@@ -638,6 +706,7 @@ int main(void)
         cmocka_unit_test(test_fields),
         cmocka_unit_test(test_null_path),
         cmocka_unit_test(test_all_must_hold),
+        cmocka_unit_test(test_several_expectations),
         cmocka_unit_test(test_long_lines),
         cmocka_unit_test(test_many_nuls),
         cmocka_unit_test(test_value_of_a_long_body),
@@ -647,6 +716,7 @@ int main(void)
         cmocka_unit_test(test_memory_runs_out),
         cmocka_unit_test(test_memory_runs_out_for_a_line_without_an_end),
         cmocka_unit_test(test_listing),
+        cmocka_unit_test(test_listing_of_several_expectations),
         cmocka_unit_test(test_listing_of_long_texts),
         cmocka_unit_test(test_listing_of_a_large_head),
         cmocka_unit_test(test_listing_is_full),

@@ -90,7 +90,7 @@ static void has(const char *message, const char *part) { has_in(json(message), p
 /* ---- what is always there ---- */
 
 static const char nothing[] =
-    "{\"n\":7,\"time\":\"2026-11-24T00:32:00.045Z\",\"size\":0,\"file\":null,\"matched\":true,"
+    "{\"n\":7,\"time\":\"2026-11-24T00:32:00.045Z\",\"size\":0,\"file\":null,\"matched\":true,\"expectations\":[1],"
     "\"client\":{\"address\":\"127.0.0.1\",\"port\":51234,\"helo\":\"t\",\"protocol\":\"ESMTP\",\"auth\":null,\"tls\":"
     "null},"
     "\"envelope\":{\"from\":\"a@x.test\",\"to\":[\"b@x.test\"],\"params\":{},\"to_params\":[{}]},"
@@ -109,10 +109,11 @@ static void test_nothing(void **state)
 static void test_keys(void **state)
 {
     (void)state;
-    static const char *const keys[] = {"n",        "time",   "size",       "file", "matched",  "client",     "address",
-                                       "port",     "helo",   "protocol",   "auth", "tls",      "from",       "to",
-                                       "envelope", "params", "subject",    "cc",   "bcc",      "date",       "reply_to",
-                                       "headers",  "text",   "message_id", "html", "problems", "attachments"};
+    static const char *const keys[] = {"n",          "time",    "size",     "file",       "matched",  "expectations",
+                                       "client",     "address", "port",     "helo",       "protocol", "auth",
+                                       "tls",        "from",    "to",       "envelope",   "params",   "subject",
+                                       "cc",         "bcc",     "date",     "reply_to",   "headers",  "text",
+                                       "message_id", "html",    "problems", "attachments"};
     static const char *const messages[] = {
         "",
         "\n",
@@ -146,7 +147,7 @@ static void test_known(void **state)
     m.mail.time = 0;
     const char *got = json_of(&m);
     has_in(got, "\"time\":\"1970-01-01T00:00:00.000Z\",\"size\":18446744073709551615,\"file\":\"mail/"
-                "0001.eml\",\"matched\":false,");
+                "0001.eml\",\"matched\":false,\"expectations\":[],");
     has_in(got, "\"auth\":\"alice\",\"tls\":\"TLSv1.3\"}");
     m.mail.address = "";
     m.mail.port = 0;
