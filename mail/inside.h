@@ -288,6 +288,8 @@ void set_invert(struct set *s);
 /* Whether a sorted set has the character. */
 bool set_has(const struct set *s, uint32_t c);
 
+bool set_same(const struct set *s, const struct set *other); /* both sorted */
+
 /* ---- entity ---- */
 
 /* Text of HTML on its way to a sink that gets it with its character references undone.  The caller sets `to`, and

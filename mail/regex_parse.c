@@ -97,6 +97,7 @@ static void repeat(struct parser *p, size_t start, unsigned min, unsigned max)
 {
     struct regex *r = p->r;
     size_t n = r->n - start;
+    unsigned most = max < WITHOUT_END ? max : min > 0 ? min : 1;
     uint32_t last = NONE; /* the SPLIT before, whose y is to be set to the end */
     struct instruction *part = malloc((n + 1) * sizeof *part);
     if (part == NULL) {
@@ -106,18 +107,15 @@ static void repeat(struct parser *p, size_t start, unsigned min, unsigned max)
     if (n > 0)
         memcpy(part, r->program + start, n * sizeof *part);
     r->n = start;
-    for (unsigned i = 0; i < min; i++)
-        add_copy(p, part, n, start);
-    for (unsigned i = min; i < max && !p->failed; i++) {
-        uint32_t split = (uint32_t)r->n;
-        add(p, (struct instruction){REGEX_SPLIT, split + 1, last});
-        add_copy(p, part, n, start);
-        last = split;
-        if (max == WITHOUT_END) {
-            add(p, (struct instruction){REGEX_JUMP, split, 0});
-            break;
+    for (unsigned i = 0; i < most && !p->failed; i++) {
+        if (i >= min) {
+            add(p, (struct instruction){REGEX_SPLIT, (uint32_t)r->n + 1, last});
+            last = (uint32_t)r->n - 1;
         }
+        add_copy(p, part, n, start);
     }
+    if (max == WITHOUT_END)
+        add(p, (struct instruction){REGEX_SPLIT, (uint32_t)(r->n - n), (uint32_t)r->n + 1});
     while (last != NONE && !p->failed) {
         uint32_t before = r->program[last].y;
         r->program[last].y = (uint32_t)r->n;
@@ -139,7 +137,7 @@ static void add_set(struct parser *p, struct set s)
     set_invert(&s);
     set_add(&s, '\n', '\n');
     set_invert(&s);
-    while (i < r->n_sets && (r->sets[i].n != s.n || memcmp(r->sets[i].ranges, s.ranges, s.n * sizeof *s.ranges) != 0))
+    while (i < r->n_sets && !set_same(&r->sets[i], &s))
         i++;
     if (i == r->n_sets && !s.failed && (grown = realloc(r->sets, (i + 1) * sizeof *grown)) != NULL) {
         r->sets = grown;
@@ -165,91 +163,89 @@ static void add_character(struct parser *p, uint32_t c)
     add_set(p, s);
 }
 
-/* Adds the class of a letter as in \d to a set.  False if there is none. */
-static bool add_class(struct set *s, char letter)
+/* What the classes consist of. */
+enum {
+    LETTERS = 1,
+    CASED = 2, /* letters that have two cases */
+    DIGITS = 4,
+    HEX_LETTERS = 8,
+    UNDERSCORE = 16,
+    BLANKS = 32,
+    SPACES = 64,
+    CONTROLS = 128,
+    NO_CHARACTER = 256, /* an octet that is none */
+    OTHERS = 512,       /* all others instead */
+};
+
+static void add_class(struct set *s, unsigned of)
 {
     struct set c = {.n = 0};
-    switch (ascii_lower(letter)) {
-    case 'w':
-        set_add_word(&c);
-        break;
-    case 'd':
+    if (of & LETTERS)
+        set_add_letters(&c);
+    if (of & CASED)
+        set_add_cased(&c);
+    if (of & DIGITS)
         set_add(&c, '0', '9');
-        break;
-    case 's':
+    if (of & HEX_LETTERS)
+        set_add(&c, 'A', 'F');
+    if (of & UNDERSCORE)
+        set_add(&c, '_', '_');
+    if (of & SPACES)
         set_add_spaces(&c);
-        break;
-    default:
-        return false;
+    if (of & BLANKS) {
+        set_add(&c, '\t', '\t');
+        set_add(&c, ' ', ' ');
+        set_add(&c, 0xa0, 0xa0);
     }
-    if (letter < 'a')
+    if (of & CONTROLS) {
+        set_add(&c, 0, 0x1f);
+        set_add(&c, 0x7f, 0x9f);
+    }
+    if (of & NO_CHARACTER)
+        set_add(&c, SET_NO_CHARACTER, SET_NO_CHARACTER);
+    if (of & OTHERS)
         set_invert(&c);
     set_add_all(s, &c);
     free(c.ranges);
-    return true;
+}
+
+/* Adds the class of a letter as in \d to a set.  False if there is none. */
+static bool add_letter_class(struct set *s, char letter)
+{
+    char lower = ascii_lower(letter);
+    unsigned of = lower == 'd' ? DIGITS : lower == 's' ? SPACES : lower == 'w' ? LETTERS | DIGITS | UNDERSCORE : 0;
+    if (of != 0)
+        add_class(s, letter == lower ? of : of | OTHERS);
+    return of != 0;
 }
 
 /* Adds the class of a name as in [:digit:] to a set.  False if there is none. */
-static bool add_named(struct set *s, struct span name)
+static bool add_named_class(struct set *s, struct span name)
 {
-    static const char *const names[] = {"alpha", "digit", "alnum", "upper",  "lower", "space",
-                                        "blank", "punct", "cntrl", "xdigit", "graph", "print"};
-    size_t i = 0;
-    struct set c = {.n = 0};
-    while (i < sizeof names / sizeof names[0] && !span_same(name, span_of(names[i])))
-        i++;
-    switch (i) {
-    case 0:
-        set_add_letters(s);
-        break;
-    case 2:
-        set_add_letters(s);
-        set_add(s, '0', '9');
-        break;
-    case 1:
-        set_add(s, '0', '9');
-        break;
-    case 3:
-    case 4:
-        set_add_cased(s);
-        break;
-    case 5:
-        set_add_spaces(s);
-        break;
-    case 6:
-        set_add(s, ' ', ' ');
-        set_add(s, '\t', '\t');
-        set_add(s, 0xa0, 0xa0);
-        break;
-    case 7:
-    case 10:
-    case 11:
-        set_add_spaces(&c);
-        if (i == 7) {
-            set_add_letters(&c);
-            set_add(&c, '0', '9');
+    static const struct {
+        const char *name;
+        unsigned of;
+    } classes[] = {
+        {"alpha", LETTERS},
+        {"digit", DIGITS},
+        {"alnum", LETTERS | DIGITS},
+        {"upper", CASED}, /* as case is ignored */
+        {"lower", CASED},
+        {"space", SPACES},
+        {"blank", BLANKS},
+        {"punct", LETTERS | DIGITS | SPACES | CONTROLS | NO_CHARACTER | OTHERS},
+        {"cntrl", CONTROLS},
+        {"xdigit", DIGITS | HEX_LETTERS},
+        {"graph", SPACES | CONTROLS | NO_CHARACTER | OTHERS},
+        {"print", CONTROLS | NO_CHARACTER | OTHERS},
+    };
+    for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
+        if (span_same(name, span_of(classes[i].name))) {
+            add_class(s, classes[i].of);
+            return true;
         }
-        set_add(&c, 0, 0x1f);
-        set_add(&c, 0x7f, 0x9f);
-        set_add(&c, SET_NO_CHARACTER, SET_NO_CHARACTER);
-        set_invert(&c);
-        set_add_all(s, &c);
-        free(c.ranges);
-        if (i == 11)
-            set_add(s, ' ', ' ');
-        break;
-    case 8:
-        set_add(s, 0, 0x1f);
-        set_add(s, 0x7f, 0x9f);
-        break;
-    case 9:
-        set_add(s, '0', '9');
-        set_add(s, 'A', 'F');
-        break;
-    default:
-        return false;
     }
-    return true;
+    return false;
 }
 
 /* ---- the expression ---- */
@@ -296,11 +292,11 @@ static void take_item(struct parser *p, struct set *s)
 {
     const char *at = p->rest.p;
     bool single = false;
-    if (p->rest.n > 1 && *at == '\\' && add_class(s, at[1])) {
+    if (p->rest.n > 1 && *at == '\\' && add_letter_class(s, at[1])) {
         span_skip(&p->rest, 2);
     } else if (take(p, "[:")) {
         const char *end = p->rest.n > 0 ? memchr(p->rest.p, ':', p->rest.n) : NULL;
-        if (end == NULL || !add_named(s, span_between(p->rest.p, end)))
+        if (end == NULL || !add_named_class(s, span_between(p->rest.p, end)))
             complain(p, at,
                      "[:alpha:], digit, alnum, upper, lower, space, blank, punct, cntrl, xdigit, graph or print");
         else
@@ -344,7 +340,7 @@ static void parse_escape(struct parser *p)
     const char *at = p->rest.p - 1;
     struct set s = {.n = 0};
     char c = p->rest.n > 0 ? *p->rest.p : '\0';
-    if (add_class(&s, c)) {
+    if (add_letter_class(&s, c)) {
         add_set(p, s);
     } else if (c == 'b') {
         p->r->has_edges = true;

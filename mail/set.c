@@ -220,3 +220,8 @@ bool set_has(const struct set *s, uint32_t c)
     }
     return low < s->n && c >= s->ranges[low].first;
 }
+
+bool set_same(const struct set *s, const struct set *other)
+{
+    return s->n == other->n && (s->n == 0 || memcmp(s->ranges, other->ranges, s->n * sizeof *s->ranges) == 0);
+}
