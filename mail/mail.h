@@ -51,6 +51,7 @@ struct mail {
     struct problems problems;   /* of this mail, and of its session since the one before */
     uint64_t fits;              /* bits of the expectations that it counts for */
     const struct match *failed; /* where it fits none: the one that it fails of the expectation it came closest to */
+    uint64_t present;           /* bits of the matches whose field it has */
     struct span had;            /* the value that it has instead */
     bool has_none;              /* it has no such value */
     /* memory of the envelope, for mail.c only */
@@ -167,7 +168,7 @@ static inline const char *match_option(const struct match *m) { return m->invert
 
 /*
  * Takes from mail->fits the expectations that the message fails, and sets
- * mail->failed, had and has_none.  had is given the value that it has instead, as
+ * mail->failed, present, had and has_none.  had is given the value that it has instead, as
  * people read it, and lends it to mail.  If memory runs out, had->failed is set,
  * and the result means nothing.
  */

@@ -324,6 +324,7 @@ void match_all(const struct match *matches, size_t n, struct message *m, struct 
     const struct match *first = NULL; /* of the present expectation, that fails; */
     size_t held = 0, most = 0;        /* how many of it hold, and the most that do of one */
     mail->failed = NULL;
+    mail->present = 0;
     for (size_t i = 0; i < n; i++) {
         bool begins = i == 0 || matches[i].expectation != matches[i - 1].expectation;
         bool ends = i + 1 == n || matches[i].expectation != matches[i + 1].expectation;
@@ -333,6 +334,7 @@ void match_all(const struct match *matches, size_t n, struct message *m, struct 
             held++;
         else if (first == NULL)
             first = &matches[i];
+        mail->present |= (uint64_t)!mail->has_none << i;
         if (!ends || first == NULL)
             continue;
         mail->fits &= ~((uint64_t)1 << first->expectation);

@@ -33,7 +33,7 @@ bool counts_lack_mail(const struct expectations *o, const struct tally *v)
 
 bool counts_are_settled(const struct expectations *o, const struct tally *v, bool pending)
 {
-    bool all = true, over = false;
+    bool all = true, over = o->only && v->others > 0;
     for (size_t i = 0; i < o->n; i++) {
         uint64_t n = v->counted[i] + (pending ? v->pending[i] : 0), max = o->each[i].max;
         all = all && max > 0 && n >= max;
@@ -111,7 +111,10 @@ static void append_uncounted(char *text, size_t size, const struct tally *v)
     }
 }
 
-bool counts_hold(const struct verdict *j) { return n_met(j->expected, j->tally) == j->expected->n; }
+bool counts_hold(const struct verdict *j)
+{
+    return n_met(j->expected, j->tally) == j->expected->n && !(j->expected->only && j->tally->others > 0);
+}
 
 /* "expectation 2 (--match 'subject: x' and 1 more): " */
 static void append_name(char *text, size_t size, const struct verdict *j, size_t i)
@@ -144,9 +147,22 @@ static void append_count(char *text, size_t size, const struct verdict *j, size_
         append(text, size, " of the %ju that came", (uintmax_t)came);
 }
 
+/* Whether messages came, and none had the field of a --match. */
+static bool is_missing(const struct verdict *j, size_t i)
+{
+    return j->tally->taken > 0 && !j->matches[i].inverted && (j->tally->present >> i & 1) == 0;
+}
+
+static void append_missing(char *text, size_t size, const char *before, const struct match *m)
+{
+    append(text, size, "%sno message had %s %.*s", before, m->kind == MATCH_FIELD ? "a header field" : "any",
+           (int)m->field.n, m->field.p);
+}
+
 void counts_text(const struct verdict *j, const char *cause, char *text, size_t size)
 {
     size_t unmet = 0, last = 0;
+    uint64_t others = j->tally->others;
     *text = '\0';
     for (size_t i = 0; i < j->expected->n; i++) {
         if (is_met(j->expected, j->tally, i) || unmet++ >= UNMET_TOLD)
@@ -161,5 +177,21 @@ void counts_text(const struct verdict *j, const char *cause, char *text, size_t 
         append(text, size, "; and %zu more", unmet - UNMET_TOLD);
     if (j->tally->counted[last] < j->expected->each[last].min)
         append(text, size, "%s", cause);
+    if (j->expected->only && others > 0)
+        append(text, size, "%s%ju message%s no expectation (--only)", unmet > 0 ? "; " : "", (uintmax_t)others,
+               others == 1 ? " fits" : "s fit");
     append_uncounted(text, size, j->tally);
+    for (size_t i = 0; i < j->n_matches; i++) {
+        if (!is_met(j->expected, j->tally, j->matches[i].expectation) && is_missing(j, i))
+            append_missing(text, size, "; ", &j->matches[i]);
+    }
+}
+
+void counts_missing_text(const struct verdict *j, char *text, size_t size)
+{
+    *text = '\0';
+    for (size_t i = 0; i < j->n_matches; i++) {
+        if (j->expected->each[j->matches[i].expectation].max == 0 && is_missing(j, i))
+            append_missing(text, size, *text != '\0' ? "; " : "", &j->matches[i]);
+    }
 }

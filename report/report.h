@@ -147,6 +147,8 @@ struct tally {
     uint64_t taken;                          /* mails stored whose 250 was sent */
     uint64_t counted[MAIL_EXPECTATIONS_MAX]; /* mails taken that fit an expectation, */
     uint64_t pending[MAIL_EXPECTATIONS_MAX]; /* and those that may yet be: being stored, or their 250 is on its way */
+    uint64_t others;                         /* mails taken that fit none */
+    uint64_t present;                        /* bits of the matches whose field was in a mail */
     uint64_t refused;                        /* mails that were complete and not taken */
     uint64_t unheard;                        /* mails stored whose client left before the 250 was sent */
     uint64_t cut_off;                        /* mails that ended too early; */
@@ -182,6 +184,7 @@ struct expectations {
     size_t n;             /* of these, at least 1 */
     uint64_t connections; /* 0: any number */
     int64_t time, linger; /* milliseconds; time -1: no limit */
+    bool only;            /* each mail fits one */
     bool strict;          /* clients keep to the protocol, and each rule fires */
 };
 

@@ -262,7 +262,10 @@ int verdict_judge(const struct verdict *j, char reason[REASON_MAX])
 
 void verdict_explain(const struct verdict *j, int status, const char *reason, struct console *console)
 {
-    char cut[FIRST_CUT_MAX];
+    char cut[FIRST_CUT_MAX], missing[REASON_MAX];
+    counts_missing_text(j, missing, sizeof missing);
+    if (*missing != '\0' && counts_hold(j) && !console->quiet)
+        console_line(console, "%s", missing);
     for (size_t i = 0; i < j->n_unfired && (j->expected->strict || !console->quiet); i++)
         console_line(console, "--on '%s' never fired", j->unfired[i]);
     if (status != AS_EXPECTED && j->tally->cut_off > 0 && !lists_first_cut(j))

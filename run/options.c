@@ -332,6 +332,7 @@ static const struct option_entry {
     {0, "not", "'FIELD: REGEX'", take_not, 0, "count only messages that do not match"},
     {0, "next", NULL, take_next, 0,
      "end this expectation, and begin another one, with a -n,\n--match and --not of its own"},
+    {0, "only", NULL, take_flag, SETS(expected.only), "exit 1 if there is a message that fits no expectation"},
     {0, "strict", NULL, take_flag, SETS(expected.strict),
      "hold clients to the RFCs: refuse what breaks them,\nlist each departure, and exit 1 if there is one"},
 
@@ -516,6 +517,7 @@ static int check(const struct options *o, size_t n_stdio, char *why)
         const char *text;
     } checks[] = {
         {o->expected.n > 1 && !is_said(&o->expected), "--next: give -n, --match or --not after it"},
+        {o->expected.only && o->store.n_matches == 0, "--only needs --match or --not: without them any message fits"},
         {!command && o->n_env > 0, "--env needs a command to run"},
         {!command && o->expected.linger > 0, "--linger needs a command to run"},
         {command && o->keep, "-k and a command exclude each other: the run ends when the command does"},

@@ -166,6 +166,7 @@ void event_await(struct server *v, struct session *s, uint64_t fits)
 void event_take(struct server *v, struct session *s)
 {
     v->tally.taken++;
+    v->tally.others += s->heard->fits == 0;
     count(v->tally.counted, s->heard->fits, 1);
     event_await(v, s, 0);
 }
@@ -210,6 +211,7 @@ static void note_outcome(struct server *v, struct session *s, const struct smtp_
         if (problems_any(&found))
             event_note(v, s, &found);
         listing_add(&v->tally.came, &t->mail, spool_head(&t->data));
+        v->tally.present |= t->mail.present;
         event_await(v, s, t->mail.fits);
         s->pending = true;
     } else if (t->mail.n == v->numbers) {

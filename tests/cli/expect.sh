@@ -286,6 +286,51 @@ t_expectations_linger() {
     status_is 0
 }
 
+t_nothing_else() {
+    mails one two three
+    run --only --match 'subject: one' --next --match 'subject: two' -- sh -c '
+        python3 "$0/post.py" "$SMTP_PORT" one two' "$HERE"
+    status_is 0
+    run --only --match 'subject: one' --next --match 'subject: two' -- sh -c '
+        python3 "$0/post.py" "$SMTP_PORT" one two three' "$HERE"
+    status_is 1
+    [ "$(tail -n 1 err)" = 'fakesmtp: 1 message fits no expectation (--only)' ]
+    err_has 'fakesmtp: message 3: .*: closest to expectation 1: fails .*'
+    run --only -n 2 --match 'subject: t' -- sh -c 'python3 "$0/post.py" "$SMTP_PORT" one three one' "$HERE"
+    status_is 1
+    err_has 'fakesmtp: expected 2 .*; 2 messages fit no expectation .--only.'
+    # a run that ends by itself does, as it can succeed no more
+    start -t 60 --only --match 'subject: one'
+    post two
+    finish
+    status_is 1
+    run --only true
+    status_is 2
+    err_has 'fakesmtp: --only .*'
+}
+
+# A field that no message has may be misspelt.
+t_a_field_that_no_message_had() {
+    mails one two
+    run -n 1 --match 'x-tagg: 1' --match 'attachment: pdf' --match 'subject: one' -- sh -c '
+        python3 "$0/post.py" "$SMTP_PORT" one two' "$HERE"
+    status_is 1
+    err_has 'fakesmtp: expected 1 message .*; no message had a header field x-tagg; no message had any attachment'
+    run -n 0 --match 'x-tagg: 1' -- sh -c 'python3 "$0/post.py" "$SMTP_PORT" one two' "$HERE"
+    status_is 0
+    err_has 'fakesmtp: no message had a header field x-tagg'
+    # that is no news where none came, or one had it, or it was to be absent
+    run -n 0 --match 'x-tagg: 1' true
+    status_is 0
+    ! grep x-tagg err
+    run -n 0 --match 'subject: three' --not 'x-tagg: 1' -- sh -c 'python3 "$0/post.py" "$SMTP_PORT" one two' "$HERE"
+    status_is 0
+    ! grep field err
+    run -q -n 0 --match 'x-tagg: 1' -- sh -c 'python3 "$0/post.py" "$SMTP_PORT" one two' "$HERE"
+    status_is 0
+    [ ! -s err ]
+}
+
 t_malformed_next() {
     run --next --match 'subject: x' true
     status_is 2
