@@ -1,6 +1,6 @@
 /*
- * regex.c - searching for a regular expression, in time that grows with the text
- * alone.
+ * regex.c - searching for a regular expression, in time that grows with the text,
+ * and at worst with the text times the expression.
  *
  * The program of an expression is run in all places at once: after each
  * character, the places where it could be are a state.  Each state is made when
