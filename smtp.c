@@ -22,7 +22,7 @@ static char *find_line_end(const struct smtp *s, size_t from, size_t limit)
 {
     char *lf;
     while ((lf = memchr(s->in + from, '\n', limit - from)) != NULL) {
-        if (!s->config->strict || (lf > s->in && lf[-1] == '\r'))
+        if (!smtp_minds(s, PROBLEM_BARE_LF_COMMAND) || (lf > s->in && lf[-1] == '\r'))
             return lf;
         from = (size_t)(lf + 1 - s->in);
     }

@@ -181,11 +181,12 @@ struct expectation {
 /* The expectations of a run. */
 struct expectations {
     struct expectation each[MAIL_EXPECTATIONS_MAX];
-    size_t n;             /* of these, at least 1 */
-    uint64_t connections; /* 0: any number */
-    int64_t time, linger; /* milliseconds; time -1: no limit */
-    bool only;            /* each mail fits one */
-    bool strict;          /* clients keep to the protocol, and each rule fires */
+    size_t n;                /* of these, at least 1 */
+    uint64_t connections;    /* 0: any number */
+    int64_t time, linger;    /* milliseconds; time -1: no limit */
+    bool only;               /* each mail fits one */
+    bool strict;             /* clients keep to the protocol, and each rule fires */
+    struct problems allowed; /* that do not matter to strict */
 };
 
 /* A run that is over.  Everything is borrowed. */

@@ -122,16 +122,17 @@ static int judge_command(const struct verdict *j, char reason[REASON_MAX])
 
 /* ---- --strict ---- */
 
-static bool departs(const struct tally *v, int problem)
+static bool departs(const struct verdict *j, int problem)
 {
-    return v->problems[problem].n > 0 && !problem_about((enum problem)problem)->noted_only;
+    return j->tally->problems[problem].n > 0 && !problem_about((enum problem)problem)->noted_only &&
+           !problems_have(&j->expected->allowed, (enum problem)problem);
 }
 
 static int judge_strict(const struct verdict *j, char reason[REASON_MAX])
 {
     int ways = 0;
     for (int i = 0; i < PROBLEMS; i++)
-        ways += departs(j->tally, i);
+        ways += departs(j, i);
     if (ways > 0)
         (void)snprintf(reason, REASON_MAX, "clients departed from the protocol in %d way%s (--strict)", ways,
                        console_plural((uint64_t)ways));
@@ -170,7 +171,7 @@ static void list_problems(const struct verdict *j, struct console *console)
         const struct tally_problem *t = &j->tally->problems[i];
         const struct problem_about *about = problem_about((enum problem)i);
         char text[PROBLEM_TEXT_MAX + FIRST_CUT_MAX], cut[FIRST_CUT_MAX];
-        if (!departs(j->tally, i))
+        if (!departs(j, i))
             continue;
         if (i == PROBLEM_CUT_OFF && lists_first_cut(j))
             (void)snprintf(text, sizeof text, "%s: %s: %s (%s)", about->name, about->sentence,
@@ -268,6 +269,10 @@ void verdict_explain(const struct verdict *j, int status, const char *reason, st
         console_line(console, "%s", missing);
     for (size_t i = 0; i < j->n_unfired && (j->expected->strict || !console->quiet); i++)
         console_line(console, "--on '%s' never fired", j->unfired[i]);
+    for (int i = 0; i < PROBLEMS && !console->quiet; i++) {
+        if (problems_have(&j->expected->allowed, (enum problem)i) && j->tally->problems[i].n == 0)
+            console_line(console, "--allow %s excused nothing", problem_about((enum problem)i)->name);
+    }
     if (status != AS_EXPECTED && j->tally->cut_off > 0 && !lists_first_cut(j))
         console_line(console, "%s in connection %ju: %s", j->tally->cut_off > 1 ? "first cut off" : "cut off",
                      (uintmax_t)j->tally->cut_in, first_cut_text(j->tally, cut));

@@ -267,6 +267,22 @@ static int take_hidden(struct parse *p, const char *text)
     return 0;
 }
 
+static int take_allowed(struct parse *p, const char *text)
+{
+    for (const char *rest = text; rest != NULL;) {
+        struct span word = take_word(&rest);
+        int i = 0;
+        while (i < PROBLEMS && !span_same(word, span_of(problem_about((enum problem)i)->name)))
+            i++;
+        if (i == PROBLEMS)
+            return expected_at(p, text, word.p, "the name of a problem, as --strict and JSON give it");
+        if (problem_about((enum problem)i)->noted_only)
+            return expected_at(p, text, word.p, "a problem that --strict minds; this one is only noted");
+        problems_add(&p->o->expected.allowed, (enum problem)i);
+    }
+    return 0;
+}
+
 static int take_login(struct parse *p, const char *text)
 {
     struct options *o = p->o;
@@ -335,6 +351,7 @@ static const struct option_entry {
     {0, "only", NULL, take_flag, SETS(expected.only), "exit 1 if there is a message that fits no expectation"},
     {0, "strict", NULL, take_flag, SETS(expected.strict),
      "hold clients to the RFCs: refuse what breaks them,\nlist each departure, and exit 1 if there is one"},
+    {0, "allow", "NAME,...", take_allowed, 0, "excuse these departures, named as in the list of --strict"},
 
     {.help = "Where it listens (default: port 1025; with a command or -b, a free port)"},
     {'p', NULL, "PORT", take_port, 0, "listen on this port of 127.0.0.1 and ::1; 0 takes a\nfree port"},
@@ -518,6 +535,8 @@ static int check(const struct options *o, size_t n_stdio, char *why)
     } checks[] = {
         {o->expected.n > 1 && !is_said(&o->expected), "--next: give -n, --match or --not after it"},
         {o->expected.only && o->store.n_matches == 0, "--only needs --match or --not: without them any message fits"},
+        {!o->expected.strict && problems_any(&o->expected.allowed),
+         "--allow excuses departures from --strict: give that"},
         {!command && o->n_env > 0, "--env needs a command to run"},
         {!command && o->expected.linger > 0, "--linger needs a command to run"},
         {command && o->keep, "-k and a command exclude each other: the run ends when the command does"},
@@ -648,6 +667,7 @@ int options_complete(struct options *o, size_t n_passed, char why[OPTIONS_WHY_MA
     if (!o->starttls)
         o->smtp.extensions &= ~(unsigned)SMTP_EXT_STARTTLS;
     o->smtp.strict = o->expected.strict;
+    o->smtp.allowed = o->expected.allowed;
     o->smtp.examine = examines || o->store.format == STORE_JSON;
     o->lmtp = o->smtp;
     o->lmtp.lmtp = true;

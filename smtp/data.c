@@ -92,10 +92,11 @@ bool data_end(struct smtp *s, struct smtp_event *e)
     uint64_t lines = s->mail.binary ? 0 : s->lines; /* SIZE may have counted line ends as LF */
     if (e->recipient <= 1 && s->mail.size > 0 && s->size > s->mail.size + lines)
         problems_add(&e->problems, PROBLEM_SIZE);
-    bool bare = !s->mail.binary && (problems_have(p, PROBLEM_BARE_CR) || problems_have(p, PROBLEM_BARE_LF));
+    bool bare = (problems_have(p, PROBLEM_BARE_CR) && smtp_minds(s, PROBLEM_BARE_CR)) ||
+                (problems_have(p, PROBLEM_BARE_LF) && smtp_minds(s, PROBLEM_BARE_LF));
     if (is_too_large(s))
         reply_canned(s, e, &objections[OBJECTION_TOO_LARGE].reply); /* RFC 1870 6.3 */
-    else if (s->config->strict && bare)
+    else if (bare && !s->mail.binary)
         reply_canned(s, e, &objections[OBJECTION_BARE_LINE_END].reply); /* RFC 5321 2.3.8 */
     else
         reply_canned(s, e, &accepted);

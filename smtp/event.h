@@ -128,6 +128,7 @@ struct smtp_config {
     bool require_auth;       /* before MAIL; RFC 4954 6 */
     bool require_tls;        /* before all but NOOP, EHLO, STARTTLS and QUIT; RFC 3207 4 */
     bool strict;             /* take nothing beyond the grammar; implies examine */
+    struct problems allowed; /* apart from these */
     bool examine;            /* look for problems in the mail data */
 };
 

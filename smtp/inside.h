@@ -88,6 +88,12 @@ struct smtp {
     bool wary : 1;       /* AUTH was refused, and no known command came since */
 };
 
+/* Whether a command or a message with this problem is refused. */
+static inline bool smtp_minds(const struct smtp *s, enum problem problem)
+{
+    return s->config->strict && !problems_have(&s->config->allowed, problem);
+}
+
 /* ---- reply ---- */
 
 /*

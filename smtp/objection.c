@@ -21,7 +21,7 @@ const struct objection *objection_raise(const struct smtp *s, struct smtp_event 
     const struct objection *o = &objections[name];
     if (o->problem != PROBLEMS)
         problems_add(&e->problems, (enum problem)o->problem);
-    return o->tolerated && !s->config->strict ? NULL : o;
+    return o->tolerated && !smtp_minds(s, (enum problem)o->problem) ? NULL : o;
 }
 
 void objection_refuse(struct smtp *s, struct smtp_event *e, const struct objection *o)

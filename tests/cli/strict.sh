@@ -51,6 +51,30 @@ t_how_often_and_where() {
     listed helo-name 'in connection 3'
 }
 
+# The user hears of an excuse that was not needed, as of a rule that never fires; it is no failure.
+t_allow() {
+    start -c 1 --strict --allow no-quit,unknown-command --allow bare-lf
+    talk '<220' '>EHLO t' '<250' '>FROB' '<500' >talk.out
+    finish
+    status_is 0
+    err_has "fakesmtp: --allow bare-lf excused nothing"
+    fails grep unknown-command err
+    start -c 1 --strict --allow no-quit
+    talk '<220' '>EHLO t' '<250' '>FROB' '<500' >talk.out
+    finish
+    status_is 1
+    listed unknown-command 'in connection 1'
+    [ "$(tail -n 1 err)" = 'fakesmtp: clients departed from the protocol in 1 way (--strict)' ]
+    wrong_allow() { run --strict --allow "$1" true; status_is 2; err_has "fakesmtp: --allow: $2"; }
+    wrong_allow no-quitt "'no-quitt': at 'no-quitt', column 1: expected the name of a problem, .*"
+    wrong_allow no-quit,,bcc "'no-quit,,bcc': at ',bcc', column 9: expected .*"
+    wrong_allow no-quit, ".*column 9: expected .*"
+    wrong_allow size "'size': .*: expected a problem that --strict minds; .*"
+    run --allow no-quit true
+    status_is 2
+    err_has 'fakesmtp: --allow excuses .*'
+}
+
 # A problem that is noted only fails no run, and is shown under -v.
 t_noted_only() {
     printf 'Date: Tue, 24 Nov 2026 03:12:00 +0000\r\nFrom: a@x.test\r\n\r\nhello\r\n' >mail.txt
