@@ -208,18 +208,13 @@ static void reach(struct regex *r, uint32_t place)
     }
 }
 
-static bool is_edge(const struct instruction *i)
-{
-    return i->what == REGEX_LINE_START || i->what == REGEX_LINE_END || i->what == REGEX_WORD_EDGE;
-}
-
 /* The state of the places that were reached, found or made.  *kept is false if all other states were forgotten. */
 static uint32_t find_state(struct regex *r, enum before before, bool *kept)
 {
     struct automaton *a = r->automaton;
     const uint32_t table = r->width + 1;
     uint32_t hash = 2166136261u, n = 0;
-    bool matters = false;
+    bool has_edges = false;
     *kept = true;
     for (uint32_t i = 0; i < r->n; i++) { /* in order, so that equal states are found to be equal */
         const struct instruction *instruction = &r->program[i];
@@ -227,11 +222,11 @@ static uint32_t find_state(struct regex *r, enum before before, bool *kept)
             continue;
         if (instruction->what == REGEX_FOUND)
             return FOUND;
-        matters = matters || is_edge(instruction);
+        has_edges = has_edges || instruction->what != REGEX_ONE;
         a->list[n++] = i;
         hash = (hash ^ i) * 16777619u;
     }
-    before = matters ? before : OTHER;
+    before = has_edges ? before : OTHER;
     hash = (hash ^ before) * 16777619u;
     uint32_t slot = (hash ^ hash >> 15) % HASHES;
     for (; a->hashes[slot] != 0; slot = (slot + 1) % HASHES) {
@@ -246,7 +241,7 @@ static uint32_t find_state(struct regex *r, enum before before, bool *kept)
         memset(a->hashes, 0, sizeof a->hashes);
     }
     uint32_t state = a->n_states * table;
-    a->states[a->n_states] = (struct state){matters, before, a->n_places, n};
+    a->states[a->n_states] = (struct state){has_edges, before, a->n_places, n};
     memset(a->next + state, 0, table * sizeof *a->next);
     memcpy(a->places + a->n_places, a->list, n * sizeof *a->list);
     a->n_states++;
