@@ -104,6 +104,7 @@ static void test_matches(void **state)
         {"^..$", "\xff\xfe", true}, /* no UTF-8 */
         {"^[^a]$", "\xff", true},
         {"^\\w$", "\xff", false},
+        {"^\\D\\S\\W$", "\xff\xff\xff", true},
         {"^.$", "\xf0\x9f\x98\x80", true},
         /* words */
         {"\\d{6}", "code 471108", true},
