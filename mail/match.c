@@ -8,6 +8,7 @@
 #include "mail/inside.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- parsing ---- */
 
@@ -130,14 +131,18 @@ void match_close(struct match *m) { regex_free(m->regex); }
 
 /* ---- values ---- */
 
-enum { PIECE = 4096 /* octets that are searched before the reading can be stopped */ };
+enum {
+    PIECE = 4096, /* octets that are searched before the reading can be stopped, */
+    NEAR = 32,    /* and that had may go on after what --not found */
+};
 
 struct search {
     const struct message *message;
     struct regex *regex;
     struct text *had;
-    size_t most; /* octets of had */
-    uint64_t n;  /* values so far */
+    size_t most;     /* octets of had */
+    bool shows_line; /* --not: had is the line in which it was found, up to there; else the beginning of the text */
+    uint64_t n;      /* values so far */
     bool is_text;
     char last; /* the last octet of a text */
     bool found;
@@ -165,17 +170,38 @@ static void show(struct search *s, const char *p, size_t n)
     }
 }
 
+/* Makes had the present line, of which a piece comes; only its end if it is long. */
+static void show_line(struct search *s, const char *p, size_t n)
+{
+    struct text *had = s->had;
+    had->n = s->last == '\n' ? 0 : had->n;
+    n -= p[n - 1] == '\n';
+    size_t over = had->n + n > s->most ? had->n + n - s->most : 0;
+    while (over > 0 && over < had->n && ((unsigned char)had->p[over] & 0xc0) == 0x80)
+        over++;
+    if (over > 0)
+        memmove(had->p, had->p + over, had->n - over);
+    had->n -= over;
+    text_add(had, p, n);
+}
+
 static void put_value(void *context, const char *p, size_t n)
 {
     struct search *s = context;
     if (s->found || s->had->failed)
         return;
-    show(s, p, n);
-    s->last = p[n - 1];
+    bool by_line = s->is_text && s->shows_line;
+    if (!by_line)
+        show(s, p, n);
     while (n > 0 && !s->found && !message_stopped(s->message)) {
-        size_t piece = n < PIECE ? n : PIECE;
+        size_t most = by_line ? NEAR : PIECE, piece = n < most ? n : most;
+        const char *lf = by_line ? memchr(p, '\n', piece) : NULL;
+        piece = lf != NULL ? (size_t)(lf - p) + 1 : piece;
         while (piece > 1 && piece < n && ((unsigned char)p[piece] & 0xc0) == 0x80)
             piece--;
+        if (by_line)
+            show_line(s, p, piece);
+        s->last = p[piece - 1];
         s->found = regex_put(s->regex, p, piece);
         p += piece;
         n -= piece;
@@ -213,7 +239,7 @@ static void end_text(struct search *s)
 {
     if (s->last != '\n')
         end_value(s);
-    if (s->had->n == 0)
+    if (s->had->n == 0 && !s->found)
         s->n = 0;
 }
 
@@ -276,6 +302,7 @@ static struct span string_or_none(const char *s) { return s != NULL ? span_of(s)
 static bool holds(const struct match *match, struct message *m, const struct mail *mail, struct text *had, bool *none)
 {
     struct search s = {.message = m, .regex = match->regex, .had = had, .most = MATCH_VALUE_SHOWN};
+    s.shows_line = match->inverted;
     had->n = 0;
     switch (match->kind) {
     case MATCH_FIELD:

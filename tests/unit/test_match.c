@@ -254,6 +254,71 @@ static void test_all_must_hold(void **state)
     free(had.p);
 }
 
+/* A message that --not finds something in is shown the line, not the beginning of the text. */
+static void test_where_not_found_something(void **state)
+{
+    (void)state;
+    static const struct {
+        const char * not, *message, *had;
+    } rows[] = {
+        {"body: \\{\\{", "\nHello\n\nDear {{name}},\nbye\n", "Dear {{name}},"},
+        {"body: bye$", "\nHello\nbye\n", "bye"},
+        {"body: bye", "\nHello\nbye", "bye"},
+        {"body: ^$", "\nHello\n\nbye\n", ""},
+        {"text: \\{\\{", ALTERNATIVE("in {{text}}", "in html"), "in {{text}}"},
+        {"html: \\{\\{", ALTERNATIVE("in text", "<p>in {{html}}</p>"), "<p>in {{html}}</p>"},
+        {"subject: s", "Subject: less\n\n", "less"},
+    };
+    struct text had = {NULL, 0, 0, false};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct match match;
+        struct mail mail = usual;
+        const char *at, *why;
+        assert_int_equal(match_parse(&match, rows[i].not, &at, &why), 0);
+        match.inverted = true;
+        struct message *m = message_open(span_of(rows[i].message));
+        assert_non_null(m);
+        match_all(&match, 1, m, &mail, &had);
+        assert_ptr_equal(mail.failed, &match);
+        assert_false(mail.has_none);
+        assert_int_equal(mail.had.n, strlen(rows[i].had));
+        assert_memory_equal(mail.had.p, rows[i].had, mail.had.n);
+        message_close(m);
+        match_close(&match);
+    }
+    free(had.p);
+}
+
+/* Of a long line it is the end, whole characters. */
+static void test_where_not_found_something_in_a_long_line(void **state)
+{
+    (void)state;
+    for (size_t shift = 0; shift < 3; shift++) {
+        struct match match;
+        struct mail mail = usual;
+        struct text text = {NULL, 0, 0, false}, had = {NULL, 0, 0, false};
+        const char *at, *why;
+        text_add(&text, "\nxxx", 1 + shift);
+        for (size_t i = 0; i < 5000; i++)
+            text_add_string(&text, i == 3000 ? "{{name}}" : "\xe2\x82\xac");
+        assert_false(text.failed);
+        assert_int_equal(match_parse(&match, "body: \\{\\{", &at, &why), 0);
+        match.inverted = true;
+        struct message *m = message_open(text_span(&text));
+        assert_non_null(m);
+        match_all(&match, 1, m, &mail, &had);
+        text_add(&had, "", 1);
+        assert_false(had.failed);
+        assert_true(had.n <= MATCH_TEXT_SHOWN + 1 && had.n > MATCH_TEXT_SHOWN - 4);
+        assert_non_null(strstr(had.p, "\xac{{"));
+        assert_true(utf8_is_valid((struct span){had.p, had.n}));
+        message_close(m);
+        match_close(&match);
+        free(had.p);
+        free(text.p);
+    }
+}
+
 /* ---- long lines ---- */
 
 static char *a_line(size_t n, size_t at, const char *what)
@@ -707,6 +772,8 @@ int main(void)
         cmocka_unit_test(test_null_path),
         cmocka_unit_test(test_all_must_hold),
         cmocka_unit_test(test_several_expectations),
+        cmocka_unit_test(test_where_not_found_something),
+        cmocka_unit_test(test_where_not_found_something_in_a_long_line),
         cmocka_unit_test(test_long_lines),
         cmocka_unit_test(test_many_nuls),
         cmocka_unit_test(test_value_of_a_long_body),
