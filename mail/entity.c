@@ -78,7 +78,7 @@ static uint32_t character_of(const char *name, size_t n)
         c = c > 0x10ffff ? c : c * (hex ? 16 : 10) + ascii_hex_value(name[i]);
     }
     for (size_t i = 0; !number && i < sizeof names / sizeof names[0]; i++) {
-        if (strlen(names[i].text) == n && memcmp(names[i].text, name, n) == 0)
+        if (names[i].text[0] == *name && strlen(names[i].text) == n && memcmp(names[i].text, name, n) == 0)
             return names[i].c;
     }
     if (number && (c == 0 || c > 0x10ffff || (c >= 0xd800 && c < 0xe000)))
