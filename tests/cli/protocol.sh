@@ -356,7 +356,7 @@ t_end_of_the_dialogue_of_sessions_that_went_wrong() {
     err_lines 1
 }
 
-# The capabilities would fill it.  All other lines stay, and so does the last line of the reply to EHLO.
+# The capabilities would fill it.  All other lines stay, and so does the first line of the reply to EHLO.
 t_end_of_the_dialogue_has_no_capabilities() {
     start -c 1 -n 1 --on 'rcpt: 550 not\nhere'
     talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<550' '>HELP' '<214' '>QUIT' '<221' '<EOF' >talk.out
@@ -366,7 +366,7 @@ t_end_of_the_dialogue_has_no_capabilities() {
     cat >expected <<'END'
 1 S: 220 localhost ESMTP fakesmtp
 1 C: EHLO t
-1 S: 250 SIZE
+1 S: 250-localhost
 1 C: MAIL FROM:<>
 1 S: 250 2.1.0 Sender ok
 1 C: RCPT TO:<b@x.test>
