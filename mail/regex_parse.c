@@ -13,7 +13,7 @@
 #include <string.h>
 
 enum {
-    DEPTH_MAX = 100, /* parentheses in each other */
+    DEPTH_MAX = 100, /* of nested parentheses */
     INTERVAL_MAX = 1000,
     WITHOUT_END = INTERVAL_MAX + 1,
 };
@@ -54,7 +54,7 @@ static void add(struct parser *p, struct instruction i)
         r->size = size;
     }
     if (r->n == REGEX_PROGRAM_MAX)
-        complain(p, p->piece, "an expression whose intervals come to less");
+        complain(p, p->piece, "smaller intervals; they multiply to more than 20,000 steps");
     else
         r->program[r->n++] = i;
 }
@@ -270,7 +270,7 @@ static uint32_t take_character(struct parser *p)
     if (c.n == 0)
         complain(p, p->rest.p, "UTF-8");
     if (*c.p == '\n')
-        complain(p, p->rest.p, "one line, as a match is within a line");
+        complain(p, p->rest.p, "an expression of one line, as a match is within one line");
     c.n = c.n > 0 ? c.n : 1;
     span_skip(&p->rest, c.n);
     return utf8_code_point(c);
@@ -302,7 +302,7 @@ static void take_item(struct parser *p, struct set *s)
         else
             span_skip(&p->rest, (size_t)(end - p->rest.p));
         if (!take(p, ":]"))
-            complain(p, at, "[:digit:], with :] at its end");
+            complain(p, at, ":] at the end of the class, as in [:digit:]");
     } else {
         uint32_t first = take_in_brackets(p), last = first;
         single = !(p->rest.n > 1 && *p->rest.p == '-' && p->rest.p[1] != ']');
@@ -350,8 +350,8 @@ static void parse_escape(struct parser *p)
     } else {
         complain(p, at,
                  ascii_is_digit(c)
-                     ? "no reference to an earlier part; there are none"
-                     : "\\d \\D \\s \\S \\w \\W \\b, or a backslash before punctuation that is no quote, < or >");
+                     ? "the expression again; there are no references to an earlier part"
+                     : "\\d \\D \\s \\S \\w \\W \\b, or a backslash before punctuation other than < > ` '");
         return;
     }
     span_skip(&p->rest, 1);
@@ -365,7 +365,7 @@ static void parse_group(struct parser *p)
     if (next_is(p, "?"))
         complain(p, at, "a plain ( ); there is no (?");
     if (++p->depth > DEPTH_MAX)
-        complain(p, at, "fewer parentheses in each other");
+        complain(p, at, "parentheses that are nested at most 100 deep");
     if (!p->failed)
         parse_alternatives(p);
     p->depth--;
@@ -426,7 +426,7 @@ static void parse_piece(struct parser *p)
     p->piece = p->rest.p;
     unsigned min = *p->rest.p == '+', max = *p->rest.p == '?' ? 1 : WITHOUT_END;
     if (edge)
-        complain(p, p->rest.p, "a character or ( ) to repeat, not an edge");
+        complain(p, p->rest.p, "a character or ( ) to repeat, not ^, $ or \\b");
     if (take(p, "{"))
         parse_interval(p, &min, &max);
     else

@@ -928,13 +928,13 @@ t_malformed_match() {
     # what others read in another way
     wrong 11 '\d \D' --match 'subject: a\x41'
     wrong 10 '\d \D' --match 'subject: \<a'
-    wrong 13 'no reference to an earlier part' --match 'subject: (a)\1'
+    wrong 13 'no references to an earlier part' --match 'subject: (a)\1'
     wrong 10 'a plain ( )' --match 'subject: (?:a)'
     wrong 12 'one repetition' --match 'subject: a*?'
     wrong 12 'one repetition' --match 'subject: a++'
     wrong 11 'an interval such as' --match 'subject: a{1001}'
     wrong 12 'an expression here' --match 'subject: a||b'
-    wrong 25 'an expression whose intervals come to less' --match 'subject: ((a{100}){100}){100}'
+    wrong 25 'smaller intervals' --match 'subject: ((a{100}){100}){100}'
     # a field that no message could have
     wrong 1 rcpt-to --match 'rcpt: bob'
     wrong 1 client-helo --match 'helo: x'

@@ -196,16 +196,17 @@ static void test_refused(void **state)
         {"[\\d-x]", 3, "- at the end"},
         {"[[:foo:]]", 1, "[:alpha:]"},
         {"[[:alpha]]", 1, "[:alpha:]"},
+        {"[[:alpha:", 1, ":] at the end"},
         {"[[=a=]]", 1, "a single character"},
         {"[[.a.]]", 1, "a single character"},
         {"[\\t]", 1, "\\\\ for a backslash"},
         {"\\t", 0, "\\d \\D"},
         {"\\<a", 0, "\\d \\D"},
         {"a\\", 1, "\\d \\D"},
-        {"(a)\\1", 3, "no reference"},
-        {"a\nb", 1, "one line"},
+        {"(a)\\1", 3, "the expression again"},
+        {"a\nb", 1, "an expression of one line"},
         {"a\xff", 1, "UTF-8"},
-        {"((((((((((a{20}){20}){20}){20}){20}){20}){20}){20}){20}){20})", 26, "an expression whose"},
+        {"((((((((((a{20}){20}){20}){20}){20}){20}){20}){20}){20}){20})", 26, "smaller intervals"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const char *at = NULL, *why = NULL;
