@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { UNMET_TOLD = 3 /* expectations that were not met, of which the reason tells */ };
+enum { UNMET_TOLD = 3 /* expectations that the reason names, of those that were not met */ };
 
 /* Adds to a string in size octets; what does not fit is cut off. */
 #if defined(__GNUC__)
@@ -173,10 +173,10 @@ void counts_text(const struct verdict *j, const char *cause, char *text, size_t 
         append_count(text, size, j, i);
         last = i;
     }
-    if (unmet > UNMET_TOLD)
-        append(text, size, "; and %zu more", unmet - UNMET_TOLD);
     if (j->tally->counted[last] < j->expected->each[last].min)
         append(text, size, "%s", cause);
+    if (unmet > UNMET_TOLD)
+        append(text, size, "; %zu more %s not met", unmet - UNMET_TOLD, unmet == UNMET_TOLD + 1 ? "was" : "were");
     if (j->expected->only && others > 0)
         append(text, size, "%s%ju message%s no expectation (--only)", unmet > 0 ? "; " : "", (uintmax_t)others,
                others == 1 ? " fits" : "s fit");

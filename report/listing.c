@@ -50,7 +50,7 @@ static void add_failed(struct text *line, const struct listing *l, const struct 
         text_add_string(line, ": closest to expectation ");
         text_add_number(line, mail->failed->expectation + 1);
     }
-    text_add_string(line, ": fails ");
+    text_add_string(line, l->several ? ", but fails " : ": fails ");
     text_add_string(line, match_option(mail->failed));
     text_add_string(line, " '");
     text_add_string(line, mail->failed->text);

@@ -241,7 +241,7 @@ t_an_expectation_is_not_met() {
     tail -n 4 err >last
     cat >want <<'END'
 fakesmtp: message 1: from <a@x.test> to <alice@x.test>, subject "welcome": counts for expectation 1
-fakesmtp: message 2: from <a@x.test> to <alice@x.test>, subject "other": closest to expectation 1: fails --match 'subject: welcome', as it has "other"
+fakesmtp: message 2: from <a@x.test> to <alice@x.test>, subject "other": closest to expectation 1, but fails --match 'subject: welcome', as it has "other"
 fakesmtp: message 3: from <a@x.test> to <admin@x.test>, subject "other": counts for expectation 2
 fakesmtp: expectation 2 (--match 'rcpt-to: ^admin@'): expected 2 messages that match, got 1 of the 3 that came before the command ended
 END
@@ -250,6 +250,10 @@ END
         python3 "$0/post.py" "$SMTP_PORT" to=admin@x.test other' "$HERE"
     status_is 1
     err_has "fakesmtp: expectation 1 .--match 'rcpt-to: .alice@' and 1 more.: expected 1 message that matches, got none of the 1 that came; expectation 2 .*: expected 2 messages that match, got 1 of the 1 that came before the command ended"
+    # not all are told
+    run --match 'to: a' --next --match 'to: b' --next --match 'to: c' --next --match 'to: d' --next --match 'to: e' true
+    status_is 1
+    err_has 'fakesmtp: expectation 1 .*; expectation 3 .*, got none before the command ended; 2 more were not met'
 }
 
 t_too_many_for_an_expectation() {
@@ -295,7 +299,7 @@ t_nothing_else() {
         python3 "$0/post.py" "$SMTP_PORT" one two three' "$HERE"
     status_is 1
     [ "$(tail -n 1 err)" = 'fakesmtp: 1 message fits no expectation (--only)' ]
-    err_has 'fakesmtp: message 3: .*: closest to expectation 1: fails .*'
+    err_has 'fakesmtp: message 3: .*: closest to expectation 1, but fails .*'
     run --only -n 2 --match 'subject: t' -- sh -c 'python3 "$0/post.py" "$SMTP_PORT" one three one' "$HERE"
     status_is 1
     err_has 'fakesmtp: expected 2 .*; 2 messages fit no expectation .--only.'

@@ -610,7 +610,7 @@ static void test_listing_of_several_expectations(void **state)
         uint64_t fits;
         const char *end;
     } rows[] = {
-        {0, ": closest to expectation 2: fails --not 'body: t', as it has \"t\""},
+        {0, ": closest to expectation 2, but fails --not 'body: t', as it has \"t\""},
         {1, ": counts for expectation 1"},
         {(uint64_t)1 << 63, ": counts for expectation 64"},
         {7, ": counts for expectations 1, 2, 3"},
