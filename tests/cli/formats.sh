@@ -73,8 +73,8 @@ t_json_every_key_always() {
     post small picture full
     finish
     lines_are out 3
-    holds out '(keys - ["attachments", "bcc", "cc", "client", "date", "envelope", "file", "from", "headers", "html", "matched",
-        "message_id", "n", "problems", "reply_to", "size", "subject", "text", "time", "to"] == []) and (keys | length) == 20'
+    holds out '(keys - ["attachments", "bcc", "cc", "client", "date", "envelope", "expectations", "file", "from", "headers", "html", "matched",
+        "message_id", "n", "problems", "reply_to", "size", "subject", "text", "time", "to"] == []) and (keys | length) == 21'
     holds out '(.client | keys) == ["address", "auth", "helo", "port", "protocol", "tls"]'
     holds out '.envelope | has("from") and has("to") and has("params")'
     jq -s -e 'map(.n) == [1, 2, 3]' out
