@@ -23,7 +23,7 @@ static const uint32_t NONE = UINT32_MAX; /* no instruction */
 struct parser {
     struct regex *r;
     struct span rest;
-    const char *piece; /* where that began which is added to the program */
+    const char *piece; /* where the present piece began, or its repetition */
     unsigned depth;
     const char *at, *why; /* why NULL: no complaint so far */
     bool failed;          /* the expression is wrong, or memory ran out */
@@ -59,8 +59,8 @@ static void add(struct parser *p, struct instruction i)
         r->program[r->n++] = i;
 }
 
-/* Moves n instructions that were at `from` by delta: those of their targets that are among them move as well. */
-static void move(struct instruction *code, size_t n, size_t from, size_t delta)
+/* Mends the jumps among n instructions that were at `from` and have moved by delta. */
+static void mend_jumps(struct instruction *code, size_t n, size_t from, size_t delta)
 {
     for (size_t i = 0; i < n; i++) {
         bool jumps = code[i].what == REGEX_SPLIT || code[i].what == REGEX_JUMP;
@@ -80,7 +80,7 @@ static void insert(struct parser *p, size_t at, struct instruction i)
         return;
     memmove(r->program + at + 1, r->program + at, n * sizeof *r->program);
     r->program[at] = i;
-    move(r->program + at + 1, n, at, 1);
+    mend_jumps(r->program + at + 1, n, at, 1);
 }
 
 static void add_copy(struct parser *p, const struct instruction *code, size_t n, size_t from)
@@ -89,16 +89,26 @@ static void add_copy(struct parser *p, const struct instruction *code, size_t n,
     for (size_t i = 0; i < n && !p->failed; i++)
         add(p, code[i]);
     if (!p->failed)
-        move(p->r->program + start, n, from, start - from);
+        mend_jumps(p->r->program + start, n, from, start - from);
 }
 
-/* Makes the instructions from start on, which stand for a part, stand for min to max of it. */
+/* Has jumps lead to the end of the program.  Until then x of each is the jump before it, or NONE. */
+static void end_jumps(struct parser *p, uint32_t last)
+{
+    while (!p->failed && last != NONE) {
+        struct instruction *jump = &p->r->program[last];
+        last = jump->x;
+        jump->x = (uint32_t)p->r->n;
+    }
+}
+
+/* Makes the instructions from start on repeat min to max times. */
 static void repeat(struct parser *p, size_t start, unsigned min, unsigned max)
 {
     struct regex *r = p->r;
     size_t n = r->n - start;
     unsigned most = max < WITHOUT_END ? max : min > 0 ? min : 1;
-    uint32_t last = NONE; /* the SPLIT before, whose y is to be set to the end */
+    uint32_t last = NONE; /* for end_jumps() */
     struct instruction *part = malloc((n + 1) * sizeof *part);
     if (part == NULL) {
         p->failed = true;
@@ -109,18 +119,14 @@ static void repeat(struct parser *p, size_t start, unsigned min, unsigned max)
     r->n = start;
     for (unsigned i = 0; i < most && !p->failed; i++) {
         if (i >= min) {
-            add(p, (struct instruction){REGEX_SPLIT, (uint32_t)r->n + 1, last});
+            add(p, (struct instruction){REGEX_SPLIT, last, (uint32_t)r->n + 1});
             last = (uint32_t)r->n - 1;
         }
         add_copy(p, part, n, start);
     }
     if (max == WITHOUT_END)
         add(p, (struct instruction){REGEX_SPLIT, (uint32_t)(r->n - n), (uint32_t)r->n + 1});
-    while (last != NONE && !p->failed) {
-        uint32_t before = r->program[last].y;
-        r->program[last].y = (uint32_t)r->n;
-        last = before;
-    }
+    end_jumps(p, last);
     free(part);
 }
 
@@ -440,17 +446,14 @@ static void parse_piece(struct parser *p)
 static void parse_alternatives(struct parser *p)
 {
     struct regex *r = p->r;
-    uint32_t last = NONE; /* the JUMP before, whose x is to be set to the end */
-    for (bool more = true; more && !p->failed;) {
+    uint32_t last = NONE; /* for end_jumps() */
+    while (!p->failed) {
         size_t start = r->n;
         if (p->rest.n == 0 || *p->rest.p == '|' || (*p->rest.p == ')' && p->depth > 0))
             complain(p, p->rest.p, "an expression here");
-        if (p->rest.n > 0 && *p->rest.p == ')' && p->depth == 0)
-            complain(p, p->rest.p, "\\) for the character, as no ( is open");
         while (!p->failed && p->rest.n > 0 && *p->rest.p != '|' && *p->rest.p != ')')
             parse_piece(p);
-        more = !p->failed && take(p, "|");
-        if (!more)
+        if (p->failed || !take(p, "|"))
             break;
         insert(p, start, (struct instruction){REGEX_SPLIT, (uint32_t)start + 1, 0});
         add(p, (struct instruction){REGEX_JUMP, last, 0});
@@ -459,11 +462,7 @@ static void parse_alternatives(struct parser *p)
         last = (uint32_t)r->n - 1;
         r->program[start].y = (uint32_t)r->n;
     }
-    while (!p->failed && last != NONE) {
-        uint32_t before = r->program[last].x;
-        r->program[last].x = (uint32_t)r->n;
-        last = before;
-    }
+    end_jumps(p, last);
 }
 
 struct regex *regex_parse(struct span text, const char **at, const char **why)

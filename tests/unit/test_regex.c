@@ -189,6 +189,8 @@ static void test_refused(void **state)
         {"a{99999999999999999999}", 1, "an interval"},
         {"(a", 0, "a ) for this ("},
         {"a)", 1, "\\) for the character"},
+        {")", 0, "\\) for the character"},
+        {"a|)", 2, "\\) for the character"},
         {"[a", 0, "] at the end"},
         {"[]", 0, "] at the end"},
         {"[b-a]", 1, "a range"},
