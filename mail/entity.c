@@ -67,23 +67,31 @@ static const uint16_t windows[32] = {
 };
 /* clang-format on */
 
-/* The character that a reference, without & and ;, stands for; 0: it is none. */
+/* The character of a number such as #38 or #x26; 0: it is none. */
+static uint32_t numbered(const char *number, size_t n)
+{
+    bool hex = n > 2 && ascii_lower(number[1]) == 'x';
+    uint32_t c = 0;
+    for (size_t i = hex ? 2 : 1; i < n; i++) {
+        if (hex ? !ascii_is_hex(number[i]) : !ascii_is_digit(number[i]))
+            return 0;
+        c = c > 0x10ffff ? c : c * (hex ? 16 : 10) + ascii_hex_value(number[i]);
+    }
+    if (c == 0 || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
+        return 0xfffd;
+    return c >= 0x80 && c < 0xa0 ? windows[c - 0x80] : c;
+}
+
+/* The character of a reference, without & and ;.  0: it is none. */
 static uint32_t character_of(const char *name, size_t n)
 {
-    bool number = n > 1 && *name == '#', hex = n > 2 && number && ascii_lower(name[1]) == 'x';
-    uint32_t c = 0;
-    for (size_t i = hex ? 2 : 1; number && i < n; i++) {
-        if (hex ? !ascii_is_hex(name[i]) : !ascii_is_digit(name[i]))
-            return 0;
-        c = c > 0x10ffff ? c : c * (hex ? 16 : 10) + ascii_hex_value(name[i]);
-    }
-    for (size_t i = 0; !number && i < sizeof names / sizeof names[0]; i++) {
+    if (n > 1 && *name == '#')
+        return numbered(name, n);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (names[i].text[0] == *name && strlen(names[i].text) == n && memcmp(names[i].text, name, n) == 0)
             return names[i].c;
     }
-    if (number && (c == 0 || c > 0x10ffff || (c >= 0xd800 && c < 0xe000)))
-        return 0xfffd;
-    return c >= 0x80 && c < 0xa0 ? windows[c - 0x80] : c;
+    return 0;
 }
 
 void entity_put(void *entities, const char *octets, size_t n)
