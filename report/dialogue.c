@@ -120,13 +120,13 @@ void dialogue_reply(struct dialogue *d, uint64_t session, struct span reply, con
     if (d->unseen)
         return;
     bool offers = e != NULL && e->type == SMTP_HELO && e->code < 300 && !d->console->dialogue;
-    const char *first = reply.p;
+    const char *shown = offers ? reply.p : reply.p + reply.n; /* lines up to here go to the console */
     while (reply.n > 0) {
         const char *end = reply.p + reply.n, *cr = reply.p; /* of the first CRLF */
         while ((cr = memchr(cr, '\r', (size_t)(end - cr))) != NULL && (cr + 1 == end || cr[1] != '\n'))
             cr++;
         size_t n = cr != NULL ? (size_t)(cr - reply.p) : reply.n;
-        if (!offers || reply.p == first)
+        if (reply.p <= shown)
             console_dialogue(d->console, session, 'S', (struct span){reply.p, n});
         bool challenge = e != NULL && e->mechanism == SASL_CRAM_MD5 && e->code == 334;
         write_transcript(d, session, 'S', challenge ? span_of("334 (challenge)") : (struct span){reply.p, n});
