@@ -329,6 +329,9 @@ static void parse_brackets(struct parser *p)
     struct set s = {.n = 0};
     const char *at = p->rest.p - 1;
     bool inverted = take(p, "^");
+    const char *end = next_is(p, ":") ? memchr(p->rest.p, ']', p->rest.n) : NULL;
+    if (end != NULL && end - p->rest.p > 2 && end[-1] == ':')
+        complain(p, at, "two brackets for a class, as in [[:digit:]]");
     do {
         if (p->rest.n == 0)
             complain(p, at, "] at the end of the brackets; \\[ is the character");

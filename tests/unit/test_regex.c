@@ -199,6 +199,8 @@ static void test_refused(void **state)
         {"[[:foo:]]", 1, "[:alpha:]"},
         {"[[:alpha]]", 1, "[:alpha:]"},
         {"[[:alpha:", 1, ":] at the end"},
+        {"^[:digit:]+$", 1, "two brackets"},
+        {"[^:space:]", 0, "two brackets"},
         {"[[=a=]]", 1, "a single character"},
         {"[[.a.]]", 1, "a single character"},
         {"[\\t]", 1, "\\\\ for a backslash"},
