@@ -147,16 +147,16 @@ static void append_count(char *text, size_t size, const struct verdict *j, size_
         append(text, size, " of the %ju that came", (uintmax_t)came);
 }
 
-/* Whether messages came, and none had the field of a --match. */
-static bool is_missing(const struct verdict *j, size_t i)
+/* Adds each field of a --match that none of the messages had: it may be misspelt. */
+static void append_missing(char *text, size_t size, const struct verdict *j)
 {
-    return j->tally->taken > 0 && !j->matches[i].inverted && (j->tally->present >> i & 1) == 0;
-}
-
-static void append_missing(char *text, size_t size, const char *before, const struct match *m)
-{
-    append(text, size, "%sno message had %s %.*s", before, m->kind == MATCH_FIELD ? "a header field" : "any",
-           (int)m->field.n, m->field.p);
+    for (size_t i = 0; i < j->n_matches && j->tally->taken > 0; i++) {
+        const struct match *m = &j->matches[i];
+        bool tells = j->expected->each[m->expectation].max == 0 || !is_met(j->expected, j->tally, m->expectation);
+        if (tells && !m->inverted && (j->tally->present >> i & 1) == 0)
+            append(text, size, "%sno message had %s %.*s", *text != '\0' ? "; " : "",
+                   m->kind == MATCH_FIELD ? "a header field" : "any", (int)m->field.n, m->field.p);
+    }
 }
 
 void counts_text(const struct verdict *j, const char *cause, char *text, size_t size)
@@ -181,17 +181,11 @@ void counts_text(const struct verdict *j, const char *cause, char *text, size_t 
         append(text, size, "%s%ju message%s no expectation (--only)", unmet > 0 ? "; " : "", (uintmax_t)others,
                others == 1 ? " fits" : "s fit");
     append_uncounted(text, size, j->tally);
-    for (size_t i = 0; i < j->n_matches; i++) {
-        if (!is_met(j->expected, j->tally, j->matches[i].expectation) && is_missing(j, i))
-            append_missing(text, size, "; ", &j->matches[i]);
-    }
+    append_missing(text, size, j);
 }
 
 void counts_missing_text(const struct verdict *j, char *text, size_t size)
 {
     *text = '\0';
-    for (size_t i = 0; i < j->n_matches; i++) {
-        if (j->expected->each[j->matches[i].expectation].max == 0 && is_missing(j, i))
-            append_missing(text, size, *text != '\0' ? "; " : "", &j->matches[i]);
-    }
+    append_missing(text, size, j);
 }

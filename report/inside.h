@@ -37,7 +37,7 @@ size_t console_rows(const char *text, size_t columns);
 /* Whether as many mails came as were expected. */
 bool counts_hold(const struct verdict *j);
 
-/* Writes which fields that no message should match no message had: they may be misspelt.  "" if there are none. */
+/* Writes which fields no message had, "no message had a header field foo"; "" if there are none. */
 void counts_missing_text(const struct verdict *j, char *text, size_t size);
 
 /* Writes how many were expected and came, "expected 1 message, got none", with the cause that follows. */

@@ -323,6 +323,10 @@ t_a_field_that_no_message_had() {
     run -n 0 --match 'x-tagg: 1' -- sh -c 'python3 "$0/post.py" "$SMTP_PORT" one two' "$HERE"
     status_is 0
     err_has 'fakesmtp: no message had a header field x-tagg'
+    run --match 'subject: three' --next -n 0 --match 'x-tagg: 1' -- sh -c '
+        python3 "$0/post.py" "$SMTP_PORT" one two' "$HERE"
+    status_is 1
+    err_has 'fakesmtp: expectation 1 .*; no message had a header field x-tagg'
     # that is no news where none came, or one had it, or it was to be absent
     run -n 0 --match 'x-tagg: 1' true
     status_is 0
