@@ -61,7 +61,7 @@ struct run {
     char reason[REASON_MAX]; /* of the status, printed last; "" if there is none */
 };
 
-/* Sets the status, and its reason: "cannot " and the texts, with a colon before why; why NULL: errno has it.  False. */
+/* Sets the status and its reason, "cannot DOING WHAT: WHY"; why NULL: errno has it.  Returns false. */
 static bool fail(struct run *r, int status, const char *doing, const char *what, const char *why)
 {
     (void)snprintf(r->reason, sizeof r->reason, "cannot %s %s: %s", doing, what, why != NULL ? why : strerror(errno));
@@ -79,7 +79,6 @@ static bool cannot(struct run *r, const char *doing, const char *what, const cha
 static bool prepare(struct run *r)
 {
     struct options *o = &r->o;
-    char why[OPTIONS_WHY_MAX];
     r->server.poll.fd = -1; /* there is nothing to close yet */
     r->limit = r->linger_until = r->status_at = r->command.kill_at = INT64_MAX;
     r->signals.status = o->wrapped ? TIMED_OUT : NOT_WRITTEN;
@@ -88,8 +87,7 @@ static bool prepare(struct run *r)
     int passed = listener_count_passed();
     if (passed < 0 || passed > OPTIONS_PASSED_MAX)
         return cannot(r, "use", "LISTEN_FDS", "it is not a number up to 16");
-    if (options_complete(o, (size_t)passed, why) < 0) {
-        console_line(&r->console, "%s", why);
+    if (options_complete(o, (size_t)passed, r->reason) < 0) {
         r->status = USAGE;
         return false;
     }
