@@ -147,20 +147,15 @@ static void count(uint64_t *counts, uint64_t fits, int by)
         *counts += (fits & 1) != 0 ? (uint64_t)by : 0;
 }
 
-/* Counts a mail as pending for these expectations, and no longer for those before. */
-static void recount(struct server *v, uint64_t before, uint64_t fits)
-{
-    count(v->tally.pending, before, -1);
-    count(v->tally.pending, fits, 1);
-    v->full = counts_are_settled(v->o->awaited, &v->tally, true);
-}
-
 void event_await(struct server *v, struct session *s, uint64_t fits)
 {
     uint64_t before = s->heard->fits;
     s->heard->fits = fits;
-    if (v->o->awaited != NULL)
-        recount(v, before, fits);
+    if (v->o->awaited == NULL)
+        return;
+    count(v->tally.pending, before, -1);
+    count(v->tally.pending, fits, 1);
+    v->full = counts_are_settled(v->o->awaited, &v->tally, true);
 }
 
 void event_take(struct server *v, struct session *s)
