@@ -49,11 +49,11 @@ struct mail {
     bool binary; /* BODY=BINARYMIME was given (RFC 3030) */
     /* the verdict */
     struct problems problems;   /* of this mail, and of its session since the one before */
-    uint64_t fits;              /* bits of the expectations that it counts for */
-    const struct match *failed; /* where it fits none: the one that it fails of the expectation it came closest to */
     uint64_t present;           /* bits of the matches whose field it has */
-    struct span had;            /* the value that it has instead */
-    bool has_none;              /* it has no such value */
+    uint64_t fits;              /* bits of the expectations that it counts for */
+    const struct match *failed; /* the first to fail of the closest expectation that it does not fit; NULL: none */
+    struct span had;            /* the value that failed saw, */
+    bool has_none;              /* unless there was none */
     /* memory of the envelope, for mail.c only */
     size_t recipients_size;
     char *words;
@@ -167,10 +167,10 @@ void match_close(struct match *m);
 static inline const char *match_option(const struct match *m) { return m->inverted ? "--not" : "--match"; }
 
 /*
- * Takes from mail->fits the expectations that the message fails, and sets
- * mail->failed, present, had and has_none.  had is given the value that it has instead, as
- * people read it, and lends it to mail.  If memory runs out, had->failed is set,
- * and the result means nothing.
+ * Takes from mail->fits the expectations that the message does not fit, and sets
+ * mail->present, failed, had and has_none.  had keeps the text of mail->had, as
+ * people read it.  If memory runs out, had->failed is set, and the result means
+ * nothing.
  */
 void match_all(const struct match *matches, size_t n, struct message *m, struct mail *mail, struct text *had);
 

@@ -29,8 +29,8 @@ static const struct word {
     {"client-tls", MATCH_CLIENT_TLS},
 };
 
-/* Words that are meant as one of those, or as a header field, with * for any ending.  No message has a header field of
-   such a name, so a test that waits for no mail would succeed. */
+/* Near misses of those words and of header fields; * stands for any ending.  No message has such a header field, so a
+   test that waits for no mail would succeed. */
 static const struct {
     const char *word, *why;
 } mistaken[] = {
@@ -132,8 +132,8 @@ void match_close(struct match *m) { regex_free(m->regex); }
 /* ---- values ---- */
 
 enum {
-    PIECE = 4096, /* octets that are searched before the reading can be stopped, */
-    NEAR = 32,    /* and that had may go on after what --not found */
+    PIECE = 4096, /* octets that are searched before the reading can be stopped */
+    NEAR = 32,    /* the same for --not: had ends this close to what it found */
 };
 
 struct search {
@@ -155,7 +155,7 @@ static void begin_value(struct search *s)
     s->had->failed = s->had->failed || (!s->found && !regex_begin(s->regex));
 }
 
-/* Adds to had what still has room there, whole characters; of a text, a blank for each line end. */
+/* Adds whole characters to had while there is room; in a text, a blank for each line end. */
 static void show(struct search *s, const char *p, size_t n)
 {
     size_t at = s->had->n, room = at < s->most ? s->most - at : 0, shown = n < room ? n : room;
@@ -170,7 +170,7 @@ static void show(struct search *s, const char *p, size_t n)
     }
 }
 
-/* Makes had the present line, of which a piece comes; only its end if it is long. */
+/* Adds a piece to the present line, which had shows: only the end if it is long. */
 static void show_line(struct search *s, const char *p, size_t n)
 {
     struct text *had = s->had;
@@ -348,8 +348,8 @@ static bool holds(const struct match *match, struct message *m, const struct mai
 
 void match_all(const struct match *matches, size_t n, struct message *m, struct mail *mail, struct text *had)
 {
-    const struct match *first = NULL; /* of the present expectation, that fails; */
-    size_t held = 0, most = 0;        /* how many of it hold, and the most that do of one */
+    const struct match *first = NULL; /* to fail, of the present expectation */
+    size_t held = 0, most = 0;        /* how many of its matches hold, and the most that held of one */
     mail->failed = NULL;
     mail->present = 0;
     for (size_t i = 0; i < n; i++) {

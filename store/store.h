@@ -160,10 +160,10 @@ void spool_add(struct spool *p, const char *octets, size_t n);
 /*
  * Stores a complete mail: publishes its file, examines it, writes its
  * attachments, and at last writes to the stream, which cannot be undone.  Sets
- * mail->file, fits, failed, had, has_none and problems; file and had live
- * until store_drop().  On STORE_FAILED the spool has been dropped, and *why has
- * the reason; ESTALE: another process has cut off its file.  On STORE_WAITS mail
- * is borrowed until the outcome is another one; call store_go_on(),
+ * mail->file, problems, and what match_all() sets; file and had live until
+ * store_drop().  On STORE_FAILED the spool has been dropped, and *why has the
+ * reason; ESTALE: another process has cut off its file.  On STORE_WAITS mail is
+ * borrowed until the outcome is another one; call store_go_on(),
  * store_give_up() or store_drop().
  */
 enum store_outcome store_finish(struct store *s, struct spool *p, struct mail *mail, struct failure *why);
