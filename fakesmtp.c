@@ -226,7 +226,7 @@ static bool start(struct run *r)
     if (!open_store(r) || !announce(r))
         return false;
     if (o->background && background_ready(ready, &r->announce, o->dotenv, &bad) < 0)
-        return bad.value != NULL ? cannot(r, "print", bad.name, "its value has a line end, which --dotenv cannot say")
+        return bad.value != NULL ? cannot(r, "print", bad.name, "it has a line end, which an env file cannot hold")
                                  : fail(r, NOT_WRITTEN, "write to", "standard output", NULL);
     if (o->wrapped && !start_command(r))
         return false;

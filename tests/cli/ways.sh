@@ -828,7 +828,7 @@ END
     unset SMTP_HOST_3 SMTP_CA_FILE
     for end in n r; do # nothing that would be taken for a line
         run -b --dotenv -d "a$(printf "\\$end.")b"
-        status_is 3 'fakesmtp: cannot print FAKESMTP_DIR: its value has a line end, which --dotenv cannot say'
+        status_is 3 'fakesmtp: cannot print FAKESMTP_DIR: it has a line end, which an env file cannot hold'
         [ ! -s out ]
     done
     for wrong in '-d /dev/null/x' '--no-such-option' '-v -q'; do
