@@ -469,6 +469,7 @@ static int read_options(struct parse *p, int argc, char **argv)
                 optind--; /* it is rather the next option */
         }
     }
+    optind = optind < argc ? optind : argc; /* with musl it counts an argument that is missing */
     p->o->command = argv + optind;
     p->o->separated = strcmp(argv[optind - 1], "--") == 0;
     return p->why[0] != '\0' ? -1 : 0;
