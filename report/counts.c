@@ -3,11 +3,51 @@
  */
 #include "report/inside.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { UNMET_TOLD = 3 /* expectations that the reason names, of those that were not met */ };
+
+/* ---- counting ---- */
+
+static void count(uint64_t *counts, uint64_t fits, int by)
+{
+    for (; fits != 0; fits >>= 1, counts++)
+        *counts += (fits & 1) != 0 ? (uint64_t)by : 0;
+}
+
+void counts_await(struct tally *v, uint64_t before, uint64_t fits)
+{
+    count(v->pending, before, -1);
+    count(v->pending, fits, 1);
+}
+
+void counts_take(struct tally *v, uint64_t fits)
+{
+    v->taken++;
+    v->others += fits == 0;
+    count(v->counted, fits, 1);
+}
+
+void counts_fail(struct tally *v, const struct failure *why)
+{
+    v->reader_gone = v->reader_gone || why->error == EPIPE;
+    if (v->failed++ > 0) /* only the first one is reported */
+        return;
+    const size_t n = strlen(why->what), most = sizeof v->culprit - sizeof "...";
+    v->error = why->error;
+    (void)snprintf(v->culprit, sizeof v->culprit, "%s%s", n > most ? "..." : "", why->what + (n > most ? n - most : 0));
+}
+
+void counts_note(struct tally *v, enum problem problem, uint64_t where)
+{
+    if (v->problems[problem].n++ == 0)
+        v->problems[problem].session = where;
+}
+
+/* ---- what they come to ---- */
 
 /* Adds to a string in size octets; what does not fit is cut off. */
 #if defined(__GNUC__)

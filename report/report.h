@@ -206,6 +206,18 @@ struct verdict {
     bool interrupted;    /* SIGINT ended it, and not the command alone */
 };
 
+/* Counts a mail as pending for these expectations, and no longer for those before. */
+void counts_await(struct tally *v, uint64_t before, uint64_t fits);
+
+/* Counts a mail as taken, for the expectations that it fits. */
+void counts_take(struct tally *v, uint64_t fits);
+
+/* Counts a mail that could not be stored. */
+void counts_fail(struct tally *v, const struct failure *why);
+
+/* Counts a problem; where is the number of its session. */
+void counts_note(struct tally *v, enum problem problem, uint64_t where);
+
 /* Whether an expectation lacks mail; one that no mail should fit does until one has come. */
 bool counts_lack_mail(const struct expectations *o, const struct tally *v);
 

@@ -31,8 +31,7 @@ void event_note(struct server *v, struct session *s, const struct problems *p)
     for (int i = 0; i < PROBLEMS; i++) {
         if (!problems_have(p, (enum problem)i))
             continue;
-        if (v->tally.problems[i].n++ == 0)
-            v->tally.problems[i].session = s->number;
+        counts_note(&v->tally, (enum problem)i, s->number);
         dialogue_problem(v->o->dialogue, s->number, (enum problem)i);
     }
 }
@@ -141,28 +140,19 @@ static const struct rule *take_data(struct server *v, struct session *s, const s
 
 /* ---- the end of a mail ---- */
 
-static void count(uint64_t *counts, uint64_t fits, int by)
-{
-    for (; fits != 0; fits >>= 1, counts++)
-        *counts += (fits & 1) != 0 ? (uint64_t)by : 0;
-}
-
 void event_await(struct server *v, struct session *s, uint64_t fits)
 {
     uint64_t before = s->heard->fits;
     s->heard->fits = fits;
     if (v->o->awaited == NULL)
         return;
-    count(v->tally.pending, before, -1);
-    count(v->tally.pending, fits, 1);
+    counts_await(&v->tally, before, fits);
     v->full = counts_are_settled(v->o->awaited, &v->tally, true);
 }
 
 void event_take(struct server *v, struct session *s)
 {
-    v->tally.taken++;
-    v->tally.others += s->heard->fits == 0;
-    count(v->tally.counted, s->heard->fits, 1);
+    counts_take(&v->tally, s->heard->fits);
     event_await(v, s, 0);
 }
 
@@ -212,15 +202,8 @@ static void note_outcome(struct server *v, struct session *s, const struct smtp_
     } else if (t->mail.n == v->numbers) {
         v->numbers--;
     }
-    if (t->outcome == OUTCOME_FAILED) {
-        v->tally.reader_gone = v->tally.reader_gone || t->failure.error == EPIPE;
-        if (v->tally.failed++ == 0) { /* only the first one is reported */
-            v->tally.error = t->failure.error;
-            const size_t n = strlen(t->failure.what), most = sizeof v->tally.culprit - sizeof "...";
-            (void)snprintf(v->tally.culprit, sizeof v->tally.culprit, "%s%s", n > most ? "..." : "",
-                           t->failure.what + (n > most ? n - most : 0));
-        }
-    }
+    if (t->outcome == OUTCOME_FAILED)
+        counts_fail(&v->tally, &t->failure);
     v->tally.refused += e->code != 0 && !s->pending;
     s->heard->problems = (struct problems){{0, 0}}; /* from now on they belong to the next mail */
     transaction_drop(t);
