@@ -1,8 +1,9 @@
 /*
  * entity.c - character references of HTML: &amp; &#38; &#x26; (HTML 13.5).
  *
- * The names are those of HTML 4, which mail uses.  A reference ends in a
- * semicolon: "&copy=1" is part of a URL, and stays.
+ * The names are those of HTML 4, which mail uses.  A reference without its
+ * semicolon is one where browsers take it for one (13.2.5.73), as "&nbsp 5"; but
+ * "&copy=1" is part of a URL, and stays.
  */
 #include "mail/inside.h"
 
@@ -94,6 +95,20 @@ static uint32_t character_of(const char *name, size_t n)
     return 0;
 }
 
+/* Ends the reference that has come, before the octet next.  Returns whether next belongs to it. */
+static bool end_reference(struct entities *e, char next)
+{
+    char utf8[4];
+    uint32_t c = e->n > 1 ? character_of(e->held + 1, e->n - 1) : 0;
+    bool closed = next == ';', known = c != 0 && (closed || (next != '=' && (e->held[1] == '#' || c <= 0xff)));
+    if (known)
+        sink_put(e->to, utf8, utf8_encode(c, utf8));
+    else
+        sink_put(e->to, e->held, e->n);
+    e->n = 0;
+    return known && closed;
+}
+
 void entity_put(void *entities, const char *octets, size_t n)
 {
     struct entities *e = entities;
@@ -109,28 +124,17 @@ void entity_put(void *entities, const char *octets, size_t n)
         }
         char c = *t.p;
         bool goes_on = e->n == 0 || ascii_is_letter(c) || ascii_is_digit(c) || (c == '#' && e->n == 1);
-        if (e->n > 0 && c == ';') {
-            char utf8[4];
-            uint32_t is = character_of(e->held + 1, e->n - 1);
-            if (is != 0) {
-                sink_put(e->to, utf8, utf8_encode(is, utf8));
-                span_skip(&t, 1);
-                e->n = 0;
-                continue;
-            }
-            goes_on = false;
+        if (goes_on && e->n < sizeof e->held) {
+            e->held[e->n++] = c;
+            span_skip(&t, 1);
+        } else if (end_reference(e, c)) {
+            span_skip(&t, 1);
         }
-        if (!goes_on || e->n == sizeof e->held) {
-            entity_flush(e);
-            continue;
-        }
-        e->held[e->n++] = c;
-        span_skip(&t, 1);
     }
 }
 
 void entity_flush(struct entities *e)
 {
-    sink_put(e->to, e->held, e->n);
-    e->n = 0;
+    if (e->n > 0)
+        (void)end_reference(e, ' ');
 }

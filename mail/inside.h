@@ -303,6 +303,61 @@ struct entities {
 void entity_put(void *entities, const char *octets, size_t n);
 void entity_flush(struct entities *e); /* at the end */
 
+/* ---- flow ---- */
+
+enum { FLOW_PREFIX = 32 /* octets before an item of a list, with a NUL */ };
+
+/* Who gets the links of a text, in order.  text: as people see it; n 0: none. */
+struct links {
+    void (*add)(void *context, struct span text, struct span url);
+    void *context;
+};
+
+/* Text as people read it, on its way to a sink.  The caller sets `to` and links, and zeroes the rest. */
+struct flow {
+    struct sink to;
+    const struct links *links; /* NULL: nobody */
+    bool begun;                /* there has been a word, */
+    bool started;              /* and one since flow_preformat() */
+    bool preformatted;
+    bool in_link;
+    size_t breaks;            /* line ends before the next word; */
+    unsigned spaces;          /* where there are none, spaces */
+    char prefix[FLOW_PREFIX]; /* and after them, this */
+    struct text text, url;    /* of the link */
+    struct text word;         /* outside links */
+    size_t n;
+    char out[1024];
+};
+
+/* Puts text, as a sink does. */
+void flow_put(void *flow, const char *octets, size_t n);
+
+/* Has the next word begin a line, with lines - 1 empty ones before it. */
+void flow_break(struct flow *f, unsigned lines);
+
+/* Ends a line; twice makes an empty one. */
+void flow_line(struct flow *f);
+
+/* Puts spaces before the next word of this line. */
+void flow_space(struct flow *f, unsigned spaces);
+
+/* Begins an item of a list, with this before its first word. */
+void flow_item(struct flow *f, const char *prefix);
+
+void flow_preformat(struct flow *f, bool on);
+
+void flow_begin_link(struct flow *f, struct span url);
+void flow_end_link(struct flow *f); /* if one has begun */
+
+/* Ends the text.  False if memory ran out, so that a link may not be whole. */
+bool flow_close(struct flow *f);
+
+/* ---- html ---- */
+
+/* Gives the HTML of a part as people read it, and its links; links may be NULL. */
+void html_text(struct message *m, const struct part *part, struct sink to, const struct links *links);
+
 /* ---- regex ---- */
 
 /* A regular expression, see regex.c. */

@@ -210,6 +210,86 @@ static void add_body(struct message *m, struct text *t, const char *key, const s
 
 static void put_digest(void *context, const char *p, size_t n) { sha256_add(context, p, n); }
 
+/* The URLs that have been added, by their hashes: an open table whose size is a power of two. */
+struct seen {
+    uint64_t *slots;
+    size_t n, size;
+};
+
+/* Adds a hash.  False if it was there. */
+static bool see(struct seen *s, uint64_t hash)
+{
+    size_t i = (size_t)hash & (s->size - 1);
+    for (; s->slots[i] != 0; i = (i + 1) & (s->size - 1)) {
+        if (s->slots[i] == hash)
+            return false;
+    }
+    s->slots[i] = hash;
+    s->n++;
+    return true;
+}
+
+static bool grow(struct seen *s)
+{
+    struct seen grown = {.size = s->size > 0 ? 2 * s->size : 64};
+    grown.slots = calloc(grown.size, sizeof *grown.slots);
+    if (grown.slots == NULL)
+        return false;
+    for (size_t i = 0; i < s->size; i++) {
+        if (s->slots[i] != 0)
+            (void)see(&grown, s->slots[i]);
+    }
+    free(s->slots);
+    *s = grown;
+    return true;
+}
+
+struct link_list {
+    struct text *t;
+    struct seen seen;
+    bool once; /* leave out URLs that have been added */
+};
+
+static void add_link(void *context, struct span text, struct span url)
+{
+    struct link_list *l = context;
+    uint64_t hash = 14695981039346656037u; /* FNV-1a */
+    for (size_t i = 0; i < url.n; i++)
+        hash = (hash ^ (unsigned char)url.p[i]) * 1099511628211u;
+    if (2 * l->seen.n >= l->seen.size && !grow(&l->seen)) {
+        l->t->failed = true;
+        return;
+    }
+    if (!see(&l->seen, hash | 1) && l->once)
+        return;
+    separate(l->t);
+    text_add_string(l->t, "{\"text\":");
+    add_string(l->t, text.p != NULL ? text : (struct span){"", 0});
+    add_member(l->t, "url", url);
+    text_add_string(l->t, "}");
+}
+
+static void ignore(void *context, const char *p, size_t n) { (void)context, (void)p, (void)n; }
+
+/* Adds the links of the HTML, then the URLs of the text that it does not have. */
+static void add_links(struct message *m, struct text *t)
+{
+    struct link_list list = {.t = t};
+    const struct links links = {add_link, &list};
+    add_key(t, "links");
+    text_add_string(t, "[");
+    if (m->html != NULL)
+        html_text(m, m->html, (struct sink){ignore, NULL}, &links);
+    list.once = m->html != NULL;
+    if (m->text != NULL) {
+        struct flow flow = {.to = {ignore, NULL}, .links = &links};
+        message_body_text(m, m->text, (struct sink){flow_put, &flow});
+        t->failed = !flow_close(&flow) || t->failed;
+    }
+    text_add_string(t, "]");
+    free(list.seen.slots);
+}
+
 static void add_digest(struct message *m, struct text *t, const struct part *p)
 {
     struct sha256 sha;
@@ -393,6 +473,7 @@ void render_json(struct text *t, struct mail *mail, struct message *m)
     add_headers(m, t);
     add_body(m, t, "text", m->text);
     add_body(m, t, "html", m->html);
+    add_links(m, t);
     text_add_string(t, ",\"attachments\":[");
     for (struct part *p = NULL; (p = message_next_attachment(m, p)) != NULL;)
         add_attachment(m, t, p);

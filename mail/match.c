@@ -263,6 +263,16 @@ static void match_html(struct search *s, struct message *m)
     end_text(s);
 }
 
+/* As people read it. */
+static void match_shown_html(struct search *s, struct message *m)
+{
+    if (m->html == NULL || s->found)
+        return;
+    begin_text(s);
+    html_text(m, m->html, into(s), NULL);
+    end_text(s);
+}
+
 /* ---- all matches ---- */
 
 static void match_fields(struct search *s, struct message *m, const struct match *match)
@@ -318,7 +328,7 @@ static bool holds(const struct match *match, struct message *m, const struct mai
         break;
     case MATCH_BODY:
         match_text(&s, m);
-        match_html(&s, m);
+        match_shown_html(&s, m);
         break;
     case MATCH_TEXT:
         match_text(&s, m);

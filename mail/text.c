@@ -118,7 +118,6 @@ static void add_attachment(struct message *m, struct text *t, const struct part 
 void render_text(struct text *t, const struct mail *mail, struct message *m)
 {
     struct span subject = header_find(m, m->parts->header, "subject");
-    const struct part *body = m->text != NULL ? m->text : m->html;
     add_envelope(t, mail);
     add_addresses(m, t, "From: ", "from");
     add_addresses(m, t, "To: ", "to");
@@ -129,10 +128,12 @@ void render_text(struct text *t, const struct mail *mail, struct message *m)
         words_text(m, subject, into_line(t));
         text_add_string(t, "\n");
     }
-    text_add_string(t, "\n");
+    text_add_string(t, m->text == NULL && m->html != NULL ? "Text-From: html\n\n" : "\n");
     size_t start = t->n;
-    if (body != NULL)
-        message_body_text(m, body, (struct sink){put_lines, t});
+    if (m->text != NULL)
+        message_body_text(m, m->text, (struct sink){put_lines, t});
+    else if (m->html != NULL)
+        html_text(m, m->html, (struct sink){put_lines, t}, NULL);
     if (t->n > start && t->p[t->n - 1] != '\n')
         text_add_string(t, "\n");
     const char *space = "\n";

@@ -129,7 +129,8 @@ t_match_the_body() {
     make_coded
     holds 'body: ^https://x\.test/reset\?token=0123456789abcdef$'
     holds 'body: schöne GRÜSSE|Schöne'
-    holds 'body: <b>only in the HTML</b>'
+    holds 'body: ^only in the HTML$'
+    fails_with 'body: <b>' 'Dear Bob,'
     holds 'body: ^Dear Bob,$'
     # neither the header, nor what is coded, nor an attachment
     for regex in Subject Content-Type 'token=3D' PGI hello 'a,b' 'Bob,.*https'; do

@@ -73,8 +73,8 @@ t_json_every_key_always() {
     post small picture full
     finish
     lines_are out 3
-    holds out '(keys - ["attachments", "bcc", "cc", "client", "date", "envelope", "expectations", "file", "from", "headers", "html", "matched",
-        "message_id", "n", "problems", "reply_to", "size", "subject", "text", "time", "to"] == []) and (keys | length) == 21'
+    holds out '(keys - ["attachments", "bcc", "cc", "client", "date", "envelope", "expectations", "file", "from", "headers", "html", "links", "matched",
+        "message_id", "n", "problems", "reply_to", "size", "subject", "text", "time", "to"] == []) and (keys | length) == 22'
     holds out '(.client | keys) == ["address", "auth", "helo", "port", "protocol", "tls"]'
     holds out '.envelope | has("from") and has("to") and has("params")'
     jq -s -e 'map(.n) == [1, 2, 3]' out
@@ -291,7 +291,7 @@ t_text_to_grep() {
     start -f text -n 2
     post html base64
     finish
-    [ "$(grep -o 'https://[^" ]*' out | tr '\n' ' ')" = 'https://x.test/reset?a=1&b=2 https://x.test/base64?x=1 ' ]
+    [ "$(grep -o 'https://[^> ]*' out | tr '\n' ' ')" = 'https://x.test/reset?a=1&b=2 https://x.test/base64?x=1 ' ]
     grep -qx 'Subject: Bestätigung' out
 }
 

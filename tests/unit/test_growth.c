@@ -53,6 +53,8 @@ void *__wrap_memmove(void *to, const void *from, size_t n)
 
 /* ---- shapes of messages ---- */
 
+#define HTML "Content-Type: text/html\r\n\r\n"
+
 /* front, so many times, then unit until there are enough octets, then end.  %u is the number of the copy. */
 static const struct shape {
     const char *name, *front;
@@ -132,6 +134,20 @@ static const struct shape {
     {"uuencoded files that do not end", "\r\n", 1, "begin 644 a\r\n#86)C\r\n", ""},
     {"a uuencoded file that does not end", "\r\nbegin 644 a\r\n", 1, "#86)C\r\n", ""},
     {"uuencode", "Content-Transfer-Encoding: x-uuencode\r\n\r\nbegin 644 a\r\n", 1, "_\r\n", ""},
+    {"elements in each other", HTML, 1, "<div>", "x"},
+    {"hidden elements", HTML, 1, "<div hidden><p>", "x"},
+    {"attributes", HTML "<p ", 1, "a%u=b ", ">x"},
+    {"a style", HTML "<p style='", 1, "display:", "'>x"},
+    {"comments that do not end", HTML, 1, "<!-- --", "x"},
+    {"script that does not end", HTML "<script>", 1, "</scrip", "x"},
+    {"references", HTML, 1, "&amp;&am", "x"},
+    {"lists", HTML, 1, "<ol><li>x", ""},
+    {"links", HTML, 1, "<a href=u%u>x", ""},
+    {"links in each other", HTML "<a href=u>", 1, "<b>x ", ""},
+    {"URLs", HTML, 1, "http://x%u ", ""},
+    {"URLs in a word", HTML, 1, "http://x", ""},
+    {"brackets of a URL", HTML "http://x", 1, "()", ""},
+    {"line ends of a URL", HTML "http://x", 1, ").", ""},
     {"octets that are no text", "Content-Type: text/plain; charset=utf-8\r\n\r\n", 1, "\xff", ""},
     {"a charset", "Content-Type: text/plain; charset=utf-16\r\n\r\n", 1, "\xd8", ""},
 };

@@ -134,7 +134,7 @@ static void test_fields(void **state)
         {"body: in text", ALTERNATIVE("in text", "in html"), NULL},
         {"body: in html", ALTERNATIVE("in text", "in html"), NULL},
         {"body: ^in h", ALTERNATIVE("in text", "in html"), NULL},
-        {"body: textin", ALTERNATIVE("in text", "in html"), "in textin html"},
+        {"body: textin", ALTERNATIVE("in text", "in html"), "in textin html "},
         {"body: soft break$", "Content-Transfer-Encoding: quoted-printable\n\nso=66t =\nbreak\n", NULL},
         {"body: ^aGVsbG8", "Content-Transfer-Encoding: base64\n\naGVsbG8K\n", "hello "},
         {"body: ^hello$", "Content-Transfer-Encoding: base64\n\naGVsbG8K\n", NULL},

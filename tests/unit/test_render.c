@@ -95,7 +95,7 @@ static const char nothing[] =
     "null},"
     "\"envelope\":{\"from\":\"a@x.test\",\"to\":[\"b@x.test\"],\"params\":{},\"to_params\":[{}]},"
     "\"subject\":null,\"from\":[],\"to\":[],\"cc\":[],\"bcc\":[],\"reply_to\":[],\"date\":null,\"message_id\":null,"
-    "\"headers\":{},\"text\":\"\",\"html\":null,\"attachments\":[],\"problems\":[";
+    "\"headers\":{},\"text\":\"\",\"html\":null,\"links\":[],\"attachments\":[],\"problems\":[";
 
 static void test_nothing(void **state)
 {
@@ -109,11 +109,11 @@ static void test_nothing(void **state)
 static void test_keys(void **state)
 {
     (void)state;
-    static const char *const keys[] = {"n",          "time",    "size",     "file",       "matched",  "expectations",
-                                       "client",     "address", "port",     "helo",       "protocol", "auth",
-                                       "tls",        "from",    "to",       "envelope",   "params",   "subject",
-                                       "cc",         "bcc",     "date",     "reply_to",   "headers",  "text",
-                                       "message_id", "html",    "problems", "attachments"};
+    static const char *const keys[] = {"n",          "time",    "size",     "file",        "matched",  "expectations",
+                                       "client",     "address", "port",     "helo",        "protocol", "auth",
+                                       "tls",        "from",    "to",       "envelope",    "params",   "subject",
+                                       "cc",         "bcc",     "date",     "reply_to",    "headers",  "text",
+                                       "message_id", "html",    "problems", "attachments", "links"};
     static const char *const messages[] = {
         "",
         "\n",
@@ -542,7 +542,8 @@ static void test_bodies(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char part[256];
         const char *got = json(rows[i].message);
-        snprintf(part, sizeof part, "},\"text\":%s,\"html\":%s,\"attachments\":[", rows[i].text, rows[i].html);
+        snprintf(part, sizeof part, "},\"text\":%s,\"html\":%s,\"links\":[],\"attachments\":[", rows[i].text,
+                 rows[i].html);
         has_in(got, part);
         int n = 0;
         for (const char *p = got; (p = strstr(p, "\"sha256\":\"")) != NULL; p++)
@@ -701,7 +702,7 @@ static void test_text(void **state)
         {"From: \"Example, Ann\" <a@x.test>\n\n", "From: \"Example, Ann\" <a@x.test>\n\n\n"},
         {"From: =?utf-8?q?a=40b?= <a@x.test>\n\n", "From: \"a@b\" <a@x.test>\n\n\n"},
         {"From: Plain Name <a@x.test>\n\n", "From: Plain Name <a@x.test>\n\n\n"},
-        {"Content-Type: text/html\n\n<p>only</p>\n", "\n<p>only</p>\n\n"},
+        {"Content-Type: text/html\n\n<p>only</p>\n", "Text-From: html\n\nonly\n\n"},
         {ALTERNATIVE PART("text/plain", "", "one") PART("text/html", "", "<2>") "--b--\n", "\none\n\n"},
         {MIXED PART("text/plain", "", "one") PART("a/b", "", "12345")
              PART("Image/PNG; name=\"x y.png\"", "", "1") "--b--\n",

@@ -1,0 +1,561 @@
+/*
+ * html.c - HTML as a person reads it, from its source, in one pass.
+ *
+ * The source comes piece by piece.  A table says what the elements mean for the
+ * text; there is no tree.  What is not shown is left out: script, style, head,
+ * comments, and elements with display:none, as a hidden preheader has.  Such an
+ * element ends when its own end tag comes, or that of an element around it; so
+ * the elements in it are counted by name.
+ */
+#include "mail/inside.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    ELEMENTS = 64, /* in the table */
+    LISTS = 32,    /* in each other, whose items are numbered */
+    PREFIX = FLOW_PREFIX,
+};
+
+enum state {
+    TEXT,
+    LESS,       /* after "<", */
+    LESS_SLASH, /* "</" */
+    LESS_MARK,  /* and "<!" */
+    COMMENT,
+    BOGUS, /* what ends at the next ">" (HTML 13.2.5.41) */
+    RAW_TEXT,
+    NAME,
+    BEFORE_ATTRIBUTE,
+    ATTRIBUTE,
+    AFTER_ATTRIBUTE,
+    BEFORE_VALUE,
+    VALUE,
+};
+
+struct html {
+    struct message *m;
+    struct flow flow;
+    struct entities references; /* of the text, on its way to flow */
+    enum state state;
+    /* the tag */
+    bool is_end, is_hidden;
+    size_t name_n, attribute_n;
+    char name[16], attribute[16];
+    char quote;                   /* around the value; NUL: none */
+    struct text *value;           /* of the attribute, where it matters; else NULL */
+    struct text href, style, alt; /* values, with their references */
+    unsigned dashes;              /* in a row, in a comment */
+    size_t raw, raw_n;            /* the element of RAW_TEXT, and how much of its end tag has come */
+    /* the elements around */
+    size_t hidden;             /* the element that is not shown; 0: none */
+    uint32_t within[ELEMENTS]; /* how many of each are open in it */
+    size_t lists;              /* open, */
+    uint64_t numbers[LISTS];   /* and the next number in each, 0: without numbers */
+};
+
+/* What an element is to the text. */
+enum kind {
+    OTHER, /* it has no effect */
+    LINE,  /* it begins and ends a line */
+    BLOCK, /* it has a blank line before and after it */
+    BREAK, /* a line end */
+    CELL,
+    ITEM,
+    LIST,
+    NUMBERED, /* a list */
+    LINK,
+    IMAGE,
+    PRE,
+    RAW,    /* its text has no markup, and is not shown (HTML 13.2.5.2) */
+    HIDDEN, /* it is not shown */
+    HEAD,   /* nor is this; any other element but those in it ends it */
+};
+
+struct element {
+    const char *name;
+    enum kind kind;
+    bool empty; /* it has no end tag (HTML 13.1.2) */
+};
+
+/* In the order of their frequency, as they are looked for in turn; the first stands for all others. */
+enum { UNKNOWN, TD, TR, A, DIV, SPAN, BR, P, TABLE, IMG, TBODY, LI, UL, OL, TH, MORE };
+
+/* clang-format off */
+static const struct element elements[] = {
+    [UNKNOWN] = {"", OTHER, false}, [TD] = {"td", CELL, false}, [TR] = {"tr", LINE, false}, [A] = {"a", LINK, false},
+    [DIV] = {"div", LINE, false}, [SPAN] = {"span", OTHER, false}, [BR] = {"br", BREAK, true}, [P] = {"p", BLOCK, false},
+    [TABLE] = {"table", LINE, false}, [IMG] = {"img", IMAGE, true}, [TBODY] = {"tbody", LINE, false},
+    [LI] = {"li", ITEM, false}, [UL] = {"ul", LIST, false}, [OL] = {"ol", NUMBERED, false}, [TH] = {"th", CELL, false},
+    [MORE] = {"b", OTHER, false}, {"strong", OTHER, false}, {"font", OTHER, false}, {"center", LINE, false},
+    {"h1", BLOCK, false}, {"h2", BLOCK, false}, {"h3", BLOCK, false}, {"h4", BLOCK, false}, {"h5", BLOCK, false},
+    {"h6", BLOCK, false}, {"body", LINE, false}, {"html", OTHER, false}, {"head", HEAD, false}, {"meta", OTHER, true},
+    {"link", OTHER, true}, {"title", RAW, false}, {"style", RAW, false}, {"script", RAW, false}, {"base", OTHER, true},
+    {"hr", BLOCK, true}, {"blockquote", BLOCK, false}, {"pre", PRE, false}, {"thead", LINE, false},
+    {"tfoot", LINE, false}, {"caption", LINE, false}, {"dl", BLOCK, false}, {"dt", LINE, false}, {"dd", LINE, false},
+    {"section", LINE, false}, {"article", LINE, false}, {"header", LINE, false}, {"footer", LINE, false},
+    {"main", LINE, false}, {"nav", LINE, false}, {"aside", LINE, false}, {"address", BLOCK, false},
+    {"figure", BLOCK, false}, {"figcaption", LINE, false}, {"form", LINE, false}, {"fieldset", LINE, false},
+    {"option", LINE, false}, {"input", OTHER, true}, {"area", OTHER, true}, {"col", OTHER, true},
+    {"source", OTHER, true}, {"template", HIDDEN, false}, {"noscript", OTHER, false}, {"iframe", RAW, false},
+    {"noframes", RAW, false},
+};
+/* clang-format on */
+
+_Static_assert(sizeof elements / sizeof elements[0] == ELEMENTS, "each has a counter");
+
+static size_t find_element(const struct html *h)
+{
+    for (size_t i = UNKNOWN + 1; i < ELEMENTS; i++) {
+        const char *name = elements[i].name;
+        if (name[0] == h->name[0] && strcmp(name, h->name) == 0)
+            return i;
+    }
+    return UNKNOWN;
+}
+
+static bool is_block(size_t element)
+{
+    enum kind kind = elements[element].kind;
+    return kind == LINE || kind == BLOCK || kind == LIST || kind == NUMBERED || kind == PRE || kind == ITEM;
+}
+
+/* ---- elements that are not shown ---- */
+
+/* Whether a tag ends the hidden element although it is not its end tag: the end tags of these may be left out (HTML
+   13.1.2.4). */
+static bool implies_end(const struct html *h, size_t element, bool end)
+{
+    bool inner = h->within[TABLE] > 0, list = h->within[UL] + h->within[OL] > 0;
+    switch (h->hidden) {
+    case P:
+        return !end && is_block(element);
+    case LI:
+        return !end && element == LI && !list;
+    case TD:
+    case TH:
+        return !end && (element == TD || element == TH || element == TR) && !inner;
+    case TR:
+        return !end && element == TR && !inner;
+    default:
+        return elements[h->hidden].kind == HEAD && !end && elements[element].kind != RAW &&
+               !(elements[element].empty && elements[element].kind == OTHER) && element != h->hidden;
+    }
+}
+
+/* Takes a tag within a hidden element.  Returns whether that goes on, and so the tag has no effect. */
+static bool stays_hidden(struct html *h, size_t element, bool end)
+{
+    if (implies_end(h, element, end) || (end && h->within[element] == 0 && element != 0)) {
+        h->hidden = 0;
+        return false;
+    }
+    if (!elements[element].empty && !end)
+        h->within[element]++;
+    if (end && h->within[element] > 0 && --h->within[element] == 0 && element == h->hidden)
+        h->hidden = 0;
+    return true;
+}
+
+static void hide(struct html *h, size_t element)
+{
+    memset(h->within, 0, sizeof h->within);
+    h->within[element] = 1;
+    h->hidden = element;
+}
+
+/* Whether a style has display:none. */
+static bool style_hides(struct span style)
+{
+    static const char word[] = "display:none";
+    size_t n = 0;
+    for (; style.n > 0 && word[n] != '\0'; span_skip(&style, 1)) {
+        if (header_is_blank(*style.p))
+            continue;
+        if (ascii_lower(*style.p) != word[n])
+            n = 0;
+        n += ascii_lower(*style.p) == word[n];
+    }
+    return word[n] == '\0';
+}
+
+/* ---- tags ---- */
+
+/* Undoes the references in the value of an attribute, and the line ends in a URL (URL 4.4). */
+static void undo(struct text *value)
+{
+    struct text plain = {NULL, 0, 0, false};
+    struct entities e = {.to = message_into(&plain)};
+    size_t n = 0;
+    entity_put(&e, value->p, value->n);
+    entity_flush(&e);
+    for (size_t i = 0; i < plain.n; i++) {
+        if (!header_is_break(plain.p[i]) && plain.p[i] != '\t')
+            plain.p[n++] = plain.p[i];
+    }
+    plain.n = n;
+    plain.failed = plain.failed || value->failed;
+    free(value->p);
+    *value = plain;
+}
+
+static void begin_link(struct html *h)
+{
+    flow_end_link(&h->flow);
+    if (h->href.n > 0)
+        undo(&h->href);
+    struct span url = header_trim(text_span(&h->href));
+    if (url.n > 0 && *url.p != '#')
+        flow_begin_link(&h->flow, url);
+}
+
+static void begin_item(struct html *h)
+{
+    char prefix[PREFIX] = "* ";
+    size_t depth = h->lists < LISTS ? h->lists : LISTS;
+    if (depth > 0 && h->numbers[depth - 1] > 0) {
+        char *p = ascii_put_number(prefix + sizeof prefix - 3, h->numbers[depth - 1]++);
+        memcpy(prefix + sizeof prefix - 3, ". ", 3);
+        memmove(prefix, p, (size_t)(prefix + sizeof prefix - p));
+    }
+    flow_item(&h->flow, prefix);
+}
+
+/* Takes the end of a list, or its beginning, with the number of its first item, 0: it has none. */
+static void take_list(struct html *h, bool end, uint64_t number)
+{
+    flow_break(&h->flow, h->lists > (end ? 1u : 0u) ? 1 : 2);
+    if (end) {
+        h->lists -= h->lists > 0;
+        return;
+    }
+    if (h->lists < LISTS)
+        h->numbers[h->lists] = number;
+    h->lists++;
+}
+
+static void take_element(struct html *h, size_t element, bool end)
+{
+    struct flow *f = &h->flow;
+    switch (elements[element].kind) {
+    case LINE:
+        flow_break(f, 1);
+        break;
+    case BLOCK:
+        flow_break(f, 2);
+        break;
+    case BREAK:
+        flow_line(f);
+        break;
+    case CELL:
+        flow_space(f, 2);
+        break;
+    case ITEM:
+        if (end)
+            flow_break(f, 1);
+        else
+            begin_item(h);
+        break;
+    case LIST:
+        take_list(h, end, 0);
+        break;
+    case NUMBERED:
+        take_list(h, end, 1);
+        break;
+    case LINK:
+        if (end)
+            flow_end_link(f);
+        else
+            begin_link(h);
+        break;
+    case IMAGE:
+        undo(&h->alt);
+        flow_put(f, h->alt.p, h->alt.n);
+        break;
+    case PRE:
+        flow_break(f, 2);
+        flow_preformat(f, !end);
+        break;
+    case RAW:
+    case OTHER:
+    case HIDDEN:
+    case HEAD:
+        break;
+    }
+}
+
+/* Takes a tag that is complete. */
+static void take_tag(struct html *h)
+{
+    size_t element = find_element(h);
+    const struct element *e = &elements[element];
+    bool end = h->is_end;
+    h->state = !end && e->kind == RAW ? RAW_TEXT : TEXT;
+    h->raw = element;
+    h->raw_n = 0;
+    if (h->hidden != 0 && stays_hidden(h, element, end))
+        return;
+    bool hides = h->is_hidden || style_hides(text_span(&h->style)) || e->kind == HIDDEN || e->kind == HEAD;
+    if (!end && hides && !e->empty && element != 0)
+        hide(h, element);
+    else if (!hides)
+        take_element(h, element, end);
+}
+
+/* ---- attributes ---- */
+
+static struct text *value_of(struct html *h)
+{
+    return strcmp(h->attribute, "href") == 0    ? &h->href
+           : strcmp(h->attribute, "style") == 0 ? &h->style
+           : strcmp(h->attribute, "alt") == 0   ? &h->alt
+                                                : NULL;
+}
+
+/* Adds an octet to a name, in lower case; one that is too long is cut off, and so is none that is known. */
+static void add_to_name(char *name, size_t *n, size_t size, char c)
+{
+    if (*n + 1 < size)
+        name[(*n)++] = ascii_lower(c);
+    name[*n] = '\0';
+}
+
+static void begin_tag(struct html *h, bool is_end)
+{
+    h->is_end = is_end;
+    h->is_hidden = false;
+    h->name_n = h->href.n = h->style.n = h->alt.n = 0;
+    h->name[0] = '\0';
+    h->state = NAME;
+}
+
+static void begin_attribute(struct html *h)
+{
+    h->attribute_n = 0;
+    h->attribute[0] = '\0';
+    h->state = ATTRIBUTE;
+}
+
+/* The name of an attribute is complete.  The first of a name counts (HTML 13.2.5.33). */
+static void end_name(struct html *h)
+{
+    struct text *value = value_of(h);
+    h->is_hidden = h->is_hidden || strcmp(h->attribute, "hidden") == 0;
+    h->value = value != NULL && value->n == 0 ? value : NULL;
+}
+
+/* ---- the source ---- */
+
+/* Each takes octets off the front of t, at least one, in its state. */
+
+static void take_text(struct html *h, struct span *t)
+{
+    const char *lt = memchr(t->p, '<', t->n);
+    size_t n = lt != NULL ? (size_t)(lt - t->p) : t->n;
+    if (h->hidden == 0 && n > 0)
+        entity_put(&h->references, t->p, n);
+    span_skip(t, n);
+    if (lt == NULL)
+        return;
+    entity_flush(&h->references);
+    span_skip(t, 1);
+    h->state = LESS;
+}
+
+/* After "<". */
+static void take_less(struct html *h, struct span *t)
+{
+    char c = *t->p;
+    if (c == '/' || c == '!' || c == '?') {
+        h->state = c == '/' ? LESS_SLASH : c == '!' ? LESS_MARK : BOGUS;
+        h->dashes = 0;
+        span_skip(t, 1);
+        return;
+    }
+    if (ascii_is_letter(c)) {
+        begin_tag(h, false);
+        return;
+    }
+    if (h->hidden == 0)
+        entity_put(&h->references, "<", 1);
+    h->state = TEXT;
+}
+
+/* After "<!" and as many dashes as have come. */
+static void take_mark(struct html *h, struct span *t)
+{
+    if (*t->p != '-') {
+        h->state = BOGUS;
+        return;
+    }
+    span_skip(t, 1);
+    if (++h->dashes == 2)
+        h->state = COMMENT;
+}
+
+/* A comment ends at "-->" (HTML 13.2.5.45); dashes counts those before t. */
+static void take_comment(struct html *h, struct span *t)
+{
+    const char *gt = memchr(t->p, '>', t->n);
+    size_t n = gt != NULL ? (size_t)(gt - t->p) : t->n, dashes = 0;
+    while (dashes < n && dashes < 2 && t->p[n - 1 - dashes] == '-')
+        dashes++;
+    if (dashes == n)
+        dashes += h->dashes;
+    h->dashes = gt != NULL ? 0 : dashes < 2 ? (unsigned)dashes : 2;
+    span_skip(t, n + (gt != NULL));
+    if (gt != NULL && dashes >= 2)
+        h->state = TEXT;
+}
+
+static void take_bogus(struct html *h, struct span *t)
+{
+    const char *gt = memchr(t->p, '>', t->n);
+    span_skip(t, gt != NULL ? (size_t)(gt - t->p) + 1 : t->n);
+    if (gt != NULL)
+        h->state = TEXT;
+}
+
+/* Text without markup ends at its end tag. */
+static void take_raw(struct html *h, struct span *t)
+{
+    const char *name = elements[h->raw].name;
+    size_t n = strlen(name);
+    if (h->raw_n == 0) {
+        const char *lt = memchr(t->p, '<', t->n);
+        span_skip(t, lt != NULL ? (size_t)(lt - t->p) + 1 : t->n);
+        h->raw_n = lt != NULL;
+        return;
+    }
+    char c = ascii_lower(*t->p);
+    bool ends = h->raw_n == n + 2 && (header_is_blank(c) || c == '/' || c == '>');
+    bool goes_on = h->raw_n == 1 ? c == '/' : h->raw_n < n + 2 && c == name[h->raw_n - 2];
+    if (ends)
+        h->state = BOGUS;
+    else if (goes_on)
+        span_skip(t, 1);
+    h->raw_n = goes_on ? h->raw_n + 1 : 0;
+}
+
+/* In a tag, apart from the values of its attributes. */
+static void take_in_tag(struct html *h, struct span *t)
+{
+    char c = *t->p;
+    bool blank = header_is_blank(c) || c == '\f' || c == '/';
+    span_skip(t, 1);
+    if (c == '>') {
+        if (h->state == ATTRIBUTE || h->state == AFTER_ATTRIBUTE)
+            end_name(h);
+        take_tag(h);
+    } else if (h->state == NAME) {
+        if (blank)
+            h->state = BEFORE_ATTRIBUTE;
+        else
+            add_to_name(h->name, &h->name_n, sizeof h->name, c);
+    } else if (h->state == ATTRIBUTE && !blank && c != '=') {
+        add_to_name(h->attribute, &h->attribute_n, sizeof h->attribute, c);
+    } else if (h->state == ATTRIBUTE || h->state == AFTER_ATTRIBUTE) {
+        if (c == '=' || !blank)
+            end_name(h);
+        if (c != '=' && !blank)
+            begin_attribute(h);
+        if (c != '=' && !blank)
+            add_to_name(h->attribute, &h->attribute_n, sizeof h->attribute, c);
+        else
+            h->state = c == '=' ? BEFORE_VALUE : AFTER_ATTRIBUTE;
+    } else if (!blank) {
+        begin_attribute(h);
+        add_to_name(h->attribute, &h->attribute_n, sizeof h->attribute, c);
+    }
+}
+
+static void take_before_value(struct html *h, struct span *t)
+{
+    char c = *t->p;
+    if (header_is_blank(c) || c == '\f') {
+        span_skip(t, 1);
+        return;
+    }
+    h->quote = c == '"' || c == '\'' ? c : '\0';
+    h->state = c == '>' ? BEFORE_ATTRIBUTE : VALUE;
+    span_skip(t, h->quote != '\0');
+}
+
+static void take_value(struct html *h, struct span *t)
+{
+    size_t n = 0;
+    const char *end;
+    if (h->quote != '\0') {
+        end = memchr(t->p, h->quote, t->n);
+        n = end != NULL ? (size_t)(end - t->p) : t->n;
+    } else {
+        while (n < t->n && !header_is_blank(t->p[n]) && t->p[n] != '\f' && t->p[n] != '>')
+            n++;
+        end = n < t->n ? t->p + n : NULL;
+    }
+    if (h->value != NULL)
+        text_add(h->value, t->p, n);
+    span_skip(t, n + (end != NULL && h->quote != '\0'));
+    if (end != NULL)
+        h->state = BEFORE_ATTRIBUTE;
+}
+
+static void put_source(void *html, const char *octets, size_t n)
+{
+    struct html *h = html;
+    struct span t = {octets, n};
+    while (t.n > 0 && !message_stopped(h->m)) {
+        switch (h->state) {
+        case TEXT:
+            take_text(h, &t);
+            break;
+        case LESS:
+            take_less(h, &t);
+            break;
+        case LESS_SLASH:
+            if (ascii_is_letter(*t.p))
+                begin_tag(h, true);
+            else
+                h->state = BOGUS;
+            break;
+        case LESS_MARK:
+            take_mark(h, &t);
+            break;
+        case COMMENT:
+            take_comment(h, &t);
+            break;
+        case BOGUS:
+            take_bogus(h, &t);
+            break;
+        case RAW_TEXT:
+            take_raw(h, &t);
+            break;
+        case NAME:
+        case BEFORE_ATTRIBUTE:
+        case ATTRIBUTE:
+        case AFTER_ATTRIBUTE:
+            take_in_tag(h, &t);
+            break;
+        case BEFORE_VALUE:
+            take_before_value(h, &t);
+            break;
+        case VALUE:
+            take_value(h, &t);
+            break;
+        }
+    }
+}
+
+void html_text(struct message *m, const struct part *part, struct sink to, const struct links *links)
+{
+    struct html h = {.m = m, .flow = {.to = to, .links = links}};
+    h.references.to = (struct sink){flow_put, &h.flow};
+    message_body_text(m, part, (struct sink){put_source, &h});
+    entity_flush(&h.references);
+    bool good = flow_close(&h.flow) && !h.href.failed && !h.style.failed && !h.alt.failed;
+    m->failed = m->failed || !good;
+    free(h.href.p);
+    free(h.style.p);
+    free(h.alt.p);
+}
