@@ -42,9 +42,9 @@ HARDENED != \
 HARDENED_C != echo '$(HARDENED)' | sed 's/ *-pie.*//; s/ *-Wl,.*//'
 
 # the sources are what lies in these folders; of *_linux.c and *_posix.c one, and of net/tls_*.c
-ROOMS = base smtp mail store net report serve run
+ROOMS = base smtp mail store net report read serve run
 SOURCES != LC_ALL=C ls smtp.c $(ROOMS:=/*.c) | grep -v -e '_linux\.c$$' -e '_posix\.c$$' -e '^net/tls_'
-CHOSEN = net/poll_$(OS).c net/socket_$(OS).c store/link_$(OS).c
+CHOSEN = net/poll_$(OS).c net/socket_$(OS).c store/link_$(OS).c read/watch_$(OS).c
 PARTS = $(SOURCES:.c=.o) $(CHOSEN:.c=.o) net/tls_$(TLS).o
 HEADERS != LC_ALL=C ls smtp.h $(ROOMS:=/*.h)
 # debugging information names no directory, so that the program is the same wherever it is built

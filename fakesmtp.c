@@ -2,8 +2,9 @@
  * fakesmtp.c - a run, from its start to its status.
  *
  *     start   the options, the sockets, where mail goes, then the command
- *     watch   step the server; after each step look for what ends the run: a
- *             signal, the end of the command, a limit, enough messages
+ *     watch   step the server, or the reader of files; after each step look for
+ *             what ends the run: a signal, the end of the command, a limit,
+ *             enough messages
  *     stop    close the sockets, and let the clients go
  *     judge   compare what came with what was expected (report/verdict.c)
  *
@@ -19,6 +20,7 @@
 #include <unistd.h>
 
 #include "net/net.h"
+#include "read/read.h"
 #include "report/report.h"
 #include "run/run.h"
 #include "serve/serve.h"
@@ -43,7 +45,9 @@ struct run {
     struct console console;
     struct dialogue dialogue;
     struct store store;
-    struct server server;
+    struct server server; /* of the server and the reader one is used, */
+    struct reader reader;
+    struct tally *tally; /* and this is the tally of that one */
     struct listener listeners[OPTIONS_LISTENERS_MAX];
     size_t n_listeners;
     struct announce announce;
@@ -84,7 +88,8 @@ static bool prepare(struct run *r)
     r->signals.status = o->wrapped ? TIMED_OUT : NOT_WRITTEN;
     if (o->stdio)
         descriptors_mute_error();
-    int passed = listener_count_passed();
+    r->tally = o->reading ? &r->reader.tally : &r->server.tally;
+    int passed = o->reading ? 0 : listener_count_passed();
     if (passed < 0 || passed > OPTIONS_PASSED_MAX)
         return cannot(r, "use", "LISTEN_FDS", "it is not a number up to 16");
     if (options_complete(o, (size_t)passed, r->reason) < 0) {
@@ -129,6 +134,26 @@ static bool open_server(struct run *r)
         }
         if (server_listen(&r->server, l) < 0)
             return cannot(r, "listen on", l->text, NULL);
+    }
+    return true;
+}
+
+/* What is read must not be what is written to: that would never end, and --fresh removes it first. */
+static bool open_reader(struct run *r)
+{
+    struct options *o = &r->o;
+    struct failure why;
+    struct stat st;
+    bool to_stdout = o->store.format != STORE_NONE && (o->output == NULL || strcmp(o->output, "-") == 0);
+    o->read.store = &r->store;
+    if (reader_open(&r->reader, &o->read, &why) < 0)
+        return cannot(r, "read", why.what, strerror(why.error));
+    r->tally->came.several = o->expected.n > 1;
+    if (o->store.directory != NULL && stat(o->store.directory, &st) == 0 && reader_reads(&r->reader, &st))
+        return cannot(r, "read", o->store.directory, "messages are written to it");
+    if (to_stdout ? fstat(STDOUT_FILENO, &st) == 0 : o->output != NULL && stat(o->output, &st) == 0) {
+        if (reader_reads(&r->reader, &st))
+            return cannot(r, "read", o->store.stream_name, "messages are written to it");
     }
     return true;
 }
@@ -219,7 +244,13 @@ static bool start(struct run *r)
     const struct options *o = &r->o;
     struct variable bad;
     int ready = -1;
-    if (!prepare(r) || !open_server(r))
+    if (!prepare(r))
+        return false;
+    bool shows_status = r->console.terminal && !o->told && !o->stdio && !o->verbose && !o->quiet;
+    r->status_at = shows_status ? r->start + STATUS_AFTER : INT64_MAX;
+    if (o->reading)
+        return open_reader(r) && open_store(r);
+    if (!open_server(r))
         return false;
     if (o->background && (ready = background_start(&r->signals)) < 0)
         return cannot(r, "go to", "the background", NULL);
@@ -235,8 +266,6 @@ static bool start(struct run *r)
         if (o->endpoints[i].kind == ENDPOINT_STDIO && server_take_stdio(&r->server, o->endpoints[i].scheme) < 0)
             return cannot(r, "use", "standard input and output", NULL);
     }
-    if (r->console.terminal && !o->told && !o->stdio && !o->verbose && !o->quiet)
-        r->status_at = r->start + STATUS_AFTER;
     return true;
 }
 
@@ -256,6 +285,10 @@ static void stop(struct run *r, enum cause cause)
     r->cause = cause;
     r->status_at = INT64_MAX;
     console_status(&r->console, "");
+    if (r->o.reading) {
+        reader_stop(&r->reader);
+        return;
+    }
     server_stop_accepting(&r->server);
     close_listeners(r);
     server_stop(&r->server, cause != ENOUGH);
@@ -265,6 +298,7 @@ static void close_all(struct run *r)
 {
     console_status(&r->console, "");
     server_close(&r->server);
+    reader_close(&r->reader);
     close_listeners(r);
     tls_close(r->o.server.tls);
     store_close(&r->store);
@@ -361,6 +395,16 @@ static int64_t next_look(const struct run *r)
     return next;
 }
 
+static void show_status(struct run *r, int64_t now)
+{
+    char text[96];
+    if (now < r->status_at)
+        return;
+    counts_progress(&r->o.expected, r->tally, r->limit == INT64_MAX ? -1 : r->limit - now, text, sizeof text);
+    console_status(&r->console, text);
+    r->status_at = now + STATUS_AFTER;
+}
+
 static void watch(struct run *r)
 {
     while (r->cause == NOTHING || r->server.open > 0 || wrap_remains(&r->command)) {
@@ -390,14 +434,32 @@ static void watch(struct run *r)
         wrap_go_on(&r->command, now);
         look_at_counts(r);
         look_at_command(r, n == 0);
-        if (now >= r->status_at) {
-            char text[96];
-            int64_t left = r->limit == INT64_MAX ? -1 : r->limit - now;
-            counts_progress(&r->o.expected, &r->server.tally, left, text, sizeof text);
-            console_status(&r->console, text);
-            r->status_at = now + STATUS_AFTER;
-        }
+        show_status(r, now);
     }
+}
+
+/* The same with the reader of files. */
+static void watch_files(struct run *r)
+{
+    struct failure why;
+    while (!r->reader.done) {
+        r->signals.rounds++;
+        if (reader_step(&r->reader, r->signals.pipe[0], least(r->limit, r->status_at), &why) < 0) {
+            (void)cannot(r, "read", why.what,
+                         why.error == ENOLCK ? "another process has locked it" : strerror(why.error));
+            return;
+        }
+        look_at_signals(r);
+        lines_go_on(&r->console.out);
+        if (r->tally->failed > 0 && (!r->o.keep || r->tally->reader_gone))
+            stop(r, OUTPUT_FAILED);
+        if (r->reader.now >= r->limit) {
+            r->limit = INT64_MAX;
+            stop(r, LIMIT);
+        }
+        show_status(r, r->reader.now);
+    }
+    stop(r, ENOUGH);
 }
 
 /* ---- judge ---- */
@@ -416,7 +478,8 @@ static void judge(struct run *r, int64_t until)
     const char *unfired[RULES_MAX];
     struct verdict v = {
         .expected = &r->o.expected,
-        .tally = &r->server.tally,
+        .tally = r->tally,
+        .reading = r->o.reading,
         .matches = r->o.matches,
         .n_matches = r->o.store.n_matches,
         .unfired = unfired,
@@ -485,7 +548,9 @@ int main(int argc, char **argv)
     if (r.o.help || r.o.version)
         return end(&r, clock_now() + LINES_PATIENCE, print_help(&r));
     bool started = start(&r);
-    if (started)
+    if (started && r.o.reading)
+        watch_files(&r);
+    else if (started)
         watch(&r);
     int64_t until = clock_now() + LINES_PATIENCE;
     if (started)

@@ -68,9 +68,9 @@ void listing_add(struct listing *l, const struct mail *mail, struct span head)
         l->more++;
         return;
     }
-    add_shown(&line, "from <", mail->sender, "> to ");
+    add_shown(&line, "from <", mail->sender, ">");
     if (mail->n_recipients > 0)
-        add_shown(&line, "<", mail->recipients[0].address, ">");
+        add_shown(&line, " to <", mail->recipients[0].address, ">");
     if (mail->n_recipients > 1) {
         text_add_string(&line, " and ");
         text_add_number(&line, mail->n_recipients - 1);

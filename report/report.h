@@ -162,7 +162,7 @@ struct tally {
     struct listing came;                     /* mails stored */
     struct tally_problem {
         uint64_t n;       /* how often it was seen */
-        uint64_t session; /* where it was seen first */
+        uint64_t session; /* where it was seen first; or message, where there is none */
     } problems[PROBLEMS];
 };
 
@@ -203,6 +203,7 @@ struct verdict {
     int command_status;  /* as wait(2) gives it */
     int exit_status;     /* the same as a shell gives it */
     bool limit_hit;      /* the command still ran at the time limit */
+    bool reading;        /* messages came from files, not from clients */
     bool interrupted;    /* SIGINT ended it, and not the command alone */
 };
 
@@ -215,7 +216,7 @@ void counts_take(struct tally *v, uint64_t fits);
 /* Counts a mail that could not be stored. */
 void counts_fail(struct tally *v, const struct failure *why);
 
-/* Counts a problem; where is the number of its session. */
+/* Counts a problem; where is the number of its session, or of the message where there is none. */
 void counts_note(struct tally *v, enum problem problem, uint64_t where);
 
 /* Whether an expectation lacks mail; one that no mail should fit does until one has come. */

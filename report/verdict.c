@@ -134,7 +134,8 @@ static int judge_strict(const struct verdict *j, char reason[REASON_MAX])
     for (int i = 0; i < PROBLEMS; i++)
         ways += departs(j, i);
     if (ways > 0)
-        (void)snprintf(reason, REASON_MAX, "clients departed from the protocol in %d way%s (--strict)", ways,
+        (void)snprintf(reason, REASON_MAX, "%s in %d way%s (--strict)",
+                       j->reading ? "messages depart from the RFCs" : "clients departed from the protocol", ways,
                        console_plural((uint64_t)ways));
     else if (j->n_unfired > 0)
         (void)snprintf(reason, REASON_MAX, "%zu rule%s of --on never fired (--strict)", j->n_unfired,
@@ -178,10 +179,11 @@ static void list_problems(const struct verdict *j, struct console *console)
                            first_cut_text(j->tally, cut), about->section);
         else
             (void)problem_text((enum problem)i, text);
+        const char *place = j->reading ? "message" : "connection";
         if (t->n == 1)
-            console_line(console, "%s, in connection %ju", text, (uintmax_t)t->session);
+            console_line(console, "%s, in %s %ju", text, place, (uintmax_t)t->session);
         else
-            console_line(console, "%s, %ju times, first in connection %ju", text, (uintmax_t)t->n,
+            console_line(console, "%s, %ju times, first in %s %ju", text, (uintmax_t)t->n, place,
                          (uintmax_t)t->session);
     }
 }

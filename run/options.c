@@ -24,9 +24,10 @@ enum { DEFAULT_PORT = 1025 };
 /* An option that is being read. */
 struct parse {
     struct options *o;
-    void *member;   /* of o, that the option sets */
-    char name[200]; /* as the user wrote it: -n, --name */
-    char *why;      /* room for the complaint, OPTIONS_WHY_MAX octets */
+    void *member;     /* of o, that the option sets */
+    char name[200];   /* as the user wrote it: -n, --name */
+    char served[200]; /* the first option that is of no use without clients */
+    char *why;        /* room for the complaint, OPTIONS_WHY_MAX octets */
 };
 
 /* Writes the complaint about the option, if it is the first one; returns -1. */
@@ -167,6 +168,15 @@ static int take_next(struct parse *p, const char *text)
         return wrong(p, "give -n, --match or --not before it");
     all->n++;
     return 0;
+}
+
+static int take_path(struct parse *p, const char *text)
+{
+    struct read_options *o = &p->o->read;
+    if (check_room(p, o->n_paths, READ_PATHS_MAX) < 0)
+        return -1;
+    o->paths[o->n_paths++] = text;
+    return *text != '\0' ? 0 : wrong(p, "the name is empty");
 }
 
 static int take_rule(struct parse *p, const char *text)
@@ -329,6 +339,8 @@ static int take_env(struct parse *p, const char *text)
 
 #define SETS(member) offsetof(struct options, member)
 
+enum { FOR_CLIENTS = 1 /* options under this heading are of no use with -r */ };
+
 static const struct option_entry {
     char letter; /* '\0' if it has none */
     const char *name;
@@ -352,7 +364,7 @@ static const struct option_entry {
      "hold clients to the RFCs: refuse what breaks them,\nlist each departure, and exit 1 if there is one"},
     {0, "allow", "NAME,...", take_allowed, 0, "excuse these departures, named as --strict lists them"},
 
-    {.help = "Where it listens (default: port 1025; with a command or -b, a free port)"},
+    {.help = "Where it listens (default: port 1025; with a command or -b, a free port)", .member = FOR_CLIENTS},
     {'p', NULL, "PORT", take_port, 0, "listen on this port of 127.0.0.1 and ::1; 0 takes a\nfree port"},
     {'l', NULL, "ENDPOINT", take_endpoint, 0,
      "listen on HOST:PORT, [ADDRESS]:PORT, :PORT (127.0.0.1\nand ::1), *:PORT (all addresses), unix:PATH, fd:N (a\n"
@@ -364,6 +376,12 @@ static const struct option_entry {
     {'b', NULL, NULL, take_flag, SETS(background),
      "go to the background once listening, and print\nassignments for eval"},
     {0, "dotenv", NULL, take_flag, SETS(dotenv), "with -b, print lines NAME=VALUE, for an env file"},
+
+    {.help = "Mail that is in files already, instead of listening"},
+    {'r', "read", "PATH", take_path, 0,
+     "take messages from PATH: a message, an mbox, a Maildir,\na directory of *.eml, or - (standard input); with -t,\n"
+     "wait for more; print those that match; may be repeated"},
+    {0, "after", "N", take_count, SETS(read.after), "leave out messages numbered N and lower"},
 
     {.help = "Where mail goes (default: standard output; with a command or -b, a directory)"},
     {'d', NULL, "DIR", take_file, SETS(store.directory), "write messages to DIR/0001.eml, DIR/0002.eml, ..."},
@@ -378,7 +396,7 @@ static const struct option_entry {
     {0, "crlf", NULL, take_flag, SETS(store.crlf), "keep CRLF line ends (default: lines end in LF)"},
     {0, "fsync", NULL, take_flag, SETS(store.fsync), "have files on the disk before the client gets 250"},
 
-    {.help = "How it speaks SMTP"},
+    {.help = "How it speaks SMTP", .member = FOR_CLIENTS},
     {0, "hostname", "NAME", take_hostname, 0, "use NAME in the greeting (default: localhost)"},
     {0, "max-size", "SIZE", take_max_size, 0, "refuse larger messages, as in 10M (default: no limit)"},
     {0, "max-recipients", "N", take_count, SETS(smtp.max_recipients),
@@ -395,7 +413,7 @@ static const struct option_entry {
      "drop, reset, stall or delay TIME; #N: only the\nfirst N times; %P: P percent of the times; may be\nrepeated"},
     {0, "seed", "N", take_seed, 0, "set the seed of the draws for %P of --on (default: 0)"},
 
-    {.help = "Logins and TLS"},
+    {.help = "Logins and TLS", .member = FOR_CLIENTS},
     {0, "auth", "USER:PASSWORD", take_login, 0, "accept this login (default: any login); may be\nrepeated"},
     {0, "require", "WHAT", take_required, 0, "refuse mail without auth, tls or both: auth,tls"},
     {0, "tls", NULL, take_flag, SETS(starttls), "offer STARTTLS"},
@@ -404,7 +422,7 @@ static const struct option_entry {
     {0, "ca-file", "FILE", take_file, SETS(ca_file),
      "write to FILE the certificate that is made, for clients\nto trust"},
 
-    {.help = "With a command"},
+    {.help = "With a command", .member = FOR_CLIENTS},
     {0, "env", "NAME=TEXT", take_env, 0,
      "set NAME in its environment; %h is the host, %p the\nport, %u the URL, %d the directory, %% a %; %h2, %p2\n"
      "and %u2 are those of the second endpoint"},
@@ -437,6 +455,18 @@ static void fill_getopt(char *letters, struct option *names)
     }
 }
 
+/* Keeps the name of the first option that is for clients: some stand below other headings. */
+static void note_served(struct parse *p, const struct option_entry *e)
+{
+    const struct option_entry *heading = e;
+    while (heading->take != NULL)
+        heading--;
+    bool serves =
+        heading->member == FOR_CLIENTS || e->letter == 'c' || e->letter == 'v' || e->member == SETS(transcript);
+    if (serves && p->served[0] == '\0')
+        memcpy(p->served, p->name, sizeof p->served);
+}
+
 /* Reads on after a mistake, as -b and --port-file name those who wait for the run. */
 static int read_options(struct parse *p, int argc, char **argv)
 {
@@ -464,6 +494,7 @@ static int read_options(struct parse *p, int argc, char **argv)
         } else {
             if (value >= LONG && strcmp(p->name + 2, e->name) != 0) /* an abbreviation may mean another option later */
                 (void)wrong(p, "there is no such option; did you mean --%s?", e->name);
+            note_served(p, e);
             p->member = (char *)p->o + e->member;
             if (e->take(p, optarg) < 0 && optarg == argv[optind - 1] && *optarg == '-')
                 optind--; /* it is rather the next option */
@@ -524,7 +555,7 @@ bool options_swallowed(const struct options *o, char text[OPTIONS_WHY_MAX])
 /* ---- the whole command line ---- */
 
 /* Looks for options that do not go together. */
-static int check(const struct options *o, size_t n_stdio, char *why)
+static int check(const struct options *o, size_t n_stdio, size_t n_stdin, char *why)
 {
     bool command = o->wrapped, hides_auth = !(o->smtp.extensions & SMTP_EXT_AUTH);
     bool to_stdout = o->output == NULL ? o->format_given : strcmp(o->output, "-") == 0;
@@ -542,6 +573,10 @@ static int check(const struct options *o, size_t n_stdio, char *why)
         {command && o->keep, "-k and a command exclude each other: the run ends when the command does"},
         {command && o->background,
          "-b and a command exclude each other: the command finds the port in its environment"},
+        {o->reading && command,
+         "-r and a command exclude each other: give -r to a fakesmtp that the command runs, or that runs after it"},
+        {o->reading && n_stdin > 1, "-r - can be given only once"},
+        {!o->reading && o->read.after > 0, "--after says which messages -r leaves out: give that"},
         {o->dotenv && !o->background, "--dotenv says how -b prints: give -b, too"},
         {o->background && prints, "-b prints assignments on standard output: send the stream elsewhere with -o"},
         {o->transcript != NULL && strcmp(o->transcript, "-") == 0 && (o->background || o->stdio),
@@ -603,7 +638,17 @@ int options_parse(struct options *o, int argc, char **argv, char why[OPTIONS_WHY
     o->stdio = n_stdio > 0;
     o->wrapped = o->command[0] != NULL;
     o->told = o->wrapped || o->background;
-    return o->help || o->version ? 0 : check(o, n_stdio, why);
+    size_t n_stdin = 0;
+    for (size_t i = 0; i < o->read.n_paths; i++)
+        n_stdin += strcmp(o->read.paths[i], "-") == 0;
+    o->reading = o->read.n_paths > 0;
+    if (o->help || o->version)
+        return 0;
+    if (o->reading && p.served[0] != '\0') {
+        (void)snprintf(why, OPTIONS_WHY_MAX, "-r takes messages from files, and %s is about clients", p.served);
+        return -1;
+    }
+    return check(o, n_stdio, n_stdin, why);
 }
 
 /* Messages that match are expected, and so is one message where nothing else ends the run.  Of several expectations,
@@ -611,18 +656,20 @@ int options_parse(struct options *o, int argc, char **argv, char why[OPTIONS_WHY
 static void expect(struct options *o)
 {
     struct expectations *all = &o->expected;
-    bool other_end = o->wrapped || o->keep || all->connections > 0, bounded = !other_end;
+    bool at_once = o->reading && all->time < 0; /* what is there is all */
+    bool other_end = o->wrapped || o->keep || all->connections > 0 || at_once, bounded = !other_end;
+    bool until_limit = all->time >= 0 && !o->reading;
     for (struct expectation *e = all->each; e < all->each + all->n; e++) {
         if (!e->counted) {
-            e->min = !other_end || e->matching;
-            e->max = all->n == 1 && (other_end || all->time >= 0 || o->alone) ? UINT64_MAX : 1;
+            e->min = !other_end || e->matching || (at_once && !o->keep);
+            e->max = all->n == 1 && (other_end || until_limit || o->alone) ? UINT64_MAX : 1;
         }
         bounded = bounded && e->max != UINT64_MAX;
     }
     if (!o->wrapped && !o->keep)
         o->server.max_sessions = all->connections;
     if (bounded)
-        o->server.awaited = all;
+        o->server.awaited = o->read.awaited = all;
     o->store.expectations = UINT64_MAX >> (MAIL_EXPECTATIONS_MAX - all->n);
 }
 
@@ -649,7 +696,7 @@ int options_complete(struct options *o, size_t n_passed, char why[OPTIONS_WHY_MA
     bool examines = o->expected.strict || o->verbose;
     o->alone = o->stdio && o->n_endpoints == 1 && n_passed == 0;
     expect(o);
-    if (o->port < 0 && o->n_endpoints == 0 && n_passed == 0)
+    if (o->port < 0 && o->n_endpoints == 0 && n_passed == 0 && !o->reading)
         o->port = o->told ? 0 : DEFAULT_PORT;
     if (o->port >= 0)
         o->endpoints[o->n_endpoints++] = (struct endpoint){.kind = ENDPOINT_LOOPBACK, .port = (uint16_t)o->port};
@@ -664,6 +711,10 @@ int options_complete(struct options *o, size_t n_passed, char why[OPTIONS_WHY_MA
     o->store.stream = -1;
     o->store.matches = o->matches;
     o->store.lint = examines;
+    o->store.selects = o->reading && o->store.n_matches > 0;
+    o->read.watch = o->expected.time >= 0 || o->keep;
+    o->read.headers = o->server.headers;
+    o->read.hostname = o->smtp.hostname;
     if (!o->starttls)
         o->smtp.extensions &= ~(unsigned)SMTP_EXT_STARTTLS;
     o->smtp.strict = o->expected.strict;

@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 
 #include "net/net.h"
+#include "read/read.h"
 #include "report/report.h"
 #include "serve/serve.h"
 #include "smtp.h"
@@ -52,6 +53,8 @@ struct options {
     bool format_given;
     const char *output; /* the file of the stream; NULL or "-": standard output */
     struct match matches[MATCH_MAX];
+    /* mail that is in files already */
+    struct read_options read; /* the caller sets store */
     /* the protocol */
     struct smtp_config smtp, lmtp;
     struct server_options server; /* the caller sets tls, store, console and dialogue */
@@ -66,6 +69,7 @@ struct options {
     size_t n_env;
     char **command; /* in argv, after its first word; command[0] is NULL if there is none */
     /* these follow from the others */
+    bool reading;   /* mail is taken from files, and nothing is listened on */
     bool wrapped;   /* there is a command, */
     bool separated; /* and "--" before it */
     bool told;      /* a command, or the shell that -b prints to, is told where mail appears */

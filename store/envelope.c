@@ -40,8 +40,10 @@ static void put_received(const struct mail *mail, struct spool *p, const char *h
     put_client(mail, p);
     put(p, "\r\n\tby ");
     put(p, hostname);
-    put(p, " with ");
-    put(p, mail->protocol);
+    if (mail->protocol != NULL) {
+        put(p, " with ");
+        put(p, mail->protocol);
+    }
     (void)snprintf(line, sizeof line, " id %ju", (uintmax_t)id);
     put(p, line);
     if (mail->n_recipients == 1) {

@@ -24,6 +24,12 @@ static int examine_message(struct store *s, struct spool *p, struct mail *mail, 
     match_all(s->o.matches, s->o.n_matches, m, mail, &p->had);
     if (spool_check_text(p, &p->had) < 0)
         return -1;
+    if (s->o.selects && mail->fits == 0) {
+        if (s->o.lint || s->o.format == STORE_JSON)
+            lint(m, mail);
+        p->skips = true;
+        return message_failed(m) ? spool_fail(p, ENOMEM, "memory") : 0;
+    }
     if (s->o.attachments != NULL && attachments_save(s, p, mail->n, m) < 0)
         return -1;
     if (s->o.format == STORE_JSON)

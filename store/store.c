@@ -78,7 +78,7 @@ enum store_outcome store_go_on(struct store *s, struct spool *p, struct failure 
     enum store_outcome outcome = s->waiting > 0 && !p->waits ? STORE_WAITS : STORE_DONE;
     if (outcome == STORE_DONE && p->mail != NULL)
         outcome = examiner_go_on(s, p);
-    if (outcome == STORE_DONE && s->o.stream >= 0)
+    if (outcome == STORE_DONE && s->o.stream >= 0 && !p->skips)
         outcome = stream_put(&s->stream, p);
     if (outcome == STORE_FAILED)
         return fail(p, why);

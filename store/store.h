@@ -48,6 +48,7 @@ struct store_options {
     size_t n_matches;
     uint64_t expectations; /* bits of all of them */
     bool lint;             /* look for the problems of a mail */
+    bool selects;          /* attachments and the stream are of mail that fits an expectation */
 };
 
 /* The types up to struct store are here because callers allocate them.  Callers do not look into them. */
@@ -123,6 +124,7 @@ struct spool {
     bool crlf;           /* line ends stay as they are */
     bool cr;             /* a CR is held back, as LF may follow */
     bool waits;          /* the outcome is STORE_WAITS */
+    bool skips;          /* the stream does not get it */
     struct mail *mail;   /* a complete mail that is not examined yet; otherwise NULL */
     char *buffer;
     size_t n, size;

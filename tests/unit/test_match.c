@@ -695,7 +695,7 @@ static void test_listing_of_long_texts(void **state)
     mail.n_recipients = 0;
     mail.recipients = NULL;
     listing_add(&l, &mail, (struct span){NULL, 0});
-    assert_string_equal(l.lines[1], "from <> to , no subject: fails --match 'subject: y', as it has none");
+    assert_string_equal(l.lines[1], "from <>, no subject: fails --match 'subject: y', as it has none");
     listing_close(&l);
 }
 
