@@ -237,9 +237,8 @@ int directory_next(struct directory *d, struct reader *r, const char *path, stru
         f->n = 0;
         if (d->maildir || !number_take(&end, &f->n) || strcmp(end, ".eml") != 0)
             f->n = 0;
-        bool waits = is_file && !file_is_whole(r, f->fd, st.st_size > 0);
-        if (is_file && !waits)
-            f->envelope = open_envelope(d, e);
+        f->envelope = is_file ? open_envelope(d, e) : -1; /* if there is one, it was there before the message */
+        bool waits = is_file && f->envelope < 0 && !file_is_whole(r, f->fd, st.st_size > 0);
         if (!waits)
             d->found[d->next] = NULL;
         d->waiting += waits;

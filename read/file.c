@@ -81,6 +81,8 @@ bool file_is_whole(struct reader *r, int fd, bool may_be_all)
     struct timespec clock;
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
         return true;
+    if (st.st_size == 0 && r->o->watch)
+        return false;
     if (may_be_all && (st.st_mtim.tv_sec != st.st_ctim.tv_sec || st.st_mtim.tv_nsec != st.st_ctim.tv_nsec))
         return true;
     int written = watch_is_written(fd);
@@ -90,7 +92,8 @@ bool file_is_whole(struct reader *r, int fd, bool may_be_all)
         return true;
     if (!r->o->watch && r->now >= r->start + READ_PATIENCE)
         return true;
-    set_again(r, r->now + (written > 0 ? READ_LOOK : READ_QUIET - age));
+    /* soon at first: a file of another run stays open for a moment */
+    set_again(r, r->now + (age < 1 ? 1 : age < READ_LOOK ? age : READ_LOOK));
     return false;
 }
 

@@ -24,7 +24,7 @@ enum {
 int watch_open(void);
 
 /* Watches a file or a directory.  -1: it cannot be watched. */
-int watch_add(int watch, const char *path);
+int watch_add(int watch, const char *path, bool is_directory);
 
 /* Reads off what has changed. */
 void watch_drain(int watch);
@@ -115,7 +115,7 @@ void file_end_mail(struct file *f);
 void file_close(struct file *f);
 
 /* Whether a file is whole: no process is writing to it, and what is there may be all, or it has not changed for a
-   while. Otherwise r->again_at says when to ask again. */
+   while. Otherwise r->again_at says when to ask again.  An empty file that is watched is not. */
 bool file_is_whole(struct reader *r, int fd, bool may_be_all);
 
 /* ---- directory.c: the files of a directory or a Maildir ---- */

@@ -41,11 +41,11 @@ static bool fail(struct reader *r, int error, const char *what)
 
 /* ---- opening ---- */
 
-static void watch_part(struct reader *r, const char *path, const char *part)
+static void watch_part(struct reader *r, const char *path, const char *part, bool is_directory)
 {
     char whole[PATH_MAX];
     bool fits = (size_t)snprintf(whole, sizeof whole, "%s%s", path, part) < sizeof whole;
-    if (r->watch < 0 || !fits || watch_add(r->watch, whole) < 0)
+    if (r->watch < 0 || !fits || watch_add(r->watch, whole, is_directory) < 0)
         r->polls = true;
 }
 
@@ -59,9 +59,9 @@ static int open_source(struct reader *r, struct source *s)
     if (s->is_directory) {
         int status = directory_open(&s->directory, s->path);
         if (status == 0 && r->o->watch)
-            watch_part(r, s->path, s->directory.maildir ? "/new" : "");
+            watch_part(r, s->path, s->directory.maildir ? "/new" : "", true);
         if (status == 0 && r->o->watch && s->directory.maildir)
-            watch_part(r, s->path, "/cur");
+            watch_part(r, s->path, "/cur", true);
         return status;
     }
     int fd = is_stdin ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(s->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
@@ -69,7 +69,7 @@ static int open_source(struct reader *r, struct source *s)
         return -1;
     s->number = 1;
     if (r->o->watch && !is_stdin && S_ISREG(st.st_mode))
-        watch_part(r, s->path, "");
+        watch_part(r, s->path, "", false);
     errno = ENOMEM;
     return file_open(&s->file, fd, is_stdin ? NULL : s->path, false) ? 0 : -1;
 }

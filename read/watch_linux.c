@@ -12,9 +12,9 @@
 
 int watch_open(void) { return inotify_init1(IN_NONBLOCK | IN_CLOEXEC); }
 
-int watch_add(int watch, const char *path)
+int watch_add(int watch, const char *path, bool is_directory)
 {
-    return inotify_add_watch(watch, path, IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE | IN_MODIFY);
+    return inotify_add_watch(watch, path, IN_CLOSE_WRITE | (is_directory ? IN_CREATE | IN_MOVED_TO : IN_MODIFY));
 }
 
 void watch_drain(int watch)

@@ -10,9 +10,9 @@ int watch_open(void)
     return -1;
 }
 
-int watch_add(int watch, const char *path)
+int watch_add(int watch, const char *path, bool is_directory)
 {
-    (void)watch, (void)path;
+    (void)watch, (void)path, (void)is_directory;
     errno = ENOTSUP;
     return -1;
 }
