@@ -147,7 +147,7 @@ static bool open_reader(struct run *r)
     bool to_stdout = o->store.format != STORE_NONE && (o->output == NULL || strcmp(o->output, "-") == 0);
     o->read.store = &r->store;
     if (reader_open(&r->reader, &o->read, &why) < 0)
-        return cannot(r, "read", why.what, strerror(why.error));
+        return cannot(r, "read", why.what, why.error == EINTR ? "nobody writes to it" : strerror(why.error));
     r->tally->came.several = o->expected.n > 1;
     if (o->store.directory != NULL && stat(o->store.directory, &st) == 0 && reader_reads(&r->reader, &st))
         return cannot(r, "read", o->store.directory, "messages are written to it");

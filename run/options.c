@@ -89,6 +89,14 @@ static int take_count(struct parse *p, const char *text)
     return 0;
 }
 
+static int take_number(struct parse *p, const char *text)
+{
+    const char *end = text;
+    if (!number_take(&end, p->member) || *end != '\0')
+        return expected_at(p, text, end, "a number");
+    return 0;
+}
+
 static int take_time(struct parse *p, const char *text)
 {
     const char *end = text;
@@ -189,14 +197,6 @@ static int take_rule(struct parse *p, const char *text)
     if (what != NULL)
         return expected_at(p, text, at, what);
     o->server.n_rules++;
-    return 0;
-}
-
-static int take_seed(struct parse *p, const char *text)
-{
-    const char *end = text;
-    if (!number_take(&end, &p->o->seed) || *end != '\0')
-        return expected_at(p, text, end, "a number");
     return 0;
 }
 
@@ -381,7 +381,7 @@ static const struct option_entry {
     {'r', "read", "PATH", take_path, 0,
      "take messages from PATH: a message, an mbox, a Maildir,\na directory of *.eml, or - (standard input); with -t,\n"
      "wait for more; print those that match; may be repeated"},
-    {0, "after", "N", take_count, SETS(read.after), "leave out messages numbered N and lower"},
+    {0, "after", "N", take_number, SETS(read.after), "leave out messages numbered N and lower"},
 
     {.help = "Where mail goes (default: standard output; with a command or -b, a directory)"},
     {'d', NULL, "DIR", take_file, SETS(store.directory), "write messages to DIR/0001.eml, DIR/0002.eml, ..."},
@@ -411,7 +411,7 @@ static const struct option_entry {
      "'mail #1: delay 5s, 451 later'.  EVENT is connect,\nhelo, starttls, auth, mail, rcpt, data, bdat, body,\n"
      "eom, rset, noop, vrfy, quit, ...; ACTION is a reply,\n"
      "drop, reset, stall or delay TIME; #N: only the\nfirst N times; %P: P percent of the times; may be\nrepeated"},
-    {0, "seed", "N", take_seed, 0, "set the seed of the draws for %P of --on (default: 0)"},
+    {0, "seed", "N", take_number, SETS(seed), "set the seed of the draws for %P of --on (default: 0)"},
 
     {.help = "Logins and TLS", .member = FOR_CLIENTS},
     {0, "auth", "USER:PASSWORD", take_login, 0, "accept this login (default: any login); may be\nrepeated"},
