@@ -41,6 +41,7 @@ struct mail {
     const char *protocol; /* in the words of RFC 3848 */
     struct span user;     /* authenticated as this one */
     const char *tls;      /* the version of TLS, NULL without it */
+    uint64_t session;     /* the number of its session */
     /* the envelope */
     struct span sender, sender_params; /* the parameters as sent */
     struct mail_recipient *recipients;

@@ -300,12 +300,12 @@ static bool begin_body(struct file *f, struct reader *r, uint64_t n)
         return false;
     f->phase = FILE_BODY;
     f->adds_cr = !f->crlf && (o->store->o.crlf || o->headers);
-    f->mail.n = n;
+    f->mail.n = f->mail.session = n;
     f->mail.file = f->path;
     spool_begin(&f->spool, o->store, !f->crlf && !f->adds_cr, listing_has_room(&r->tally.came));
     f->has_spool = true;
     if (o->headers)
-        envelope_add_headers(&f->mail, &f->spool, o->hostname, n);
+        envelope_add_headers(&f->mail, &f->spool);
     if (!is_envelope && front.n > 0)
         add(f, front);
     return true;

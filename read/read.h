@@ -26,10 +26,9 @@ enum {
 struct read_options {
     const char *paths[READ_PATHS_MAX]; /* "-" is standard input */
     size_t n_paths;
-    uint64_t after; /* messages with this number, or a lower one, are left out */
-    bool watch;     /* go on once all has been read */
-    bool headers;   /* put Return-Path, Delivered-To and Received in front of each message */
-    const char *hostname;
+    uint64_t after;                     /* messages with this number, or a lower one, are left out */
+    bool watch;                         /* go on once all has been read */
+    bool headers;                       /* put Return-Path, Delivered-To and Received in front of each message */
     struct store *store;                /* opened before the first step */
     const struct expectations *awaited; /* once these are settled, nothing more is read; NULL: all is */
 };

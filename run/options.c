@@ -235,6 +235,21 @@ static int take_format(struct parse *p, const char *text)
     return wrong(p, "'%s' is not a format: give eml, mbox, json, text or none", text);
 }
 
+static int take_beside(struct parse *p, const char *text)
+{
+    static const char *const formats[] = {"envelope", "text", "json"}; /* as enum store_beside has them */
+    for (const char *rest = text; rest != NULL;) {
+        struct span word = take_word(&rest);
+        int i = 0;
+        while (i < STORE_BESIDES && !span_same(word, span_of(formats[i])))
+            i++;
+        if (i == STORE_BESIDES)
+            return expected_at(p, text, word.p, "json, text or envelope, or several of these, separated by commas");
+        p->o->store.beside |= 1u << i;
+    }
+    return 0;
+}
+
 static int take_hostname(struct parse *p, const char *text)
 {
     size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]");
@@ -387,6 +402,8 @@ static const struct option_entry {
     {'d', NULL, "DIR", take_file, SETS(store.directory), "write messages to DIR/0001.eml, DIR/0002.eml, ..."},
     {0, "maildir", "DIR", take_file, SETS(maildir), "write messages to the Maildir DIR"},
     {0, "fresh", NULL, take_flag, SETS(store.fresh), "first remove the messages that are there already"},
+    {0, "beside", "FORMAT,...", take_beside, 0,
+     "write 0001.json, 0001.txt or .0001.envelope next to\n0001.eml: json, text, envelope"},
     {'f', NULL, "FORMAT", take_format, 0, "write a stream of eml (the default), mbox, json or\ntext; or none"},
     {'j', NULL, NULL, take_format, 0, "-f json: one object a line, for jq"},
     {'o', NULL, "FILE", take_file, SETS(output), "write the stream to FILE, not to standard output"},
@@ -586,6 +603,8 @@ static int check(const struct options *o, size_t n_stdio, size_t n_stdin, char *
         {o->store.directory != NULL && o->maildir != NULL, "-d and --maildir exclude each other"},
         {o->store.fresh && o->store.directory == NULL && o->maildir == NULL,
          "--fresh removes messages from a directory: give it with -d or --maildir"},
+        {o->store.beside != 0 && o->store.directory == NULL && o->maildir == NULL && !o->told,
+         "--beside writes next to the files of messages: give it with -d, --maildir, a command or -b"},
         {o->server.idle == 0, "--idle 0 leaves a client no time: give 1ms or more"},
         {o->verbose && o->quiet, "-v and -q are opposites: give one of them"},
 
@@ -705,6 +724,9 @@ int options_complete(struct options *o, size_t n_passed, char why[OPTIONS_WHY_MA
     if (o->maildir != NULL)
         o->store.directory = o->maildir;
     o->store.maildir = o->maildir != NULL;
+    if (o->told && o->store.directory == NULL) /* it will be a private one */
+        o->store.beside |= 1u << STORE_BESIDE_ENVELOPE;
+    o->store.hostname = o->smtp.hostname;
     if (!o->format_given && o->output == NULL && (o->told || o->stdio || o->store.directory != NULL))
         o->store.format = STORE_NONE;
     o->store.stream_name = o->output != NULL ? o->output : "standard output";
@@ -714,12 +736,12 @@ int options_complete(struct options *o, size_t n_passed, char why[OPTIONS_WHY_MA
     o->store.selects = o->reading && o->store.n_matches > 0;
     o->read.watch = o->expected.time >= 0 || o->keep;
     o->read.headers = o->server.headers;
-    o->read.hostname = o->smtp.hostname;
     if (!o->starttls)
         o->smtp.extensions &= ~(unsigned)SMTP_EXT_STARTTLS;
     o->smtp.strict = o->expected.strict;
     o->smtp.allowed = o->expected.allowed;
-    o->smtp.examine = examines || o->store.format == STORE_JSON;
+    bool shows = o->store.format == STORE_JSON || o->store.beside & ~(1u << STORE_BESIDE_TEXT);
+    o->smtp.examine = examines || shows;
     o->lmtp = o->smtp;
     o->lmtp.lmtp = true;
     o->server.smtp = &o->smtp;

@@ -35,10 +35,9 @@ struct transaction {
     struct mail mail;
     struct spool data; /* the mail data, if has_data */
     bool has_data;
-    bool listed;     /* the mail will have a line in the listing */
-    bool no_memory;  /* for the answers */
-    uint64_t octets; /* of mail data so far */
-    uint64_t session;
+    bool listed;                     /* the mail will have a line in the listing */
+    bool no_memory;                  /* for the answers */
+    uint64_t octets;                 /* of mail data so far */
     const struct rule *chunk, *body; /* whose replies wait for the end of a chunk, of the mail data */
     const struct rule **answers;     /* LMTP: the rule for each recipient's reply, NULL: none */
     size_t n_answers;

@@ -51,7 +51,7 @@ bool transaction_begin(struct transaction **at, const struct client *c, const st
     t->listed = listed;
     if (!mail_begin(&t->mail, e->arg, e->params))
         return false;
-    t->session = c->session;
+    t->mail.session = c->session;
     t->mail.utf8 = e->utf8;
     t->mail.binary = e->binary;
     t->mail.address = c->peer->address;
@@ -70,8 +70,10 @@ static void begin_data(struct transaction *t, const struct server_options *o)
 {
     t->has_data = true;
     spool_begin(&t->data, o->store, t->mail.binary, t->listed);
-    if (o->headers)
-        envelope_add_headers(&t->mail, &t->data, o->smtp->hostname, t->session);
+    if (o->headers) {
+        t->mail.time = (int64_t)time(NULL) * 1000;
+        envelope_add_headers(&t->mail, &t->data);
+    }
 }
 
 static struct rule *find_rule(const struct transaction *t, const struct server_options *o,

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { NAME_SHOWN = 80 /* octets of a client's name for a file */ };
 
@@ -60,6 +61,13 @@ static int save(struct store *s, struct spool *p, const char *asked, struct mess
     f.file.published = f.file.published && status < 0; /* a file that is noted stays */
     spool_drop(&f);
     return status;
+}
+
+void attachments_remove(struct store *s, struct spool *p)
+{
+    for (size_t at = 0; at < p->attached.n; at += strlen(p->attached.p + at) + 1)
+        (void)unlinkat(s->attachments.final, strrchr(p->attached.p + at, '/') + 1, 0);
+    p->attached.n = 0;
 }
 
 int attachments_save(struct store *s, struct spool *p, uint64_t number, struct message *m)

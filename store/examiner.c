@@ -24,28 +24,25 @@ static int examine_message(struct store *s, struct spool *p, struct mail *mail, 
     match_all(s->o.matches, s->o.n_matches, m, mail, &p->had);
     if (spool_check_text(p, &p->had) < 0)
         return -1;
-    if (s->o.selects && mail->fits == 0) {
-        if (s->o.lint || s->o.format == STORE_JSON)
-            lint(m, mail);
-        p->skips = true;
-        return message_failed(m) ? spool_fail(p, ENOMEM, "memory") : 0;
-    }
-    if (s->o.attachments != NULL && attachments_save(s, p, mail->n, m) < 0)
+    p->skips = s->o.selects && mail->fits == 0;
+    if (!p->skips && s->o.attachments != NULL && attachments_save(s, p, mail->n, m) < 0)
         return -1;
-    if (s->o.format == STORE_JSON)
-        render_json(&p->front, mail, m);
-    if (s->o.format == STORE_TEXT)
-        render_text(&p->front, mail, m);
-    if (s->o.format != STORE_JSON && s->o.lint)
+    struct text *json = beside_json(s, p), *text = beside_text(s, p);
+    if (json != NULL)
+        render_json(json, mail, m);
+    else if (s->o.lint || s->o.format == STORE_JSON)
         lint(m, mail);
-    p->front.failed = p->front.failed || message_failed(m);
-    return spool_check_text(p, &p->front);
+    if (text != NULL)
+        render_text(text, mail, m);
+    bool failed = message_failed(m) || (json != NULL && json->failed) || (text != NULL && text->failed);
+    return failed ? spool_fail(p, ENOMEM, "memory") : 0;
 }
 
 static int examine(struct store *s, struct spool *p)
 {
     struct span octets;
     if (s->o.directory != NULL) {
+        p->path.n = 0;
         place_add_path(p->place, &p->file, &p->path);
         if (spool_check_text(p, &p->path) < 0)
             return -1;

@@ -46,9 +46,16 @@ int place_create(struct place *to, struct place_file *f);
 /*
  * Gives a complete file its final name, and sets f->name.  asked is the name
  * that is wanted, or "" for the next number; a number is added to a name that is
- * taken.  read_on: f->fd stays open for reading.
+ * taken.  NULL: f->name is wanted, and the error is EEXIST if it is taken.  read_on: f->fd stays open for reading.
  */
 int place_publish(struct place *to, struct place_file *f, const char *asked, bool read_on);
+
+/* Sets f->name to the next name for a message.  taken: how many have been found taken in a row. */
+int place_choose(struct place *to, struct place_file *f, int taken);
+
+/* Writes the name of what is beside a message: 0001.json beside 0001.eml.  In a Maildir the name of a message has no
+   suffix. */
+void place_beside_name(enum store_beside kind, const char *message, char name[PLACE_NAME_MAX]);
 
 /* Writes all n octets. */
 int place_write(int fd, const char *octets, size_t n);
@@ -84,7 +91,7 @@ static inline int spool_check_text(struct spool *p, const struct text *t)
    before, p->octets.p is NULL.  -1 on failure, which is kept. */
 int spool_complete(struct spool *p);
 
-/* Publishes the file.  -1 on failure, which is kept. */
+/* Publishes the file; asked as for place_publish().  -1 on failure, which is kept. */
 int spool_publish(struct spool *p, const char *asked);
 
 /* Lends all octets of a complete mail, until spool_look_away() in the same thread.  -1 on failure, which is kept. */
@@ -98,6 +105,9 @@ void spool_drop(struct spool *p);
 
 /* ---- envelope.c, attachments.c ---- */
 
+/* Adds the text of a file with the envelope.  Its lines end in CRLF. */
+void envelope_add_file(const struct mail *mail, const struct spool *p, struct text *t);
+
 /* Adds the line before a mail in an mbox, without its end: "From ", the sender as one word, the time in UTC (RFC
    4155). */
 void envelope_mbox_line(const struct mail *mail, struct text *line);
@@ -105,6 +115,36 @@ void envelope_mbox_line(const struct mail *mail, struct text *line);
 /* Writes each attachment of message number to a file, and sets the paths in the parts of m, which live until p is
    dropped.  -1 on failure, which is kept in p. */
 int attachments_save(struct store *s, struct spool *p, uint64_t number, struct message *m);
+
+/* Removes these files. */
+void attachments_remove(struct store *s, struct spool *p);
+
+/* ---- beside.c: files beside that of a mail ---- */
+
+/* What goes beside a mail.  struct spool has it until the mail is stored. */
+struct beside {
+    struct text made[STORE_BESIDES]; /* their texts; empty where p->front is the text */
+    bool there[STORE_BESIDES];       /* the file is published */
+};
+
+/* Begins what goes beside a complete mail, and chooses the name of its file.  -1 on failure, which is kept. */
+int beside_begin(struct store *s, struct spool *p, const struct mail *mail);
+
+/* Publishes what goes beside a mail, and then its file.  -1 on failure, which is kept; EEXIST: a name is taken. */
+int beside_publish(struct store *s, struct spool *p);
+
+/* Undoes what was done under a name that is taken, and chooses the next one; taken: how many have been in a row. */
+int beside_begin_again(struct store *s, struct spool *p, int taken);
+
+/* Where JSON is to be added: for the stream, for beside it, or for both; NULL: nowhere.  The same for text. */
+struct text *beside_json(struct store *s, struct spool *p);
+struct text *beside_text(struct store *s, struct spool *p);
+
+/* Removes the files, if there are any. */
+void beside_remove(struct store *s, struct spool *p);
+
+/* Frees the memory. */
+void beside_close(struct spool *p);
 
 /* ---- examiner.c: reading a mail, a large one in a thread ---- */
 

@@ -100,17 +100,31 @@ static bool take_unique(const char **name, uint64_t *pid)
     return good;
 }
 
-enum kind { OTHER, MESSAGE, UNFINISHED };
+enum kind { OTHER, MESSAGE, UNFINISHED, ENVELOPE };
+
+/* How the name of what is beside a message begins and ends. */
+static const struct {
+    const char *begin, *end;
+} beside[STORE_BESIDES] = {{".", ".envelope"}, {"", ".txt"}, {"", ".json"}};
+
+void place_beside_name(enum store_beside kind, const char *message, char name[PLACE_NAME_MAX])
+{
+    size_t n = strcspn(message, ":"); /* in cur of a Maildir flags follow */
+    n -= n > 4 && strcmp(message + n - 4, ".eml") == 0 ? 4 : 0;
+    (void)snprintf(name, PLACE_NAME_MAX, "%s%.*s%s", beside[kind].begin, (int)n, message, beside[kind].end);
+}
 
 /* What a file is by its name.  A message that is not finished belongs to its process as long as that lives. */
 static enum kind kind_of(const struct place *to, const char *part, const char *name)
 {
-    const char *end = name;
+    const char *start = name + (*name == '.'), *end = start;
     uint64_t number, pid;
     if (!to->maildir && number_take(&end, &number)) {
-        bool ours = end - name == 4 || (end - name > 4 && *name != '0');
-        return ours && number > 0 && strcmp(end, ".eml") == 0 ? MESSAGE : OTHER;
+        bool ours = number > 0 && (end - start == 4 || (end - start > 4 && *start != '0'));
+        const char *suffix = start > name ? ".envelope" : ".eml";
+        return !ours || strcmp(end, suffix) != 0 ? OTHER : start > name ? ENVELOPE : MESSAGE;
     }
+    end = name;
     if (!to->maildir && strncmp(name, HIDDEN, sizeof HIDDEN - 1) != 0)
         return OTHER;
     end += to->maildir ? 0 : sizeof HIDDEN - 1;
@@ -130,6 +144,18 @@ static int remove_file(int directory, const char *name)
     return unlinkat(directory, name, 0) == 0 ? 1 : errno == ENOENT ? 0 : -1;
 }
 
+/* Removes a file, and what is beside it if that is a message: in the same directory, or in that above, of a Maildir. */
+static int remove_found(const struct place *to, int above, int directory, enum kind kind, const char *name)
+{
+    int gone = remove_file(directory, name), status = gone;
+    for (int i = 0; i < STORE_BESIDES && kind == MESSAGE && gone > 0 && status >= 0; i++) {
+        char other[PLACE_NAME_MAX];
+        place_beside_name((enum store_beside)i, name, other);
+        status = remove_file(to->maildir ? above : directory, other);
+    }
+    return status < 0 ? -1 : gone;
+}
+
 /* Counts the messages in a directory of the place, and sets the next number after the highest one.  fresh: removes
    them, and what is not finished. */
 static int read_names(struct place *to, int at, const char *part, bool fresh)
@@ -146,14 +172,16 @@ static int read_names(struct place *to, int at, const char *part, bool fresh)
         to->next = fresh ? 1 : to->next;
         rewinddir(d);
         while (removed >= 0 && (errno = 0, (entry = readdir(d)) != NULL)) {
-            const char *end = entry->d_name;
+            const char *end = entry->d_name + (*entry->d_name == '.');
             uint64_t number;
-            bool numbered = number_take(&end, &number) && number <= COUNTED_MAX && strcmp(end, ".eml") == 0;
-            if (numbered && number >= to->next)
+            bool numbered = number_take(&end, &number) && number <= COUNTED_MAX;
+            bool message = numbered && *entry->d_name != '.' && strcmp(end, ".eml") == 0;
+            to->has_beside = to->has_beside || (numbered && !message);
+            if (message && number >= to->next)
                 to->next = number + 1;
             enum kind kind = kind_of(to, part, entry->d_name);
             held += kind == MESSAGE;
-            int gone = fresh && kind != OTHER ? remove_file(fd, entry->d_name) : 0;
+            int gone = fresh && kind != OTHER ? remove_found(to, at, fd, kind, entry->d_name) : 0;
             removed = gone < 0 ? -1 : removed + gone;
         }
     } while (removed > 0);
@@ -314,7 +342,30 @@ static void number_name(struct place *to, char name[PLACE_NAME_MAX], const char 
                        asked + n);
 }
 
-/* Writes the next name to try.  A numbered one is "0001.eml": four digits or more. */
+/* Whether there is something beside this message, which then would be taken for its own. */
+static bool is_beside(const struct place *to, const char *message)
+{
+    bool found = false;
+    for (int i = 0; i < STORE_BESIDES && !found; i++) {
+        char name[PLACE_NAME_MAX];
+        struct stat st;
+        place_beside_name((enum store_beside)i, message, name);
+        found = fstatat(to->final, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+    }
+    return found;
+}
+
+/* Writes "0001.eml": four digits or more. */
+static void next_number(struct place *to, char name[PLACE_NAME_MAX])
+{
+    char digits[24], *end = digits + sizeof digits, *first = ascii_put_number(end, to->next++);
+    while (end - first < 4)
+        *--first = '0';
+    memcpy(name, first, (size_t)(end - first));
+    memcpy(name + (end - first), ".eml", sizeof ".eml");
+}
+
+/* Writes the next name to try. */
 static int next_name(struct place *to, char name[PLACE_NAME_MAX], const char *asked, int taken)
 {
     if (to->maildir) {
@@ -326,11 +377,9 @@ static int next_name(struct place *to, char name[PLACE_NAME_MAX], const char *as
             return -1;
         if (taken > 0 && to->next > COUNTED_MAX) /* read_names() does not see these: they are passed in larger steps */
             to->next += UINT64_C(1) << (taken < 32 ? taken : 32);
-        char digits[24], *end = digits + sizeof digits, *first = ascii_put_number(end, to->next++);
-        while (end - first < 4)
-            *--first = '0';
-        memcpy(name, first, (size_t)(end - first));
-        memcpy(name + (end - first), ".eml", sizeof ".eml");
+        do
+            next_number(to, name);
+        while (to->has_beside && is_beside(to, name));
     }
     return 0;
 }
@@ -390,10 +439,12 @@ static int name_file(struct place *to, struct place_file *f)
     return 0;
 }
 
+int place_choose(struct place *to, struct place_file *f, int taken) { return next_name(to, f->name, "", taken); }
+
 int place_publish(struct place *to, struct place_file *f, const char *asked, bool read_on)
 {
     /* some file systems report a failed write only at close(2); a file without a name cannot be closed yet */
-    if (f->temporary[0] != '\0') {
+    if (f->temporary[0] != '\0' && f->fd >= 0) {
         int fd = f->fd;
         f->fd = read_on ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
         int saved = errno;
@@ -404,10 +455,10 @@ int place_publish(struct place *to, struct place_file *f, const char *asked, boo
             return -1;
     }
     for (int taken = 0; !f->published; taken++) {
-        if (next_name(to, f->name, asked, taken) < 0)
+        if (asked != NULL && next_name(to, f->name, asked, taken) < 0)
             return -1;
         f->published = name_file(to, f) == 0;
-        if (!f->published && errno != EEXIST)
+        if (!f->published && (asked == NULL || errno != EEXIST))
             return -1;
     }
     return to->fsync ? sync_names(to->final) : 0;

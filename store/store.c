@@ -3,26 +3,27 @@
  *
  * A file can be removed again, octets in a stream cannot be taken back.  So the
  * file is published first, as the JSON names it; then the mail is examined, and
- * its attachments are written; the stream comes last.  If a step fails,
- * store_drop() undoes those before it.
+ * its attachments are written; the stream comes last.  Where files go beside that
+ * of the mail, it is examined first, and they are published before it, so that
+ * who finds the mail finds them.  If a step fails, store_drop() undoes those
+ * before it.
  */
 #include "store/inside.h"
-
-#include <string.h>
-#include <unistd.h>
 
 int store_open(struct store *s, const struct store_options *o, struct failure *why)
 {
     s->o = *o;
     if (o->stream < 0)
         s->o.format = STORE_NONE;
-    s->looks =
-        s->o.format == STORE_JSON || s->o.format == STORE_TEXT || o->attachments != NULL || o->n_matches > 0 || o->lint;
+    s->looks = s->o.format == STORE_JSON || s->o.format == STORE_TEXT || o->attachments != NULL || o->n_matches > 0 ||
+               o->lint || (o->beside & ~(1u << STORE_BESIDE_ENVELOPE)) != 0;
     s->wants = s->looks || o->directory != NULL || o->stream >= 0;
     stream_open(&s->stream, &s->o);
     if (place_open(&s->attachments, o->attachments, false, o->fsync, false) < 0)
         *why = (struct failure){errno, o->attachments};
     else if (place_open(&s->place, o->directory, o->maildir, o->fsync, o->fresh) < 0)
+        *why = (struct failure){errno, o->directory};
+    else if (place_open(&s->beside, o->beside != 0 ? o->directory : NULL, false, o->fsync, false) < 0)
         *why = (struct failure){errno, o->directory};
     else
         return 0;
@@ -35,6 +36,7 @@ void store_close(struct store *s)
     examiner_close(s);
     place_close(&s->place);
     place_close(&s->attachments);
+    place_close(&s->beside);
 }
 
 void store_drop(struct spool *p)
@@ -45,8 +47,12 @@ void store_drop(struct spool *p)
     examiner_leave(s, p);
     stream_leave(&s->stream, p);
     s->waiting -= p->waits;
-    for (size_t at = 0; at < p->attached.n; at += strlen(p->attached.p + at) + 1)
-        (void)unlinkat(s->attachments.final, strrchr(p->attached.p + at, '/') + 1, 0);
+    if (p->beside != NULL || p->attached.n > 0) {
+        place_drop(p->place, &p->file);
+        beside_remove(s, p);
+        beside_close(p);
+        attachments_remove(s, p);
+    }
     spool_drop(p);
 }
 
@@ -61,7 +67,7 @@ enum store_outcome store_finish(struct store *s, struct spool *p, struct mail *m
 {
     if (spool_complete(p) < 0)
         return fail(p, why);
-    if (s->o.directory != NULL && spool_publish(p, "") < 0)
+    if (s->o.directory != NULL && (s->o.beside != 0 ? beside_begin(s, p, mail) : spool_publish(p, "")) < 0)
         return fail(p, why);
     if (s->o.format == STORE_MBOX)
         envelope_mbox_line(mail, &p->front);
@@ -72,11 +78,30 @@ enum store_outcome store_finish(struct store *s, struct spool *p, struct mail *m
     return store_go_on(s, p, why);
 }
 
+/* Examines a mail that goes with files beside its own, and publishes these.  The JSON names the file of the mail, so it
+   is made again for another name. */
+static enum store_outcome examine_and_publish(struct store *s, struct spool *p)
+{
+    for (int taken = 1;; taken++) {
+        struct mail *mail = p->mail;
+        enum store_outcome outcome = mail != NULL ? examiner_go_on(s, p) : STORE_DONE;
+        if (outcome != STORE_DONE || beside_publish(s, p) == 0)
+            return outcome;
+        if (p->failure.error != EEXIST || beside_begin_again(s, p, taken) < 0)
+            return STORE_FAILED;
+        p->mail = mail;
+        if (mail != NULL)
+            mail->fits = s->o.expectations;
+    }
+}
+
 /* A mail does not overtake those that wait already. */
 enum store_outcome store_go_on(struct store *s, struct spool *p, struct failure *why)
 {
     enum store_outcome outcome = s->waiting > 0 && !p->waits ? STORE_WAITS : STORE_DONE;
-    if (outcome == STORE_DONE && p->mail != NULL)
+    if (outcome == STORE_DONE && p->beside != NULL && !p->file.published)
+        outcome = examine_and_publish(s, p);
+    else if (outcome == STORE_DONE && p->mail != NULL)
         outcome = examiner_go_on(s, p);
     if (outcome == STORE_DONE && s->o.stream >= 0 && !p->skips)
         outcome = stream_put(&s->stream, p);
@@ -88,6 +113,8 @@ enum store_outcome store_go_on(struct store *s, struct spool *p, struct failure 
     if (outcome == STORE_DONE) { /* store_drop() must not remove them now */
         p->file.published = false;
         p->attached.n = 0;
+        if (p->beside != NULL)
+            beside_close(p);
     }
     return outcome;
 }

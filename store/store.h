@@ -1,6 +1,6 @@
 /*
- * store.h - where mail goes: a file of a directory or a Maildir, files for its
- * attachments, and a stream.
+ * store.h - where mail goes: a file of a directory or a Maildir, files beside it
+ * and for its attachments, and a stream.
  *
  * A mail is stored whole or not at all, and nothing is overwritten.
  *
@@ -33,6 +33,10 @@ enum store_outcome {
     STORE_WAITS,  /* it is not done yet: see store_waits_for() */
 };
 
+/* Files beside that of a message, in the order in which they appear.  A new one has its name in place_beside_name() and
+   in take_beside() (run/options.c). */
+enum store_beside { STORE_BESIDE_ENVELOPE, STORE_BESIDE_TEXT, STORE_BESIDE_JSON, STORE_BESIDES };
+
 /* Borrowed while the store is open. */
 struct store_options {
     const char *directory; /* for mail; NULL: no files */
@@ -44,6 +48,8 @@ struct store_options {
     bool crlf;                   /* lines keep their CRLF; otherwise it becomes LF */
     bool fsync;                  /* files are on disk before they count as stored */
     const char *attachments;     /* a directory; NULL: attachments are not written */
+    unsigned beside;             /* files beside each message: bits of enum store_beside */
+    const char *hostname;        /* ours, in Received */
     const struct match *matches; /* in the order of their expectations */
     size_t n_matches;
     uint64_t expectations; /* bits of all of them */
@@ -63,6 +69,7 @@ struct place {
     uint64_t next;        /* number of the next file */
     uint64_t made;        /* names made so far that carry no such number */
     uint64_t held;        /* messages that were there already */
+    bool has_beside;      /* there may be files beside messages, or the numbers of such */
     bool by_path;         /* for link_name_unnamed() */
     char host[65];        /* Maildir: the name of this machine, escaped */
 };
@@ -109,6 +116,7 @@ struct examiner {
 struct store {
     struct store_options o;
     struct place place, attachments;
+    struct place beside; /* for what is beside a message: the directory, or that above new and cur of a Maildir */
     struct stream stream;
     struct examiner examiner;
     size_t waiting; /* mails whose outcome is STORE_WAITS */
@@ -138,6 +146,7 @@ struct spool {
     struct text attached;   /* the paths of its attachments, each with a NUL */
     struct text had;        /* for mail->had */
     struct text front;      /* for the stream: what goes before the mail or in place of it */
+    struct beside *beside;  /* what goes beside the mail, until that is stored; NULL: nothing */
     struct place_file file; /* last, as its names are not cleared */
 };
 
@@ -152,20 +161,20 @@ static inline uint64_t store_held(const struct store *s) { return s->place.held;
    called. */
 void spool_begin(struct spool *p, struct store *s, bool exact, bool keeps_head);
 
-/* Adds Return-Path, Delivered-To for each recipient, and Received.  Call it before spool_add().  id is the number of
-   the session. */
-void envelope_add_headers(const struct mail *mail, struct spool *p, const char *hostname, uint64_t id);
+/* Adds Return-Path, Delivered-To for each recipient, and Received.  Call it before spool_add(). */
+void envelope_add_headers(const struct mail *mail, struct spool *p);
 
 /* Adds octets as they came over the wire. */
 void spool_add(struct spool *p, const char *octets, size_t n);
 
 /*
  * Stores a complete mail: publishes its file, examines it, writes its
- * attachments, and at last writes to the stream, which cannot be undone.  Sets
- * mail->file, problems, and what match_all() sets; file and had live until
- * store_drop().  On STORE_FAILED the spool has been dropped, and *why has the
- * reason; ESTALE: another process has cut off its file.  On STORE_WAITS mail is
- * borrowed until the outcome is another one; call store_go_on(),
+ * attachments, and at last writes to the stream, which cannot be undone.  What
+ * is beside the file is there before the file is.  Sets mail->file, problems,
+ * and what match_all() sets; file and had live until store_drop().  On
+ * STORE_FAILED the spool has been dropped, and *why has the reason; ESTALE:
+ * another process has cut off its file.  On STORE_WAITS mail is borrowed until
+ * the outcome is another one; call store_go_on(),
  * store_give_up() or store_drop().
  */
 enum store_outcome store_finish(struct store *s, struct spool *p, struct mail *mail, struct failure *why);

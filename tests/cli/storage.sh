@@ -876,7 +876,9 @@ t_fresh() {
     ln -s ../other mail/0005.eml
     mkfifo mail/0006.eml
     ours='0001.eml 0002.eml 9999.eml 12345.eml 999999999999999999.eml .fakesmtp-1.M2P2000000000Q3'
-    others="0000.eml 1.eml 00001.eml 0001.emlx x0001.eml 0001.EML -001.eml notes.eml 0001.json .fakesmtp-socket"
+    ours="$ours 0001.json 0001.txt .0001.envelope 12345.txt .0008.envelope"
+    others="0000.eml 1.eml 00001.eml 0001.emlx x0001.eml 0001.EML -001.eml notes.eml 2024.json 0003.txt 12345.html .fakesmtp-socket"
+    others="$others .1.envelope 0002.envelope notes.json"
     others="$others .fakesmtp-1.M2P${$}Q3 .fakesmtp-1.M2P2000000000Q3x .fakesmtp-.M2P2000000000Q3 .fakesmtp-1.M2P2000000000"
     for name in $ours $others; do touch "mail/$name"; done
     run --fresh -d mail -n 1 sh -c "$one"
@@ -892,7 +894,9 @@ t_fresh() {
 t_fresh_maildir() {
     mkdir mail mail/new mail/cur mail/tmp mail/new/1.M2P3Q4.x
     ours='new/1.M2P3Q4.host new/1.M2P3Q5.host,S=5 cur/1.M2P3Q6.host:2,S tmp/1.M2P2000000000Q7.host'
+    ours="$ours 1.M2P3Q4.host.json .1.M2P3Q6.host.envelope 1.M2P3Q6.host.txt"
     others="new/1.2.host new/1.M2P3Q4 cur/1.R2P3Q4.host:2, cur/notes tmp/1.M2P${$}Q3.host new/.1.M2P3Q4.host 0001.eml new/0001.eml"
+    others="$others 0001.json 1.M2P3Q8.host.json new/0001.json"
     for name in $ours $others; do touch "mail/$name"; done
     run --fresh --maildir mail -n 1 sh -c "$one"
     status_is 0
@@ -909,4 +913,308 @@ t_fresh_maildir() {
     run --fresh --maildir mail -p 0 -n 0 -t 0
     status_is 3 'fakesmtp: cannot use directory mail: .*'
     [ "$before" = "$(find new)" ]
+}
+
+# ---- files beside messages ----
+
+# is_beside NUMBER [DIRECTORY]: the three files are whole, and those of the message
+is_beside() {
+    d=${2-mail}
+    jq -es --arg file "$d/$1.eml" 'length == 1 and .[0].file == $file' "$d/$1.json" >jq.out
+    text=$(sed '1,/^$/d' "$d/$1.eml")
+    [ "$(jq -r .text "$d/$1.json")" = "$text" ]
+    [ "$(sed '1,/^$/d' "$d/$1.txt" | sed '/^Attachment/d')" = "$text" ]
+    head -n 1 "$d/.$1.envelope" | grep -q '^Return-Path: <.*>$'
+    tail -n 1 "$d/.$1.envelope" | grep -q '^X-Fakesmtp-[A-Z]'
+}
+
+all='--beside json,text,envelope'
+
+deliver_attachment() {
+    talk '<220' '>EHLO t' '<250' '>MAIL FROM:<a@x.test>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' '>Subject: t' \
+        '>Content-Type: a/b; name=n.b' '>' '>hi' '>.' "<$1" '>QUIT' '<221' '<EOF'
+}
+
+t_beside() {
+    start -n 2 -d mail $all
+    deliver 250 '\r\nhi\r\n'
+    [ "$(ls -A mail | LC_ALL=C sort | tr '\n' ' ')" = '.0001.envelope 0001.eml 0001.json 0001.txt ' ]
+    is_beside 0001
+    jq -e '.subject == "t" and .envelope.to == ["b@x.test", "c@x.test"] and .n == 1' mail/0001.json >jq.out
+    deliver 250 '\r\nsecond\r\n'
+    is_beside 0002
+    finish
+    status_is 0
+    [ ! -s out ]
+    run -d only --beside text -f none sh -c "$one"
+    [ "$(ls -A only | tr '\n' ' ')" = '0001.eml 0001.txt ' ]
+    # a stream in the same format is the same
+    run -j --beside json,text -d only sh -c "$one"
+    same out only/0002.json
+    run -f text --beside text,json -d only -o stream sh -c "$one"
+    same stream only/0003.txt
+    jq -e .subject only/0003.json
+    # an mbox has its line all the same
+    run -f mbox --beside json -d only -o box sh -c "$one"
+    grep -q '^From a@x.test ' box
+}
+
+# A test that waits for 0001.eml finds what is beside it.
+t_beside_is_there_before_the_message() {
+    start_under strace -f -q -s 200 -o trace -e trace=linkat,sendto,write -- -q -n 1 $all -d mail
+    deliver 250
+    finish
+    sed -n 's/.*linkat(.*"\([^"/]*0001[^"]*\)".*= 0$/\1/p; s/.*"250 2.0.0 Message.*/250/p' trace >order
+    printf '%s\n' .0001.envelope 0001.txt 0001.json 0001.eml 250 >want
+    same order want
+}
+
+t_beside_in_the_private_directory() {
+    run -n 1 sh -c "$one && ls -A \"\$FAKESMTP_DIR\" >names && cp \"\$FAKESMTP_DIR\"/.0001.envelope envelope"
+    status_is 0
+    [ "$(LC_ALL=C sort names | tr '\n' ' ')" = '.0001.envelope 0001.eml ' ]
+    grep -qx 'Delivered-To: b@x.test' envelope
+    # shellcheck disable=SC2016 # for another shell
+    run --beside json sh -c "$one"' && jq -e .subject "$FAKESMTP_DIR"/0001.json'
+    status_is 0
+    assignments=$("$FAKESMTP" -b -k --beside json 2>err)
+    eval "$assignments"
+    curl -sS --max-time 60 "$SMTP_URL" --mail-from a@x.test --mail-rcpt b@x.test -T "$HERE/run"
+    [ "$(ls -A "$FAKESMTP_DIR" | LC_ALL=C sort | tr '\n' ' ')" = '.0001.envelope 0001.eml 0001.json ' ]
+    kill "$FAKESMTP_PID"
+    # elsewhere only what was asked for is written
+    run -d mail sh -c "$one"
+    [ "$(ls -A mail)" = 0001.eml ]
+}
+
+t_envelope_beside() {
+    start -n 1 -e --beside envelope --hostname sink.test -d mail
+    talk '<220' '>EHLO t_t' '<250' '=AUTH PLAIN AGFcAf8Ac2VjcmV0\r\n' '<235' \
+        '=MAIL FROM:<> SMTPUTF8 BODY=8BITMIME RET=HDRS ENVID=a+2Bb\r\n' '<250' \
+        '=RCPT TO:<\xc3\xa4@x.test>\r\n' '<250' '>RCPT TO:<c@x.test> NOTIFY=NEVER' '<250' '>DATA' '<354' \
+        '>a: b' '=\xff\n\r\n' '>.' '<250' '>QUIT' '<221' '<EOF'
+    finish
+    status_is 0
+    sed 's/^\(X-Fakesmtp-[TP][io][mr][et]: \)[0-9]*$/\1N/; s/^\t[A-Z].*/DATE/' mail/.0001.envelope >got
+    {
+        printf 'Return-Path: <>\nDelivered-To: \303\244@x.test\nDelivered-To: c@x.test\n'
+        printf 'Received: from t_t ([127.0.0.1])\n\tby sink.test with UTF8SMTPA id 1;\nDATE\n'
+        printf 'X-Fakesmtp-Time: N\nX-Fakesmtp-Size: 10\nX-Fakesmtp-Port: N\nX-Fakesmtp-Helo: t_t\n'
+        printf 'X-Fakesmtp-Auth: a\\x5c\\x01\377\nX-Fakesmtp-Params: SMTPUTF8 BODY=8BITMIME RET=HDRS ENVID=a+2Bb\n'
+        printf 'X-Fakesmtp-To-Params: \nX-Fakesmtp-To-Params: NOTIFY=NEVER\n'
+        printf 'X-Fakesmtp-Problems: bare-lf, helo-name\nX-Fakesmtp-Added: %d\n' "$(sed '/^a: b/,$d' mail/0001.eml | wc -c)"
+    } >want
+    same got want
+}
+
+t_beside_in_a_maildir() {
+    start -n 2 $all --maildir md
+    send one
+    send two
+    finish
+    status_is 0
+    [ "$(files md/new)" -eq 2 ] && [ "$(files md/tmp)" -eq 0 ]
+    for message in md/new/*; do
+        name=${message##*/}
+        [ "$(jq -r .file "md/$name.json")" = "$message" ]
+        [ "$(sed '1,/^$/d' "md/$name.txt")" = "$(sed '1,/^$/d' "$message")" ]
+        grep -q '^Return-Path' "md/.$name.envelope"
+    done
+    [ "$(files md)" -eq 8 ]
+}
+
+# What is there already keeps its name, and is not taken for what is beside a new message.
+t_beside_numbers() {
+    for options in '' "$all" '--beside text'; do
+        rm -rf mail && mkdir mail
+        echo old | tee mail/0001.json mail/0002.txt mail/.0003.envelope mail/0004.eml mail/0005.json >mail/0099.txt
+        start -n 2 -d mail $options
+        deliver 250 '\r\nhi\r\n'
+        deliver 250 '\r\nhi\r\n'
+        finish
+        status_is 0
+        [ "$(echo mail/*.eml)" = 'mail/0004.eml mail/0006.eml mail/0007.eml' ]
+        [ "$(cat mail/0001.json mail/0002.txt mail/.0003.envelope mail/0004.eml mail/0005.json mail/0099.txt | uniq -c | tr -d ' ')" = 6old ]
+        [ "$options" != "$all" ] || { is_beside 0006 && is_beside 0007; }
+    done
+    [ "$(ls -A mail | wc -l)" -eq 10 ]
+}
+
+# A number that another process has taken in the meantime is left to it.
+t_beside_number_is_taken() {
+    for taken in 0001.eml 0001.json 0001.txt .0001.envelope; do
+        rm -rf mail at
+        start -n 2 -d mail $all --attachments at --match 'subject: .' -j -o stream
+        echo another >"mail/$taken"
+        for _ in 1 2; do
+            deliver_attachment 250
+        done
+        finish
+        status_is 0
+        [ "$(cat "mail/$taken")" = another ]
+        [ "$(find mail -name '*0001*' | wc -l)" -eq 1 ]
+        for n in 2 3; do
+            [ "$(jq -r .file "mail/000$n.json")" = "mail/000$n.eml" ]
+            [ "$(jq -r '.attachments[0].path' "mail/000$n.json")" = "at/000$((n - 1))-n.b" ]
+        done
+        cat mail/0002.json mail/0003.json | cmp - stream
+        [ "$(files mail)" -eq 9 ] && [ "$(files at)" -eq 2 ]
+    done
+}
+
+t_beside_goes_with_the_message() {
+    start -k -d mail $all --max-size 1000 -f eml -o /dev/full --attachments at
+    talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' \
+        '*20000:too much of this\r\n' '>.' '<552' '>QUIT' '<221'
+    nothing_in mail
+    deliver_attachment 452
+    nothing_in mail
+    nothing_in at
+    stop 4
+}
+
+t_beside_full_disk() {
+    [ "$(id -u)" -eq 0 ] || { echo "needs root, to mount a small disk"; return 1; }
+    mkdir disk
+    mount -t tmpfs -o size=256k,nr_inodes=42 none disk
+    trap 'umount disk' EXIT
+    start -k -d disk $all
+    for i in $(seq 14); do
+        send "$i" 2>>curl.err && echo "$i" >>acknowledged
+    done
+    kill "$pid"
+    finish
+    status_is 4 'fakesmtp: [0-9]+ messages could not be written, the first one to disk: No space left on device'
+    n=$(wc -l <acknowledged)
+    [ "$n" -gt 5 ] && [ "$n" -lt 14 ]
+    [ "$(files disk)" -eq $((4 * n)) ]
+    for i in $(cat acknowledged); do is_beside "$(printf %04d "$i")" disk; done
+    umount disk
+    trap - EXIT
+}
+
+t_beside_each_call_fails_once() {
+    refused=0
+    for inject in openat:error=ENOSPC write:error=EIO linkat:error=EDQUOT fsync:error=EIO; do
+        for when in $(seq 1 24); do
+            rm -rf mail && mkdir mail
+            start_under strace -f -q -o /dev/null -e inject="$inject:when=$when" -- -q -t 60s -c 1 --fsync -d mail $all
+            : >talked
+            if [ -n "$port" ]; then
+                talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' \
+                    '>S: t' '>' '>whole' '>.' '<' '>QUIT' '<' >talked 2>&1 || true
+                traced=$(cat "/proc/$pid/task/$pid/children" 2>/dev/null) || traced=
+                [ -z "$traced" ] || kill $traced 2>/dev/null || :
+            fi
+            finish
+            if [ -e mail/0001.eml ]; then
+                is_beside 0001
+                [ "$(files mail)" -eq 4 ]
+            else
+                nothing_in mail
+                fails grep '250 2.0.0 Message' talked
+                refused=$((refused + 1))
+            fi
+        done
+    done
+    [ "$refused" -ge 20 ] || { echo "$refused were refused"; return 1; }
+}
+
+t_beside_killed_at_each_call() {
+    kept=0 lost=0
+    for when in $(seq 1 5); do
+        rm -rf mail && mkdir mail
+        start_under strace -f -q -o /dev/null -e inject="linkat:signal=KILL:when=$when" -- -q -n 1 -d mail $all
+        talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' '>S: t' '>' '>whole' \
+            '>.' '<250' '>QUIT' >talked 2>&1 || true
+        finish 2>/dev/null
+        if [ -f mail/0001.eml ]; then
+            is_beside 0001
+            kept=$((kept + 1))
+        else
+            fails grep '250 2.0.0 Message' talked
+            lost=$((lost + 1))
+        fi
+    done
+    [ "$kept" -gt 0 ] && [ "$lost" -gt 2 ] || { echo "kept $kept, lost $lost"; return 1; }
+}
+
+t_beside_without_hard_links() {
+    for error in EPERM ENOSYS; do
+        rm -rf mail
+        start_under strace -f -q -o /dev/null -e "inject=linkat,renameat2:error=$error" -- -q -n 2 -d mail $all
+        echo another >mail/0001.json
+        deliver 250 '\r\nhi\r\n'
+        deliver 250 '\r\nhi\r\n'
+        finish
+        status_is 0
+        [ "$(cat mail/0001.json)" = another ]
+        is_beside 0002
+        is_beside 0003
+        [ "$(files mail)" -eq 9 ]
+    done
+}
+
+t_beside_is_on_the_disk() {
+    start_under strace -f -q -y -o trace -e trace=fsync,linkat -- -q -n 1 --fsync --maildir md $all
+    deliver 250
+    finish
+    status_is 0
+    [ "$(grep -c 'fsync(.*deleted' trace)" -eq 4 ]
+    sed -n '/linkat(.*json/,$s|.*fsync([0-9]*<.*/\([^/]*\)>.*|\1|p' trace | grep -v deleted | sort -u >synced
+    printf 'md\nnew\n' | cmp - synced
+}
+
+# Several processes, of which one writes nothing beside, share a directory.
+t_beside_many_in_one_directory() {
+    for i in 1 2 3 4; do
+        (mkdir "$i" && cd "$i" && options=$all && { [ "$i" -lt 4 ] || options=; } && start -n 25 -d ../mail $options &&
+            for k in $(seq 25); do send "$i-$k"; done && finish && status_is 0) &
+        pids="${pids-} $!"
+    done
+    for p in $pids; do wait "$p"; done
+    [ "$(find mail -name '*.eml' | wc -l)" -eq 100 ]
+    [ "$(files mail)" -eq 325 ]
+    for json in mail/*.json; do
+        name=$(basename "$json" .json)
+        [ "$(jq -r .file "$json")" = "../mail/$name.eml" ]
+        [ "$(jq -r .text "$json")" = "$(sed '1,/^$/d' "mail/$name.eml")" ]
+        [ "$(sed '1,/^$/d' "mail/$name.txt")" = "$(sed '1,/^$/d' "mail/$name.eml")" ]
+    done
+    [ "$(sed -s '1,/^$/d' mail/*.eml | sort -u | wc -l)" -eq 100 ]
+}
+
+# A message that takes long to read keeps its number, and those after it wait.
+t_beside_large_message() {
+    start -n 2 -d mail --beside json
+    python3 - "$port" <<'PY'
+import json, os, socket, sys
+def say(s, f, text, code):
+    s.sendall(text)
+    line = f.readline()
+    while line[3:4] == b"-":
+        line = f.readline()
+    assert line.startswith(code), line
+clients = []
+for i in range(2):
+    s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=100)
+    f = s.makefile("rb")
+    say(s, f, b"", b"220")
+    for command, code in (b"HELO t", b"250"), (b"MAIL FROM:<>", b"250"), (b"RCPT TO:<b@x.test>", b"250"), (b"DATA", b"354"):
+        say(s, f, command + b"\r\n", code)
+    clients.append((s, f))
+clients[0][0].sendall(b"Subject: large\r\n\r\n" + (b"y" * 70 + b"\r\n") * 200000 + b".\r\n")
+clients[1][0].sendall(b"Subject: small\r\n\r\nhi\r\n.\r\n")
+for s, f in clients:
+    assert f.readline().startswith(b"250")
+subjects = set()
+for n in 1, 2:
+    mail = json.load(open("mail/%04d.json" % n))
+    assert mail["file"] == "mail/%04d.eml" % n, mail["file"]
+    assert "Subject: " + mail["subject"] in open(mail["file"]).read(100)
+    subjects.add(mail["subject"])
+assert subjects == {"large", "small"} and len(os.listdir("mail")) == 4
+PY
+    finish
+    status_is 0
 }

@@ -61,7 +61,7 @@ static void open_store(struct store *to, struct store_options o)
     assert_int_equal(store_open(to, &o, &why), 0);
 }
 
-static const struct mail envelope = {.n = 7, .address = "", .sender = {"a@b", 3}};
+static const struct mail envelope = {.n = 7, .address = "", .protocol = "SMTP", .sender = {"a@b", 3}};
 
 /* Begins a mail, adds its octets in steps, and finishes it.  Four may wait at once. */
 static enum store_outcome finish(struct store *to, struct spool *p, const char *text, size_t n, size_t step,
@@ -572,6 +572,31 @@ static void open_pipe(int fds[2])
     assert_int_equal(fcntl(fds[0], F_SETFL, O_NONBLOCK), 0); /* the writing end stays as it is */
 }
 
+static void test_what_is_beside_goes_when_memory_runs_out(void **state)
+{
+    (void)state;
+    struct store to;
+    struct failure why;
+    enum store_outcome outcome = STORE_FAILED;
+    open_store(&to,
+               (struct store_options){
+                   .stream = -1, .directory = path("beside"), .beside = (1u << STORE_BESIDES) - 1, .hostname = "h"});
+    for (size_t last = 1; outcome == STORE_FAILED; last++) {
+        struct spool p;
+        memory_fails_at = memory_requests + last;
+        outcome = finish(&to, &p, "a: b\r\n\r\ntwo\r\n", 13, 13, &why);
+        memory_fails_at = 0;
+        if (outcome == STORE_FAILED) {
+            assert_int_equal(why.error, ENOMEM);
+            assert_int_equal(count_entries(path("beside")), 0);
+        }
+        store_drop(&p);
+    }
+    assert_int_equal(outcome, STORE_DONE);
+    assert_int_equal(count_entries(path("beside")), 4);
+    store_close(&to);
+}
+
 static void test_attachments_go_when_memory_runs_out(void **state)
 {
     (void)state;
@@ -783,6 +808,7 @@ int main(void)
         cmocka_unit_test(test_file_cut_off),
         cmocka_unit_test(test_attachments),
         cmocka_unit_test(test_failed_stream_takes_attachments_back),
+        cmocka_unit_test(test_what_is_beside_goes_when_memory_runs_out),
         cmocka_unit_test(test_attachments_go_when_memory_runs_out),
         cmocka_unit_test(test_large_mail_is_examined_apart),
         cmocka_unit_test(test_slow_match_is_examined_apart),
