@@ -404,6 +404,13 @@ class fake:
         assert self.p.stdout.read() == b"".join(rest)
         got = self.p.wait(60)
         assert got == status, (got, open("err").read())
+def chain(p, place):
+    """40 messages, each put there when the program waits: at one look a second that takes 40 s."""
+    start = time.monotonic()
+    for i in range(40):
+        assert select.select([p.p.stdout], [], [], 0.05)[0] == []
+        put("%s/%d.eml" % (place, i), str(i)); p.next(str(i))
+    assert time.monotonic() - start < 20
 def text(subject): return b"From: a@x.test\nSubject: %s\n\nhello\n" % subject.encode()
 def put(name, subject, link=False):
     with open("whole", "wb") as f: f.write(text(subject))
@@ -427,6 +434,10 @@ p.end(0)
     rm -rf mail
     mkdir mail
     watch '
+os.mkdir("chain")
+p = fake("-j", "-r", "chain", "-t", "60", "-n", "40")
+chain(p, "chain")
+p.end(0)
 p = fake("-j", "-r", "mail", "-t", "60", "--match", "subject: ^b$")
 for name in "a", "b", "c": put("mail/%s.eml" % name, name)
 p.next("b")
@@ -449,9 +460,8 @@ t_watches_by_looking() {
     [ -z "${FAKESMTP_INSTRUMENTED-}" ] || export ASAN_OPTIONS=detect_leaks=0
     mkdir mail
     watch '
-p = fake("-j", "-r", "mail", "-t", "60", "-n", "2")
-put("mail/1.eml", "one"); p.next("one")
-put("mail/2.eml", "two"); p.next("two")
+p = fake("-j", "-r", "mail", "-t", "60", "-n", "40")
+chain(p, "mail")
 p.end(0)
 '
 }
