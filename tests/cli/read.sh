@@ -221,6 +221,14 @@ for place in "lf", "crlf", "md":
     again = run("-r", place, "-f", "mbox").stdout
     strip = lambda t: [l for l in t.split(b"\n") if not l.startswith(b"From ")]
     assert strip(again) == strip(open("by.mbox", "rb").read()), place
+# with the file beside it, the same to the millisecond
+for place in ["-d", "beside"], ["--maildir", "md2"], ["-d", "front", "-e"], ["-d", "crlf2", "-e", "--crlf"]:
+    smtp(*place, "--beside", "envelope", "-f", "json", "-o", "by.json2")
+    got = [json.loads(l) for l in run("-r", place[1], "-j", *place[3:]).stdout.splitlines()]
+    want = [json.loads(l) for l in open("by.json2")]
+    assert len(got) == len(want), place
+    for g, w in zip(got, want):
+        assert g == w, (place, {k: (g[k], w[k]) for k in w if g[k] != w[k]})
 got, want = list(objects(run("-r", "by.mbox", "-j").stdout)), list(objects(open("by.json", "rb").read()))
 assert len(got) == len(want), (len(got), len(want))
 for g, w in zip(got, want):
@@ -592,7 +600,7 @@ t_many_wait_under_one_server() {
     cat >suite.py <<'PY'
 import concurrent.futures, json, os, smtplib, subprocess, sys
 def test(i):
-    wait = subprocess.Popen([sys.argv[1], "-q", "-r", os.environ["FAKESMTP_DIR"], "-t", "120", "--match", "subject: ^%d$" % i, "-j"],
+    wait = subprocess.Popen([sys.argv[1], "-q", "-r", os.environ["FAKESMTP_DIR"], "-t", "120", "--match", "rcpt-to: ^b%d@" % i, "-j"],
                             stdout=subprocess.PIPE)
     with smtplib.SMTP(os.environ["SMTP_HOST"], int(os.environ["SMTP_PORT"])) as s:
         s.sendmail("a@x.test", ["b%d@x.test" % i], "Subject: %d\n\nhi\n" % i)
