@@ -498,6 +498,13 @@ open("mail/5.eml", "wb").close()                    # empty at first, as a name 
 open("mail/5.eml", "wb").write(text("five"))
 p.next("five")
 p.end(0)
+os.mkdir("other")
+f = open("other/1.eml", "wb")
+f.write(text("one")[:20]); f.flush()
+if os.environ["TIMED"]: f.write(text("one")[20:]); f.close()
+p = fake("-j", "-r", "other")  # what is there is waited for, too
+if not os.environ["TIMED"]: p.nothing(); f.write(text("one")[20:]); f.close()
+p.next("one"); p.end(0)
 '
 }
 
@@ -592,6 +599,20 @@ p.p.send_signal(signal.SIGTERM); p.end(1)
 assert "expected 2 messages, got 1 before SIGTERM" in open("err").read()
 p = fake("-j", "-r", "mail", "-k"); p.next("one")
 p.p.send_signal(signal.SIGINT); p.end(-signal.SIGINT)
+'
+}
+
+# Nobody reads what is printed: the run ends all the same.
+t_limit_while_a_message_is_written() {
+    mkdir mail
+    python3 -c 'print("Subject: t\n\n" + ("x" * 70 + "\n") * 100000)' >mail/1.eml
+    watch '
+p = fake("-r", "mail", "-t", "0.2")
+assert p.p.wait(60) == 4
+assert "1 message could not be written to standard output: its reader reads nothing" in open("err").read()
+p = fake("-r", "mail", "-n", "1")
+p.p.stdout.close()
+assert p.p.wait(60) == 4
 '
 }
 
