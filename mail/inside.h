@@ -471,6 +471,35 @@ void address_name(struct message *m, struct span name, struct sink to);
 /* Gives an address without comments, folds, and blanks around its dots and @. */
 void address_spec(struct message *m, struct span address, struct sink to);
 
+/* ---- json_write ---- */
+
+/* Adds octets within a string, with escapes. */
+void json_put(void *text, const char *octets, size_t n);
+struct sink json_into(struct text *t); /* that does this */
+
+/* Adds a comma, unless this is the first member of an object or an array. */
+void json_separate(struct text *t);
+
+void json_add_string(struct text *t, struct span s); /* p NULL: null */
+
+/* Each begins with a comma where one is needed. */
+void json_add_key(struct text *t, const char *key);
+void json_add_member(struct text *t, const char *key, struct span value);
+void json_add_number(struct text *t, const char *key, uint64_t value);
+
+/* Adds the text of a field's value; null if there is none. */
+void json_add_decoded(struct message *m, struct text *t, const char *key, struct span value);
+
+/* ---- json_header, json_body ---- */
+
+/* Adds the addresses of all fields of this name. */
+void json_add_addresses(struct message *m, struct text *t, const char *key, const char *name);
+
+void json_add_headers(struct message *m, struct text *t);
+void json_add_body(struct message *m, struct text *t, const char *key, const struct part *body); /* NULL: null */
+void json_add_links(struct message *m, struct text *t);
+void json_add_attachment(struct message *m, struct text *t, const struct part *p);
+
 /* ---- date ---- */
 
 /* Writes a date (RFC 5322 3.3, 4.3) as YYYY-MM-DDTHH:MM:SS+HH:MM and a NUL; -0000, a military zone
