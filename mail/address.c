@@ -19,6 +19,7 @@ struct reading {
     const char *cut;         /* where a second bare address may begin */
     struct span angle;       /* the text in brackets; p NULL: none */
     struct span comment;     /* the last one */
+    struct span group;       /* the name of one that begins before the address; p NULL: none */
     unsigned ats, words;     /* "@"s, and words between blanks */
     bool literal;            /* in a domain literal, where ":" and "," are nothing special */
     bool open;               /* a quoted string has no end, and takes in the rest */
@@ -111,7 +112,9 @@ static bool read_address(struct message *m, struct span *t, struct reading *r)
         } else if (c == '<') {
             r->angle = take_angle(m, t, &r->open);
         } else if (c == ':' && !r->literal && !r->open && r->ats == 0) {
+            struct span group = r->start != NULL ? span_between(r->start, r->end) : (struct span){t->p, 0};
             memset(r, 0, sizeof *r); /* the name of a group is not that of an address: RFC 5322 3.4 */
+            r->group = group;
             span_skip(t, 1);
             blank = false;
         } else {
@@ -150,7 +153,12 @@ bool address_take(struct message *m, struct span *list, struct address *address)
     while (list->n > 0) {
         struct reading r;
         memset(&r, 0, sizeof r);
+        if (address->closes)
+            address->group = (struct span){NULL, 0};
         bool ends = read_address(m, list, &r);
+        address->closes = ends && list->n > 0 && *list->p == ';';
+        if (r.group.p != NULL)
+            address->group = r.group;
         if (!ends) {
             message_note(m, PROBLEM_NO_COMMA);
             *list = span_between(r.cut, list->p + list->n);

@@ -70,11 +70,22 @@ static unsigned days_in(unsigned month, unsigned year)
     return month == 2 ? 28u + leap : month == 4 || month == 6 || month == 9 || month == 11 ? 30 : 31;
 }
 
-/* The day of the week, 0 for Monday.  Years begin in March here, so that a leap day is the last of its year. */
-static unsigned day_of_week(const struct date *d)
+/* Days since 1 March of the year 0.  Years begin in March here, so that a leap day is the last of its year. */
+static unsigned day_number(const struct date *d)
 {
     unsigned year = d->month > 2 ? d->year : d->year - 1, month = d->month > 2 ? d->month - 3 : d->month + 9;
-    return (year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + d->day + 1) % 7;
+    return year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + d->day - 1;
+}
+
+/* The day of the week, 0 for Monday. */
+static unsigned day_of_week(const struct date *d) { return (day_number(d) + 2) % 7; }
+
+/* Seconds since 1970. */
+static int64_t seconds_of(const struct date *d)
+{
+    int64_t zone = d->sign == '-' ? -(int64_t)d->zone : (int64_t)d->zone;
+    int64_t minutes = ((int64_t)day_number(d) - 719468) * 1440 + d->hour * 60 + d->minute - zone;
+    return minutes * 60 + d->second;
 }
 
 static bool take_month(struct date *d, struct span word)
@@ -258,7 +269,7 @@ static bool take_date(struct span t, struct date *d, bool *wrong_day)
     return true;
 }
 
-bool date_text(struct message *m, struct span value, char text[32])
+bool date_text(struct message *m, struct span value, char text[32], int64_t *seconds)
 {
     struct date d = {.second = 0};
     bool wrong_day;
@@ -270,6 +281,7 @@ bool date_text(struct message *m, struct span value, char text[32])
         message_note(m, d.odd ? PROBLEM_DATE : PROBLEM_OBSOLETE_DATE);
     if (wrong_day)
         message_note(m, PROBLEM_WRONG_DAY);
+    *seconds = seconds_of(&d);
     (void)snprintf(text, 32, "%04u-%02u-%02uT%02u:%02u:%02u%c%02u:%02u", d.year, d.month, d.day, d.hour, d.minute,
                    d.second, d.sign, d.zone / 60, d.zone % 60);
     return true;

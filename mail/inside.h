@@ -46,18 +46,20 @@ struct part {
     struct span id;                        /* Content-ID without brackets; p NULL: none */
     struct span handling;                  /* the first word of disposition, as written; n 0: none */
     /* for a reader, see message.c */
-    size_t root;      /* of a multipart/related: place of the part that the others belong to; 0: none */
-    bool readable;    /* it is a text or HTML, or a multipart that holds one, and is not an attachment */
-    bool shown;       /* a reader sees it first: it is not in an attachment or in another message */
-    bool inner;       /* it is in a message that is a part, which is an attachment as a whole */
-    const char *path; /* the file that it was saved in, as an attachment; NULL: none; borrowed */
+    size_t root;               /* of a multipart/related: place of the part that the others belong to; 0: none */
+    bool readable;             /* it is a text or HTML, or a multipart that holds one, and is not an attachment */
+    bool shown;                /* a reader sees it first: it is not in an attachment or in another message */
+    bool inner;                /* it is in a message that is a part, which is an attachment as a whole */
+    const char *path;          /* the file that it was saved in, as an attachment; NULL: none; borrowed */
+    unsigned number, children; /* its place among its siblings, from 1, and theirs in it; for JSON */
 };
 
 struct message {
     struct span octets;
     const atomic_bool *stop;  /* NULL: nobody stops the reading */
     struct problems problems; /* what is odd, as far as it has been read and decoded */
-    unsigned charsets;        /* opened so far */
+    unsigned charsets;        /* opened so far, */
+    unsigned charsets_aside;  /* and of them those between message_begin_aside() and message_end_aside() */
     bool failed;              /* memory ran out */
     struct part *parts;       /* in the order of the message, the first is the message itself; uuencoded files last */
     size_t n, size;
@@ -69,6 +71,22 @@ static inline void message_note(struct message *m, enum problem problem) { probl
 static inline bool message_stopped(const struct message *m)
 {
     return m->stop != NULL && atomic_load_explicit(m->stop, memory_order_relaxed);
+}
+
+/* What is read between these two calls changes no problem, and not which other charsets can be opened: it may be read
+   in one format and not in another. */
+static inline struct message message_begin_aside(struct message *m)
+{
+    struct message before = *m;
+    m->charsets = m->charsets_aside;
+    return before;
+}
+
+static inline void message_end_aside(struct message *m, const struct message *before)
+{
+    m->charsets_aside = m->charsets;
+    m->charsets = before->charsets;
+    m->problems = before->problems;
 }
 
 /* Gives the text of a leaf as valid UTF-8: its transfer encoding and charset undone, lines ending in LF. */
@@ -155,6 +173,14 @@ bool header_take_type(struct span *t, struct span *type, struct span *subtype);
 /* Gives a parameter of Content-Type or Content-Disposition (RFC 2231, or RFC 2047 where that is abused).  False, and
    nothing given, if there is none. */
 bool param_decode(struct message *m, struct span value, const char *name, struct sink to);
+
+enum {
+    PARAM_NAMES_MAX = 32, /* names of a field that are found */
+    PARAM_NAME_MAX = 64,  /* octets of each, with a NUL */
+};
+
+/* Finds the names of parameters, in lower case, each once.  Returns how many. */
+size_t param_names(struct message *m, struct span value, char names[PARAM_NAMES_MAX][PARAM_NAME_MAX]);
 
 /* Gives the boundary of a multipart from its Content-Type, if it has one, as the octets that its lines have. */
 void param_boundary(struct message *m, struct span value, struct sink to);
@@ -459,6 +485,8 @@ void words_text(struct message *m, struct span value, struct sink to);
 struct address {
     struct span name;    /* may be quoted, a comment, or hold encoded words; p NULL: there is none */
     struct span address; /* n 0: there is only a name, or <> */
+    struct span group;   /* the name of the group that it is in; p NULL: none */
+    bool closes;         /* the group ends after it; false before the first of a list */
 };
 
 /* Takes the next address off the front of a list (RFC 5322 3.4).  Groups are opened, comments skipped; a comment after
@@ -495,15 +523,23 @@ void json_add_decoded(struct message *m, struct text *t, const char *key, struct
 /* Adds the addresses of all fields of this name. */
 void json_add_addresses(struct message *m, struct text *t, const char *key, const char *name);
 
+/* Adds null, or an object with the URLs, and whether they say one-click. */
+void json_add_unsubscribe(struct message *m, struct text *t);
+
+/* Adds the message IDs of a field. */
+void json_add_ids(struct text *t, const char *key, struct span value);
+
 void json_add_headers(struct message *m, struct text *t);
 void json_add_body(struct message *m, struct text *t, const char *key, const struct part *body); /* NULL: null */
 void json_add_links(struct message *m, struct text *t);
 void json_add_attachment(struct message *m, struct text *t, const struct part *p);
+void json_add_parts(struct message *m, struct text *t);
 
 /* ---- date ---- */
 
 /* Writes a date (RFC 5322 3.3, 4.3) as YYYY-MM-DDTHH:MM:SS+HH:MM and a NUL; -0000, a military zone
-   other than Z and none at all give -00:00.  False if it is no date, or its instant is not certain. */
-bool date_text(struct message *m, struct span value, char text[32]);
+   other than Z and none at all give -00:00.  *seconds: since 1970.  False if it is no date, or its instant is not
+   certain. */
+bool date_text(struct message *m, struct span value, char text[32], int64_t *seconds);
 
 #endif

@@ -29,6 +29,17 @@ static void add_time(struct text *t, int64_t milliseconds)
     json_add_member(t, "time", span_of(text));
 }
 
+static void add_time_epoch(struct text *t, int64_t milliseconds)
+{
+    char fraction[16];
+    uint64_t n = milliseconds < 0 ? -(uint64_t)milliseconds : (uint64_t)milliseconds;
+    (void)snprintf(fraction, sizeof fraction, ".%03u", (unsigned)(n % 1000));
+    json_add_key(t, "time_epoch");
+    text_add_string(t, milliseconds < 0 ? "-" : "");
+    text_add_number(t, n / 1000);
+    text_add_string(t, fraction);
+}
+
 static void add_client(struct text *t, const struct mail *mail)
 {
     struct span address = span_of(mail->address);
@@ -140,9 +151,12 @@ void render_json(struct text *t, struct mail *mail, struct message *m)
 {
     struct span header = m->parts->header, date = header_find(m, header, "date");
     char text[32];
+    int64_t seconds;
+    bool dated = date.p != NULL && date_text(m, date, text, &seconds);
     text_add_string(t, "{");
     json_add_number(t, "n", mail->n);
     add_time(t, mail->time);
+    add_time_epoch(t, mail->time);
     json_add_number(t, "size", mail->size);
     json_add_member(t, "file", span_of(mail->file));
     add_expectations(t, mail);
@@ -150,16 +164,25 @@ void render_json(struct text *t, struct mail *mail, struct message *m)
     add_envelope(t, mail);
     json_add_decoded(m, t, "subject", header_find(m, header, "subject"));
     json_add_addresses(m, t, "from", "from");
+    json_add_addresses(m, t, "sender", "sender");
     json_add_addresses(m, t, "to", "to");
     json_add_addresses(m, t, "cc", "cc");
     json_add_addresses(m, t, "bcc", "bcc");
     json_add_addresses(m, t, "reply_to", "reply-to");
-    json_add_member(t, "date", date.p != NULL && date_text(m, date, text) ? span_of(text) : null);
+    json_add_member(t, "date", dated ? span_of(text) : null);
+    json_add_key(t, "date_epoch");
+    text_add_string(t, !dated ? "null" : seconds < 0 ? "-" : "");
+    if (dated)
+        text_add_number(t, (uint64_t)(seconds < 0 ? -seconds : seconds));
     json_add_decoded(m, t, "message_id", header_find(m, header, "message-id"));
+    json_add_decoded(m, t, "in_reply_to", header_find(m, header, "in-reply-to"));
+    json_add_ids(t, "references", header_find(m, header, "references"));
+    json_add_unsubscribe(m, t);
     json_add_headers(m, t);
     json_add_body(m, t, "text", m->text);
     json_add_body(m, t, "html", m->html);
     json_add_links(m, t);
+    json_add_parts(m, t);
     text_add_string(t, ",\"attachments\":[");
     for (struct part *p = NULL; (p = message_next_attachment(m, p)) != NULL;)
         json_add_attachment(m, t, p);

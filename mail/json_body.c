@@ -1,6 +1,6 @@
 /*
- * json_body.c - the text, the links and the attachments of a message as members
- * of its JSON.  Of attachments only size and digest are kept.
+ * json_body.c - the text, the links, the parts and the attachments of a message as
+ * members of its JSON.  Of attachments only size, digest and text are kept.
  */
 #include "mail/inside.h"
 
@@ -113,24 +113,151 @@ static void add_digest(struct message *m, struct text *t, const struct part *p)
     json_add_member(t, "sha256", span_of(hex));
 }
 
-void json_add_attachment(struct message *m, struct text *t, const struct part *p)
+/* Adds the parameters of a Content-Type, decoded.  What is odd about them is noted where they are used. */
+static void add_params(struct message *m, struct text *t, struct span value)
 {
-    json_separate(t);
-    text_add_string(t, "{\"filename\":");
+    char names[PARAM_NAMES_MAX][PARAM_NAME_MAX];
+    struct message before = message_begin_aside(m);
+    size_t n = param_names(m, value, names);
+    json_add_key(t, "params");
+    text_add_string(t, "{");
+    for (size_t i = 0; i < n; i++) {
+        size_t start = t->n;
+        json_add_key(t, names[i]);
+        text_add_string(t, "\"");
+        if (param_decode(m, value, names[i], json_into(t)))
+            text_add_string(t, "\"");
+        else
+            t->n = start;
+    }
+    text_add_string(t, "}");
+    message_end_aside(m, &before);
+}
+
+static void add_type(struct text *t, const struct part *p)
+{
+    json_add_key(t, "type");
+    text_add_string(t, "\"");
+    header_lower(p->type, json_into(t));
+    text_add_string(t, "/");
+    header_lower(p->subtype, json_into(t));
+    text_add_string(t, "\"");
+}
+
+/* Adds a word in lower case, or null. */
+static void add_word(struct text *t, const char *key, struct span word)
+{
+    json_add_key(t, key);
+    text_add_string(t, word.n > 0 ? "\"" : "null");
+    header_lower(word, json_into(t));
+    text_add_string(t, word.n > 0 ? "\"" : "");
+}
+
+static void add_filename(struct message *m, struct text *t, const char *key, const struct part *p)
+{
+    json_add_key(t, key);
     size_t unnamed = t->n;
     text_add_string(t, "\"");
     bool named = message_filename(m, p, json_into(t));
     t->n = named ? t->n : unnamed;
-    text_add_string(t, named ? "\",\"type\":\"" : "null,\"type\":\"");
-    header_lower(p->type, json_into(t));
-    text_add_string(t, "/");
-    header_lower(p->subtype, json_into(t));
-    text_add_string(t, p->handling.n > 0 ? "\",\"disposition\":\"" : "\",\"disposition\":null");
-    header_lower(p->handling, json_into(t));
-    text_add_string(t, p->handling.n > 0 ? "\"" : "");
+    text_add_string(t, named ? "\"" : "null");
+}
+
+/* Adds the text of an attachment that is one.  What is odd about it is only its own. */
+static void add_text(struct message *m, struct text *t, const struct part *p)
+{
+    struct message before = message_begin_aside(m);
+    json_add_body(m, t, "text", p->kind == PART_LEAF && span_is(p->type, "text") ? p : NULL);
+    message_end_aside(m, &before);
+}
+
+void json_add_attachment(struct message *m, struct text *t, const struct part *p)
+{
+    json_separate(t);
+    text_add_string(t, "{");
+    add_filename(m, t, "filename", p);
+    add_type(t, p);
+    add_params(m, t, p->content_type);
+    add_word(t, "disposition", p->handling);
     json_add_decoded(m, t, "cid", p->id);
     add_digest(m, t, p);
+    add_text(m, t, p);
     if (p->path != NULL)
         json_add_member(t, "path", span_of(p->path));
     text_add_string(t, "}");
+}
+
+/* ---- the parts ---- */
+
+static void count(void *context, const char *p, size_t n)
+{
+    (void)p;
+    *(uint64_t *)context += n;
+}
+
+/* Whether a part is a whole message, or all that a message within one holds. */
+static bool is_whole(const struct message *m, const struct part *p)
+{
+    return p == m->parts || m->parts[p->parent].kind == PART_MESSAGE;
+}
+
+/* Adds the path of a part as IMAP has it (RFC 3501 6.4.5): 1.2 is the second part of the first one.  A multipart that
+   is a whole message has no number, as its parts have those of the message; it is called TEXT. */
+static void add_path(const struct message *m, struct text *t, const struct part *p)
+{
+    unsigned numbers[MIME_DEPTH_MAX];
+    size_t n = 0;
+    bool text = is_whole(m, p) && p->kind == PART_MULTIPART;
+    for (const struct part *at = p;; at = &m->parts[at->parent]) {
+        if (!is_whole(m, at) || at->kind != PART_MULTIPART)
+            numbers[n++] = at->number;
+        if (at == m->parts)
+            break;
+    }
+    json_add_key(t, "path");
+    text_add_string(t, "\"");
+    for (size_t i = n; i > 0; i--) {
+        text_add_string(t, i < n ? "." : "");
+        text_add_number(t, numbers[i - 1]);
+    }
+    text_add_string(t, !text ? "\"" : n > 0 ? ".TEXT\"" : "TEXT\"");
+}
+
+/* Adds the octets of a leaf, decoded, or of a message that is not in another one; otherwise where they end is not
+   known. */
+static void add_size(struct message *m, struct text *t, const struct part *p)
+{
+    uint64_t size = 0;
+    if (p->kind == PART_MULTIPART || (p->kind == PART_MESSAGE && p->inner)) {
+        json_add_member(t, "size", (struct span){NULL, 0});
+        return;
+    }
+    message_octets(m, p, (struct sink){count, &size});
+    json_add_number(t, "size", size);
+}
+
+void json_add_parts(struct message *m, struct text *t)
+{
+    json_add_key(t, "parts");
+    text_add_string(t, "[");
+    for (struct part *p = m->parts; p < m->parts + m->n; p++) {
+        struct part *parent = &m->parts[p->parent];
+        if (p > m->parts && parent->kind == PART_LEAF) /* a uuencoded file is no part of MIME */
+            continue;
+        p->number = p > m->parts ? ++parent->children : 1;
+        json_separate(t);
+        text_add_string(t, "{");
+        add_path(m, t, p);
+        add_type(t, p);
+        add_params(m, t, p->content_type);
+        struct message before = message_begin_aside(m); /* what is odd about a part matters where it is shown */
+        add_word(t, "encoding", p->encoding);
+        add_word(t, "disposition", p->handling);
+        add_filename(m, t, "name", p);
+        json_add_decoded(m, t, "cid", p->id);
+        add_size(m, t, p);
+        message_end_aside(m, &before);
+        text_add_string(t, "}");
+    }
+    text_add_string(t, "]");
 }

@@ -5,25 +5,105 @@
 
 #include <stdlib.h>
 
+enum { GROUP_SHOWN = 255 /* octets of the name of a group, as each of its addresses has it */ };
+
+static void add_name(struct message *m, struct text *t, const char *key, struct span name)
+{
+    json_add_key(t, key);
+    text_add_string(t, name.p != NULL ? "\"" : "null");
+    if (name.p == NULL)
+        return;
+    address_name(m, name, json_into(t));
+    text_add_string(t, "\"");
+}
+
 void json_add_addresses(struct message *m, struct text *t, const char *key, const char *name)
 {
     struct span header = m->parts->header;
     struct field field;
-    struct address address;
     json_add_key(t, key);
     text_add_string(t, "[");
     while (header_take_field(m, &header, &field)) {
+        struct address address = {.closes = false};
         while (span_is(field.name, name) && address_take(m, &field.value, &address)) {
             json_separate(t);
-            text_add_string(t, address.name.p != NULL ? "{\"name\":\"" : "{\"name\":null");
-            if (address.name.p != NULL) {
-                address_name(m, address.name, json_into(t));
-                text_add_string(t, "\"");
-            }
+            text_add_string(t, "{");
+            add_name(m, t, "name", address.name);
             text_add_string(t, ",\"address\":\"");
             address_spec(m, address.address, json_into(t));
-            text_add_string(t, "\"}");
+            text_add_string(t, "\"");
+            struct message before = message_begin_aside(m); /* the name of a group may be cut, in an encoded word */
+            address.group.n = address.group.n < GROUP_SHOWN ? address.group.n : GROUP_SHOWN;
+            add_name(m, t, "group", address.group);
+            message_end_aside(m, &before);
+            text_add_string(t, "}");
         }
+    }
+    text_add_string(t, "]");
+}
+
+/* Takes the text in brackets, and what is before it.  False if there is none. */
+static bool take_brackets(struct span *t, struct span *text)
+{
+    for (header_skip_cfws(t); t->n > 0 && *t->p != '<'; header_skip_cfws(t))
+        span_skip(t, 1);
+    const char *end = t->n > 0 ? memchr(t->p, '>', t->n) : NULL;
+    if (end == NULL)
+        return false;
+    *text = span_between(t->p + 1, end);
+    *t = span_between(end + 1, t->p + t->n);
+    return true;
+}
+
+/* Adds a text without blanks and folds (RFC 2369 2). */
+static void add_without_blanks(struct text *t, struct span s)
+{
+    text_add_string(t, "\"");
+    while (s.n > 0) {
+        size_t n = 0;
+        while (n < s.n && !header_is_blank(s.p[n]))
+            n++;
+        json_put(t, s.p, n);
+        span_skip(&s, n);
+        while (s.n > 0 && header_is_blank(*s.p))
+            span_skip(&s, 1);
+    }
+    text_add_string(t, "\"");
+}
+
+void json_add_unsubscribe(struct message *m, struct text *t)
+{
+    struct span header = m->parts->header, list = header_find(m, header, "list-unsubscribe"), url;
+    struct span post = header_trim(header_find(m, header, "list-unsubscribe-post"));
+    bool https = false;
+    json_add_key(t, "list_unsubscribe");
+    text_add_string(t, list.p != NULL ? "{\"urls\":[" : "null");
+    if (list.p == NULL)
+        return;
+    while (take_brackets(&list, &url)) {
+        json_separate(t);
+        add_without_blanks(t, url);
+        https = https || span_starts(header_trim(url), "https:");
+    }
+    bool one_click = https && span_is(post, "List-Unsubscribe=One-Click"); /* RFC 8058 3.1 */
+    text_add_string(t, one_click ? "],\"one_click\":true}" : "],\"one_click\":false}");
+}
+
+void json_add_ids(struct text *t, const char *key, struct span value)
+{
+    json_add_key(t, key);
+    text_add_string(t, "[");
+    value = header_or_empty(value);
+    bool ends = true; /* there may be another bracket that closes */
+    for (header_skip_cfws(&value); value.n > 0; header_skip_cfws(&value)) {
+        bool begins = *value.p == '<';
+        const char *end = begins && ends ? memchr(value.p, '>', value.n) : NULL;
+        size_t n = end != NULL ? (size_t)(end + 1 - value.p) : 1;
+        ends = ends && (!begins || end != NULL);
+        while (end == NULL && n < value.n && !header_is_blank(value.p[n]) && value.p[n] != '<')
+            n++;
+        json_separate(t);
+        add_without_blanks(t, header_take(&value, n));
     }
     text_add_string(t, "]");
 }

@@ -60,7 +60,7 @@ static bool bcc_names_all(struct message *m, const struct mail *mail)
     struct named *all = realloc(NULL, (mail->n_recipients + 1) * sizeof *all);
     size_t n = 0, found = 0;
     struct field field;
-    struct address a;
+    struct address a = {.closes = false};
     m->failed = m->failed || all == NULL;
     if (all == NULL)
         return true;
@@ -97,7 +97,7 @@ static void check_field(struct message *m, const struct field *f, struct seen *s
     bool list = span_is_one_of(f->name, lists), group = f->value.n > 0 && memchr(f->value.p, ':', f->value.n) != NULL;
     uint64_t addresses = 0;
     struct span value = f->value;
-    struct address a;
+    struct address a = {.closes = false};
     while (((list && !group) || from || bcc) && address_take(m, &value, &a))
         addresses += a.address.n > 0;
     s->date = s->date || span_is(f->name, "date");
@@ -140,12 +140,13 @@ static void ignore(void *context, const char *octets, size_t n) { (void)context,
 /* Decodes what render_json() decodes. */
 void lint(struct message *m, struct mail *mail)
 {
-    static const char *const lists[] = {"from", "to", "cc", "bcc", "reply-to", NULL};
+    static const char *const lists[] = {"from", "sender", "to", "cc", "bcc", "reply-to", NULL};
     const struct sink nowhere = {ignore, NULL};
     struct span header = m->parts->header, date = header_find(m, header, "date");
     struct field field;
-    struct address a;
+    struct address a = {.closes = false};
     char text[32];
+    int64_t seconds;
     while (header_take_field(m, &header, &field)) {
         words_text(m, field.value, nowhere);
         while (span_is_one_of(field.name, lists) && address_take(m, &field.value, &a)) {
@@ -155,7 +156,7 @@ void lint(struct message *m, struct mail *mail)
         }
     }
     if (date.p != NULL)
-        (void)date_text(m, date, text);
+        (void)date_text(m, date, text, &seconds);
     if (m->text != NULL)
         message_body_text(m, m->text, nowhere);
     if (m->html != NULL)

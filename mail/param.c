@@ -244,3 +244,22 @@ void param_boundary(struct message *m, struct span value, struct sink to)
     for (size_t i = 0; i < n; i++)
         put_segment(m, &first[i], to);
 }
+
+size_t param_names(struct message *m, struct span value, char names[PARAM_NAMES_MAX][PARAM_NAME_MAX])
+{
+    struct param param;
+    size_t n = 0;
+    for (value = skip_to_params(value); n < PARAM_NAMES_MAX && take_param(m, &value, &param);) {
+        const char *star = memchr(param.name.p, '*', param.name.n); /* of a segment, or of one that is coded */
+        size_t length = star != NULL ? (size_t)(star - param.name.p) : param.name.n, i = 0;
+        if (length == 0 || length >= PARAM_NAME_MAX)
+            continue;
+        for (size_t k = 0; k < length; k++)
+            names[n][k] = ascii_lower(param.name.p[k]);
+        names[n][length] = '\0';
+        while (strcmp(names[i], names[n]) != 0)
+            i++;
+        n += i == n;
+    }
+    return n;
+}

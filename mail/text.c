@@ -64,7 +64,7 @@ static void add_addresses(struct message *m, struct text *t, const char *label, 
 {
     struct span header = m->parts->header;
     struct field field;
-    struct address a;
+    struct address a = {.closes = false};
     uint64_t n = 0;
     while (header_take_field(m, &header, &field)) {
         while (span_is(field.name, name) && address_take(m, &field.value, &a)) {

@@ -19,7 +19,7 @@ import mails
 
 BATCH = 500
 SECONDS = 120  # for a batch; one takes less than one, or, where an instrumented program runs, a few
-KEYS = {"n", "time", "size", "file", "matched", "expectations", "client", "envelope", "subject", "from", "to", "cc", "bcc", "reply_to",
+KEYS = {"n", "time", "time_epoch", "sender", "date_epoch", "in_reply_to", "references", "list_unsubscribe", "parts", "size", "file", "matched", "expectations", "client", "envelope", "subject", "from", "to", "cc", "bcc", "reply_to",
         "date", "message_id", "headers", "text", "html", "links", "attachments", "problems"}
 UNSEEN = re.compile("[\\x00-\\x1f\\x7f-\\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]")
 HERE = os.path.dirname(os.path.abspath(__file__))

@@ -53,8 +53,8 @@ t_json_of_a_mail() {
     lines_are out 1
     holds out '.n == 1 and .file == null and .matched and .size == '"$(wc -c <rich)"
     holds out '.subject == "Willkommen – ein langer Betreff, der umbrochen wird, weil er zu lang ist"'
-    holds out '.from == [{"name": "Grüße, Ann", "address": "a@x.test"}] and (.to | map(.address)) == ["b@x.test", "c@x.test"]'
-    holds out '.cc == [{"name": null, "address": "d@x.test"}] and .bcc == [] and .reply_to[0].address == "r@x.test"'
+    holds out '.from == [{"name": "Grüße, Ann", "address": "a@x.test", "group": null}] and (.to | map(.address)) == ["b@x.test", "c@x.test"]'
+    holds out '.cc == [{"name": null, "address": "d@x.test", "group": null}] and .bcc == [] and .reply_to[0].address == "r@x.test"'
     holds out '.date == "2026-11-24T04:12:07+01:00" and .message_id == "<7@x.test>"'
     holds out '.headers["message-id"] == ["<7@x.test>"] and (.headers | keys_unsorted[0]) == "from"'
     holds out '(.text | contains("&x=ü\n\nGrüße\n")) and (.html | startswith("<p><a href=\"https://x.test/html?token=fed"))'
@@ -73,8 +73,9 @@ t_json_every_key_always() {
     post small picture full
     finish
     lines_are out 3
-    holds out '(keys - ["attachments", "bcc", "cc", "client", "date", "envelope", "expectations", "file", "from", "headers", "html", "links", "matched",
-        "message_id", "n", "problems", "reply_to", "size", "subject", "text", "time", "to"] == []) and (keys | length) == 22'
+    holds out '(keys - ["attachments", "bcc", "cc", "client", "date", "date_epoch", "envelope", "expectations", "file", "from", "headers", "html",
+        "in_reply_to", "links", "list_unsubscribe", "matched", "message_id", "n", "parts", "problems", "references", "reply_to", "sender", "size",
+        "subject", "text", "time", "time_epoch", "to"] == []) and (keys | length) == 29'
     holds out '(.client | keys) == ["address", "auth", "helo", "port", "protocol", "tls"]'
     holds out '.envelope | has("from") and has("to") and has("params")'
     jq -s -e 'map(.n) == [1, 2, 3]' out

@@ -14,7 +14,7 @@ subjects() {
 }
 
 # json FILE: what JSON says of a message beside who sent it, and when
-json() { jq -Sc 'del(.n, .time, .file, .client)' "$1"; }
+json() { jq -Sc 'del(.n, .time, .time_epoch, .file, .client)' "$1"; }
 
 t_a_message() {
     mail one.eml
@@ -200,7 +200,7 @@ def smtp(*words):
     assert run("-l", "-", "-n", str(len(mails)), *words, input=session + b"QUIT\r\n").returncode == 0
 def objects(text):
     for o in map(json.loads, text.splitlines()):
-        for key in "n", "time", "file", "client":
+        for key in "n", "time", "time_epoch", "file", "client":
             del o[key]
         # what only the engine sees of the transaction
         o["problems"] = [p for p in o["problems"] if p.split(":")[0] not in ("8bit-data", "bcc", "pipelining-sync")]

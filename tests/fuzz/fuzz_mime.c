@@ -45,7 +45,7 @@ static void must_hold(struct span whole, struct span t)
 
 static void read_addresses(struct message *m, struct span value)
 {
-    struct address address;
+    struct address address = {.closes = false};
     struct span list = value;
     size_t total = 0;
     while (address_take(m, &list, &address)) {
@@ -62,7 +62,8 @@ static void read_addresses(struct message *m, struct span value)
 static void read_date(struct message *m, struct span value)
 {
     char text[32];
-    if (!date_text(m, value, text))
+    int64_t seconds;
+    if (!date_text(m, value, text, &seconds))
         return;
     must(strlen(text) == strlen("2026-11-24T00:00:00+00:00"));
     must(text[4] == '-' && text[10] == 'T' && (text[19] == '+' || text[19] == '-'));

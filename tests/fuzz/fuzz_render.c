@@ -79,13 +79,24 @@ static void read_string(struct span *t)
     }
 }
 
-static void read_number(struct span *t)
+static size_t take_digits(struct span *t)
 {
-    bool zero = *t->p == '0';
     size_t n = 0;
     for (; t->n > 0 && ascii_is_digit(*t->p); n++)
         span_skip(t, 1);
+    return n;
+}
+
+static void read_number(struct span *t)
+{
+    span_skip(t, *t->p == '-');
+    bool zero = t->n > 0 && *t->p == '0';
+    size_t n = take_digits(t);
     must(n > 0 && (n == 1 || !zero));
+    if (t->n > 0 && *t->p == '.') {
+        span_skip(t, 1);
+        must(take_digits(t) > 0);
+    }
 }
 
 static bool take_word(struct span *t, const char *word)

@@ -660,7 +660,7 @@ static void add_text_lines(void *context, const char *octets, size_t n)
 
 static void read_addresses(struct message *m, struct span list, struct output *o)
 {
-    struct address address;
+    struct address address = {.closes = false};
     while (address_take(m, &list, &address)) {
         address_name(m, address.name, (struct sink){add_text, o});
         say(o, address.name.p != NULL ? " <" : "<");
@@ -721,6 +721,7 @@ static void read_message(struct message *m, enum what what, struct output *o)
 static void read_input(struct message *m, enum what what, struct span input, struct output *o)
 {
     char date[32];
+    int64_t seconds;
     switch (what) {
     case VALUE:
         words_text(m, input, (struct sink){add_text, o});
@@ -729,7 +730,7 @@ static void read_input(struct message *m, enum what what, struct span input, str
         read_addresses(m, input, o);
         break;
     case DATE:
-        say(o, date_text(m, input, date) ? date : "none");
+        say(o, date_text(m, input, date, &seconds) ? date : "none");
         break;
     case FIELDS:
         read_fields(m, input, o);

@@ -90,12 +90,17 @@ static void has(const char *message, const char *part) { has_in(json(message), p
 /* ---- what is always there ---- */
 
 static const char nothing[] =
-    "{\"n\":7,\"time\":\"2026-11-24T00:32:00.045Z\",\"size\":0,\"file\":null,\"matched\":true,\"expectations\":[1],"
+    "{\"n\":7,\"time\":\"2026-11-24T00:32:00.045Z\",\"time_epoch\":1795480320.045,\"size\":0,\"file\":null,\"matched\":"
+    "true,\"expectations\":[1],"
     "\"client\":{\"address\":\"127.0.0.1\",\"port\":51234,\"helo\":\"t\",\"protocol\":\"ESMTP\",\"auth\":null,\"tls\":"
     "null},"
     "\"envelope\":{\"from\":\"a@x.test\",\"to\":[\"b@x.test\"],\"params\":{},\"to_params\":[{}]},"
-    "\"subject\":null,\"from\":[],\"to\":[],\"cc\":[],\"bcc\":[],\"reply_to\":[],\"date\":null,\"message_id\":null,"
-    "\"headers\":{},\"text\":\"\",\"html\":null,\"links\":[],\"attachments\":[],\"problems\":[";
+    "\"subject\":null,\"from\":[],\"sender\":[],\"to\":[],\"cc\":[],\"bcc\":[],\"reply_to\":[],\"date\":null,\"date_"
+    "epoch\":null,\"message_id\":null,"
+    "\"in_reply_to\":null,\"references\":[],\"list_unsubscribe\":null,"
+    "\"headers\":{},\"text\":\"\",\"html\":null,\"links\":[],\"parts\":[{\"path\":\"1\",\"type\":\"text/"
+    "plain\",\"params\":{},"
+    "\"encoding\":null,\"disposition\":null,\"name\":null,\"cid\":null,\"size\":0}],\"attachments\":[],\"problems\":[";
 
 static void test_nothing(void **state)
 {
@@ -146,8 +151,9 @@ static void test_known(void **state)
     m.mail.size = UINT64_MAX;
     m.mail.time = 0;
     const char *got = json_of(&m);
-    has_in(got, "\"time\":\"1970-01-01T00:00:00.000Z\",\"size\":18446744073709551615,\"file\":\"mail/"
-                "0001.eml\",\"matched\":false,\"expectations\":[],");
+    has_in(got,
+           "\"time\":\"1970-01-01T00:00:00.000Z\",\"time_epoch\":0.000,\"size\":18446744073709551615,\"file\":\"mail/"
+           "0001.eml\",\"matched\":false,\"expectations\":[],");
     has_in(got, "\"auth\":\"alice\",\"tls\":\"TLSv1.3\"}");
     m.mail.address = "";
     m.mail.port = 0;
@@ -398,12 +404,14 @@ static void test_headers(void **state)
         {"Subject:\n\n", "\"subject\":\"\""},
         {"Subject: first\nSubject: second\n\n", "\"subject\":\"first\""},
         {"Subject: first\nSubject: second\n\n", "\"headers\":{\"subject\":[\"first\",\"second\"]}"},
-        {"To: a@x.test\nTo: B <b@x.test>\n\n",
-         "\"to\":[{\"name\":null,\"address\":\"a@x.test\"},{\"name\":\"B\",\"address\":\"b@x.test\"}],\"cc\""},
-        {"From: =?utf-8?q?=22x=22?= <a@x.test>\n\n", "\"from\":[{\"name\":\"\\\"x\\\"\",\"address\":\"a@x.test\"}]"},
+        {"To: a@x.test\nTo: B <b@x.test>\n\n", "\"to\":[{\"name\":null,\"address\":\"a@x.test\",\"group\":null},{"
+                                               "\"name\":\"B\",\"address\":\"b@x.test\",\"group\":null}],\"cc\""},
+        {"From: =?utf-8?q?=22x=22?= <a@x.test>\n\n",
+         "\"from\":[{\"name\":\"\\\"x\\\"\",\"address\":\"a@x.test\",\"group\":null}]"},
         {"Reply-To: a@x.test\nBcc: G: b@x.test, c@x.test;\n\n",
-         "\"bcc\":[{\"name\":null,\"address\":\"b@x.test\"},{\"name\":null,\"address\":\"c@x.test\"}],"
-         "\"reply_to\":[{\"name\":null,\"address\":\"a@x.test\"}]"},
+         "\"bcc\":[{\"name\":null,\"address\":\"b@x.test\",\"group\":\"G\"},{\"name\":null,\"address\":\"c@x.test\","
+         "\"group\":\"G\"}],"
+         "\"reply_to\":[{\"name\":null,\"address\":\"a@x.test\",\"group\":null}]"},
         {"Date: Tue, 24 Nov 2026 04:12:00 +0100\n\n", "\"date\":\"2026-11-24T04:12:00+01:00\""},
         {"Date: never\n\n", "\"date\":null"},
         {"Message-ID: <1@x.test>\n\n", "\"message_id\":\"<1@x.test>\""},
@@ -542,8 +550,7 @@ static void test_bodies(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char part[256];
         const char *got = json(rows[i].message);
-        snprintf(part, sizeof part, "},\"text\":%s,\"html\":%s,\"links\":[],\"attachments\":[", rows[i].text,
-                 rows[i].html);
+        snprintf(part, sizeof part, "},\"text\":%s,\"html\":%s,\"links\":[],\"parts\":[", rows[i].text, rows[i].html);
         has_in(got, part);
         int n = 0;
         for (const char *p = got; (p = strstr(p, "\"sha256\":\"")) != NULL; p++)
@@ -577,14 +584,15 @@ static void test_attachment(void **state)
             "Content-Disposition: Attachment; filename=\"r.pdf\"\n" ID("c@x") "Content-Transfer-Encoding: base64\n",
             "YWJj") "--b--\n",
         "\"attachments\":[{\"filename\":\"r.pdf\",\"type\":\"application/"
-        "pdf\",\"disposition\":\"attachment\",\"cid\":\"c@x\","
-        "\"size\":3,\"sha256\":\"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\"}]");
+        "pdf\",\"params\":{\"name\":\"n.pdf\"},\"disposition\":\"attachment\",\"cid\":\"c@x\","
+        "\"size\":3,\"sha256\":\"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\",\"text\":null}]");
     has(MIXED PART("image/png; name=\"n.png\"", "Content-Disposition: inline\n", "abc") "--b--\n",
         "[{\"filename\":\"n.png\",\"type\":\"image/"
-        "png\",\"disposition\":\"inline\",\"cid\":null,\"size\":3,\"sha256\":\"ba7816bf");
+        "png\",\"params\":{\"name\":\"n.png\"},\"disposition\":\"inline\",\"cid\":null,\"size\":3,\"sha256\":"
+        "\"ba7816bf");
     has(MIXED PART("a/b", "", "") "--b--\n",
-        "[{\"filename\":null,\"type\":\"a/b\",\"disposition\":null,\"cid\":null,\"size\":0,"
-        "\"sha256\":\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"}]");
+        "[{\"filename\":null,\"type\":\"a/b\",\"params\":{},\"disposition\":null,\"cid\":null,\"size\":0,"
+        "\"sha256\":\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\",\"text\":null}]");
     has(MIXED PART("a/b", "Content-Disposition: attachment; filename=\"\"\n", "") "--b--\n", "[{\"filename\":\"\",");
     has(MIXED PART("a/b", "Content-Disposition: attachment; filename=\"../../x\"\n", "") "--b--\n",
         "[{\"filename\":\"../../x\",");
@@ -593,12 +601,13 @@ static void test_attachment(void **state)
     has(MIXED PART("a/b", "Content-Disposition:\n", "") "--b--\n", "\"disposition\":null");
     has(MIXED PART("a/b", "Content-Disposition: ;x\n", "") "--b--\n", "\"disposition\":null");
     has(MIXED PART("a/b", "Content-Disposition: x;filename=y\n", "") "--b--\n", "\"disposition\":\"x\"");
-    has("\none\nbegin 644 a.txt\n#86)C\n`\nend\n",
-        "\"attachments\":[{\"filename\":\"a.txt\",\"type\":\"application/octet-stream\",\"disposition\":null,"
-        "\"cid\":null,\"size\":3,\"sha256\":\"ba7816bf");
+    has("\none\nbegin 644 a.txt\n#86)C\n`\nend\n", "\"attachments\":[{\"filename\":\"a.txt\",\"type\":\"application/"
+                                                   "octet-stream\",\"params\":{},\"disposition\":null,"
+                                                   "\"cid\":null,\"size\":3,\"sha256\":\"ba7816bf");
     /* a message as it is, encoded or not */
-    has(MIXED "--b\nContent-Type: message/rfc822\n\nabc\n--b--\n", "\"type\":\"message/rfc822\",\"disposition\":null,"
-                                                                   "\"cid\":null,\"size\":3,\"sha256\":\"ba7816bf");
+    has(MIXED "--b\nContent-Type: message/rfc822\n\nabc\n--b--\n",
+        "\"type\":\"message/rfc822\",\"params\":{},\"disposition\":null,"
+        "\"cid\":null,\"size\":3,\"sha256\":\"ba7816bf");
 }
 
 /* ---- attachments that are written ---- */
@@ -664,6 +673,67 @@ static void test_suffix(void **state)
     }
 }
 
+static void test_what_people_reach_for(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *message, *part;
+    } cases[] = {
+        {"Sender: S <s@x.test>\n\n", "\"sender\":[{\"name\":\"S\",\"address\":\"s@x.test\",\"group\":null}]"},
+        {"In-Reply-To: <1@x>\n\n", "\"in_reply_to\":\"<1@x>\",\"references\":[]"},
+        {"References: <1@x> (a b)\n <2@\n x>odd<3@x\n\n", "\"references\":[\"<1@x>\",\"<2@x>\",\"odd\",\"<3@x\"]"},
+        {"References: (\n\n", "\"references\":[]"},
+        {"List-Unsubscribe: <mailto:a@b?subject=\n u>, (c <d>) <https://x/u>\n\n",
+         "\"list_unsubscribe\":{\"urls\":[\"mailto:a@b?subject=u\",\"https://x/u\"],\"one_click\":false}"},
+        {"List-Unsubscribe: <https://x/u>\nList-Unsubscribe-Post: List-Unsubscribe=One-Click \n\n",
+         "{\"urls\":[\"https://x/u\"],\"one_click\":true}"},
+        {"List-Unsubscribe: <mailto:u@x>\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\n\n",
+         "{\"urls\":[\"mailto:u@x\"],\"one_click\":false}"},
+        {"List-Unsubscribe: odd <\n\n", "\"list_unsubscribe\":{\"urls\":[],\"one_click\":false}"},
+        {"To: a@b, =?utf-8?q?=C3=A4?= G: c@d, N <e@f>; g@h, \"q:\":i@j, :k@l;, none:;\n\n",
+         "\"to\":[{\"name\":null,\"address\":\"a@b\",\"group\":null},{\"name\":null,\"address\":\"c@d\",\"group\":"
+         "\"\xc3\xa4 G\"},"
+         "{\"name\":\"N\",\"address\":\"e@f\",\"group\":\"\xc3\xa4 "
+         "G\"},{\"name\":null,\"address\":\"g@h\",\"group\":null},"
+         "{\"name\":null,\"address\":\"i@j\",\"group\":\"q:\"},{\"name\":null,\"address\":\"k@l\",\"group\":\"\"}]"},
+        {"Cc: G: a@b\nCc: c@d\n\n", "{\"name\":null,\"address\":\"c@d\",\"group\":null}]"},
+        {"Date: Tue, 24 Nov 2026 01:32:00 +0100\n\n", "\"date_epoch\":1795480320,"},
+        {"Date: Thu, 1 Jan 1970 00:00:00 +0000\n\n", "\"date_epoch\":0,"},
+        {"Date: Wed, 31 Dec 1969 18:59:59 -0500\n\n", "\"date_epoch\":-1,"},
+        {"Date: Sat, 29 Feb 2020 23:59:60 +0000\n\n", "\"date_epoch\":1583020800,"},
+        {"Date: never\n\n", "\"date\":null,\"date_epoch\":null,"},
+        {MIXED PART("text/calendar; METHOD=REQUEST; charset=iso-8859-1; x*0*=utf-8''%C3; x*1*=%A4; bad; x=y",
+                    "Content-Disposition: attachment\nContent-Transfer-Encoding: base64\n", "/CI=") "--b--\n",
+         "\"params\":{\"method\":\"REQUEST\",\"charset\":\"iso-8859-1\",\"x\":\"\xc3\xa4\"},\"disposition\":"
+         "\"attachment\""},
+        {MIXED PART("text/calendar; charset=iso-8859-1",
+                    "Content-Disposition: attachment\nContent-Transfer-Encoding: base64\n", "/CI=") "--b--\n",
+         "\"text\":\"\xc3\xbc\\\"\"}]"},
+        {MIXED PART("a/b", "", "x") "--b--\n", "\"text\":null}]"},
+        {MIXED PART("multipart/alternative; boundary=c", "", "--c\n\nx\n--c\nContent-Type: text/html\n\ny\n--c--")
+             PART("message/rfc822", "", "Content-Type: multipart/mixed; boundary=d\n\n--d\n\nz\n--d--")
+                 PART("message/rfc822", "", "A: b\n\nzz") PART(
+                     "IMAGE/PNG; name=n", "Content-ID: <c>\nContent-Transfer-Encoding: BASE64\n", "QUJD") "--b--\n",
+         "\"parts\":[{\"path\":\"TEXT\",\"type\":\"multipart/mixed\",\"params\":{\"boundary\":\"b\"},\"encoding\":null,"
+         "\"disposition\":null,\"name\":null,\"cid\":null,\"size\":null},{\"path\":\"1\",\"type\":\"multipart/"
+         "alternative\""},
+    };
+    static const char *const paths[] = {"TEXT", "1", "1.1", "1.2", "2", "2.TEXT", "2.1", "3", "3.1", "4"};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        has(cases[i].message, cases[i].part);
+    const char *made = json(cases[sizeof cases / sizeof cases[0] - 1].message);
+    has_in(made, "{\"path\":\"4\",\"type\":\"image/"
+                 "png\",\"params\":{\"name\":\"n\"},\"encoding\":\"base64\",\"disposition\":null,"
+                 "\"name\":\"n\",\"cid\":\"c\",\"size\":3}]");
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        char path[32];
+        snprintf(path, sizeof path, "{\"path\":\"%s\",", paths[i]);
+        made = strstr(made, path);
+        if (made == NULL)
+            fail_msg("no %s", path);
+    }
+}
+
 static void test_saved_path(void **state)
 {
     (void)state;
@@ -676,7 +746,7 @@ static void test_saved_path(void **state)
     render_json(&made, &mail, m);
     assert_false(made.failed);
     text_add(&made, "", 1);
-    has_in(made.p, "\",\"path\":\"at/\\\"x\\\"\"}");
+    has_in(made.p, ",\"path\":\"at/\\\"x\\\"\"}");
     message_close(m);
     free(made.p);
 }
@@ -865,6 +935,7 @@ int main(void)
         cmocka_unit_test(test_decoded),
         cmocka_unit_test(test_attachment),
         cmocka_unit_test(test_suffix),
+        cmocka_unit_test(test_what_people_reach_for),
         cmocka_unit_test(test_saved_path),
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_text_of_envelope),
