@@ -9,8 +9,9 @@
  *     FRONT     lines that may be the envelope are kept, until one is none
  *     BODY      octets go to the spool, until a line "From ", or the end
  *
- * A message whose first line ends in LF has line ends of LF.  As mail data they
- * are CRLF: a CR before one of them is then a bare CR.
+ * A message whose first line ends in LF has line ends of LF, unless its envelope
+ * says how they end.  As mail data they are CRLF: a CR before one of them is then
+ * a bare CR.
  */
 #include "read/inside.h"
 
@@ -274,7 +275,9 @@ static void begin_message(struct file *f)
     f->next = f->is_known ? ORIGIN_OVER : ORIGIN_PATH;
     f->front.n = 0;
     f->line = 0;
-    f->in_line = f->cr = f->has_lines = false;
+    f->in_line = f->cr = false;
+    f->has_lines = f->is_known && f->origin.has_lines;
+    f->crlf = f->has_lines && f->origin.crlf;
     f->blank.n = 0;
     if (!f->is_known)
         f->mail.time = fstat(f->fd, &st) == 0 ? to_milliseconds(st.st_mtim) : 0;
@@ -302,7 +305,7 @@ static bool begin_body(struct file *f, struct reader *r, uint64_t n)
     f->adds_cr = !f->crlf && (o->store->o.crlf || o->headers);
     f->mail.n = f->mail.session = n;
     f->mail.file = f->path;
-    spool_begin(&f->spool, o->store, !f->crlf && !f->adds_cr, listing_has_room(&r->tally.came));
+    spool_begin(&f->spool, o->store, f->mail.binary || (!f->crlf && !f->adds_cr), listing_has_room(&r->tally.came));
     f->has_spool = true;
     if (o->headers)
         envelope_add_headers(&f->mail, &f->spool);

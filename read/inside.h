@@ -38,8 +38,9 @@ int watch_is_written(int fd);
 struct origin {
     struct text helo, user;
     char address[64], protocol[32], tls[32];
-    bool has_size;
+    bool has_size, has_lines;
     uint64_t size;  /* of the mail, if has_size */
+    bool crlf;      /* its lines end in CRLF, if has_lines */
     uint64_t added; /* octets at the front of its file that are such lines */
 };
 
@@ -88,7 +89,7 @@ struct file {
     bool has_spool;
     bool has_envelope; /* by the file beside it, or by the line before it */
     bool is_known;     /* the file beside it tells its problems and its size */
-    bool has_lines;    /* its first line has been seen */
+    bool has_lines;    /* crlf is known */
     bool crlf;         /* its lines end in CRLF */
     bool adds_cr;      /* they end in LF, and CRLF is to be stored */
     bool in_line;      /* the last octet did not end a line */

@@ -198,6 +198,10 @@ static void read_rest(struct origin *o, struct span lines, struct mail *mail)
     if (read_number(lines, "X-Fakesmtp-Time:", &number) && number <= INT64_MAX)
         mail->time = (int64_t)number;
     o->has_size = read_number(lines, "X-Fakesmtp-Size:", &o->size);
+    if ((o->has_lines = find_field(lines, "X-Fakesmtp-Lines:", &value))) {
+        mail->binary = span_is(value, "binary");
+        o->crlf = mail->binary || span_is(value, "CRLF");
+    }
     if (read_number(lines, "X-Fakesmtp-Port:", &number))
         mail->port = (uint16_t)number;
     if (!read_number(lines, "X-Fakesmtp-Added:", &o->added))

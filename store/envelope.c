@@ -8,6 +8,7 @@
  *
  *     X-Fakesmtp-Time          when it came, in milliseconds since 1970
  *     X-Fakesmtp-Size          octets, with line ends of CRLF
+ *     X-Fakesmtp-Lines         how they end in its file: LF, CRLF, or "binary" for a mail that is never changed
  *     X-Fakesmtp-Port          the client's port; Received has its address
  *     X-Fakesmtp-Helo          the name that it gave, whole
  *     X-Fakesmtp-Auth          the user that it authenticated as
@@ -151,6 +152,7 @@ void envelope_add_file(const struct mail *mail, const struct spool *p, struct te
     add_fields(mail, t, p->store->o.hostname);
     add_number(t, "Time", mail->time);
     add_number(t, "Size", (int64_t)mail->size);
+    add_line(t, "Lines", span_of(mail->binary ? "binary" : p->store->o.crlf ? "CRLF" : "LF"));
     if (mail->port > 0)
         add_number(t, "Port", mail->port);
     add_line(t, "Helo", mail->helo);

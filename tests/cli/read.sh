@@ -237,6 +237,31 @@ for g, w in zip(got, want):
 PY
 }
 
+# The first line may not tell how the others end: the envelope does.
+t_line_ends_by_the_envelope() {
+    python3 - "$FAKESMTP" <<'PY'
+import re, subprocess, sys
+odd = [b"A: b\r\r\n\r\nx\r\n", b"A: b\n\r\nx\r\ny\n", b"A: b\r\n\r\nx\r\n", b"A: b\n\nx\n", b"\r\r\n", b"\n"]
+mails = [(body, m) for body in (b"8BITMIME", b"binarymime") for m in odd]
+session = b"EHLO t\r\n"
+for body, m in mails:
+    session += b"MAIL FROM:<a@x.test> BODY=%s\r\nRCPT TO:<b@x.test>\r\nBDAT %d LAST\r\n" % (body, len(m)) + m
+def run(*words, **more):
+    return subprocess.run([sys.argv[1], "-q", *words], stdout=subprocess.PIPE, timeout=300, check=True, **more).stdout
+# what differs is the number of the session, and in an mbox the zone of the time
+strip = lambda t: re.sub(rb"(?m) id \d+|^From .*", b"", t)
+for more in [], ["--crlf"], ["-e"], ["-e", "--crlf"]:
+    for f in "eml", "text", "mbox":
+        place = f + "".join(more)
+        run("-l", "-", "-n", str(len(mails)), "-d", place, "--beside", "envelope", "-f", f, "-o", place + ".want", *more,
+            input=session + b"QUIT\r\n")
+        want = strip(open(place + ".want", "rb").read())
+        assert strip(run("-r", place, "-f", f, *more)) == want, place
+        run("-r", place, "-d", place + "2", "--beside", "envelope", "-f", "none", *more)
+        assert strip(run("-r", place + "2", "-f", f, *more)) == want, place + "2"
+PY
+}
+
 # The same expectations give the same status, the same reason and the same list of messages.
 t_same_verdicts_as_by_smtp() {
     python3 - "$FAKESMTP" <<'PY'

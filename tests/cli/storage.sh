@@ -999,7 +999,7 @@ t_envelope_beside() {
     {
         printf 'Return-Path: <>\nDelivered-To: \303\244@x.test\nDelivered-To: c@x.test\n'
         printf 'Received: from t_t ([127.0.0.1])\n\tby sink.test with UTF8SMTPA id 1;\nDATE\n'
-        printf 'X-Fakesmtp-Time: N\nX-Fakesmtp-Size: 10\nX-Fakesmtp-Port: N\nX-Fakesmtp-Helo: t_t\n'
+        printf 'X-Fakesmtp-Time: N\nX-Fakesmtp-Size: 10\nX-Fakesmtp-Lines: LF\nX-Fakesmtp-Port: N\nX-Fakesmtp-Helo: t_t\n'
         printf 'X-Fakesmtp-Auth: a\\x5c\\x01\377\nX-Fakesmtp-Params: SMTPUTF8 BODY=8BITMIME RET=HDRS ENVID=a+2Bb\n'
         printf 'X-Fakesmtp-To-Params: \nX-Fakesmtp-To-Params: NOTIFY=NEVER\n'
         printf 'X-Fakesmtp-Problems: bare-lf, helo-name\nX-Fakesmtp-Added: %d\n' "$(sed '/^a: b/,$d' mail/0001.eml | wc -c)"
