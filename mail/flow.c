@@ -34,11 +34,25 @@ static void put(struct flow *f, const char *p, size_t n)
 
 static bool begins_url(struct span t) { return span_starts(t, "http://") || span_starts(t, "https://"); }
 
+/* Whether t begins with a blank, a quote or a mark of a sentence outside ASCII: in a URL these are escaped. */
+static bool begins_mark(struct span t)
+{
+    const unsigned char *p = (const unsigned char *)t.p;
+    if (t.n >= 2 && p[0] == 0xc2)
+        return p[1] == 0xa0 || p[1] == 0xab || p[1] == 0xbb; /* no-break space, guillemets */
+    if (t.n < 3)
+        return false;
+    return (p[0] == 0xe2 && p[1] == 0x80 && p[2] >= 0x98 && p[2] <= 0x9f) || /* quotation marks */
+           (p[0] == 0xe3 && p[1] == 0x80 && p[2] <= 0x91) ||                 /* those of CJK, and its stops */
+           (p[0] == 0xef && p[1] == 0xbc && memchr("\x81\x88\x89\x8c\x9a\x9b\x9f", p[2], 7) != NULL);
+}
+
 /* The URL that t begins with, without the punctuation of the sentence around it. */
 static struct span cut_url(struct span t)
 {
     size_t n = 0, open = 0, closed = 0;
-    while (n < t.n && (unsigned char)t.p[n] > ' ' && memchr("<>\"`{}|\\^", t.p[n], 9) == NULL) {
+    while (n < t.n && (unsigned char)t.p[n] > ' ' && memchr("<>\"`{}|\\^", t.p[n], 9) == NULL &&
+           !begins_mark((struct span){t.p + n, t.n - n})) {
         open += t.p[n] == '(';
         closed += t.p[n] == ')';
         n++;

@@ -353,6 +353,8 @@ static void take_text(struct html *h, struct span *t)
 {
     const char *lt = memchr(t->p, '<', t->n);
     size_t n = lt != NULL ? (size_t)(lt - t->p) : t->n;
+    if (elements[h->hidden].kind == HEAD && header_trim((struct span){t->p, n}).n > 0)
+        h->hidden = 0; /* the end tag may be left out */
     if (h->hidden == 0 && n > 0)
         entity_put(&h->references, t->p, n);
     span_skip(t, n);
@@ -394,16 +396,19 @@ static void take_mark(struct html *h, struct span *t)
         h->state = COMMENT;
 }
 
-/* A comment ends at "-->" (HTML 13.2.5.45); dashes counts those before t. */
+/* A comment ends at "-->", or at "--!>" (HTML 13.2.5.45).  dashes counts those before t; it is 3 after "--!". */
 static void take_comment(struct html *h, struct span *t)
 {
     const char *gt = memchr(t->p, '>', t->n);
-    size_t n = gt != NULL ? (size_t)(gt - t->p) : t->n, dashes = 0;
-    while (dashes < n && dashes < 2 && t->p[n - 1 - dashes] == '-')
-        dashes++;
-    if (dashes == n)
-        dashes += h->dashes;
-    h->dashes = gt != NULL ? 0 : dashes < 2 ? (unsigned)dashes : 2;
+    size_t n = gt != NULL ? (size_t)(gt - t->p) : t->n;
+    unsigned dashes = n < 3 ? h->dashes : 0;
+    for (size_t i = n < 3 ? 0 : n - 3; i < n; i++) {
+        if (t->p[i] == '-')
+            dashes = dashes == 1 || dashes == 2 ? 2 : 1;
+        else
+            dashes = t->p[i] == '!' && dashes == 2 ? 3 : 0;
+    }
+    h->dashes = gt != NULL ? 0 : dashes;
     span_skip(t, n + (gt != NULL));
     if (gt != NULL && dashes >= 2)
         h->state = TEXT;

@@ -86,6 +86,8 @@ static void test_text(void **state)
         {"a<style>p > b {}", "a\n"},
         {"a<!-- b --> <!---->c<!--> d --> e<!-- > -- > <b> - -->f", "a c d --> ef\n"},
         {"a<!-- b", "a\n"},
+        {"a<!-- b -!> ! > --!x> --!>c<!-- --!--!-->d", "acd\n"},
+        {"<head>\n<title>t</title> text<b>b</b>", "textb\n"},
         {"a<!doctype html><?xml x?><![if !mso]>b<![endif]>c</ d>e", "abce\n"},
         {"<!--[if mso]>no<![endif]-->yes", "yes\n"},
         {"<div style='display:none'>pre<div>x</div>header</div>text", "text\n"},
@@ -146,6 +148,12 @@ static void test_links(void **state)
         {"see https://x.test/a?b=1&amp;c=2, (http://y.test/d_(e)) or <b>HTTPS://z.test/</b>.",
          "https://x.test/a?b=1&c=2|https://x.test/a?b=1&c=2\nhttp://y.test/d_(e)|http://y.test/d_(e)\n"
          "HTTPS://z.test/|HTTPS://z.test/\n"},
+        {"\xe2\x80\x9ehttp://x.test/\xc3\xa4?a\xe2\x80\x9c \xc2\xabhttp://y.test/\xc2\xbb "
+         "http://z.test/\xe3\x80\x82\xe4\xb8\x8b",
+         "http://x.test/\xc3\xa4?a|http://x.test/\xc3\xa4?a\nhttp://y.test/|http://y.test/\nhttp://z.test/|http://"
+         "z.test/\n"},
+        {"(http://x.test/a\xef\xbc\x89 http://y.test/\xef\xbc\xa1",
+         "http://x.test/a|http://x.test/a\nhttp://y.test/\xef\xbc\xa1|http://y.test/\xef\xbc\xa1\n"},
         {"https://<br>http:// x://y xhttp://a.test", "http://a.test|http://a.test\n"},
         {"<a href=u>https://x.test</a> https://y.test", "https://x.test|u\nhttps://y.test|https://y.test\n"},
         {"https://x.test<a href=u>v</a>/y", "https://x.test|https://x.test\nv|u\n"},
