@@ -446,7 +446,9 @@ static void watch_files(struct run *r)
         r->signals.rounds++;
         if (reader_step(&r->reader, r->signals.pipe[0], least(r->limit, r->status_at), &why) < 0) {
             (void)cannot(r, "read", why.what,
-                         why.error == ENOLCK ? "another process has locked it" : strerror(why.error));
+                         why.error == ENOLCK   ? "another process has locked it"
+                         : why.error == ESTALE ? "another process has cut it off or replaced it"
+                                               : strerror(why.error));
             return;
         }
         look_at_signals(r);

@@ -134,6 +134,14 @@ static bool ends_here(struct file *f, struct reader *r)
     return f->is_single || !f->is_regular || file_is_whole(r, f->fd, may_be_all);
 }
 
+/* Whether a file that is watched has become shorter than what was read, or has gone: what comes is not to be had. */
+static bool is_cut_off(const struct file *f, const struct reader *r)
+{
+    struct stat st;
+    return r->o->watch && f->is_regular && !f->is_single && fstat(f->fd, &st) == 0 &&
+           (st.st_size < lseek(f->fd, 0, SEEK_CUR) || (st.st_nlink == 0 && f->phase == FILE_BETWEEN));
+}
+
 /* Reads more.  An mbox, or what may be one, is locked meanwhile. */
 static enum file_state read_more(struct file *f, struct reader *r)
 {
@@ -150,9 +158,14 @@ static enum file_state read_more(struct file *f, struct reader *r)
     if (!f->is_regular && poll(&ready, 1, 0) <= 0)
         return FILE_WAITS;
     ssize_t got = fill(f);
-    f->at_end = got == 0 && ends_here(f, r);
+    bool cut_off = got == 0 && is_cut_off(f, r);
+    f->at_end = got == 0 && !cut_off && ends_here(f, r);
     if (locks)
         (void)lock(f->fd, false);
+    if (cut_off) {
+        errno = ESTALE;
+        return FILE_FAILED;
+    }
     if (got < 0)
         return errno == EAGAIN || errno == EWOULDBLOCK ? FILE_WAITS : FILE_FAILED;
     return got > 0 || f->at_end ? FILE_GOES_ON : FILE_WAITS;

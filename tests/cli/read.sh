@@ -585,6 +585,24 @@ for how in os.environ["hows"].split():
 }
 
 # While another process has the lock, nothing is read; fakesmtp does the same to write.
+t_an_mbox_that_is_cut_off_or_replaced() {
+    watch '
+line = b"From a@x.test Tue Nov 24 03:12:00 2026\n"
+def cut(f): f.truncate(10)
+def replace(f): open("new", "wb").close(); os.rename("new", "box")
+def remove(f): os.unlink("box")
+for change in cut, replace, remove:
+    f = open("box", "wb", buffering=0)
+    f.write(line + text("one") + b"\n")
+    f.close()
+    p = fake("-j", "-r", "box", "-t", "60", "-n", "2"); p.next("one")
+    f = open("box", "r+b")
+    change(f)
+    f.close()
+    p.end(3)
+    assert "cannot read box: another process has cut it off or replaced it" in open("err").read(), change
+'
+}
 t_an_mbox_that_is_locked() {
     watch '
 f = open("box", "wb", buffering=0)
