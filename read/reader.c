@@ -49,6 +49,31 @@ static void watch_part(struct reader *r, const char *path, const char *part, boo
         r->polls = true;
 }
 
+/* Reads the file beside a message.  False if there is no memory. */
+static bool read_envelope(struct file *f, int fd)
+{
+    struct text lines = {NULL, 0, 0, false};
+    char block[4096];
+    ssize_t n;
+    while (lines.n < ENVELOPE_MAX && (n = read(fd, block, sizeof block)) > 0)
+        text_add(&lines, block, (size_t)n);
+    bool good = !lines.failed && file_set_envelope(f, text_span(&lines));
+    free(lines.p);
+    return good;
+}
+
+/* Opens the file beside a message that is read by itself; -1: there is none. */
+static int open_envelope(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
+    size_t n = strlen(name), suffix = strlen(".eml");
+    char beside[PATH_MAX];
+    if (n <= suffix || strcmp(name + n - suffix, ".eml") != 0 || strlen(path) + sizeof ".envelope" > sizeof beside)
+        return -1;
+    (void)snprintf(beside, sizeof beside, "%.*s.%.*s.envelope", (int)(name - path), path, (int)(n - suffix), name);
+    return open(beside, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+}
+
 static int open_source(struct reader *r, struct source *s)
 {
     struct stat st;
@@ -70,8 +95,13 @@ static int open_source(struct reader *r, struct source *s)
     s->number = 1;
     if (r->o->watch && !is_stdin && S_ISREG(st.st_mode))
         watch_part(r, s->path, "", false);
+    int envelope = is_stdin ? -1 : open_envelope(s->path);
+    bool good = file_open(&s->file, fd, is_stdin ? NULL : s->path, envelope >= 0) &&
+                (envelope < 0 || read_envelope(&s->file, envelope));
+    if (envelope >= 0)
+        (void)close(envelope);
     errno = ENOMEM;
-    return file_open(&s->file, fd, is_stdin ? NULL : s->path, false) ? 0 : -1;
+    return good ? 0 : -1;
 }
 
 int reader_open(struct reader *r, const struct read_options *o, struct failure *why)
@@ -184,19 +214,6 @@ static bool go_on_storing(struct reader *r)
 }
 
 /* ---- reading ---- */
-
-/* Reads the file beside a message.  False if there is no memory. */
-static bool read_envelope(struct file *f, int fd)
-{
-    struct text lines = {NULL, 0, 0, false};
-    char block[4096];
-    ssize_t n;
-    while (lines.n < ENVELOPE_MAX && (n = read(fd, block, sizeof block)) > 0)
-        text_add(&lines, block, (size_t)n);
-    bool good = !lines.failed && file_set_envelope(f, text_span(&lines));
-    free(lines.p);
-    return good;
-}
 
 /* Opens the next file of a directory.  False if there is none now. */
 static bool open_next(struct reader *r, struct source *s)

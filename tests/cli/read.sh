@@ -164,6 +164,13 @@ t_envelope_beside() {
     [ "$(jq -c '[.n, .time, .size, .client, .envelope]' out)" = '[7,"2026-11-24T03:13:20.123Z",4711,{"address":"127.0.0.1","port":99,"helo":"m\t\\e","protocol":"UTF8SMTP","auth":"ann","tls":"TLSv1.3"},{"from":"s@x.test","to":["b@x.test","c@x.test"],"params":{"SMTPUTF8":null},"to_params":[{},{"NOTIFY":"NEVER"}]}]' ] ||
         { jq -c '[.n, .time, .size, .client, .envelope]' out; return 1; }
     [ "$(jq '[.problems[] | select(startswith("bare-lf") or startswith("no-quit"))] | length' out)" -eq 2 ]
+    # of a message that is read by itself, too
+    for path in mail/0007.eml "$PWD/mail/0007.eml"; do
+        run -j -r "$path" --match 'client-auth: ^ann$'
+        status_is 0
+        jq -e '.n == 1 and .envelope.to == ["b@x.test", "c@x.test"]' out >jq.out
+    done
+    (cd mail && "$FAKESMTP" -r 0007.eml --match 'rcpt-to: ^c@' >../out)
     # the fields in front of the message are those of -e as far as the file says so, and otherwise the client's
     { printf 'Return-Path: <s@x.test>\nDelivered-To: b@x.test\n'; cat mail/0007.eml; } >front
     cp front mail/0007.eml
