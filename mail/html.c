@@ -15,7 +15,6 @@
 enum {
     ELEMENTS = 64, /* in the table */
     LISTS = 32,    /* in each other, whose items are numbered */
-    PREFIX = FLOW_PREFIX,
 };
 
 enum state {
@@ -212,7 +211,7 @@ static void begin_link(struct html *h)
 
 static void begin_item(struct html *h)
 {
-    char prefix[PREFIX] = "* ";
+    char prefix[FLOW_PREFIX] = "* ";
     size_t depth = h->lists < LISTS ? h->lists : LISTS;
     if (depth > 0 && h->numbers[depth - 1] > 0) {
         char *p = ascii_put_number(prefix + sizeof prefix - 3, h->numbers[depth - 1]++);
@@ -330,10 +329,10 @@ static void begin_tag(struct html *h, bool is_end)
     h->state = NAME;
 }
 
-static void begin_attribute(struct html *h)
+static void begin_attribute(struct html *h, char c)
 {
     h->attribute_n = 0;
-    h->attribute[0] = '\0';
+    add_to_name(h->attribute, &h->attribute_n, sizeof h->attribute, c);
     h->state = ATTRIBUTE;
 }
 
@@ -464,14 +463,11 @@ static void take_in_tag(struct html *h, struct span *t)
         if (c == '=' || !blank)
             end_name(h);
         if (c != '=' && !blank)
-            begin_attribute(h);
-        if (c != '=' && !blank)
-            add_to_name(h->attribute, &h->attribute_n, sizeof h->attribute, c);
+            begin_attribute(h, c);
         else
             h->state = c == '=' ? BEFORE_VALUE : AFTER_ATTRIBUTE;
     } else if (!blank) {
-        begin_attribute(h);
-        add_to_name(h->attribute, &h->attribute_n, sizeof h->attribute, c);
+        begin_attribute(h, c);
     }
 }
 

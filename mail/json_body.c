@@ -73,7 +73,7 @@ static void add_link(void *context, struct span text, struct span url)
         return;
     json_separate(l->t);
     text_add_string(l->t, "{\"text\":");
-    json_add_string(l->t, text.p != NULL ? text : (struct span){"", 0});
+    json_add_string(l->t, header_or_empty(text));
     json_add_member(l->t, "url", url);
     text_add_string(l->t, "}");
 }

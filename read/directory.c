@@ -128,7 +128,7 @@ void directory_close(struct directory *d)
 }
 
 /* Adds a file, if it has not been found before. */
-static int find(struct directory *d, int fd, const char *name)
+static int add(struct directory *d, int fd, const char *name)
 {
     struct found *e = malloc(sizeof *e + strlen(name) + 1);
     if (e == NULL)
@@ -165,7 +165,7 @@ static int look_at(struct directory *d, int fd)
         return -1;
     while (status == 0 && (errno = 0, (entry = readdir(all)) != NULL)) {
         if (is_message(d, entry->d_name))
-            status = find(d, fd, entry->d_name);
+            status = add(d, fd, entry->d_name);
     }
     int saved = errno;
     (void)closedir(all);

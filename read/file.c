@@ -69,6 +69,13 @@ void file_close(struct file *f)
 
 static int64_t to_milliseconds(struct timespec t) { return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000; }
 
+/* A message has the time of its file where its envelope has none. */
+static void set_time(struct file *f)
+{
+    struct stat st;
+    f->mail.time = fstat(f->fd, &st) == 0 ? to_milliseconds(st.st_mtim) : 0;
+}
+
 static void set_again(struct reader *r, int64_t at)
 {
     if (at < r->again_at)
@@ -283,7 +290,6 @@ static void add_mbox_line(struct file *f, struct span line)
 
 static void begin_message(struct file *f)
 {
-    struct stat st;
     f->phase = FILE_FRONT;
     f->next = f->is_known ? ORIGIN_OVER : ORIGIN_PATH;
     f->front.n = 0;
@@ -293,13 +299,12 @@ static void begin_message(struct file *f)
     f->crlf = f->has_lines && f->origin.crlf;
     f->blank.n = 0;
     if (!f->is_known)
-        f->mail.time = fstat(f->fd, &st) == 0 ? to_milliseconds(st.st_mtim) : 0;
+        set_time(f);
 }
 
 bool file_set_envelope(struct file *f, struct span lines)
 {
-    struct stat st;
-    f->mail.time = fstat(f->fd, &st) == 0 ? to_milliseconds(st.st_mtim) : 0;
+    set_time(f);
     f->has_envelope = f->is_known = true;
     return origin_read(&f->origin, lines, &f->mail);
 }

@@ -26,9 +26,9 @@ struct source {
     const char *path;
     bool is_directory;
     struct directory directory;
-    struct file file;   /* fd -1: none is open */
-    char *name;         /* of a file in the directory */
-    uint64_t n, number; /* of its last message, and of the one that is read */
+    struct file file; /* fd -1: none is open */
+    char *name;       /* of a file in the directory */
+    uint64_t number;  /* of the message that is read, or comes next */
     bool ended;
 };
 
@@ -92,7 +92,6 @@ static int open_source(struct reader *r, struct source *s)
     int fd = is_stdin ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(s->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0)
         return -1;
-    s->number = 1;
     if (r->o->watch && !is_stdin && S_ISREG(st.st_mode))
         watch_part(r, s->path, "", false);
     int envelope = is_stdin ? -1 : open_envelope(s->path);
@@ -114,6 +113,7 @@ int reader_open(struct reader *r, const struct read_options *o, struct failure *
     for (size_t i = 0; i < o->n_paths; i++) {
         r->sources[i].file.fd = r->sources[i].directory.beside = -1;
         r->sources[i].directory.fds[0] = r->sources[i].directory.fds[1] = -1;
+        r->sources[i].number = 1;
     }
     if (o->watch)
         r->watch = watch_open();
@@ -174,17 +174,17 @@ static void note(struct reader *r, struct source *s, enum store_outcome outcome,
         return;
     if (outcome == STORE_FAILED)
         counts_fail(v, why);
-    for (int i = 0; i < PROBLEMS && outcome == STORE_DONE; i++) {
-        if (problems_have(&mail->problems, (enum problem)i))
-            counts_note(v, (enum problem)i, v->taken + 1);
-    }
     if (outcome == STORE_DONE) {
+        for (int i = 0; i < PROBLEMS; i++) {
+            if (problems_have(&mail->problems, (enum problem)i))
+                counts_note(v, (enum problem)i, v->taken + 1);
+        }
         listing_add(&v->came, mail, spool_head(&s->file.spool));
         v->present |= mail->present;
         counts_take(v, mail->fits);
     }
     file_end_mail(&s->file);
-    s->n = s->number++;
+    s->number++;
     r->done = r->end_at < INT64_MAX || (r->o->awaited != NULL && counts_are_settled(r->o->awaited, v, false));
 }
 
@@ -196,7 +196,7 @@ static void take_mail(struct reader *r, struct source *s)
         return;
     }
     file_end_mail(&s->file);
-    s->n = s->number++;
+    s->number++;
 }
 
 /* Goes on with the mail that waits.  False if there is nothing to do now. */
@@ -230,14 +230,14 @@ static bool open_next(struct reader *r, struct source *s)
         s->ended = !r->o->watch && !d->is_due && d->waiting == 0;
         return s->ended || d->is_due;
     }
-    s->number = f.n > 0 ? f.n : s->n + 1;
+    s->number = f.n > 0 ? f.n : s->number;
     bool good = file_open(&s->file, f.fd, s->name, true) && (f.envelope < 0 || read_envelope(&s->file, f.envelope));
     if (f.envelope >= 0)
         (void)close(f.envelope);
     if (!good)
         return fail(r, ENOMEM, "memory");
     if (s->number <= r->o->after) {
-        s->n = s->number;
+        s->number++;
         close_file(s);
     }
     return true;
