@@ -101,6 +101,9 @@ static inline void sink_put(struct sink to, const char *octets, size_t n)
         to.put(to.context, octets, n);
 }
 
+/* The sink of a text that is decoded only for what is found in it. */
+static inline void sink_ignore(void *context, const char *octets, size_t n) { (void)context, (void)octets, (void)n; }
+
 /* ---- mime ---- */
 
 /* Finds the parts of m->octets.  Sets m->failed if there is no memory. */

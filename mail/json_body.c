@@ -78,8 +78,6 @@ static void add_link(void *context, struct span text, struct span url)
     text_add_string(l->t, "}");
 }
 
-static void ignore(void *context, const char *p, size_t n) { (void)context, (void)p, (void)n; }
-
 /* Adds the links of the HTML, then the URLs of the text that it does not have. */
 void json_add_links(struct message *m, struct text *t)
 {
@@ -88,10 +86,10 @@ void json_add_links(struct message *m, struct text *t)
     json_add_key(t, "links");
     text_add_string(t, "[");
     if (m->html != NULL)
-        html_text(m, m->html, (struct sink){ignore, NULL}, &links);
+        html_text(m, m->html, (struct sink){sink_ignore, NULL}, &links);
     list.once = m->html != NULL;
     if (m->text != NULL) {
-        struct flow flow = {.to = {ignore, NULL}, .links = &links};
+        struct flow flow = {.to = {sink_ignore, NULL}, .links = &links};
         message_body_text(m, m->text, (struct sink){flow_put, &flow});
         t->failed = !flow_close(&flow) || t->failed;
     }

@@ -135,13 +135,11 @@ void lint_decoded(struct message *m, struct mail *mail)
 
 /* ---- decoding ---- */
 
-static void ignore(void *context, const char *octets, size_t n) { (void)context, (void)octets, (void)n; }
-
 /* Decodes what render_json() decodes. */
 void lint(struct message *m, struct mail *mail)
 {
     static const char *const lists[] = {"from", "sender", "to", "cc", "bcc", "reply-to", NULL};
-    const struct sink nowhere = {ignore, NULL};
+    const struct sink nowhere = {sink_ignore, NULL};
     struct span header = m->parts->header, date = header_find(m, header, "date");
     struct field field;
     struct address a = {.closes = false};

@@ -26,7 +26,7 @@
 #include "base/scan.h"
 
 enum {
-    LINE_MAX_SHOWN = 998,    /* octets without CRLF; RFC 5321 4.5.3.1.6 */
+    TEXT_LINE_MAX = 998,     /* octets without CRLF; RFC 5321 4.5.3.1.6 */
     FRONT_MAX = 1024 * 1024, /* octets of lines that are looked at as an envelope */
 };
 
@@ -39,7 +39,7 @@ bool file_open(struct file *f, int fd, const char *path, bool is_single)
     f->path = path;
     f->is_single = f->is_told = is_single;
     f->is_regular = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
-    f->is_mbox = f->at_end = f->has_envelope = f->is_known = f->had_message = f->in_line = false;
+    f->is_mbox = f->at_end = f->has_envelope = f->has_beside = f->had_message = f->in_line = false;
     f->phase = FILE_BETWEEN;
     f->at = f->n = 0;
     if (f->buffer == NULL)
@@ -51,7 +51,7 @@ void file_end_mail(struct file *f)
 {
     if (f->has_spool)
         store_drop(&f->spool);
-    f->has_spool = f->has_envelope = f->is_known = false;
+    f->has_spool = f->has_envelope = f->has_beside = false;
     f->phase = FILE_BETWEEN;
 }
 
@@ -227,7 +227,7 @@ static void examine(struct file *f, struct span t)
         bool cr = f->cr && odd == t.p;
         f->cr = odd < end && *odd == '\r';
         if (odd < end && *odd == '\n') {
-            if (f->line - (cr && f->crlf) > LINE_MAX_SHOWN)
+            if (f->line - (cr && f->crlf) > TEXT_LINE_MAX)
                 problems_add(found, PROBLEM_LONG_LINE);
             if (f->crlf && !cr)
                 problems_add(found, PROBLEM_BARE_LF);
@@ -242,7 +242,7 @@ static void examine(struct file *f, struct span t)
 /* Adds octets to the mail.  Its size counts each line end as CRLF (RFC 1870 5). */
 static void add(struct file *f, struct span t)
 {
-    if (!f->is_known)
+    if (!f->has_beside)
         examine(f, t);
     f->mail.size += t.n;
     if (f->crlf || !f->adds_cr)
@@ -291,21 +291,21 @@ static void add_mbox_line(struct file *f, struct span line)
 static void begin_message(struct file *f)
 {
     f->phase = FILE_FRONT;
-    f->next = f->is_known ? ORIGIN_OVER : ORIGIN_PATH;
+    f->next = f->has_beside ? ORIGIN_OVER : ORIGIN_PATH;
     f->front.n = 0;
     f->line = 0;
     f->in_line = f->cr = false;
-    f->has_lines = f->is_known && f->origin.has_lines;
+    f->has_lines = f->has_beside && f->origin.has_lines;
     f->crlf = f->has_lines && f->origin.crlf;
     f->blank.n = 0;
-    if (!f->is_known)
+    if (!f->has_beside)
         set_time(f);
 }
 
 bool file_set_envelope(struct file *f, struct span lines)
 {
     set_time(f);
-    f->has_envelope = f->is_known = true;
+    f->has_envelope = f->has_beside = true;
     return origin_read(&f->origin, lines, &f->mail);
 }
 
@@ -337,11 +337,11 @@ static enum file_state take_front(struct file *f, struct reader *r, uint64_t n)
 {
     struct span line;
     size_t added = f->n - f->at < f->origin.added ? f->n - f->at : (size_t)f->origin.added;
-    if (f->is_known && added > 0) {
+    if (f->has_beside && added > 0) {
         f->at += added;
         f->origin.added -= added;
     }
-    bool found = (!f->is_known || f->origin.added == 0) && find_line(f, &line);
+    bool found = (!f->has_beside || f->origin.added == 0) && find_line(f, &line);
     if (!found && !f->at_end)
         return FILE_WAITS;
     if (found && !f->has_lines) {
@@ -359,11 +359,11 @@ static enum file_state take_front(struct file *f, struct reader *r, uint64_t n)
 
 static enum file_state end_message(struct file *f)
 {
-    if (!f->is_known && f->cr)
+    if (!f->has_beside && f->cr)
         problems_add(&f->mail.problems, PROBLEM_BARE_CR);
-    if (!f->is_known && f->line > LINE_MAX_SHOWN)
+    if (!f->has_beside && f->line > TEXT_LINE_MAX)
         problems_add(&f->mail.problems, PROBLEM_LONG_LINE);
-    if (f->is_known && f->origin.has_size)
+    if (f->has_beside && f->origin.has_size)
         f->mail.size = f->origin.size;
     return FILE_MAIL;
 }

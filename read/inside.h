@@ -88,7 +88,7 @@ struct file {
     enum origin_next next;
     bool has_spool;
     bool has_envelope; /* by the file beside it, or by the line before it */
-    bool is_known;     /* the file beside it tells its problems and its size */
+    bool has_beside;   /* a file beside it has its envelope, its problems and its size */
     bool has_lines;    /* crlf is known */
     bool crlf;         /* its lines end in CRLF */
     bool adds_cr;      /* they end in LF, and CRLF is to be stored */
