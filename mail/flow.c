@@ -150,14 +150,14 @@ static void put_preformatted(struct flow *f, char c)
         put_word(f, &c, 1);
 }
 
-/* How many octets the white space takes that t begins with; 0: it is none. */
+/* The length of the white space character at the front of t; 0: there is none. */
 static size_t space_length(struct span t)
 {
     bool nbsp = t.n > 1 && t.p[0] == '\xc2' && t.p[1] == '\xa0';
     return nbsp ? 2 : *t.p == ' ' || (*t.p >= '\t' && *t.p <= '\r') ? 1 : 0;
 }
 
-/* How many octets the character takes that t begins with if it has no width and only pads the text; 0: it does not. */
+/* The length of the character at the front of t, if it has no width and only pads the text; else 0. */
 static size_t padding_length(const struct flow *f, struct span t)
 {
     /* soft hyphen, grapheme joiner, zero-width space, word joiner, BOM; between words, joiner and non-joiner */

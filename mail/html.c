@@ -69,7 +69,7 @@ enum kind {
     PRE,
     RAW,    /* its text has no markup, and is not shown (HTML 13.2.5.2) */
     HIDDEN, /* it is not shown */
-    HEAD,   /* nor is this; any other element but those in it ends it */
+    HEAD,   /* nor is this; an element that does not belong in it ends it */
 };
 
 struct element {
@@ -312,7 +312,7 @@ static struct text *value_of(struct html *h)
                                                 : NULL;
 }
 
-/* Adds an octet to a name, in lower case; one that is too long is cut off, and so is none that is known. */
+/* Adds an octet to a name, in lower case; one that is too long to be known is cut off. */
 static void add_to_name(char *name, size_t *n, size_t size, char c)
 {
     if (*n + 1 < size)
@@ -346,7 +346,7 @@ static void end_name(struct html *h)
 
 /* ---- the source ---- */
 
-/* Each takes octets off the front of t, at least one, in its state. */
+/* Each takes octets off the front of t in its state, or changes the state. */
 
 static void take_text(struct html *h, struct span *t)
 {

@@ -345,7 +345,7 @@ struct links {
 /* Text as people read it, on its way to a sink.  The caller sets `to` and links, and zeroes the rest. */
 struct flow {
     struct sink to;
-    const struct links *links; /* NULL: nobody */
+    const struct links *links; /* NULL: nobody asks for them */
     bool begun;                /* there has been a word, */
     bool started;              /* and one since flow_preformat() */
     bool preformatted;

@@ -111,7 +111,7 @@ static void add_digest(struct message *m, struct text *t, const struct part *p)
     json_add_member(t, "sha256", span_of(hex));
 }
 
-/* Adds the parameters of a Content-Type, decoded.  What is odd about them is noted where they are used. */
+/* Adds the parameters of a Content-Type, decoded.  Problems in them are noted where they are used. */
 static void add_params(struct message *m, struct text *t, struct span value)
 {
     char names[PARAM_NAMES_MAX][PARAM_NAME_MAX];
@@ -161,7 +161,7 @@ static void add_filename(struct message *m, struct text *t, const char *key, con
     text_add_string(t, named ? "\"" : "null");
 }
 
-/* Adds the text of an attachment that is one.  What is odd about it is only its own. */
+/* Adds the text of an attachment that is a text.  Problems in it are not those of the message. */
 static void add_text(struct message *m, struct text *t, const struct part *p)
 {
     struct message before = message_begin_aside(m);
@@ -248,7 +248,7 @@ void json_add_parts(struct message *m, struct text *t)
         add_path(m, t, p);
         add_type(t, p);
         add_params(m, t, p->content_type);
-        struct message before = message_begin_aside(m); /* what is odd about a part matters where it is shown */
+        struct message before = message_begin_aside(m); /* problems in a part matter where it is shown */
         add_word(t, "encoding", p->encoding);
         add_word(t, "disposition", p->handling);
         add_filename(m, t, "name", p);

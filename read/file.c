@@ -193,7 +193,8 @@ static bool find_line(const struct file *f, struct span *line)
 
 static bool is_from(struct span line) { return line.n >= 5 && memcmp(line.p, "From ", 5) == 0; }
 
-/* Whether a line stands before a message of an mbox: such a line has a time.  Not all programs quote others. */
+/* Whether a line stands before a message of an mbox: such a line has a time.  Not all programs quote
+   other lines that begin with "From ". */
 static bool is_separator(struct span line)
 {
     for (size_t i = 5; is_from(line) && i + 4 < line.n; i++) {
@@ -204,7 +205,7 @@ static bool is_separator(struct span line)
     return false;
 }
 
-/* Takes off the quoting: mboxrd has one > more before each line that begins with "From ", or with > and that. */
+/* Takes off the quoting: mboxrd puts a > before each line that is "From ..." after any number of >. */
 static void unquote(struct span *line)
 {
     struct span t = *line;

@@ -34,7 +34,7 @@ int watch_is_written(int fd);
 
 /* ---- origin.c: who sent a mail to whom, as lines say it ---- */
 
-/* What struct mail borrows. */
+/* The strings that struct mail borrows, and what else the lines say. */
 struct origin {
     struct text helo, user;
     char address[64], protocol[32], tls[32];

@@ -4,7 +4,7 @@
  *
  * Each step reads for a while, or waits.  One mail is stored at a time.  With
  * watch, a path that has no more to read now lets the others go on; otherwise
- * they are read in their order.
+ * the paths are read in order.
  */
 #include "read/inside.h"
 

@@ -5,8 +5,8 @@
  * The JSON names the file of the mail, so its name is chosen before the mail is
  * examined.  The files are published in one order, that of the mail last, so a
  * program that finds a mail finds what is beside it, and several processes agree
- * on who has a number.  If another process has taken it all the same, what was
- * made is removed, and made again for the next one.
+ * on which of them has a number.  If another process takes the number first, the
+ * files are removed, and made again for the next number.
  */
 #include "store/inside.h"
 
@@ -53,6 +53,7 @@ static int publish(struct store *s, struct spool *p, enum store_beside kind)
     if (status < 0)
         (void)spool_fail(p, f.failure.error, f.failure.what);
     p->beside->there[kind] = status == 0;
+    /* spool_drop() keeps a file that is not marked; from here on beside_remove() removes it */
     f.file.published = f.file.published && status < 0;
     spool_drop(&f);
     return status;

@@ -370,7 +370,7 @@ t_usage() {
     run -r - -r -
     status_is 2 'fakesmtp: -r - can be given only once'
     run --after 3
-    status_is 2 'fakesmtp: --after says which messages -r leaves out: give that'
+    status_is 2 'fakesmtp: --after says which messages -r leaves out: give -r, too'
     run -r ''
     status_is 2 'fakesmtp: -r: the name is empty'
     run -r missing
