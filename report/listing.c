@@ -7,8 +7,6 @@
 
 #include <stdlib.h>
 
-bool listing_has_room(const struct listing *l) { return l->n < LISTING_MAX; }
-
 /* Adds a text from the client, escaped, between two others. */
 static void add_shown(struct text *line, const char *before, struct span text, const char *after)
 {
@@ -61,13 +59,9 @@ static void add_failed(struct text *line, const struct listing *l, const struct 
         add_shown(line, "\"", mail->had, "\"");
 }
 
-void listing_add(struct listing *l, const struct mail *mail, struct span head)
+void listing_add_line(struct listing *l, const struct mail *mail, struct span head)
 {
     struct text line = {NULL, 0, 0, false};
-    if (!listing_has_room(l)) {
-        l->more++;
-        return;
-    }
     add_shown(&line, "from <", mail->sender, ">");
     if (mail->n_recipients > 0)
         add_shown(&line, " to <", mail->recipients[0].address, ">");

@@ -132,10 +132,19 @@ struct listing {
 };
 
 /* Whether one more message will have a line. */
-bool listing_has_room(const struct listing *l);
+static inline bool listing_has_room(const struct listing *l) { return l->n < LISTING_MAX; }
+
+/* Adds a line for a message, for which there is room. */
+void listing_add_line(struct listing *l, const struct mail *mail, struct span head);
 
 /* Adds a message.  head is its first octets. */
-void listing_add(struct listing *l, const struct mail *mail, struct span head);
+static inline void listing_add(struct listing *l, const struct mail *mail, struct span head)
+{
+    if (listing_has_room(l))
+        listing_add_line(l, mail, head);
+    else
+        l->more++; /* no call, as a run may take a million */
+}
 
 void listing_close(struct listing *l);
 
