@@ -346,6 +346,8 @@ static void end_name(struct html *h)
 
 /* ---- the source ---- */
 
+static bool is_space(char c) { return header_is_blank(c) || c == '\f'; }
+
 /* Each takes octets off the front of t in its state, or changes the state. */
 
 static void take_text(struct html *h, struct span *t)
@@ -433,7 +435,7 @@ static void take_raw(struct html *h, struct span *t)
         return;
     }
     char c = ascii_lower(*t->p);
-    bool ends = h->raw_n == n + 2 && (header_is_blank(c) || c == '/' || c == '>');
+    bool ends = h->raw_n == n + 2 && (is_space(c) || c == '/' || c == '>');
     bool goes_on = h->raw_n == 1 ? c == '/' : h->raw_n < n + 2 && c == name[h->raw_n - 2];
     if (ends)
         h->state = BOGUS;
@@ -446,7 +448,7 @@ static void take_raw(struct html *h, struct span *t)
 static void take_in_tag(struct html *h, struct span *t)
 {
     char c = *t->p;
-    bool blank = header_is_blank(c) || c == '\f' || c == '/';
+    bool blank = is_space(c) || c == '/';
     span_skip(t, 1);
     if (c == '>') {
         if (h->state == ATTRIBUTE || h->state == AFTER_ATTRIBUTE)
@@ -474,7 +476,7 @@ static void take_in_tag(struct html *h, struct span *t)
 static void take_before_value(struct html *h, struct span *t)
 {
     char c = *t->p;
-    if (header_is_blank(c) || c == '\f') {
+    if (is_space(c)) {
         span_skip(t, 1);
         return;
     }
@@ -491,7 +493,7 @@ static void take_value(struct html *h, struct span *t)
         end = memchr(t->p, h->quote, t->n);
         n = end != NULL ? (size_t)(end - t->p) : t->n;
     } else {
-        while (n < t->n && !header_is_blank(t->p[n]) && t->p[n] != '\f' && t->p[n] != '>')
+        while (n < t->n && !is_space(t->p[n]) && t->p[n] != '>')
             n++;
         end = n < t->n ? t->p + n : NULL;
     }

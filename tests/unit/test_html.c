@@ -83,6 +83,7 @@ static void test_text(void **state)
         {"<html><head><meta charset=x><link rel=x><title>t</title><body>text", "text\n"},
         {"<head><title>t</title><p>text", "text\n"},
         {"a<script>if (a < b) '</p></scrip></SCRIPT >b", "ab\n"},
+        {"a<style>p</style\f>b", "ab\n"},
         {"a<style>p > b {}", "a\n"},
         {"a<!-- b --> <!---->c<!--> d --> e<!-- > -- > <b> - -->f", "a c d --> ef\n"},
         {"a<!-- b", "a\n"},
