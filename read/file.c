@@ -39,11 +39,7 @@ bool file_open(struct file *f, int fd, const char *path, bool is_single)
     f->path = path;
     f->is_single = f->is_told = is_single;
     f->is_regular = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
-    f->is_mbox = f->at_end = f->has_envelope = f->has_beside = f->had_message = f->in_line = false;
-    f->phase = FILE_BETWEEN;
-    f->at = f->n = 0;
-    if (f->buffer == NULL)
-        f->buffer = malloc(FILE_BUFFER);
+    f->buffer = malloc(FILE_BUFFER);
     return f->buffer != NULL;
 }
 
@@ -64,7 +60,7 @@ void file_close(struct file *f)
     free(f->buffer);
     if (f->fd >= 0)
         (void)close(f->fd);
-    f->fd = -1;
+    *f = (struct file){.fd = -1};
 }
 
 static int64_t to_milliseconds(struct timespec t) { return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000; }
@@ -109,14 +105,14 @@ bool file_is_whole(struct reader *r, int fd, bool may_be_all)
 static bool lock(int fd, bool on)
 {
     struct flock whole = {.l_type = on ? F_RDLCK : F_UNLCK, .l_whence = SEEK_SET};
-    bool free = fcntl(fd, F_SETLK, &whole) == 0 || (errno != EAGAIN && errno != EACCES);
-    if (!on || (free && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK)) {
+    bool granted = fcntl(fd, F_SETLK, &whole) == 0 || (errno != EAGAIN && errno != EACCES);
+    if (!on || (granted && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK)) {
         (void)flock(fd, LOCK_UN);
         whole.l_type = F_UNLCK;
         (void)fcntl(fd, F_SETLK, &whole);
         return false;
     }
-    return free;
+    return granted;
 }
 
 /* Reads more into the buffer, after the octets that are left in it.  Returns as read(2) does. */

@@ -71,7 +71,7 @@ enum file_state {
 
 enum { FILE_BUFFER = 64 * 1024 };
 
-/* The caller zeroes it, and sets fd to -1. */
+/* The caller zeroes it at first, and sets fd to -1. */
 struct file {
     int fd;           /* -1: none */
     const char *path; /* NULL: standard input */
@@ -102,7 +102,7 @@ struct file {
     struct spool spool;
 };
 
-/* Begins to read an open file.  False if there is no memory. */
+/* Begins to read an open file; *f is as file_close() leaves it.  False if there is no memory. */
 bool file_open(struct file *f, int fd, const char *path, bool is_single);
 
 /* Takes the envelope of the message from the lines of a file beside it.  False if there is no memory. */

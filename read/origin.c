@@ -240,7 +240,6 @@ bool origin_read(struct origin *o, struct span lines, struct mail *mail)
     struct span value, sender = {"", 0};
     o->helo.n = o->user.n = 0;
     o->address[0] = o->protocol[0] = o->tls[0] = '\0';
-    o->added = 0;
     if (find_field(lines, "Return-Path:", &sender) && sender.n >= 2 && *sender.p == '<' &&
         sender.p[sender.n - 1] == '>')
         sender = (struct span){sender.p + 1, sender.n - 2};

@@ -144,7 +144,6 @@ bool reader_reads(const struct reader *r, const struct stat *written)
 static void close_file(struct source *s)
 {
     file_close(&s->file);
-    s->file = (struct file){.fd = -1};
     free(s->name);
     s->name = NULL;
 }
