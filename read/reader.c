@@ -49,14 +49,17 @@ static void watch_part(struct reader *r, const char *path, const char *part, boo
         r->polls = true;
 }
 
-/* Reads the file beside a message.  False if there is no memory. */
+/* Reads the file beside a message, and closes it; fd -1: there is none.  False if there is no memory. */
 static bool read_envelope(struct file *f, int fd)
 {
     struct text lines = {NULL, 0, 0, false};
     char block[4096];
     ssize_t n;
+    if (fd < 0)
+        return true;
     while (lines.n < ENVELOPE_MAX && (n = read(fd, block, sizeof block)) > 0)
         text_add(&lines, block, (size_t)n);
+    (void)close(fd);
     bool good = !lines.failed && file_set_envelope(f, text_span(&lines));
     free(lines.p);
     return good;
@@ -95,10 +98,8 @@ static int open_source(struct reader *r, struct source *s)
     if (r->o->watch && !is_stdin && S_ISREG(st.st_mode))
         watch_part(r, s->path, "", false);
     int envelope = is_stdin ? -1 : open_envelope(s->path);
-    bool good = file_open(&s->file, fd, is_stdin ? NULL : s->path, envelope >= 0) &&
-                (envelope < 0 || read_envelope(&s->file, envelope));
-    if (envelope >= 0)
-        (void)close(envelope);
+    bool good = file_open(&s->file, fd, is_stdin ? NULL : s->path, envelope >= 0);
+    good = read_envelope(&s->file, envelope) && good;
     errno = ENOMEM;
     return good ? 0 : -1;
 }
@@ -230,10 +231,8 @@ static bool open_next(struct reader *r, struct source *s)
         return s->ended || d->is_due;
     }
     s->number = f.n > 0 ? f.n : s->number;
-    bool good = file_open(&s->file, f.fd, s->name, true) && (f.envelope < 0 || read_envelope(&s->file, f.envelope));
-    if (f.envelope >= 0)
-        (void)close(f.envelope);
-    if (!good)
+    bool good = file_open(&s->file, f.fd, s->name, true);
+    if (!read_envelope(&s->file, f.envelope) || !good)
         return fail(r, ENOMEM, "memory");
     if (s->number <= r->o->after) {
         s->number++;
