@@ -202,7 +202,7 @@ static void read_rest(struct origin *o, struct span lines, struct mail *mail)
         mail->binary = span_is(value, "binary");
         o->crlf = mail->binary || span_is(value, "CRLF");
     }
-    if (read_number(lines, "X-Fakesmtp-Port:", &number))
+    if (read_number(lines, "X-Fakesmtp-Port:", &number) && number <= UINT16_MAX)
         mail->port = (uint16_t)number;
     if (!read_number(lines, "X-Fakesmtp-Added:", &o->added))
         o->added = 0;

@@ -49,7 +49,7 @@ static void watch_part(struct reader *r, const char *path, const char *part, boo
         r->polls = true;
 }
 
-/* Reads the file beside a message, and closes it; fd -1: there is none.  False if there is no memory. */
+/* Reads the file beside a message, and closes it; fd -1: there is none.  False with errno on failure. */
 static bool read_envelope(struct file *f, int fd)
 {
     struct text lines = {NULL, 0, 0, false};
@@ -57,11 +57,16 @@ static bool read_envelope(struct file *f, int fd)
     ssize_t n;
     if (fd < 0)
         return true;
-    while (lines.n < ENVELOPE_MAX && (n = read(fd, block, sizeof block)) > 0)
-        text_add(&lines, block, (size_t)n);
+    do {
+        while ((n = read(fd, block, sizeof block)) < 0 && errno == EINTR)
+            continue;
+        text_add(&lines, block, n > 0 ? (size_t)n : 0);
+    } while (n > 0 && lines.n < ENVELOPE_MAX);
+    int error = n < 0 ? errno : ENOMEM;
     (void)close(fd);
-    bool good = !lines.failed && file_set_envelope(f, text_span(&lines));
+    bool good = n >= 0 && !lines.failed && file_set_envelope(f, text_span(&lines));
     free(lines.p);
+    errno = error;
     return good;
 }
 
@@ -99,9 +104,8 @@ static int open_source(struct reader *r, struct source *s)
         watch_part(r, s->path, "", false);
     int envelope = is_stdin ? -1 : open_envelope(s->path);
     bool good = file_open(&s->file, fd, is_stdin ? NULL : s->path, envelope >= 0);
-    good = read_envelope(&s->file, envelope) && good;
     errno = ENOMEM;
-    return good ? 0 : -1;
+    return read_envelope(&s->file, envelope) && good ? 0 : -1;
 }
 
 int reader_open(struct reader *r, const struct read_options *o, struct failure *why)
@@ -232,8 +236,9 @@ static bool open_next(struct reader *r, struct source *s)
     }
     s->number = f.n > 0 ? f.n : s->number;
     bool good = file_open(&s->file, f.fd, s->name, true);
+    errno = ENOMEM;
     if (!read_envelope(&s->file, f.envelope) || !good)
-        return fail(r, ENOMEM, "memory");
+        return fail(r, errno, errno == ENOMEM ? "memory" : s->name);
     if (s->number <= r->o->after) {
         s->number++;
         close_file(s);
