@@ -39,21 +39,38 @@ void stream_open(struct stream *s, const struct store_options *o)
     s->is_shown = !s->is_file && (s->format == STORE_EML || s->format == STORE_MBOX) && isatty(s->fd);
 }
 
-int stream_lock(int fd, bool on)
+/* Asks for a lock of the whole file, or gives it back: F_WRLCK, F_RDLCK or F_UNLCK. */
+static int lock_whole(int fd, short type)
 {
-    struct flock whole = {.l_type = on ? F_WRLCK : F_UNLCK, .l_whence = SEEK_SET};
+    struct flock whole = {.l_type = type, .l_whence = SEEK_SET};
     int status;
     do
         status = fcntl(fd, F_SETLK, &whole);
     while (status < 0 && errno == EINTR);
+    return status;
+}
+
+/* Whether others have read locks alone. */
+static bool is_read(int fd)
+{
+    struct flock first = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    return fcntl(fd, F_GETLK, &first) == 0 && first.l_type == F_RDLCK;
+}
+
+/* Beside readers, writers exclude each other by flock(2), and the one that has it keeps others from a write lock by a
+   read lock.  A file that can only be written has none, so there a reader must not leave meanwhile. */
+int stream_lock(int fd, bool on)
+{
+    int status = lock_whole(fd, on ? F_WRLCK : F_UNLCK);
     if (!on)
         (void)flock(fd, LOCK_UN);
     if (status == 0 || !on || (errno != EAGAIN && errno != EACCES))
         return status;
-    whole.l_type = F_RDLCK; /* F_GETLK then reports only write locks */
-    bool locked = fcntl(fd, F_GETLK, &whole) < 0 || whole.l_type != F_UNLCK;
-    if (!locked && (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)) /* writers beside a reader */
-        return 0;
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+        if (lock_whole(fd, F_RDLCK) == 0 || (errno == EBADF && is_read(fd)))
+            return 0;
+        (void)flock(fd, LOCK_UN);
+    }
     errno = EAGAIN;
     return -1;
 }

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -771,6 +772,59 @@ static void test_locked_mbox(void **state)
     close(fd);
 }
 
+/* Adds one to a number in a file as often as this, under the lock, while the program reads and writes it unguarded. */
+static int count_locked(const char *locked, const char *counted, int mode, int times)
+{
+    int fd = open(locked, mode), number = open(counted, O_RDWR), n = 0;
+    for (int done = 0; done < times; done++) {
+        while (stream_lock(fd, true) < 0)
+            if (errno != EAGAIN)
+                return -1;
+        if (pread(number, &n, sizeof n, 0) != sizeof n || sched_yield() < 0)
+            return -1;
+        n++;
+        if (pwrite(number, &n, sizeof n, 0) != sizeof n || stream_lock(fd, false) < 0)
+            return -1;
+    }
+    return close(fd) < 0 || close(number) < 0 ? -1 : 0;
+}
+
+/* No two have the lock, whether others read meanwhile or not. */
+static void test_lock_is_for_one(void **state)
+{
+    (void)state;
+    enum { WRITERS = 3, TIMES = 300 };
+    int modes[] = {O_RDWR, O_RDWR, O_WRONLY};
+    for (int reading = 0; reading < 2; reading++) {
+        pid_t pids[WRITERS];
+        int status, n = 0, file = open(path("counted"), O_RDWR | O_CREAT | O_TRUNC, 0600);
+        assert_int_equal(write(file, &n, sizeof n), sizeof n);
+        close(open(path("locked"), O_RDWR | O_CREAT, 0600));
+        for (int i = 0; i < WRITERS; i++) {
+            pids[i] = fork();
+            assert_true(pids[i] >= 0);
+            if (pids[i] == 0)
+                _exit(count_locked(path("locked"), path("counted"), reading ? O_RDWR : modes[i], TIMES) != 0);
+        }
+        int fd = open(path("locked"), O_RDONLY);
+        struct flock whole = {.l_whence = SEEK_SET};
+        for (int left = WRITERS; left > 0;) {
+            if (reading) {
+                whole.l_type = whole.l_type == F_RDLCK ? F_UNLCK : F_RDLCK;
+                (void)fcntl(fd, F_SETLK, &whole);
+            }
+            if (waitpid(-1, &status, reading ? WNOHANG : 0) > 0) {
+                assert_int_equal(status, 0);
+                left--;
+            }
+        }
+        assert_int_equal(pread(file, &n, sizeof n, 0), sizeof n);
+        assert_int_equal(n, WRITERS * TIMES);
+        close(file);
+        close(fd);
+    }
+}
+
 /* "From " wherever a piece may end. */
 static void test_mbox_in_pieces(void **state)
 {
@@ -816,6 +870,7 @@ int main(void)
         cmocka_unit_test(test_full_pipe),
         cmocka_unit_test(test_parked_mail_is_dropped),
         cmocka_unit_test(test_locked_mbox),
+        cmocka_unit_test(test_lock_is_for_one),
         cmocka_unit_test(test_mbox_in_pieces),
     };
     return cmocka_run_group_tests_name("storage", tests, make_top, remove_top) != 0;
