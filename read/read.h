@@ -43,6 +43,7 @@ struct reader {
     int64_t now, start;      /* as clock_now() */
     int64_t again_at;        /* when to look again at what is not whole, or locked; INT64_MAX: never */
     int64_t end_at;          /* stopping: when a mail that is being stored is given up; INT64_MAX: it is not stopping */
+    bool watches;            /* watch_open() was called */
     bool polls;              /* a directory that is not watched by the system is looked at all the time */
     bool done;               /* nothing more will be read */
     struct tally tally;

@@ -18,6 +18,8 @@
 
 enum {
     STEP_MAX = 100,             /* milliseconds of a step */
+    SOON_MAX = 2000,            /* milliseconds without a watch, as Linux takes up to 15 to close one */
+    LOOK_SOON = 2,              /* milliseconds between two looks meanwhile */
     LOOK_ANYWAY = 1000,         /* milliseconds; some file systems do not tell of all changes */
     ENVELOPE_MAX = 1024 * 1024, /* octets of the file beside a message that are read */
 };
@@ -40,14 +42,6 @@ static bool fail(struct reader *r, int error, const char *what)
 }
 
 /* ---- opening ---- */
-
-static void watch_part(struct reader *r, const char *path, const char *part, bool is_directory)
-{
-    char whole[PATH_MAX];
-    bool fits = (size_t)snprintf(whole, sizeof whole, "%s%s", path, part) < sizeof whole;
-    if (r->watch < 0 || !fits || watch_add(r->watch, whole, is_directory) < 0)
-        r->polls = true;
-}
 
 /* Reads the file beside a message, and closes it; fd -1: there is none.  False with errno on failure. */
 static bool read_envelope(struct file *f, int fd)
@@ -82,26 +76,18 @@ static int open_envelope(const char *path)
     return open(beside, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 }
 
-static int open_source(struct reader *r, struct source *s)
+static int open_source(struct source *s)
 {
     struct stat st;
     bool is_stdin = strcmp(s->path, "-") == 0;
     if (!is_stdin && stat(s->path, &st) < 0)
         return -1;
     s->is_directory = !is_stdin && S_ISDIR(st.st_mode);
-    if (s->is_directory) {
-        int status = directory_open(&s->directory, s->path);
-        if (status == 0 && r->o->watch)
-            watch_part(r, s->path, s->directory.maildir ? "/new" : "", true);
-        if (status == 0 && r->o->watch && s->directory.maildir)
-            watch_part(r, s->path, "/cur", true);
-        return status;
-    }
+    if (s->is_directory)
+        return directory_open(&s->directory, s->path);
     int fd = is_stdin ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(s->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0)
         return -1;
-    if (r->o->watch && !is_stdin && S_ISREG(st.st_mode))
-        watch_part(r, s->path, "", false);
     int envelope = is_stdin ? -1 : open_envelope(s->path);
     bool good = file_open(&s->file, fd, is_stdin ? NULL : s->path, envelope >= 0);
     errno = ENOMEM;
@@ -120,11 +106,9 @@ int reader_open(struct reader *r, const struct read_options *o, struct failure *
         r->sources[i].directory.fds[0] = r->sources[i].directory.fds[1] = -1;
         r->sources[i].number = 1;
     }
-    if (o->watch)
-        r->watch = watch_open();
     for (size_t i = 0; i < o->n_paths; i++) {
         r->sources[i].path = o->paths[i];
-        if (open_source(r, &r->sources[i]) < 0) {
+        if (open_source(&r->sources[i]) < 0) {
             *why = (struct failure){errno, o->paths[i]};
             return -1;
         }
@@ -291,6 +275,30 @@ static bool go_on(struct reader *r)
 
 static int64_t least(int64_t x, int64_t y) { return x < y ? x : y; }
 
+static void watch_part(struct reader *r, const char *path, const char *part, bool is_directory)
+{
+    char whole[PATH_MAX];
+    bool fits = (size_t)snprintf(whole, sizeof whole, "%s%s", path, part) < sizeof whole;
+    if (r->watch < 0 || !fits || watch_add(r->watch, whole, is_directory) < 0)
+        r->polls = true;
+}
+
+/* Watches what has been read. */
+static void begin_watch(struct reader *r)
+{
+    r->watches = true;
+    r->watch = watch_open();
+    for (size_t i = 0; i < r->o->n_paths; i++) {
+        struct source *s = &r->sources[i];
+        if (s->is_directory)
+            watch_part(r, s->path, s->directory.maildir ? "/new" : "", true);
+        if (s->is_directory && s->directory.maildir)
+            watch_part(r, s->path, "/cur", true);
+        if (!s->is_directory && s->file.is_regular)
+            watch_part(r, s->file.path != NULL ? s->file.path : "/dev/stdin", "", false);
+    }
+}
+
 static void wait_for_more(struct reader *r, int wake, int64_t until)
 {
     struct pollfd fds[READ_PATHS_MAX + 3] = {{.fd = wake, .events = POLLIN}, {.fd = r->watch, .events = POLLIN}};
@@ -301,12 +309,16 @@ static void wait_for_more(struct reader *r, int wake, int64_t until)
         fds[n++] = (struct pollfd){.fd = w.fd, .events = w.write ? POLLOUT : POLLIN};
         next = least(least(next, r->end_at), w.fd < 0 ? r->now + w.after : INT64_MAX);
     } else if (r->o->watch) {
-        next = least(next, r->now + (r->polls ? READ_LOOK : LOOK_ANYWAY));
+        next = least(next, r->now + (!r->watches ? LOOK_SOON : r->polls ? READ_LOOK : LOOK_ANYWAY));
     }
     for (size_t i = 0; i < r->o->n_paths && r->storing == NULL; i++) {
         const struct source *s = &r->sources[i];
         if (s->file.fd >= 0 && !s->file.is_regular)
             fds[n++] = (struct pollfd){.fd = s->file.fd, .events = POLLIN};
+    }
+    if (r->o->watch && !r->watches && r->now >= r->start + SOON_MAX) {
+        begin_watch(r);
+        next = r->now; /* more may have come before */
     }
     int64_t left = next - r->now;
     (void)poll(fds, n, left < 0 ? 0 : left < INT_MAX ? (int)left : INT_MAX);

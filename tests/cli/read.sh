@@ -445,10 +445,10 @@ class fake:
         got = self.p.wait(60)
         assert got == status, (got, open("err").read())
 def chain(p, place):
-    """40 messages, each put there when the program waits: at one look a second that takes 40 s."""
-    start = time.monotonic()
-    for i in range(40):
-        assert select.select([p.p.stdout], [], [], 0.05)[0] == []
+    """60 messages, each put there when the program waits.  After 3 s it watches; at one look a second 30 take 30 s."""
+    for i in range(60):
+        if i == 30: start = time.monotonic()
+        assert select.select([p.p.stdout], [], [], 0.1 if i < 30 else 0.03)[0] == []
         put("%s/%d.eml" % (place, i), str(i)); p.next(str(i))
     assert time.monotonic() - start < 20
 def text(subject): return b"From: a@x.test\nSubject: %s\n\nhello\n" % subject.encode()
@@ -475,7 +475,7 @@ p.end(0)
     mkdir mail
     watch '
 os.mkdir("chain")
-p = fake("-j", "-r", "chain", "-t", "60", "-n", "40")
+p = fake("-j", "-r", "chain", "-t", "60", "-n", "60")
 chain(p, "chain")
 p.end(0)
 p = fake("-j", "-r", "mail", "-t", "60", "--match", "subject: ^b$")
@@ -494,13 +494,23 @@ p.p.send_signal(signal.SIGTERM); p.end(0)
 '
 }
 
+# A watch is slow to close, so a short wait does without.
+t_watches_after_a_while() {
+    mkdir mail
+    export UNDER="strace -f -q -o trace -e trace=inotify_init1"
+    [ -z "${FAKESMTP_INSTRUMENTED-}" ] || export ASAN_OPTIONS=detect_leaks=0
+    mail mail/1.eml
+    watch 'p = fake("-j", "-r", "mail", "-t", "60"); p.next("1"); p.end(0)'
+    [ "$(grep -c inotify trace)" -eq 0 ]
+}
+
 # Both ways of watching.
 t_watches_by_looking() {
     export UNDER="strace -f -q -o trace -e trace=inotify_init1 -e inject=inotify_init1:error=EMFILE"
     [ -z "${FAKESMTP_INSTRUMENTED-}" ] || export ASAN_OPTIONS=detect_leaks=0
     mkdir mail
     watch '
-p = fake("-j", "-r", "mail", "-t", "60", "-n", "40")
+p = fake("-j", "-r", "mail", "-t", "60", "-n", "60")
 chain(p, "mail")
 p.end(0)
 '
