@@ -13,6 +13,14 @@
 #include <poll.h>
 #include <sys/stat.h>
 
+int socket_open(int family)
+{
+    int fd = socket(family, SOCK_STREAM, 0);
+    if (fd >= 0 && (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0))
+        return socket_close(fd);
+    return fd;
+}
+
 int connection_take_descriptor(int fd)
 {
     int taken = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1), null = open("/dev/null", O_RDWR | O_CLOEXEC);

@@ -73,6 +73,9 @@ static inline int socket_close(int fd)
     return -1;
 }
 
+/* Opens a stream socket that does not block, and is closed on exec. */
+int socket_open(int family);
+
 /* Moves an open file from fd to a new descriptor, which is returned, and puts /dev/null in its place. */
 int connection_take_descriptor(int fd);
 

@@ -20,19 +20,10 @@
 
 enum { BACKLOG = 4096, PORT_TRIES = 64, LOCK_NAME_MAX = ENDPOINT_TEXT_MAX + 16 };
 
-/* Opens a socket that does not block. */
-static int open_socket(int family)
-{
-    int fd = socket(family, SOCK_STREAM, 0);
-    if (fd >= 0 && (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0))
-        return socket_close(fd);
-    return fd;
-}
-
 static int listen_on_address(const struct address *a)
 {
     bool v6 = a->u.any.sa_family == AF_INET6;
-    int fd = open_socket(a->u.any.sa_family), on = 1;
+    int fd = socket_open(a->u.any.sa_family), on = 1;
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
         (v6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0) ||
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0 || /* connections inherit it */
@@ -94,7 +85,7 @@ static bool is_stale(const struct sockaddr_un *name, const char **reason)
     bool other = lstat(name->sun_path, &st) == 0 && !S_ISSOCK(st.st_mode);
     if (other)
         *reason = "the file exists, and is not a socket";
-    int fd = open_socket(AF_UNIX); /* a socket that is in use may have no room, and connect(2) must not wait for it */
+    int fd = socket_open(AF_UNIX); /* a socket that is in use may have no room, and connect(2) must not wait for it */
     bool stale =
         !other && fd >= 0 && connect(fd, (const struct sockaddr *)name, sizeof *name) < 0 && errno == ECONNREFUSED;
     (void)socket_close(fd);
@@ -149,7 +140,7 @@ static int listen_on_path(const struct endpoint *e, struct listener *l, const ch
     struct stat st;
     memcpy(name.sun_path, e->host, strlen(e->host) + 1);
     (void)snprintf(l->text, sizeof l->text, "unix:%s", e->host);
-    int fd = open_socket(AF_UNIX);
+    int fd = socket_open(AF_UNIX);
     if (fd < 0)
         return -1;
     l->fds[l->n++] = fd;
