@@ -45,7 +45,7 @@ size_t address_resolve(const struct endpoint *e, struct address *addresses, cons
         addresses[0] = (struct address){.u.in6 = v6};
         return 1;
     }
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found;
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found;
     int status = getaddrinfo(e->host, NULL, &hints, &found);
     if (status != 0) {
         *reason = status == EAI_SYSTEM ? NULL : gai_strerror(status);

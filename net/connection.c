@@ -10,8 +10,15 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <netinet/tcp.h>
 #include <poll.h>
+#include <stddef.h>
+#include <string.h>
 #include <sys/stat.h>
+
+#include "base/base.h"
+
+enum { RETRY_TIME = 10 /* milliseconds between attempts at a Unix socket that has no room */ };
 
 int socket_open(int family)
 {
@@ -27,6 +34,109 @@ int connection_take_descriptor(int fd)
     bool good = taken >= 0 && null >= 0 && dup2(null, fd) == fd;
     (void)socket_close(null);
     return good ? taken : socket_close(taken);
+}
+
+/* ---- opening ---- */
+
+/* Waits for the end of a connect(2). */
+static int await_connection(int fd, int64_t until)
+{
+    struct pollfd one = {.fd = fd, .events = POLLOUT};
+    int n, error = ETIMEDOUT;
+    socklen_t size = sizeof error;
+    do
+        n = poll(&one, 1, poll_timeout(until, clock_now()));
+    while ((n < 0 && errno == EINTR) || (n == 0 && clock_now() < until));
+    if (n < 0 || (n > 0 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0))
+        return -1;
+    errno = error;
+    return error == 0 ? 0 : -1;
+}
+
+/* Returns a socket that is connected.  A Unix socket without room says EAGAIN (Linux), and poll(2) does not tell when
+   it has some.  After a failure POSIX wants a new socket. */
+static int connect_to(const struct sockaddr *address, socklen_t length, int64_t until)
+{
+    for (;;) {
+        int fd = socket_open(address->sa_family), on = 1;
+        if (fd < 0)
+            return -1;
+        if (address->sa_family != AF_UNIX)
+            (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        if (connect(fd, address, length) == 0 ||
+            ((errno == EINPROGRESS || errno == EINTR) && await_connection(fd, until) == 0))
+            return fd;
+        (void)socket_close(fd);
+        if (errno != EAGAIN || address->sa_family != AF_UNIX)
+            return -1;
+        int64_t now = clock_now();
+        if (now >= until) {
+            errno = ETIMEDOUT;
+            return -1;
+        }
+        (void)poll(NULL, 0, poll_timeout(until < now + RETRY_TIME ? until : now + RETRY_TIME, now));
+    }
+}
+
+/* Each address may take its share of the time, lest one that is silent leave none for the others. */
+static int connect_to_addresses(const struct endpoint *e, int64_t until, const char **reason)
+{
+    struct address addresses[LISTENER_SOCKETS_MAX];
+    int error = 0;
+    size_t n = address_resolve(e, addresses, reason);
+    if (n == 0)
+        return -1;
+    for (size_t i = 0; i < n; i++) {
+        struct address *a = &addresses[i];
+        int64_t now = clock_now();
+        bool v6 = a->u.any.sa_family == AF_INET6;
+        address_set_port(a, e->port);
+        int fd = connect_to(&a->u.any, v6 ? sizeof a->u.in6 : sizeof a->u.in, now + (until - now) / (int64_t)(n - i));
+        if (fd >= 0)
+            return fd;
+        if (error == 0 || !a->optional) /* an address that this machine does not have is not the reason */
+            error = errno;
+    }
+    errno = error;
+    return -1;
+}
+
+static int connect_to_path(const char *path, int64_t until)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    size_t n = strlen(path);
+    if (n >= sizeof name.sun_path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    memcpy(name.sun_path, path, n);
+    int fd = connect_to((const struct sockaddr *)&name, sizeof name, until);
+    if (fd >= 0 || errno != ENOENT || *path != '@')
+        return fd;
+    name.sun_path[0] = '\0';
+    return connect_to((const struct sockaddr *)&name, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n), until);
+}
+
+int connection_open(const struct endpoint *e, struct connection *c, int64_t until, const char **reason)
+{
+    int fd = -1;
+    *reason = NULL;
+    switch (e->kind) {
+    case ENDPOINT_LOOPBACK:
+    case ENDPOINT_HOST:
+        fd = connect_to_addresses(e, until, reason);
+        break;
+    case ENDPOINT_UNIX:
+        fd = connect_to_path(e->host, until);
+        break;
+    case ENDPOINT_ANY:
+    case ENDPOINT_FD:
+    case ENDPOINT_STDIO:
+        errno = EINVAL;
+        break;
+    }
+    *c = (struct connection){.in = fd, .out = fd};
+    return fd < 0 ? -1 : 0;
 }
 
 static void set_peer(const struct address *a, struct peer *peer)

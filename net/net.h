@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
-/* ---- endpoints: where to listen ---- */
+/* ---- endpoints: where to listen, or to connect to ---- */
 
 enum {
     LISTENER_SOCKETS_MAX = 8, /* sockets of one endpoint */
@@ -106,6 +106,16 @@ struct transport {
     void (*close)(struct connection *c);                /* frees the state */
     const char *(*version)(const struct connection *c); /* of the protocol, after the handshake; static */
 };
+
+/*
+ * Connects to an endpoint: to a host, on this machine (ENDPOINT_LOOPBACK), or to
+ * a Unix socket.  Tries the addresses in turn, until the time `until` of
+ * clock_now(); then it fails with ETIMEDOUT.  Only getaddrinfo(3), which asks for
+ * a name, may take longer.  A Unix socket whose name begins with @ may be one
+ * that is not in a file system (Linux).  After a failure *reason is as after
+ * listener_open().
+ */
+int connection_open(const struct endpoint *e, struct connection *c, int64_t until, const char **reason);
 
 /* Accepts a connection from one of the listener's sockets.  It does not block. */
 int connection_accept(struct listener *l, int fd, struct connection *c, struct peer *peer);
