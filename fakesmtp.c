@@ -53,7 +53,6 @@ struct run {
     struct announce announce;
     struct wrap command;
     struct signals signals;
-    char *temporary; /* a directory for mail that the user did not name; NULL: none */
     int64_t start;
     int64_t limit, linger_until, status_at; /* INT64_MAX: never */
     bool settled;                           /* all that came before the end of the command has been served */
@@ -158,6 +157,15 @@ static bool open_reader(struct run *r)
     return true;
 }
 
+/* Makes a temporary directory, the first or the second one of the run. */
+static const char *make_directory(struct run *r, size_t i)
+{
+    r->signals.removed[i] = temporary_make(true);
+    if (r->signals.removed[i] == NULL)
+        (void)cannot(r, "make a directory in", place_temporary(), NULL);
+    return r->signals.removed[i];
+}
+
 static bool open_store(struct run *r)
 {
     struct options *o = &r->o;
@@ -169,11 +177,8 @@ static bool open_store(struct run *r)
     r->dialogue.unseen = o->quiet && !o->verbose && o->transcript == NULL;
     if (o->transcript != NULL && (reason = output_open_transcript(&r->dialogue, o->transcript)) != NULL)
         return cannot(r, "write to", o->transcript, reason);
-    if (o->told && o->store.directory == NULL) {
-        o->store.directory = r->signals.removed[0] = r->temporary = temporary_make(true);
-        if (r->temporary == NULL)
-            return cannot(r, "make a directory in", place_temporary(), NULL);
-    }
+    if (o->told && o->store.directory == NULL && (o->store.directory = make_directory(r, 0)) == NULL)
+        return false;
     if (store_open(&r->store, &o->store, &why) < 0)
         return cannot(r, "use directory", why.what, strerror(why.error));
     uint64_t held = o->store.fresh ? 0 : store_held(&r->store);
@@ -181,6 +186,20 @@ static bool open_store(struct run *r)
         console_line(&r->console, "%s holds %ju message%s already; --fresh removes %s", o->store.directory,
                      (uintmax_t)held, console_plural(held), held == 1 ? "it" : "them");
     return output_empty(&o->store) == 0 || cannot(r, "write to", o->output, NULL);
+}
+
+/* Makes the link of --sendmail. */
+static bool make_sendmail(struct run *r)
+{
+    char program[PATH_MAX];
+    const char *directory = make_directory(r, 1);
+    if (directory == NULL)
+        return false;
+    if (wrap_find_program(r->o.program, program) < 0)
+        return cannot(r, "find this program,", r->o.program, NULL);
+    if (r->o.wrapped && strchr(directory, ':') != NULL)
+        return cannot(r, "put into PATH", directory, "it has a colon (set TMPDIR to another directory)");
+    return announce_link(&r->announce, directory, program) == 0 || cannot(r, "make a link in", directory, NULL);
 }
 
 /* Says where the program listens. */
@@ -192,7 +211,7 @@ static bool announce(struct run *r)
     if (announce_open(&r->announce, &r->o, r->listeners, &file) < 0)
         return cannot(r, "write", file, NULL);
     for (size_t i = 0; i < 2; i++)
-        r->signals.removed[i + 1] = r->announce.files[i].made ? r->announce.files[i].path : NULL;
+        r->signals.removed[i + 2] = r->announce.files[i].made ? r->announce.files[i].path : NULL;
     if (announce_ready() < 0)
         console_line(&r->console, "cannot notify NOTIFY_SOCKET: %s", strerror(errno));
     for (size_t i = 0; i < r->n_listeners; i++)
@@ -254,7 +273,7 @@ static bool start(struct run *r)
         return false;
     if (o->background && (ready = background_start(&r->signals)) < 0)
         return cannot(r, "go to", "the background", NULL);
-    if (!open_store(r) || !announce(r))
+    if (!open_store(r) || (o->sendmail && !make_sendmail(r)) || !announce(r))
         return false;
     if (o->background && background_ready(ready, &r->announce, o->dotenv, &bad) < 0)
         return bad.value != NULL ? cannot(r, "print", bad.name, "it has a line end, which an env file cannot hold")
@@ -302,12 +321,14 @@ static void close_all(struct run *r)
     close_listeners(r);
     tls_close(r->o.server.tls);
     store_close(&r->store);
-    for (size_t i = 1; i < SIGNALS_REMOVED_MAX; i++)
+    for (size_t i = 2; i < SIGNALS_REMOVED_MAX; i++)
         r->signals.removed[i] = NULL; /* these names are freed */
     announce_close(&r->announce);
     char left[PATH_MAX];
-    if (temporary_remove(r->temporary, left) < 0)
-        console_line(&r->console, "cannot remove %s: %s", left, strerror(errno));
+    for (size_t i = 0; i < 2; i++) {
+        if (temporary_remove(r->signals.removed[i], left) < 0)
+            console_line(&r->console, "cannot remove %s: %s", left, strerror(errno));
+    }
     options_close(&r->o);
 }
 

@@ -132,6 +132,16 @@ static int write_ports(struct announce *a)
     return a->lines.failed ? -1 : write_file(f);
 }
 
+int announce_link(struct announce *a, const char *directory, const char *program)
+{
+    struct text path = {0};
+    text_add_string(&path, directory);
+    text_add_ended(&path, span_of("/sendmail"));
+    a->sendmail = path.p; /* announce_close() frees it */
+    errno = ENOMEM;
+    return path.failed ? -1 : symlink(program, path.p);
+}
+
 int announce_open(struct announce *a, const struct options *o, const struct listener *listeners, const char **file)
 {
     for (size_t i = 0; i < o->n_endpoints; i++) {
@@ -180,17 +190,20 @@ void announce_close(struct announce *a)
     }
     free(a->directory);
     free(a->ca_file);
+    free(a->sendmail);
     free(a->lines.p);
     a->lines = (struct text){0};
-    a->directory = a->ca_file = NULL;
+    a->directory = a->ca_file = a->sendmail = NULL;
 }
 
 /* An endpoint that this run does not have is listed if an outer run has left its variables. */
 size_t announce_variables(const struct announce *a, const char *pid, struct variable variables[ANNOUNCE_VARIABLES])
 {
     static const char *const names[] = {"HOST", "PORT", "URL"};
-    const struct variable others[] = {
-        {"FAKESMTP_DIR", a->directory}, {"SMTP_CA_FILE", a->ca_file}, {"FAKESMTP_PID", pid}};
+    const struct variable others[] = {{"FAKESMTP_DIR", a->directory},
+                                      {"FAKESMTP_SENDMAIL", a->sendmail},
+                                      {"SMTP_CA_FILE", a->ca_file},
+                                      {"FAKESMTP_PID", pid}};
     struct variable *v = variables;
     for (size_t i = 0; i < OPTIONS_LISTENERS_MAX; i++) {
         const struct listener *l = i < a->n_listeners ? a->listeners[i] : NULL;
@@ -203,7 +216,7 @@ size_t announce_variables(const struct announce *a, const char *pid, struct vari
         }
     }
     memcpy(v, others, sizeof others);
-    return (size_t)(v - variables) + 3;
+    return (size_t)(v - variables) + sizeof others / sizeof others[0];
 }
 
 /* ---- the service manager ---- */

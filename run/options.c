@@ -344,7 +344,7 @@ static int take_env(struct parse *p, const char *text)
     uint64_t number;
     for (const char *percent = strchr(equals, '%'), *end; percent != NULL; percent = strchr(end, '%')) {
         if ((end = wrap_field(percent + 1, &number)) == NULL)
-            return wrong(p, "'%.2s' in '%s' is unknown: give %%h, %%p, %%u, %%d or %%%%", percent, text);
+            return wrong(p, "'%.2s' in '%s' is unknown: give %%h, %%p, %%u, %%d, %%s or %%%%", percent, text);
     }
     if (check_room(p, o->n_env, OPTIONS_ENV_MAX) < 0)
         return -1;
@@ -440,9 +440,11 @@ static const struct option_entry {
      "write to FILE the certificate that is made, for clients\nto trust"},
 
     {.help = "With a command", .member = FOR_CLIENTS},
+    {0, "sendmail", NULL, take_flag, SETS(sendmail),
+     "put a sendmail(8) that submits to this run first in its\nPATH; FAKESMTP_SENDMAIL is its path"},
     {0, "env", "NAME=TEXT", take_env, 0,
-     "set NAME in its environment; %h is the host, %p the\nport, %u the URL, %d the directory, %% a %; %h2, %p2\n"
-     "and %u2 are those of the second endpoint"},
+     "set NAME in its environment; %h is the host, %p the\nport, %u the URL, %d the directory, %s the sendmail of\n"
+     "--sendmail, %% a %; %h2, %p2 and %u2 are those of the\nsecond endpoint"},
     {0, "linger", "TIME", take_time, SETS(expected.linger), "after its end, wait up to TIME for missing messages"},
 
     {.help = "What it shows, on standard error"},
@@ -585,6 +587,7 @@ static int check(const struct options *o, size_t n_stdio, size_t n_stdin, char *
         {o->expected.only && o->store.n_matches == 0, "--only needs --match or --not: without them any message fits"},
         {!o->expected.strict && problems_any(&o->expected.allowed),
          "--allow excuses departures that --strict finds: give --strict, too"},
+        {!o->told && o->sendmail, "--sendmail needs a command to run, or -b"},
         {!command && o->n_env > 0, "--env needs a command to run"},
         {!command && o->expected.linger > 0, "--linger needs a command to run"},
         {command && o->keep, "-k and a command exclude each other: the run ends when the command does"},
@@ -644,6 +647,7 @@ int options_parse(struct options *o, int argc, char **argv, char why[OPTIONS_WHY
     o->smtp.max_recipients = 1000;
     o->smtp.extensions = SMTP_EXT_ALL;
     o->server.idle = 5 * 60 * 1000;
+    o->program = argv[0];
     why[0] = '\0';
     struct parse p = {.o = o, .why = why};
     if (read_options(&p, argc, argv) < 0)
@@ -692,13 +696,17 @@ static void expect(struct options *o)
     o->store.expectations = UINT64_MAX >> (MAIL_EXPECTATIONS_MAX - all->n);
 }
 
-/* Looks for a field of --env with the number of an endpoint that there is not. */
+/* Looks for a field of --env with the number of an endpoint that there is not, or without the option it needs. */
 static int check_env(const struct options *o, char *why)
 {
     uint64_t number;
     for (size_t i = 0; i < o->n_env; i++) {
         for (const char *percent = strchr(o->env[i], '%'), *end; percent != NULL; percent = strchr(end, '%')) {
             end = wrap_field(percent + 1, &number);
+            if (percent[1] == 's' && !o->sendmail) {
+                (void)snprintf(why, OPTIONS_WHY_MAX, "--env: '%%s' in '%.300s' needs --sendmail", o->env[i]);
+                return -1;
+            }
             if (number > 0 && number <= o->n_endpoints)
                 continue;
             (void)snprintf(why, OPTIONS_WHY_MAX,

@@ -67,7 +67,9 @@ struct options {
     /* the wrapped command */
     const char *env[OPTIONS_ENV_MAX]; /* NAME=TEXT */
     size_t n_env;
-    char **command; /* in argv, after its first word; command[0] is NULL if there is none */
+    bool sendmail;       /* it finds a link sendmail to this program */
+    const char *program; /* argv[0] */
+    char **command;      /* in argv, after its first word; command[0] is NULL if there is none */
     /* these follow from the others */
     bool reading;   /* mail is taken from files, and nothing is listened on */
     bool wrapped;   /* there is a command, */
@@ -97,7 +99,7 @@ int options_help(void);
 
 /* ---- signals ---- */
 
-enum { SIGNALS_REMOVED_MAX = 3 };
+enum { SIGNALS_REMOVED_MAX = 4 };
 
 /* SIGTERM, SIGHUP and SIGINT, which ask for the end, and SIGCHLD.  One a process, allocated by the caller, zeroed. */
 struct signals {
@@ -109,7 +111,7 @@ struct signals {
     volatile sig_atomic_t rounds;                      /* of the loop that looks at signals and the limit */
     volatile sig_atomic_t status;                      /* of the process */
     volatile pid_t command;                            /* 0: none runs */
-    const char *volatile removed[SIGNALS_REMOVED_MAX]; /* the temporary directory, and files of struct announce */
+    const char *volatile removed[SIGNALS_REMOVED_MAX]; /* temporary directories, and files of struct announce */
 };
 
 /*
@@ -204,17 +206,18 @@ struct announce {
     size_t n_listeners;
     char *directory;               /* where mail appears; NULL: nowhere */
     char *ca_file;                 /* the certificate to trust; NULL: none */
+    char *sendmail;                /* a link to this program; NULL: none */
     struct announce_file files[2]; /* the port file, the certificate */
     struct text lines;             /* the text of the port file */
 };
 
 /* A variable of an environment; value NULL: it is to be unset, as it may be that of another run. */
 struct variable {
-    char name[16];
+    char name[20];
     const char *value;
 };
 
-enum { ANNOUNCE_VARIABLES = 3 * OPTIONS_LISTENERS_MAX + 3 };
+enum { ANNOUNCE_VARIABLES = 3 * OPTIONS_LISTENERS_MAX + 4 };
 
 /*
  * Writes the port file and that of the certificate, each whole or not at all.
@@ -224,6 +227,9 @@ enum { ANNOUNCE_VARIABLES = 3 * OPTIONS_LISTENERS_MAX + 3 };
  * written.
  */
 int announce_open(struct announce *a, const struct options *o, const struct listener *listeners, const char **file);
+
+/* Makes a link sendmail in the directory, to a program; others are told its path. */
+int announce_link(struct announce *a, const char *directory, const char *program);
 
 /* Whether a FIFO has no reader yet. */
 static inline bool announce_waits(const struct announce *a) { return a->files[0].waits || a->files[1].waits; }
@@ -238,8 +244,8 @@ void announce_give_up(const struct announce *a, const char *port_file, int64_t u
 /* Removes the files. */
 void announce_close(struct announce *a);
 
-/* Lists SMTP_HOST, SMTP_PORT and SMTP_URL, SMTP_HOST_2 and so on, FAKESMTP_DIR, SMTP_CA_FILE and FAKESMTP_PID; the
-   values are borrowed.  Returns how many there are. */
+/* Lists SMTP_HOST, SMTP_PORT and SMTP_URL, SMTP_HOST_2 and so on, FAKESMTP_DIR, FAKESMTP_SENDMAIL, SMTP_CA_FILE and
+   FAKESMTP_PID; the values are borrowed.  Returns how many there are. */
 size_t announce_variables(const struct announce *a, const char *pid, struct variable variables[ANNOUNCE_VARIABLES]);
 
 /* If NOTIFY_SOCKET is set, tells that service manager that the program is ready (sd_notify(3)), and unsets it. */
@@ -270,14 +276,18 @@ struct wrap {
     int64_t kill_at; /* when it is killed then; INT64_MAX: never */
 };
 
-/* Reads the rest of %h, %p, %u, %d or %%.  A number may follow the first three: that of an endpoint, 1 if there is
+/* Finds the file of this program, which was started by the name argv0. */
+int wrap_find_program(const char *argv0, char program[PATH_MAX]);
+
+/* Reads the rest of %h, %p, %u, %d, %s or %%.  A number may follow the first three: that of an endpoint, 1 if there is
    none, 0 if it is too large.  Returns the end, or NULL if it is none of these. */
 const char *wrap_field(const char *at, uint64_t *number);
 
 /*
  * Starts o->command, looked up in PATH, with the variables in its environment,
- * and those of o->env, in which the fields of wrap_field() are replaced.  If it
- * cannot be run, no process is left.
+ * and those of o->env, in which the fields of wrap_field() are replaced.  The
+ * directory of the link sendmail comes first in PATH.  If it cannot be run, no
+ * process is left.
  */
 int wrap_start(struct wrap *w, const struct options *o, const struct announce *a);
 

@@ -21,11 +21,41 @@
 
 enum { KILL_AFTER = 1000 /* milliseconds from SIGTERM to SIGKILL for a command at its limit */ };
 
+/* Without PATH, execvp() of musl looks in these directories; that of glibc leaves out the first. */
+static const char *search_path(void)
+{
+    const char *path = getenv("PATH");
+    return path != NULL ? path : "/usr/local/bin:/bin:/usr/bin";
+}
+
+int wrap_find_program(const char *argv0, char program[PATH_MAX])
+{
+    static const char self[] = "/proc/self/exe"; /* Linux has it */
+    char path[PATH_MAX];
+    struct stat ours, st;
+    ssize_t n = readlink(self, program, PATH_MAX - 1);
+    program[n > 0 ? n : 0] = '\0';
+    /* the file may have been removed or replaced since */
+    if (n > 0 && stat(self, &ours) == 0 && stat(program, &st) == 0 && st.st_ino == ours.st_ino &&
+        st.st_dev == ours.st_dev)
+        return 0;
+    if (strchr(argv0, '/') != NULL)
+        return realpath(argv0, program) != NULL ? 0 : -1;
+    for (const char *at = search_path(), *end; at != NULL; at = *end == ':' ? end + 1 : NULL) {
+        end = at + strcspn(at, ":");
+        int length = snprintf(path, sizeof path, "%.*s%s%s", (int)(end - at), at, end > at ? "/" : "", argv0);
+        if (length > 0 && length < PATH_MAX && access(path, X_OK) == 0 && stat(path, &st) == 0 && S_ISREG(st.st_mode))
+            return realpath(path, program) != NULL ? 0 : -1;
+    }
+    errno = ENOENT;
+    return -1;
+}
+
 const char *wrap_field(const char *at, uint64_t *number)
 {
     bool numbered = *at == 'h' || *at == 'p' || *at == 'u';
     *number = 1;
-    if (!numbered && *at != 'd' && *at != '%')
+    if (!numbered && *at != 'd' && *at != 's' && *at != '%')
         return NULL;
     at++;
     if (numbered && ascii_is_digit(*at) && !number_take(&at, number))
@@ -52,10 +82,23 @@ static int set_template(const char *template, const struct announce *a)
                                : letter == 'p' ? l->port_text
                                : letter == 'u' ? l->url
                                : letter == 'd' ? a->directory
+                               : letter == 's' ? a->sendmail
                                                : "%");
     }
     text_add_ended(&text, (struct span){"", 0});
     int status = text.failed ? -1 : setenv(text.p, text.p + name + 1, 1);
+    free(text.p);
+    return status;
+}
+
+/* Puts the directory of the link first. */
+static int set_path(const char *sendmail)
+{
+    struct text text = {0};
+    text_add(&text, sendmail, (size_t)(strrchr(sendmail, '/') - sendmail));
+    text_add_string(&text, ":");
+    text_add_ended(&text, span_of(search_path()));
+    int status = text.failed ? -1 : setenv("PATH", text.p, 1);
     free(text.p);
     return status;
 }
@@ -74,6 +117,7 @@ static void run(const struct options *o, const struct announce *a, bool group, c
         set = (v->value != NULL ? setenv(v->name, v->value, 1) : unsetenv(v->name)) == 0;
     for (size_t i = 0; i < o->n_env && set; i++)
         set = set_template(o->env[i], a) == 0;
+    set = set && (a->sendmail == NULL || set_path(a->sendmail) == 0); /* also if --env sets PATH */
     if (set)
         (void)execvp(o->command[0], o->command);
     /* a script that names no interpreter: POSIX has execvp() run it by sh(1), but that of musl does not */

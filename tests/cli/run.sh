@@ -515,7 +515,12 @@ t_usage() {
     usage "--idle 0 leaves a client no time: give 1ms or more" --idle 0
     usage "--hostname: 'a b' is not a host name: give letters, digits and .*" --hostname 'a b'
     usage "--env: 'X' is not NAME=TEXT" --env X true
-    usage "--env: '%x' in 'X=%x' is unknown: give %h, %p, %u, %d or %%" --env X=%x true
+    usage "--env: '%x' in 'X=%x' is unknown: give %h, %p, %u, %d, %s or %%" --env X=%x true
+    usage "--sendmail needs a command to run, or -b" --sendmail
+    usage "--sendmail needs a command to run, or -b" --sendmail -d mail -n 1
+    usage "-r takes messages from files, and --sendmail is about clients" --sendmail -r mail
+    usage "-r takes messages from files, and --sendmail is about clients" -r mail --sendmail true
+    usage "--sendmail: this option takes no argument" --sendmail=x true
     usage "--env needs a command to run" --env X=1
     usage "--linger needs a command to run" --linger 1
     usage "--dotenv says how -b prints: give -b, too" --dotenv

@@ -843,6 +843,43 @@ END
     gone
 }
 
+# The shell gets the path, and its PATH stays.
+t_background_with_sendmail() {
+    mkdir tmp
+    export TMPDIR=tmp
+    background -q -k --sendmail
+    before=$PATH
+    eval "$said"
+    pid=$FAKESMTP_PID
+    [ "$PATH" = "$before" ]
+    [ "$(realpath "$FAKESMTP_SENDMAIL")" = "$(realpath "$FAKESMTP")" ]
+    (cd / && [ -L "$FAKESMTP_SENDMAIL" ])
+    env | grep -qx "FAKESMTP_SENDMAIL=$PWD/tmp/fakesmtp-....../sendmail"
+    kill "$pid"
+    gone
+    [ -z "$(ls -A tmp)" ]
+    # a run without the option takes it away
+    background -q -k
+    eval "$said"
+    [ -z "${FAKESMTP_SENDMAIL+x}" ]
+    kill "$FAKESMTP_PID"
+    gone
+    TMPDIR=a:b # only PATH cannot hold it
+    mkdir a:b
+    background -q -k --sendmail --dotenv
+    path=$(echo "$said" | sed -n 's/^FAKESMTP_SENDMAIL=//p')
+    [ "$(realpath "$path")" = "$(realpath "$FAKESMTP")" ]
+    fails grep ^PATH= <<END
+$said
+END
+    kill "${said##*=}"
+    gone
+    [ -z "$(ls -A a:b)" ]
+    TMPDIR=none
+    run -b -d mail --sendmail
+    status_is 3 'fakesmtp: cannot make a directory in none: No such file or directory'
+}
+
 t_background_returns_at_once() {
     # nothing of it keeps our output open, nor waits for our input
     python3 - "$FAKESMTP" <<'PY'

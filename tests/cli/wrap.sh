@@ -528,3 +528,231 @@ for t in threads: t.join()
 '
     status_is 0
 }
+
+# ---- --sendmail ----
+
+# in_tmp: a directory for temporary ones, which nothing_left looks into
+in_tmp() {
+    mkdir tmp
+    export TMPDIR="$PWD/tmp"
+}
+
+nothing_left() {
+    [ -z "$(ls -A tmp)" ] || { echo "left in TMPDIR:"; ls -lAR tmp; return 1; }
+}
+
+t_sendmail_is_first_in_path() {
+    mkdir tmp theirs
+    printf '#!/bin/sh\nexit 9\n' >theirs/sendmail
+    chmod +x theirs/sendmail
+    export TMPDIR=tmp PATH="$PWD/theirs:$PATH"
+    run sendmail
+    status_is 9
+    run -d mail --sendmail sh -ec '
+        cd /
+        [ "$(command -v sendmail)" = "$FAKESMTP_SENDMAIL" ]
+        [ "$FAKESMTP_SENDMAIL" -ef "$1" ]
+        [ -L "$FAKESMTP_SENDMAIL" ]
+        [ "$PATH" = "${FAKESMTP_SENDMAIL%/sendmail}:$2" ]
+        ls -ld "${FAKESMTP_SENDMAIL%/sendmail}" | grep -q "^drwx------"
+        [ "$FAKESMTP_DIR" = "$3/mail" ]
+        echo "$FAKESMTP_SENDMAIL"' sh "$FAKESMTP" "$PATH" "$PWD"
+    status_is 0
+    grep -Eqx "$PWD/tmp/fakesmtp-....../sendmail" out
+    nothing_left
+    # the command itself is looked up there, as env(1) does
+    run --sendmail sendmail --no-such-option
+    fails [ "$status" -eq 9 ]
+    run --sendmail --env PATH=/nowhere "$(command -v sh)" -c '[ "$PATH" = "${FAKESMTP_SENDMAIL%/sendmail}:/nowhere" ]'
+    status_is 0
+    nothing_left
+}
+
+# Without PATH the system's default is searched, and an empty one is the working directory.
+t_sendmail_without_a_path() {
+    in_tmp
+    printf '#!/bin/sh\n[ "$PATH" = "${FAKESMTP_SENDMAIL-x}" ] || [ "$PATH" = "${FAKESMTP_SENDMAIL%%/sendmail}:" ] && exit 7\n' >here
+    chmod +x here
+    for option in -q --sendmail; do
+        status=0
+        PATH='' "$FAKESMTP" $option here 2>err </dev/null || status=$?
+        [ "$option" = -q ] || status_is 7
+        fails [ "$status" -eq 127 ]
+        status=0
+        env -u PATH "$FAKESMTP" $option here 2>err </dev/null || status=$?
+        status_is 127
+        status=0
+        env -u PATH "$FAKESMTP" $option sh -c 'ls -d "$0" && [ -z "${FAKESMTP_SENDMAIL-}" ] || [ "$(command -v sendmail)" = "$FAKESMTP_SENDMAIL" ]' / >out 2>err </dev/null || status=$?
+        status_is 0
+        grep -qx / out
+    done
+    nothing_left
+}
+
+t_sendmail_in_templates() {
+    in_tmp
+    run --env 'A=%s -t' --env 'B=%s2%%s%p1' --sendmail sh -c '[ "$A|$B" = "$FAKESMTP_SENDMAIL -t|${FAKESMTP_SENDMAIL}2%s$SMTP_PORT" ]'
+    status_is 0
+    run --sendmail --env FAKESMTP_SENDMAIL=mine sh -c '[ "$FAKESMTP_SENDMAIL" = mine ]'
+    status_is 0
+    for options in '' '-l :0 -l :0' '-d mail'; do
+        # shellcheck disable=SC2086 # the options are words
+        run $options --env 'A=%p %s' true
+        status_is 2 "fakesmtp: --env: '%s' in 'A=%p %s' needs --sendmail"
+    done
+    nothing_left
+}
+
+# The link of an outer run is not taken for one of this run, but that run's PATH stays.
+t_sendmail_of_an_outer_run() {
+    in_tmp
+    export FAKESMTP_SENDMAIL=of-another
+    run sh -c '[ -z "${FAKESMTP_SENDMAIL+x}" ]'
+    status_is 0
+    run --sendmail sh -ec '
+        outer=$FAKESMTP_SENDMAIL
+        [ -L "$outer" ]
+        "$1" -q sh -ec "[ -z \"\${FAKESMTP_SENDMAIL+x}\" ] && [ \"\$(command -v sendmail)\" = \"\$1\" ]" sh "$outer"
+        "$1" -q --sendmail sh -ec "[ \"\$FAKESMTP_SENDMAIL\" != \"\$1\" ] && [ \"\$(command -v sendmail)\" = \"\$FAKESMTP_SENDMAIL\" ]" sh "$outer"
+        [ -L "$outer" ]' sh "$FAKESMTP"
+    status_is 0
+    nothing_left
+}
+
+t_sendmail_is_removed() {
+    in_tmp
+    run --sendmail true
+    status_is 0
+    run --sendmail -d mail false
+    status_is 1
+    run --sendmail ./none
+    status_is 127
+    run --sendmail .
+    status_is 126
+    run --sendmail -n 1 -t 200ms sleep 100
+    status_is 124
+    run --sendmail --port-file none/port true
+    status_is 3 'fakesmtp: cannot write none/port: No such file or directory'
+    run --sendmail sh -c 'echo more >"${FAKESMTP_SENDMAIL%/sendmail}/more"; rm "$FAKESMTP_SENDMAIL"; mkdir "$FAKESMTP_SENDMAIL"'
+    status_is 0
+    run --sendmail sh -c 'rm -r "${FAKESMTP_SENDMAIL%/sendmail}"'
+    status_is 0
+    err_lines 1
+    nothing_left
+}
+
+t_sendmail_is_removed_after_signals() {
+    in_tmp
+    python3 - "$FAKESMTP" <<'PY'
+import os, signal, subprocess, sys, time
+TERM, HUP, INT = signal.SIGTERM, signal.SIGHUP, signal.SIGINT
+for signals in [TERM], [HUP], [INT], [INT, INT], [TERM, INT]:
+    first = "" if len(signals) == 1 else 'trap "" %d; ' % signals[0]
+    p = subprocess.Popen([sys.argv[1], "-q", "--sendmail", "sh", "-c", first + 'echo "$FAKESMTP_SENDMAIL"; while :; do sleep 0.1; done'],
+                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                         preexec_fn=lambda: signal.signal(INT, signal.SIG_DFL))
+    path = p.stdout.readline().decode().rstrip("\n")
+    assert os.path.islink(path), path
+    for number in signals:
+        p.send_signal(number)
+        time.sleep(0.3 if len(signals) > 1 else 0) # sooner the next would be one with it
+    p.wait(60)
+    assert p.returncode in (-signals[-1], 128 + signals[-1]), p.returncode
+    assert os.listdir("tmp") == [], os.listdir("tmp")
+PY
+}
+
+# A shell removes it if the program is too busy to do so: here with as many files, each of which costs it a second.
+t_sendmail_is_removed_by_force() {
+    in_tmp
+    export ASAN_OPTIONS=detect_leaks=0
+    FAKESMTP_WRAPPER='strace -q -o /dev/null -e inject=?unlink,?unlinkat:signal=ALRM' \
+        run --sendmail sh -c 'cd "$FAKESMTP_DIR" && touch 1 2 3 4 5 6 7 8 && [ -L "$FAKESMTP_SENDMAIL" ]'
+    status_is 0 'fakesmtp: ended by force, .*'
+    nothing_left
+}
+
+t_sendmail_that_cannot_be_made() {
+    TMPDIR=$PWD/none run -d mail --sendmail true
+    status_is 3 "fakesmtp: cannot make a directory in $PWD/none: No such file or directory"
+    mkdir tmp
+    chmod 555 tmp
+    chmod 755 .
+    if [ "$(id -u)" -eq 0 ]; then
+        cp "$FAKESMTP" ./copy
+        chmod 777 mail
+        status=0
+        TMPDIR=$PWD/tmp setpriv --reuid=65534 --clear-groups ./copy -d mail --sendmail true 2>err || status=$?
+    else
+        TMPDIR=$PWD/tmp run -d mail --sendmail true
+    fi
+    status_is 3 "fakesmtp: cannot make a directory in $PWD/tmp: Permission denied"
+    chmod 755 tmp
+    mkdir a:b
+    TMPDIR=$PWD/a:b run --sendmail true
+    status_is 3 "fakesmtp: cannot put into PATH $PWD/a:b/fakesmtp-......: it has a colon \(set TMPDIR to another directory\)"
+    [ -z "$(ls -A a:b)" ]
+    export TMPDIR="$PWD/tmp" ASAN_OPTIONS=detect_leaks=0
+    FAKESMTP_WRAPPER='strace -q -o /dev/null -e inject=?symlink,?symlinkat:error=EPERM' run --sendmail true
+    status_is 3 "fakesmtp: cannot make a link in $PWD/tmp/fakesmtp-......: Operation not permitted"
+    nothing_left
+}
+
+# leads ARGV0 TO: where /proc does not tell its path, the program of this name links to the file TO, or if that is "" to none
+leads() {
+    status=0
+    strace -f -q -o /dev/null -P /proc/self/exe -e inject=?readlink,?readlinkat:error=ENOENT python3 -c '
+import os, sys
+os.execv(sys.argv[1], [sys.argv[2], "-q", "--sendmail", "sh", "-c", "[ \"$FAKESMTP_SENDMAIL\" -ef \"$0\" ] && readlink \"$FAKESMTP_SENDMAIL\"", sys.argv[3]])' \
+        "$FAKESMTP" "$1" "$2" >out 2>err </dev/null || status=$?
+    if [ -n "$2" ]; then
+        status_is 0
+        grep -qx '/.*' out
+    else
+        status_is 3 "fakesmtp: cannot find this program, $1: No such file or directory"
+    fi
+    nothing_left
+}
+
+t_sendmail_without_proc() {
+    in_tmp
+    export ASAN_OPTIONS=detect_leaks=0
+    mkdir -p bin other/fakesmtp late
+    ln -s "$FAKESMTP" bin/fakesmtp
+    ln -s "$FAKESMTP" bin/here
+    touch late/here other/here # other/here is not for running
+    leads "$FAKESMTP" "$FAKESMTP"
+    leads bin/fakesmtp "$FAKESMTP"
+    leads ./bin/../bin/here "$FAKESMTP"
+    leads bin/none ''
+    leads fakesmtp-none ''
+    PATH=$PWD/other:$PWD/bin:$PATH leads fakesmtp "$FAKESMTP"
+    PATH=$PWD/other:bin:$PATH leads here "$FAKESMTP"
+    (cd bin && mkdir tmp && PATH=:$PATH && leads here "$FAKESMTP" && PATH=${PATH#:}: && leads here "$FAKESMTP")
+}
+
+# The path of /proc is that of a file that is gone, or is another by now.
+t_sendmail_after_the_program_was_removed() {
+    in_tmp
+    cat >removed.py <<'PY'
+import os, shutil, sys
+shutil.copy(sys.argv[1], "copy")
+fd = os.open("copy", os.O_RDONLY)
+os.unlink("copy")
+os.execve(fd, [sys.argv[2], "-q", "--sendmail", "sh", "-c", "[ \"$FAKESMTP_SENDMAIL\" -ef \"$0\" ]", sys.argv[3]], os.environ)
+PY
+    echo decoy >'copy (deleted)'
+    chmod +x 'copy (deleted)'
+    run_removed() {
+        status=0
+        python3 removed.py "$FAKESMTP" "$@" >out 2>err </dev/null || status=$?
+    }
+    run_removed ./copy ''
+    status_is 3 'fakesmtp: cannot find this program, \./copy: No such file or directory'
+    run_removed "$FAKESMTP" "$FAKESMTP"
+    status_is 0
+    name='copy (deleted)'
+    cp "$FAKESMTP" "$name"
+    "./$name" -q --sendmail sh -c '[ "$FAKESMTP_SENDMAIL" -ef "$0" ]' "$name"
+    nothing_left
+}
