@@ -240,6 +240,7 @@ static void apply(struct smtp *s, enum smtp_event_type event, bool positive)
     case SMTP_VRFY:
     case SMTP_EXPN:
     case SMTP_HELP:
+    case SMTP_ARGV:
     case SMTP_UNKNOWN:
         break;
     }

@@ -121,6 +121,16 @@ static inline bool span_is_one_of(struct span t, const char *const names[])
     return *names != NULL;
 }
 
+/* Takes an octet of xtext (RFC 3461 4), such as "a" or "+2B", off the front of t, which is not empty, and decodes it. A
+   plus without two hexadecimal digits is taken as it is. */
+static inline char span_take_xtext(struct span *t)
+{
+    const char *p = t->p;
+    bool coded = *p == '+' && t->n >= 3 && ascii_is_hex(p[1]) && ascii_is_hex(p[2]);
+    span_skip(t, coded ? 3 : 1);
+    return coded ? (char)(ascii_hex_value(p[1]) << 4 | ascii_hex_value(p[2])) : *p;
+}
+
 /* Overwrites a secret.  The compiler cannot leave it out, as it does not know which function is called. */
 static inline void span_wipe(char *p, size_t n)
 {

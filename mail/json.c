@@ -60,12 +60,8 @@ static void add_client(struct text *t, const struct mail *mail)
 static void add_xtext(struct text *t, struct span s)
 {
     struct text decoded = {NULL, 0, 0, false};
-    for (; s.n > 0; span_skip(&s, 1)) {
-        char c = *s.p;
-        if (c == '+' && s.n >= 3 && ascii_is_hex(s.p[1]) && ascii_is_hex(s.p[2])) {
-            c = (char)(ascii_hex_value(s.p[1]) << 4 | ascii_hex_value(s.p[2]));
-            span_skip(&s, 2);
-        }
+    while (s.n > 0) {
+        char c = span_take_xtext(&s);
         text_add(&decoded, &c, 1);
     }
     json_add_string(t, header_or_empty(text_span(&decoded)));

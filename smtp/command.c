@@ -171,6 +171,22 @@ static const struct objection *parse_rcpt(struct smtp *s, struct smtp_event *e)
     return o;
 }
 
+/* xtext (RFC 3461 4) of any octets but NUL, which no argument has. */
+static const struct objection *parse_argv(struct smtp *s, struct smtp_event *e)
+{
+    struct span t = e->arg;
+    (void)span_takes(&t, "=");
+    while (t.n > 0) {
+        const char *p = t.p;
+        bool good = *p > ' ' && *p < 0x7f && *p != '=' && span_take_xtext(&t) != '\0';
+        if (good && *p == '+') /* the digits are in capitals */
+            good = t.p - p == 3 && p[1] < 'a' && p[2] < 'a';
+        if (!good)
+            return objection_raise(s, e, OBJECTION_XTEXT);
+    }
+    return NULL;
+}
+
 /* RFC 3030 3: binary mail data have no lines for DATA to end. */
 static const struct objection *parse_data(struct smtp *s, struct smtp_event *e)
 {
@@ -271,17 +287,19 @@ static const struct verb {
      CANNED(252, "2.1.5 ", "Not verified, but mail for it will be accepted")},
     {"EXPN", SMTP_EXPN, 0, ANY, AFTER_TLS | AFTER_AUTH, 0, parse_expn, CANNED(250, "", "")},
     {"HELP", SMTP_HELP, SMTP_EXT_HELP, ANY, AFTER_TLS, 0, parse_help, CANNED(214, "2.0.0 ", "")},
-    /* obsolete, or not for a server like this; the name that ends the table is any other */
+    /* those that HELP does not list: obsolete, not for a server like this, or private; the row without a name is any
+       other */
     {"SEND", SMTP_UNKNOWN, 0, ALWAYS, 0, 0, parse_any, CANNED(502, "", "")},
     {"SOML", SMTP_UNKNOWN, 0, ALWAYS, 0, 0, parse_any, CANNED(502, "", "")},
     {"SAML", SMTP_UNKNOWN, 0, ALWAYS, 0, 0, parse_any, CANNED(502, "", "")},
     {"TURN", SMTP_UNKNOWN, 0, ALWAYS, 0, 0, parse_any, CANNED(502, "", "")},
     {"ETRN", SMTP_UNKNOWN, NEVER, ALWAYS, 0, 0, parse_any, CANNED(502, "", "")},
     {"ATRN", SMTP_UNKNOWN, NEVER, ALWAYS, 0, 0, parse_any, CANNED(502, "", "")},
+    {"XARGV", SMTP_ARGV, 0, 1 << STATE_READY, AFTER_TLS, 0, parse_argv, CANNED(250, "2.0.0 ", "Ok")},
     {NULL, SMTP_UNKNOWN, 0, ALWAYS, 0, 0, parse_any, CANNED(500, "", "")},
 };
 
-/* Lists the commands of this session. */
+/* Lists the commands of this session, up to the first one that is always refused. */
 static const struct objection *parse_help(struct smtp *s, struct smtp_event *e)
 {
     char text[SMTP_REPLY_MAX / 4];
@@ -307,8 +325,8 @@ static const struct objection *object_to_order(struct smtp *s, struct smtp_event
         name = s->config->lmtp ? OBJECTION_LHLO_FIRST : OBJECTION_EHLO_FIRST;
     else if (s->state == STATE_CHUNKS)
         name = OBJECTION_IN_CHUNKS;
-    else if (e->type == SMTP_AUTH)
-        name = OBJECTION_AUTH_IN_MAIL;
+    else if (e->type == SMTP_AUTH || e->type == SMTP_ARGV)
+        name = OBJECTION_IN_TRANSACTION;
     else if (e->type == SMTP_MAIL)
         name = OBJECTION_SECOND_MAIL;
     else if (s->state == STATE_READY)

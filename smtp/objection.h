@@ -38,7 +38,7 @@
     X(SECOND_MAIL, REFUSED, PROBLEM_OUT_OF_ORDER, 503, "5.5.1 ", "There is a sender already") \
     X(IN_CHUNKS, REFUSED, PROBLEM_OUT_OF_ORDER, 503, "5.5.1 ", "A message is under way: say BDAT or RSET") \
     X(BINARY_DATA, REFUSED, PROBLEM_OUT_OF_ORDER, 503, "5.5.1 ", "BODY=BINARYMIME needs BDAT") \
-    X(AUTH_IN_MAIL, REFUSED, PROBLEM_OUT_OF_ORDER, 503, "5.5.1 ", "AUTH is not permitted in a transaction") \
+    X(IN_TRANSACTION, REFUSED, PROBLEM_OUT_OF_ORDER, 503, "5.5.1 ", " is not permitted in a transaction") \
     X(SECOND_AUTH, REFUSED, PROBLEM_OUT_OF_ORDER, 503, "5.5.1 ", "You are authenticated already") \
     X(SECOND_TLS, REFUSED, PROBLEM_OUT_OF_ORDER, 503, "5.5.1 ", "TLS is in place already") \
     /* its argument; the application may overrule what is wrong with the name of HELO, up to HELO_LITERAL */ \
@@ -48,6 +48,7 @@
     X(NAME_OCTETS, REFUSED, PROBLEM_HELO_NAME, 501, "", "Give your name: a domain or an address literal") \
     X(NAME, TOLERATED, PROBLEM_HELO_NAME, 501, "", "Give your name: a domain or an address literal") \
     X(HELO_LITERAL, TOLERATED, PROBLEM_HELO_LITERAL, 501, "", "HELO takes a domain; say EHLO with an address literal") \
+    X(XTEXT, REFUSED, PROBLEM_COMMAND_SYNTAX, 501, "5.5.4 ", " takes xtext") \
     X(CHUNK, REFUSED, PROBLEM_COMMAND_SYNTAX, 501, "5.5.4 ", \
       "Say BDAT and a number of octets, then LAST for the last chunk") \
     X(HUGE_CHUNK, REFUSED, PROBLEMS, 552, "5.3.4 ", "The chunk is too large") \

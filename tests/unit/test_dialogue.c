@@ -45,11 +45,11 @@ static void clear(struct octets *o)
 enum { MAX_LINES = 256, MAX_RULES = 8, MAX_TLS = 4, EVENTS = SMTP_UNKNOWN + 1 };
 
 static const char *const names[EVENTS] = {
-    [SMTP_CONNECT] = "connect", [SMTP_HELO] = "helo", [SMTP_STARTTLS] = "starttls", [SMTP_AUTH] = "auth",
-    [SMTP_MAIL] = "mail",       [SMTP_RCPT] = "rcpt", [SMTP_DATA] = "data",         [SMTP_BDAT] = "bdat",
-    [SMTP_CHUNK] = "chunk",     [SMTP_EOM] = "eom",   [SMTP_RSET] = "rset",         [SMTP_NOOP] = "noop",
-    [SMTP_VRFY] = "vrfy",       [SMTP_EXPN] = "expn", [SMTP_HELP] = "help",         [SMTP_QUIT] = "quit",
-    [SMTP_UNKNOWN] = "unknown",
+    [SMTP_CONNECT] = "connect", [SMTP_HELO] = "helo",       [SMTP_STARTTLS] = "starttls", [SMTP_AUTH] = "auth",
+    [SMTP_MAIL] = "mail",       [SMTP_RCPT] = "rcpt",       [SMTP_DATA] = "data",         [SMTP_BDAT] = "bdat",
+    [SMTP_CHUNK] = "chunk",     [SMTP_EOM] = "eom",         [SMTP_RSET] = "rset",         [SMTP_NOOP] = "noop",
+    [SMTP_VRFY] = "vrfy",       [SMTP_EXPN] = "expn",       [SMTP_HELP] = "help",         [SMTP_QUIT] = "quit",
+    [SMTP_ARGV] = "argv",       [SMTP_UNKNOWN] = "unknown",
 };
 
 static const char *const mechanisms[] = {
