@@ -40,6 +40,18 @@ static void add_time_epoch(struct text *t, int64_t milliseconds)
     text_add_string(t, fraction);
 }
 
+static void add_argv(struct text *t, struct span argv)
+{
+    bool has_some = argv.n > 0;
+    json_add_key(t, "argv");
+    text_add_string(t, has_some ? "[" : "null");
+    while (argv.n > 0) {
+        json_separate(t);
+        json_add_string(t, mail_take_argument(&argv));
+    }
+    text_add_string(t, has_some ? "]" : "");
+}
+
 static void add_client(struct text *t, const struct mail *mail)
 {
     struct span address = span_of(mail->address);
@@ -53,6 +65,7 @@ static void add_client(struct text *t, const struct mail *mail)
     json_add_member(t, "protocol", span_of(mail->protocol));
     json_add_member(t, "auth", mail->user);
     json_add_member(t, "tls", span_of(mail->tls));
+    add_argv(t, mail->argv);
     text_add_string(t, "}");
 }
 

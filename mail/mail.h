@@ -41,6 +41,7 @@ struct mail {
     const char *protocol; /* in the words of RFC 3848 */
     struct span user;     /* authenticated as this one */
     const char *tls;      /* the version of TLS, NULL without it */
+    struct span argv;     /* the arguments that it told, each with a NUL; n 0: none */
     uint64_t session;     /* the number of its session */
     /* the envelope */
     struct span sender, sender_params; /* the parameters as sent */
@@ -70,6 +71,14 @@ bool mail_add_recipient(struct mail *m, struct span address, struct span params)
 
 /* Removes recipients; kept has a bool for each. */
 void mail_keep_recipients(struct mail *m, const bool *kept);
+
+/* Takes the first argument off the front of argv, which is not empty. */
+static inline struct span mail_take_argument(struct span *argv)
+{
+    struct span first = {argv->p, strnlen(argv->p, argv->n)};
+    span_skip(argv, first.n < argv->n ? first.n + 1 : first.n);
+    return first;
+}
 
 void mail_close(struct mail *m);
 

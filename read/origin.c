@@ -214,6 +214,10 @@ static void read_rest(struct origin *o, struct span lines, struct mail *mail)
         add_unescaped(&o->user, value);
     if (find_field(lines, "X-Fakesmtp-TLS:", &value))
         copy(o->tls, sizeof o->tls, value);
+    for (struct span rest = lines; take_field(&rest, "X-Fakesmtp-Argument:", &value);) {
+        add_unescaped(&o->argv, value);
+        text_add(&o->argv, "", 1);
+    }
     if (find_field(lines, "X-Fakesmtp-Problems:", &value))
         read_problems(value, mail);
 }
@@ -238,7 +242,7 @@ bool origin_read(struct origin *o, struct span lines, struct mail *mail)
     int64_t time = mail->time;
     struct text params = {NULL, 0, 0, false};
     struct span value, sender = {"", 0};
-    o->helo.n = o->user.n = 0;
+    o->helo.n = o->user.n = o->argv.n = 0;
     o->address[0] = o->protocol[0] = o->tls[0] = '\0';
     if (find_field(lines, "Return-Path:", &sender) && sender.n >= 2 && *sender.p == '<' &&
         sender.p[sender.n - 1] == '>')
@@ -257,7 +261,8 @@ bool origin_read(struct origin *o, struct span lines, struct mail *mail)
     mail->protocol = o->protocol[0] != '\0' ? o->protocol : NULL;
     mail->user = o->user.n > 0 ? text_span(&o->user) : (struct span){NULL, 0};
     mail->tls = o->tls[0] != '\0' ? o->tls : NULL;
-    return good && !o->helo.failed && !o->user.failed;
+    mail->argv = text_span(&o->argv);
+    return good && !o->helo.failed && !o->user.failed && !o->argv.failed;
 }
 
 bool origin_read_mbox(struct span line, struct mail *mail)
@@ -279,4 +284,5 @@ void origin_close(struct origin *o)
 {
     free(o->helo.p);
     free(o->user.p);
+    free(o->argv.p);
 }

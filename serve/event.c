@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { ARGV_MAX = 64 * 1024 /* octets of a client's arguments */ };
+
 bool event_allocate_heard(struct session *s)
 {
     if (s->heard != NULL)
@@ -52,6 +54,14 @@ void event_drop_data(struct session *s)
 {
     if (s->heard != NULL && s->heard->transaction != NULL)
         transaction_drop(s->heard->transaction);
+}
+
+void event_drop_argv(struct client *c)
+{
+    if (c->argv != NULL)
+        free(c->argv->p);
+    free(c->argv);
+    c->argv = NULL;
 }
 
 /* ---- policy ---- */
@@ -238,9 +248,32 @@ static bool set(struct text *t, struct span s)
     return !t->failed;
 }
 
+/* Adds an argument of the client's, or goes on with the one before.  False if there is no room; then no more are
+   taken, so that none loses its middle. */
+static bool take_argument(struct client *c, struct span xtext)
+{
+    struct text *argv = c->argv != NULL ? c->argv : calloc(1, sizeof *argv);
+    c->argv = argv;
+    if (argv == NULL)
+        return false;
+    argv->failed = argv->failed || argv->n + xtext.n + 1 > ARGV_MAX;
+    if (argv->failed)
+        return false;
+    if (span_takes(&xtext, "=") && argv->n > 0)
+        argv->n--; /* its NUL */
+    while (xtext.n > 0) {
+        char octet = span_take_xtext(&xtext);
+        text_add(argv, &octet, 1);
+    }
+    text_add(argv, "", 1);
+    return !argv->failed;
+}
+
 /* Takes what a client says of itself by HELO, AUTH or STARTTLS.  False if there is no memory. */
 static bool take_client(struct client *c, const struct smtp_event *e)
 {
+    if (e->type != SMTP_AUTH)
+        event_drop_argv(c);
     if (e->type == SMTP_HELO) {
         c->extended = e->extended;
         return set(&c->helo, e->arg);
@@ -278,6 +311,12 @@ static void take_effect(struct server *v, struct session *s, struct smtp_event *
         if (positive)
             event_drop_data(s);
         taken = !positive || take_client(&h->client, e);
+        break;
+    case SMTP_ARGV:
+        if (positive && !take_argument(&h->client, e->arg)) {
+            smtp_reply(&s->smtp, e, 452, "4.3.1", "There is no room for more arguments");
+            note_refusal(v, s, e);
+        }
         break;
     case SMTP_MAIL:
         taken = !positive || transaction_begin(&h->transaction, &h->client, e, listing_has_room(&v->tally.came));

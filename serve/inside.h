@@ -15,6 +15,7 @@ struct client {
     uint64_t session;        /* the session's number */
     struct text helo;
     struct text user;   /* of the last AUTH */
+    struct text *argv;  /* its arguments, each with a NUL; failed: there were more than is kept.  NULL: none */
     const char *tls;    /* the version of TLS, NULL without it; borrowed */
     bool authenticated; /* AUTH succeeded */
     bool extended;      /* the client said EHLO or LHLO */
@@ -249,6 +250,9 @@ void event_take(struct server *v, struct session *s);
 
 /* Goes on storing the mail of a parked session.  Returns whether it waits no longer. */
 bool event_go_on(struct server *v, struct session *s);
+
+/* Forgets the arguments of the client. */
+void event_drop_argv(struct client *c);
 
 /* Drops the mail data, if there are any, without a trace. */
 void event_drop_data(struct session *s);

@@ -163,6 +163,7 @@ void session_free_gone(struct server *v)
             transaction_free(h->transaction);
             free(h->client.helo.p);
             free(h->client.user.p);
+            event_drop_argv(&h->client);
             free(h);
         }
         free(s->unsent);

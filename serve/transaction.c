@@ -60,6 +60,7 @@ bool transaction_begin(struct transaction **at, const struct client *c, const st
     t->mail.protocol = protocol(c, e->utf8);
     t->mail.user = c->authenticated ? text_span(&c->user) : (struct span){NULL, 0};
     t->mail.tls = c->tls;
+    t->mail.argv = c->argv != NULL ? text_span(c->argv) : (struct span){NULL, 0};
     return true;
 }
 

@@ -13,12 +13,13 @@
  *     X-Fakesmtp-Helo          the name that it gave, whole
  *     X-Fakesmtp-Auth          the user that it authenticated as
  *     X-Fakesmtp-TLS           the version of TLS
+ *     X-Fakesmtp-Argument      an argument of the command line that it told; a line for each
  *     X-Fakesmtp-Params        the parameters of MAIL as sent, such as SMTPUTF8
  *     X-Fakesmtp-To-Params     those of RCPT, if any has some: a line for each Delivered-To, in their order
  *     X-Fakesmtp-Problems      the names of the problems that the server saw, separated by ", "
  *     X-Fakesmtp-Added         how many octets before the mail, in its own file, are header fields of ours
  *
- * In these lines \xHH is an octet that is a control, or a backslash.
+ * In these lines \xHH is an octet that is a control, a backslash, or a blank at an end.
  */
 #include "store/inside.h"
 
@@ -121,9 +122,10 @@ static void add_line(struct text *t, const char *name, struct span s)
     if (s.p == NULL)
         return;
     begin_line(t, name);
-    for (; s.n > 0; span_skip(&s, 1)) {
+    for (const char *start = s.p; s.n > 0; span_skip(&s, 1)) {
         char escape[8];
-        bool plain = *s.p != '\\' && !ascii_is_control(*s.p);
+        bool inside = s.p > start && s.n > 1; /* readers take off the blanks around a value */
+        bool plain = *s.p != '\\' && !ascii_is_control(*s.p) && (*s.p != ' ' || inside);
         (void)snprintf(escape, sizeof escape, "\\x%02x", (unsigned)(unsigned char)*s.p);
         text_add(t, plain ? s.p : escape, plain ? 1 : 4);
     }
@@ -158,6 +160,8 @@ void envelope_add_file(const struct mail *mail, const struct spool *p, struct te
     add_line(t, "Helo", mail->helo);
     add_line(t, "Auth", mail->user);
     add_line(t, "TLS", span_of(mail->tls));
+    for (struct span argv = mail->argv; argv.n > 0;)
+        add_line(t, "Argument", mail_take_argument(&argv));
     if (mail->sender_params.n > 0)
         add_line(t, "Params", mail->sender_params);
     for (size_t i = 0; i < mail->n_recipients; i++)

@@ -76,7 +76,7 @@ t_json_every_key_always() {
     holds out '(keys - ["attachments", "bcc", "cc", "client", "date", "date_epoch", "envelope", "expectations", "file", "from", "headers", "html",
         "in_reply_to", "links", "list_unsubscribe", "matched", "message_id", "n", "parts", "problems", "references", "reply_to", "sender", "size",
         "subject", "text", "time", "time_epoch", "to"] == []) and (keys | length) == 29'
-    holds out '(.client | keys) == ["address", "auth", "helo", "port", "protocol", "tls"]'
+    holds out '(.client | keys) == ["address", "argv", "auth", "helo", "port", "protocol", "tls"] and .client.argv == null'
     holds out '.envelope | has("from") and has("to") and has("params")'
     jq -s -e 'map(.n) == [1, 2, 3]' out
 }
@@ -132,6 +132,48 @@ t_json_client_and_envelope() {
     holds line4 '.size == 0 and .text == "" and .headers == {}'
 }
 
+# What our sendmail(8) says of its command line, until the client says anew who it is.
+t_json_arguments() {
+    message='MAIL FROM:<>\r\nRCPT TO:<b@x.test>\r\nDATA\r\nx\r\n.\r\n'
+    starttls='STARTTLS\r\n'
+    printf "EHLO t\\r\\n${message}XARGV -t\\r\\nxargv\\r\\nXARGV -F\\r\\nXARGV =a+20+22b\\r\\nXARGV ==\\r\\nXARGV +FF+0A+5C+C3\\r\\nXARGV =+BC+E2+80+AE\\r\\n" >said
+    printf "${message}${message}XARGV +2B\\r\\n${message}EHLO t\\r\\n${message}XARGV =x\\r\\n${message}HELO t\\r\\n${message}QUIT\\r\\n" >>said
+    "$FAKESMTP" -q -l - -n 7 -j -o stream <said >replies
+    [ "$(jq -c .client.argv stream)" = 'null
+["-t","","-Fa \"b","�\n\\ü‮"]
+["-t","","-Fa \"b","�\n\\ü‮"]
+["-t","","-Fa \"b","�\n\\ü‮","+"]
+null
+["x"]
+null' ] || { jq -c .client.argv stream; return 1; }
+    [ "$(grep -c '^501 5.5.4 XARGV takes xtext' replies)" -eq 1 ]
+}
+
+# They have 64 KiB of room in all: a client cannot fill our memory with them.  Those after them are left out.
+t_json_arguments_have_an_end() {
+    python3 - "$FAKESMTP" <<'PY'
+import json, subprocess, sys
+mail = b"MAIL FROM:<>\r\nRCPT TO:<b@x.test>\r\nDATA\r\nx\r\n.\r\n"
+def run(commands, more=b""):
+    said = b"EHLO t\r\n" + b"".join(c + b"\r\n" for c in commands) + mail + more + b"QUIT\r\n"
+    p = subprocess.run([sys.argv[1], "-q", "-l", "-", "-j", "-o", "stream"], input=said, stdout=subprocess.PIPE, timeout=300)
+    replies = p.stdout.split(b"\r\n")
+    first = next(i for i, line in enumerate(replies) if line.startswith(b"250 ")) + 1 # after EHLO
+    return replies[first:first + len(commands)], [json.loads(l)["client"]["argv"] for l in open("stream")]
+full = b"452 4.3.1 There is no room for more arguments"
+for command, argument in (b"XARGV " + b"x" * 400, "x" * 400), (b"XARGV", ""), (b"XARGV +C3+BC", "\u00fc"):
+    n = 65536 // (len(argument.encode()) + 1) + 100
+    replies, (argv,) = run([command] * n)
+    good = replies.index(full)
+    assert replies == [b"250 2.0.0 Ok"] * good + [full] * (n - good), replies[good - 2:good + 3]
+    assert argv == [argument] * good and n - 110 < good <= 65536 // (len(argument.encode()) + 1), (command, good, n)
+# one that is cut off is not mixed with what comes later, and there is room again after EHLO
+replies, (argv, again) = run([b"XARGV a"] + [b"XARGV =" + b"y" * 400] * 200 + [b"XARGV =z", b"XARGV -t"], b"EHLO t\r\nXARGV -t\r\n" + mail)
+assert len(argv) == 1 and argv[0].startswith("ayy") and argv[0].endswith("yy") and 65000 < len(argv[0]) < 65536
+assert replies[-2:] == [full] * 2 and again == ["-t"], (replies[-2:], again)
+PY
+}
+
 t_json_other_ways_in() {
     mail_with x >m
     start_on "unix:$PWD/socket" -j -n 1
@@ -157,6 +199,12 @@ t_json_tls() {
     finish
     holds out '.client.tls | test("^TLSv1\\.[23]$")'
     jq -s -e 'map(.client.protocol) == ["ESMTPS", "ESMTPSA"] and map(.client.auth) == [null, "ann"]' out
+    # arguments that came in the clear are forgotten; RFC 3207 4.2
+    start -j -n 1 --tls --ca-file ca.pem
+    talk '<220' '>EHLO t' '<250' '>XARGV a' '<250' '>STARTTLS' '<220' tls '>EHLO t' '<250' '>XARGV b' '<250' '>MAIL FROM:<>' '<250' \
+        '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' '>.' '<250' '>QUIT' '<221'
+    finish
+    holds out '.client.argv == ["b"]'
 }
 
 t_json_utf8_and_binary() {

@@ -158,10 +158,11 @@ t_envelope_beside() {
         'Received: from me.test ([127.0.0.1])' '	by localhost with UTF8SMTP id 1;' '	Tue, 24 Nov 2026 03:12:00 +0000' \
         'X-Fakesmtp-Time: 1795490000123' 'X-Fakesmtp-Size: 4711' 'X-Fakesmtp-Port: 99' 'X-Fakesmtp-Helo: m\x09\x5ce' \
         'X-Fakesmtp-Auth: ann' 'X-Fakesmtp-TLS: TLSv1.3' 'X-Fakesmtp-Params: SMTPUTF8' 'X-Fakesmtp-To-Params: ' \
-        'X-Fakesmtp-To-Params: NOTIFY=NEVER' 'X-Fakesmtp-Problems: bare-lf, no-quit' >mail/.0007.envelope
+        'X-Fakesmtp-To-Params: NOTIFY=NEVER' 'X-Fakesmtp-Argument: -t' 'X-Fakesmtp-Argument: \x20a\x0a\xzz\x20' 'X-Fakesmtp-Argument: ' \
+        'X-Fakesmtp-Problems: bare-lf, no-quit' >mail/.0007.envelope
     run -j -r mail --match 'client-auth: ^ann$' --match 'client-tls: 1\.3$'
     status_is 0
-    [ "$(jq -c '[.n, .time, .size, .client, .envelope]' out)" = '[7,"2026-11-24T03:13:20.123Z",4711,{"address":"127.0.0.1","port":99,"helo":"m\t\\e","protocol":"UTF8SMTP","auth":"ann","tls":"TLSv1.3"},{"from":"s@x.test","to":["b@x.test","c@x.test"],"params":{"SMTPUTF8":null},"to_params":[{},{"NOTIFY":"NEVER"}]}]' ] ||
+    [ "$(jq -c '[.n, .time, .size, .client, .envelope]' out)" = '[7,"2026-11-24T03:13:20.123Z",4711,{"address":"127.0.0.1","port":99,"helo":"m\t\\e","protocol":"UTF8SMTP","auth":"ann","tls":"TLSv1.3","argv":["-t"," a\n\\xzz ",""]},{"from":"s@x.test","to":["b@x.test","c@x.test"],"params":{"SMTPUTF8":null},"to_params":[{},{"NOTIFY":"NEVER"}]}]' ] ||
         { jq -c '[.n, .time, .size, .client, .envelope]' out; return 1; }
     [ "$(jq '[.problems[] | select(startswith("bare-lf") or startswith("no-quit"))] | length' out)" -eq 2 ]
     # of a message that is read by itself, too
@@ -197,7 +198,8 @@ mails = [b"", b"x", b"\r\n", b"\r\n\r\n", b"Subject: a\r\n\r\nFrom b\r\n>From c\
          b"From x 12:30\r\nA: b\r\n\r\n12:30\r\n", b"Return-Path: <q@x.test>\r\nA: b\r\n\r\n"]
 mails += [open(f, "rb").read().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n") for f in sorted(glob.glob(tests + "/corpus/mime/*"))[:150]]
 mails = [m if m.endswith(b"\r\n") else m + b"\r\n" for m in mails]
-session = b"EHLO t\r\n"
+session = b"EHLO t\r\nAUTH PLAIN ACBhIG5uIAB4\r\nXARGV +20-t\\x41+20\r\nXARGV\r\nXARGV +20\r\nXARGV +20+20+20\r\n"
+session += b"".join(b"XARGV %s+%02X\r\n" % (b"x" * (i % 2), i) for i in range(1, 256))
 for i, m in enumerate(mails):
     stuffed = (b"\r\n" + m).replace(b"\r\n.", b"\r\n..")[2:]
     session += b"MAIL FROM:<s%d@x.test>\r\nRCPT TO:<b%d@x.test>\r\nRCPT TO:<c@x.test>\r\nDATA\r\n" % (i, i) + stuffed + b".\r\n"

@@ -233,6 +233,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     m.mail.user = next_span(&w);
     m.mail.tls = next_word(&w);
     m.mail.file = next_word(&w);
+    m.mail.argv = (struct span){octets, n};
     m.mail.sender = next_span(&w);
     m.mail.sender_params = next_span(&w);
     struct mail_recipient recipients[2] = {{m.mail.sender, m.mail.helo}, {m.mail.user, m.mail.sender_params}};

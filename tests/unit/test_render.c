@@ -93,7 +93,7 @@ static const char nothing[] =
     "{\"n\":7,\"time\":\"2026-11-24T00:32:00.045Z\",\"time_epoch\":1795480320.045,\"size\":0,\"file\":null,\"matched\":"
     "true,\"expectations\":[1],"
     "\"client\":{\"address\":\"127.0.0.1\",\"port\":51234,\"helo\":\"t\",\"protocol\":\"ESMTP\",\"auth\":null,\"tls\":"
-    "null},"
+    "null,\"argv\":null},"
     "\"envelope\":{\"from\":\"a@x.test\",\"to\":[\"b@x.test\"],\"params\":{},\"to_params\":[{}]},"
     "\"subject\":null,\"from\":[],\"sender\":[],\"to\":[],\"cc\":[],\"bcc\":[],\"reply_to\":[],\"date\":null,\"date_"
     "epoch\":null,\"message_id\":null,"
@@ -114,11 +114,11 @@ static void test_nothing(void **state)
 static void test_keys(void **state)
 {
     (void)state;
-    static const char *const keys[] = {"n",          "time",    "size",     "file",        "matched",  "expectations",
-                                       "client",     "address", "port",     "helo",        "protocol", "auth",
-                                       "tls",        "from",    "to",       "envelope",    "params",   "subject",
-                                       "cc",         "bcc",     "date",     "reply_to",    "headers",  "text",
-                                       "message_id", "html",    "problems", "attachments", "links"};
+    static const char *const keys[] = {"n",       "time",       "size", "file",     "matched",     "expectations",
+                                       "client",  "address",    "port", "helo",     "protocol",    "auth",
+                                       "tls",     "argv",       "from", "to",       "envelope",    "params",
+                                       "subject", "cc",         "bcc",  "date",     "reply_to",    "headers",
+                                       "text",    "message_id", "html", "problems", "attachments", "links"};
     static const char *const messages[] = {
         "",
         "\n",
@@ -148,13 +148,14 @@ static void test_known(void **state)
     m.mail.fits = 0;
     m.mail.user = (struct span){"alice", 5};
     m.mail.tls = "TLSv1.3";
+    m.mail.argv = (struct span){"-t\0\0a", 5};
     m.mail.size = UINT64_MAX;
     m.mail.time = 0;
     const char *got = json_of(&m);
     has_in(got,
            "\"time\":\"1970-01-01T00:00:00.000Z\",\"time_epoch\":0.000,\"size\":18446744073709551615,\"file\":\"mail/"
            "0001.eml\",\"matched\":false,\"expectations\":[],");
-    has_in(got, "\"auth\":\"alice\",\"tls\":\"TLSv1.3\"}");
+    has_in(got, "\"auth\":\"alice\",\"tls\":\"TLSv1.3\",\"argv\":[\"-t\",\"\",\"a\"]}");
     m.mail.address = "";
     m.mail.port = 0;
     m.mail.helo = (struct span){NULL, 0};
