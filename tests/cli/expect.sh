@@ -305,10 +305,10 @@ t_nothing_else() {
     status_is 1
     err_has 'fakesmtp: expected 2 .*; 2 messages fit no expectation .--only.'
     # a run that ends by itself does, as it can succeed no more
-    start -t 60 --only --match 'subject: one'
+    start -t 60 -n 1 --only --match 'subject: one'
     post two
     finish
-    status_is 1
+    status_is 1 'fakesmtp: expected 1 .*, got none of the 1 that came; 1 message fits no expectation .--only.'
     run --only true
     status_is 2
     err_has 'fakesmtp: --only .*'
