@@ -5,9 +5,10 @@
 #:  make check-posix check-static check-asan check-valgrind
 #:                  runs them with POSIX calls only, with musl, with sanitizers,
 #:                  under valgrind
-#:  make check-oracle
-#:                  compares messages with what Python's email package reads
-#:  make check-json checks JSON_MESSAGES=5000 random messages as JSON
+#:  make check-both compares what -r makes of mail with what SMTP did
+#:  make check-oracle check-json
+#:                  compares messages with what Python's email package reads, and
+#:                  checks JSON_MESSAGES=5000 random ones as JSON
 #:  make lint       checks warnings, structure, manual and scripts
 #:  make format     formats the sources, as lint wants them
 #:  make fuzz       gives each target random input for FUZZ_SECONDS=60
@@ -63,6 +64,9 @@ check-unit: $(TESTS) $(TESTS_$(TLS)) $(GROWTH) $(REPLAYS)
 check-cli: fakesmtp
 	FAKESMTP_TLS=$(TLS) sh tests/cli/run ./fakesmtp $(CLI_GROUPS)
 
+check-both: fakesmtp
+	FAKESMTP_TLS=$(TLS) sh tests/both ./fakesmtp $(CLI_GROUPS)
+
 check-static: static
 	FAKESMTP_TLS=none sh tests/cli/run ./fakesmtp-static $(CLI_GROUPS)
 
@@ -79,7 +83,6 @@ check-valgrind: fakesmtp $(TESTS) $(TESTS_$(TLS)) $(REPLAYS)
 
 check-oracle: tests/render_json
 	sh tests/oracle tests/render_json
-
 check-json: tests/render_json
 	python3 tests/mutate.py tests/render_json $(JSON_MESSAGES)
 
@@ -101,17 +104,14 @@ bench: fakesmtp static bench-tools
 
 bench-steady: fakesmtp bench-tools
 	python3 tests/bench/measure.py ./fakesmtp ./fakesmtp build/bench tests/bench/ratios.json --steady
-
 bench-large: fakesmtp
 	sh tests/bench/large ./fakesmtp
 	sh tests/bench/json ./fakesmtp
 
 lint:
 	sh tests/lint $(CC) $(CLANG)
-
 format:
 	clang-format -i $$(git ls-files "*.c" "*.h")
-
 deps:
 	sh tests/deps
 

@@ -51,7 +51,7 @@ t_json_of_a_mail() {
     finish
     status_is 0
     lines_are out 1
-    holds out '.n == 1 and .file == null and .matched and .size == '"$(wc -c <rich)"
+    holds out '.n == 1 and .matched and .size == '"$(wc -c <rich)"
     holds out '.subject == "Willkommen – ein langer Betreff, der umbrochen wird, weil er zu lang ist"'
     holds out '.from == [{"name": "Grüße, Ann", "address": "a@x.test", "group": null}] and (.to | map(.address)) == ["b@x.test", "c@x.test"]'
     holds out '.cc == [{"name": null, "address": "d@x.test", "group": null}] and .bcc == [] and .reply_to[0].address == "r@x.test"'
@@ -79,6 +79,14 @@ t_json_every_key_always() {
     holds out '(.client | keys) == ["address", "argv", "auth", "helo", "port", "protocol", "tls"] and .client.argv == null'
     holds out '.envelope | has("from") and has("to") and has("params")'
     jq -s -e 'map(.n) == [1, 2, 3]' out
+}
+
+t_json_without_a_file() {
+    mail_with x >m
+    start -j -n 1
+    post m
+    finish
+    holds out '.file == null'
 }
 
 t_json_says_where_the_file_is() {
