@@ -12,6 +12,8 @@
 
 #include "mail/inside.h"
 
+enum { PIECE = 1024 }; /* octets that base64 gives at a time */
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 static void must(bool condition)
@@ -52,14 +54,20 @@ static struct text read_html(const char *header, struct span html)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-    char *coded = malloc(n / 3 * 4 + 8);
-    must(coded != NULL);
-    base64_encode((struct span){(const char *)data, n}, coded);
-    struct text plain = read_html("Content-Type: text/html; charset=utf-8\nContent-Transfer-Encoding: binary\n\n",
-                                  (struct span){(const char *)data, n});
-    struct text decoded = read_html("Content-Type: text/html; charset=utf-8\nContent-Transfer-Encoding: base64\n\n",
-                                    span_of(coded)); /* a kilobyte at a time */
+    size_t blanks = n / 2 < PIECE ? PIECE - n / 2 : 0; /* a short input is cut in the middle */
+    char *octets = malloc(blanks + n + 1), *coded = malloc((blanks + n) / 3 * 4 + 8);
+    must(octets != NULL && coded != NULL);
+    memset(octets, ' ', blanks);
+    if (n > 0)
+        memcpy(octets + blanks, data, n);
+    struct span html = {octets, blanks + n};
+    base64_encode(html, coded);
+    struct text plain =
+        read_html("Content-Type: text/html; charset=utf-8\nContent-Transfer-Encoding: binary\n\n", html);
+    struct text decoded =
+        read_html("Content-Type: text/html; charset=utf-8\nContent-Transfer-Encoding: base64\n\n", span_of(coded));
     must(plain.n == decoded.n && (plain.n == 0 || memcmp(plain.p, decoded.p, plain.n) == 0));
+    free(octets);
     free(coded);
     free(plain.p);
     free(decoded.p);
