@@ -348,17 +348,25 @@ static void end_name(struct html *h)
 
 static bool is_space(char c) { return header_is_blank(c) || c == '\f'; }
 
+/* Puts text if it is shown.  In a head, blanks are not, and other text ends it: its end tag may be left out. */
+static void put_text(struct html *h, struct span t)
+{
+    while (elements[h->hidden].kind == HEAD && t.n > 0) {
+        if (is_space(*t.p))
+            span_skip(&t, 1);
+        else
+            h->hidden = 0;
+    }
+    if (h->hidden == 0)
+        entity_put(&h->references, t.p, t.n);
+}
+
 /* Each takes octets off the front of t in its state, or changes the state. */
 
 static void take_text(struct html *h, struct span *t)
 {
     const char *lt = memchr(t->p, '<', t->n);
-    size_t n = lt != NULL ? (size_t)(lt - t->p) : t->n;
-    if (elements[h->hidden].kind == HEAD && header_trim((struct span){t->p, n}).n > 0)
-        h->hidden = 0; /* the end tag may be left out */
-    if (h->hidden == 0 && n > 0)
-        entity_put(&h->references, t->p, n);
-    span_skip(t, n);
+    put_text(h, header_take(t, lt != NULL ? (size_t)(lt - t->p) : t->n));
     if (lt == NULL)
         return;
     entity_flush(&h->references);
@@ -380,8 +388,7 @@ static void take_less(struct html *h, struct span *t)
         begin_tag(h, false);
         return;
     }
-    if (h->hidden == 0)
-        entity_put(&h->references, "<", 1);
+    put_text(h, (struct span){"<", 1});
     h->state = TEXT;
 }
 

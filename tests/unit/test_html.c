@@ -89,6 +89,8 @@ static void test_text(void **state)
         {"a<!-- b", "a\n"},
         {"a<!-- b -!> ! > --!x> --!>c<!-- --!--!-->d", "acd\n"},
         {"<head>\n<title>t</title> text<b>b</b>", "textb\n"},
+        {"a<head> b</head>", "ab\n"},
+        {"<head> <3</head>", "<3\n"},
         {"a<!doctype html><?xml x?><![if !mso]>b<![endif]>c</ d>e", "abce\n"},
         {"<!--[if mso]>no<![endif]-->yes", "yes\n"},
         {"<div style='display:none'>pre<div>x</div>header</div>text", "text\n"},
