@@ -579,6 +579,7 @@ static int check(const struct options *o, size_t n_stdio, size_t n_stdin, char *
     bool command = o->wrapped, hides_auth = !(o->smtp.extensions & SMTP_EXT_AUTH);
     bool to_stdout = o->output == NULL ? o->format_given : strcmp(o->output, "-") == 0;
     bool prints = to_stdout && o->store.format != STORE_NONE;
+    bool besides = o->store.beside != 0 && o->store.directory == NULL && o->maildir == NULL && !o->told;
     const struct {
         bool is_wrong;
         const char *text;
@@ -606,8 +607,8 @@ static int check(const struct options *o, size_t n_stdio, size_t n_stdin, char *
         {o->store.directory != NULL && o->maildir != NULL, "-d and --maildir exclude each other"},
         {o->store.fresh && o->store.directory == NULL && o->maildir == NULL,
          "--fresh removes messages from a directory: give it with -d or --maildir"},
-        {o->store.beside != 0 && o->store.directory == NULL && o->maildir == NULL && !o->told,
-         "--beside writes next to the files of messages: give it with -d, --maildir, a command or -b"},
+        {besides && o->reading, "--beside writes next to the files of messages: give it with -d or --maildir"},
+        {besides, "--beside writes next to the files of messages: give it with -d, --maildir, a command or -b"},
         {o->server.idle == 0, "--idle 0 leaves a client no time: give 1ms or more"},
         {o->verbose && o->quiet, "-v and -q are opposites: give one of them"},
 

@@ -504,6 +504,7 @@ t_usage() {
     usage "-p and -l exclude each other" -l :1 -p 1
     usage "-d and --maildir exclude each other" -d x --maildir y
     usage "--beside writes next to the files of messages: give it with -d, --maildir, a command or -b" --beside json
+    usage "--beside writes next to the files of messages: give it with -d or --maildir" -r /dev/null --beside json
     usage "--beside: 'json,eml': at 'eml', column 6: expected json, text or envelope, .*" -d mail --beside json,eml
     usage "--beside: '': at the end, column 1: expected json, text or envelope, .*" -d mail --beside ''
     usage "--fresh removes messages from a directory: give it with -d or --maildir" --fresh
