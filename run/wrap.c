@@ -58,7 +58,9 @@ const char *wrap_field(const char *at, uint64_t *number)
     if (!numbered && *at != 'd' && *at != 's' && *at != '%')
         return NULL;
     at++;
-    if (numbered && ascii_is_digit(*at) && !number_take(&at, number))
+    const char *digits = at;
+    at += numbered ? strspn(at, "0123456789") : 0;
+    if (at > digits && !number_take(&digits, number))
         *number = 0;
     return at;
 }
