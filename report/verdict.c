@@ -134,9 +134,8 @@ static int judge_strict(const struct verdict *j, char reason[REASON_MAX])
     for (int i = 0; i < PROBLEMS; i++)
         ways += departs(j, i);
     if (ways > 0)
-        (void)snprintf(reason, REASON_MAX, "%s in %d way%s (--strict)",
-                       j->reading ? "messages depart from the RFCs" : "clients departed from the protocol", ways,
-                       console_plural((uint64_t)ways));
+        (void)snprintf(reason, REASON_MAX, "%s departed from the RFCs in %d way%s (--strict)",
+                       j->reading ? "messages" : "clients", ways, console_plural((uint64_t)ways));
     else if (j->n_unfired > 0)
         (void)snprintf(reason, REASON_MAX, "%zu rule%s of --on never fired (--strict)", j->n_unfired,
                        console_plural(j->n_unfired));

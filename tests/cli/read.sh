@@ -334,7 +334,7 @@ t_attachments_of_what_matches() {
 t_strict_is_about_the_message() {
     mail one.eml
     run -r one.eml --strict
-    status_is 1 'fakesmtp: messages depart from the RFCs in 1 way \(--strict\)'
+    status_is 1 'fakesmtp: messages departed from the RFCs in 1 way \(--strict\)'
     err_has 'fakesmtp: no-date: no Date field \(RFC 5322 3\.6\), in message 1'
     run -r one.eml --strict --allow no-date
     status_is 0

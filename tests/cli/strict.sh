@@ -45,7 +45,7 @@ t_how_often_and_where() {
         + '<220' '>EHLO my_host' '<501' '>NOOP ' '<250' '>NOOP' '<250' '>FROB' '<500' '>QUIT' '<221' '<EOF' >talk.out
     stop 1
     [ "$(wc -l <err)" -eq 4 ]
-    tail -n 1 err | grep -qx 'fakesmtp: clients departed from the protocol in 3 ways (--strict)'
+    tail -n 1 err | grep -qx 'fakesmtp: clients departed from the RFCs in 3 ways (--strict)'
     listed unknown-command '3 times, first in connection 2'
     listed trailing-blank '2 times, first in connection 2'
     listed helo-name 'in connection 3'
@@ -64,7 +64,7 @@ t_allow() {
     finish
     status_is 1
     listed unknown-command 'in connection 1'
-    [ "$(tail -n 1 err)" = 'fakesmtp: clients departed from the protocol in 1 way (--strict)' ]
+    [ "$(tail -n 1 err)" = 'fakesmtp: clients departed from the RFCs in 1 way (--strict)' ]
     wrong_allow() { run --strict --allow "$1" true; status_is 2; err_has "fakesmtp: --allow: $2"; }
     wrong_allow no-quitt "'no-quitt': at 'no-quitt', column 1: expected the name of a problem, .*"
     wrong_allow no-quit,,bcc "'no-quit,,bcc': at ',bcc', column 9: expected .*"
@@ -145,7 +145,7 @@ t_strict_refuses() {
         '=Date: Tue, 24 Nov 2026 03:12:00 +0000\r\nFrom: a@x.test\r\nMessage-ID: <1@x.test>\r\n\r\nhello\r\n.\r\n' '<250' \
         '>QUIT' '<221' '<EOF' >talk.out
     finish
-    status_is 1 'fakesmtp: clients departed from the protocol in [0-9]+ ways \(--strict\)'
+    status_is 1 'fakesmtp: clients departed from the RFCs in [0-9]+ ways \(--strict\)'
     taken 1
     for name in helo-name blank-before-path domain stray-dot extra-blank no-domain command-octets; do
         grep -q "^fakesmtp: $name: .*, .*connection 1$" err || { echo "not listed: $name"; return 1; }
@@ -222,7 +222,7 @@ well_behaved() {
 # departs NAME: it has, and only so
 departs() {
     finish
-    status_is 1 'fakesmtp: clients departed from the protocol in 1 way \(--strict\)'
+    status_is 1 'fakesmtp: clients departed from the RFCs in 1 way \(--strict\)'
     [ "$(grep -c ', in connection 1$' err)" -eq 1 ]
     listed "$1" 'in connection 1'
 }
