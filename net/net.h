@@ -150,7 +150,7 @@ void connection_close(struct connection *c);
 /* Makes the next connection_close() reset a TCP connection (RST). */
 void connection_reset(struct connection *c);
 
-/* ---- TLS 1.2 and later as a server (RFC 5246, 8446): by tls_openssl.c, or not at all by tls_none.c ---- */
+/* ---- TLS 1.2 and later (RFC 5246, 8446): by tls_openssl.c, or not at all by tls_none.c ---- */
 
 /* For --version. */
 extern const char tls_kind[];
@@ -161,15 +161,19 @@ struct tls_options {
     const char *hostname; /* for the certificate that is made, besides localhost, 127.0.0.1 and ::1 */
 };
 
-/* A certificate, its key, and the settings of all connections. */
+/* The settings of all connections; a server's certificate and its key. */
 struct tls;
 
-/* NULL on failure, with the reason in why, of size octets. */
+/* For a server.  NULL on failure, with the reason in why, of size octets. */
 struct tls *tls_open(const struct tls_options *o, char *why, size_t size);
+
+/* The same for a client.  The server's certificate must be in the PEM file ca_file, or be issued by one that is; its
+   names are not checked.  Nothing is verified if ca_file is NULL. */
+struct tls *tls_open_client(const char *ca_file, char *why, size_t size);
 void tls_close(struct tls *t);
 
-/* The certificate that was made, in PEM, for clients to trust: *n octets that live as long as t.  NULL if it was read
-   from a file. */
+/* The certificate that was made, in PEM, for clients to trust: *n octets that live as long as t.  NULL if none was
+ * made. */
 const char *tls_ca(const struct tls *t, size_t *n);
 
 /* Sets the transport of a connection to TLS.  The handshake is next. */

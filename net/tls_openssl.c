@@ -1,7 +1,7 @@
 /*
  * tls_openssl.c - TLS by OpenSSL, 1.1.1 or 3.
  *
- * OpenSSL is not linked.  tls_open() loads libssl, which loads libcrypto, and
+ * OpenSSL is not linked.  load() opens libssl, which loads libcrypto, and
  * looks up each function of FUNCTIONS.  So a run without TLS does not need it,
  * and does not pay for it.  The headers give types and constants.  Many functions
  * of the manual are macros there; this file calls the functions they use.
@@ -74,7 +74,7 @@ static const char *const libraries[] = {LIBRARY, TLS_LIBDIR "/" LIBRARY, "libssl
 enum {
     RECORD = 16 * 1024, /* octets of a record at most; RFC 8446 5.1 */
     RECORDS_MAX = 64,   /* that one call reads */
-    UPDATES_MAX = 1000, /* of the client's keys; one is due after 2^24 records, RFC 8446 5.5 */
+    UPDATES_MAX = 1000, /* of the peer's keys; one is due after 2^24 records, RFC 8446 5.5 */
     SERIAL = 16,        /* octets; RFC 5280 4.1.2.2 allows 20 */
     DNS_MAX = 253,      /* octets of a name */
     NAMES_MAX = DNS_MAX + 64,
@@ -84,13 +84,15 @@ enum {
 
 /* clang-format off */
 #define FUNCTIONS(F) \
-    F(OpenSSL_version_num) F(TLS_server_method) F(RAND_bytes) F(EVP_sha256) \
+    F(OpenSSL_version_num) F(TLS_server_method) F(TLS_client_method) F(RAND_bytes) F(EVP_sha256) \
     F(SSL_CTX_new) F(SSL_CTX_free) F(SSL_CTX_ctrl) F(SSL_CTX_set_options) F(SSL_CTX_set_num_tickets) \
     F(SSL_CTX_set_default_passwd_cb) F(SSL_CTX_use_certificate_chain_file) F(SSL_CTX_use_certificate) \
     F(SSL_CTX_use_PrivateKey) F(SSL_CTX_check_private_key) \
+    F(SSL_CTX_load_verify_locations) F(SSL_CTX_set_verify) F(SSL_CTX_get0_param) F(X509_VERIFY_PARAM_set_flags) \
     F(SSL_new) F(SSL_free) F(SSL_set_rfd) F(SSL_set_wfd) F(SSL_get_rbio) F(SSL_set_accept_state) F(SSL_do_handshake) \
-    F(SSL_set_msg_callback) F(BIO_set_callback_ex) F(BIO_set_flags) \
+    F(SSL_set_connect_state) F(SSL_is_server) F(SSL_set_msg_callback) F(BIO_set_callback_ex) F(BIO_set_flags) \
     F(SSL_is_init_finished) F(SSL_read_ex) F(SSL_write_ex) F(SSL_shutdown) F(SSL_get_error) F(SSL_get_version) \
+    F(SSL_get_verify_result) F(X509_verify_cert_error_string) \
     F(SSL_alert_desc_string_long) F(ERR_clear_error) F(ERR_peek_error) F(ERR_reason_error_string) \
     F(BIO_new) F(BIO_new_file) F(BIO_s_mem) F(BIO_ctrl) F(BIO_free) F(PEM_read_bio_PrivateKey) F(PEM_write_bio_X509) \
     F(EVP_PKEY_CTX_new_id) F(EVP_PKEY_CTX_ctrl) F(EVP_PKEY_CTX_free) \
@@ -127,7 +129,7 @@ struct session {
     SSL *ssl;
     unsigned records, updates;   /* that came: in the current call, in all */
     bool established;            /* the handshake is done */
-    bool refused;                /* the client has begun another one */
+    bool refused;                /* the peer has begun another one */
     bool ended;                  /* nothing more will be read */
     bool broken;                 /* not even a close_notify can be sent */
     int read_error, write_error; /* errno of all further calls, or 0 */
@@ -163,11 +165,11 @@ static const char *reason(const struct functions *f)
     return text != NULL ? text : "OpenSSL does not say why";
 }
 
-static int set_up(struct tls *t, char *why, size_t size)
+static int set_up(struct tls *t, bool client, char *why, size_t size)
 {
     const struct functions *f = &t->f;
     f->ERR_clear_error();
-    t->context = f->SSL_CTX_new(f->TLS_server_method());
+    t->context = f->SSL_CTX_new(client ? f->TLS_client_method() : f->TLS_server_method());
     if (t->context == NULL || f->SSL_CTX_ctrl(t->context, SSL_CTRL_SET_MIN_PROTO_VERSION, TLS1_2_VERSION, NULL) != 1 ||
         f->SSL_CTX_set_num_tickets(t->context, 0) != 1) {
         (void)snprintf(why, size, "OpenSSL cannot be set up: %s", reason(f));
@@ -202,16 +204,20 @@ static int refuse_passphrase(char *passphrase, int size, int writing, void *aske
     return -1;
 }
 
-static int use_certificate(struct tls *t, const char *path, char *why, size_t size)
+/* Reads the server's own certificate, or those that a client trusts. */
+static int use_certificate(struct tls *t, const char *path, bool trust, char *why, size_t size)
 {
     const struct functions *f = &t->f;
     if (check_file(path, why, size) < 0)
         return -1;
     f->SSL_CTX_set_default_passwd_cb(t->context, refuse_passphrase);
-    if (f->SSL_CTX_use_certificate_chain_file(t->context, path) == 1)
+    if ((trust ? f->SSL_CTX_load_verify_locations(t->context, path, NULL)
+               : f->SSL_CTX_use_certificate_chain_file(t->context, path)) == 1)
         return 0;
     unsigned long error = f->ERR_peek_error();
-    if (ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE)
+    int library = ERR_GET_LIB(error), number = ERR_GET_REASON(error);
+    if ((library == ERR_LIB_PEM && number == PEM_R_NO_START_LINE) ||
+        (library == ERR_LIB_X509 && number == X509_R_NO_CERTIFICATE_OR_CRL_FOUND))
         (void)snprintf(why, size, "%s holds no certificate: give it in PEM, with a line -----BEGIN CERTIFICATE-----",
                        path);
     else
@@ -246,7 +252,7 @@ static int use_files(struct tls *t, const struct tls_options *o, char *why, size
         (void)snprintf(why, size, "%s can be read only once: give a file, or the key with --key", path);
         return -1;
     }
-    if (use_certificate(t, o->cert, why, size) < 0)
+    if (use_certificate(t, o->cert, false, why, size) < 0)
         return -1;
     f->ERR_clear_error();
     EVP_PKEY *key = read_key(f, path, why, size);
@@ -376,20 +382,41 @@ static int make_certificate(struct tls *t, const char *host, char *why, size_t s
 
 /* ---- opening and closing ---- */
 
-struct tls *tls_open(const struct tls_options *o, char *why, size_t size)
+/* Loads OpenSSL, and makes a context. */
+static struct tls *open_context(bool client, char *why, size_t size)
 {
     struct tls *t = calloc(1, sizeof *t);
-    if (t == NULL) {
+    if (t == NULL)
         (void)snprintf(why, size, "%s", strerror(ENOMEM));
-        return NULL;
-    }
-    int status = load(t, why, size) < 0 ? -1 : set_up(t, why, size);
-    if (status == 0)
-        status = o->cert != NULL ? use_files(t, o, why, size) : make_certificate(t, o->hostname, why, size);
-    if (status == 0)
+    else if (load(t, why, size) == 0 && set_up(t, client, why, size) == 0)
         return t;
     tls_close(t);
     return NULL;
+}
+
+struct tls *tls_open(const struct tls_options *o, char *why, size_t size)
+{
+    struct tls *t = open_context(false, why, size);
+    if (t == NULL)
+        return NULL;
+    if ((o->cert != NULL ? use_files(t, o, why, size) : make_certificate(t, o->hostname, why, size)) == 0)
+        return t;
+    tls_close(t);
+    return NULL;
+}
+
+struct tls *tls_open_client(const char *ca_file, char *why, size_t size)
+{
+    struct tls *t = open_context(true, why, size);
+    if (t == NULL || ca_file == NULL)
+        return t;
+    if (use_certificate(t, ca_file, true, why, size) < 0) {
+        tls_close(t);
+        return NULL;
+    }
+    (void)t->f.X509_VERIFY_PARAM_set_flags(t->f.SSL_CTX_get0_param(t->context), X509_V_FLAG_PARTIAL_CHAIN);
+    t->f.SSL_CTX_set_verify(t->context, SSL_VERIFY_PEER, NULL);
+    return t;
 }
 
 void tls_close(struct tls *t)
@@ -414,7 +441,7 @@ const char *tls_ca(const struct tls *t, size_t *n)
 
 /* ---- a connection ---- */
 
-/* The errno of an operation that failed: EAGAIN if it has to wait, 0 if the client has ended, or one that is final. */
+/* The errno of an operation that failed: EAGAIN if it has to wait, 0 if the peer has ended, or one that is final. */
 static int explain(struct connection *c, int status)
 {
     struct session *s = c->state;
@@ -440,9 +467,9 @@ static int explain(struct connection *c, int status)
 static struct session *operating;
 
 /*
- * Sees each record.  After the handshake the client may send handshake messages
- * only to change keys, in TLS 1.3.  OpenSSL itself warns a client that asks for
- * another handshake (RFC 5246 7.2.2), and goes on.
+ * Sees each record.  After the handshake the peer may send handshake messages
+ * only to change keys, and a server to give tickets, in TLS 1.3.  OpenSSL itself
+ * warns a peer that asks for another handshake (RFC 5246 7.2.2), and goes on.
  */
 static void see_record(int sent, int version, int kind, const void *octets, size_t n, SSL *ssl, void *argument)
 {
@@ -479,22 +506,27 @@ static void begin(struct session *s)
 /* Writes the reason why a handshake failed. */
 static void write_reason(const struct session *s, int error, char *why, size_t size)
 {
-    unsigned long cause = s->f->ERR_peek_error();
+    const struct functions *f = s->f;
+    const char *peer = f->SSL_is_server(s->ssl) ? "client" : "server";
+    unsigned long cause = f->ERR_peek_error();
     int number = ERR_GET_LIB(cause) == ERR_LIB_SSL ? ERR_GET_REASON(cause) : 0;
     if (error == 0 || error == ECONNRESET || error == EPIPE)
-        (void)snprintf(why, size, "the client hung up");
+        (void)snprintf(why, size, "the %s hung up", peer);
     else if (error != EPROTO)
         (void)snprintf(why, size, "%s", strerror(error));
     else if (number == SSL_R_WRONG_VERSION_NUMBER || number == SSL_R_HTTP_REQUEST ||
              number == SSL_R_HTTPS_PROXY_REQUEST)
-        (void)snprintf(why, size, "the client spoke another protocol");
+        (void)snprintf(why, size, "the %s spoke another protocol", peer);
     else if (number == SSL_R_UNSUPPORTED_PROTOCOL)
-        (void)snprintf(why, size, "the client does not support TLS 1.2 or later");
+        (void)snprintf(why, size, "the %s does not support TLS 1.2 or later", peer);
+    else if (number == SSL_R_CERTIFICATE_VERIFY_FAILED)
+        (void)snprintf(why, size, "the %s's certificate is not trusted: %s", peer,
+                       f->X509_verify_cert_error_string(f->SSL_get_verify_result(s->ssl)));
     else if (number >= SSL_AD_REASON_OFFSET)
-        (void)snprintf(why, size, "the client says: %s",
-                       s->f->SSL_alert_desc_string_long(number - SSL_AD_REASON_OFFSET));
+        (void)snprintf(why, size, "the %s says: %s", peer,
+                       f->SSL_alert_desc_string_long(number - SSL_AD_REASON_OFFSET));
     else
-        (void)snprintf(why, size, "%s", reason(s->f));
+        (void)snprintf(why, size, "%s", reason(f));
 }
 
 static int handshake(struct connection *c, char *why, size_t size)
@@ -613,7 +645,10 @@ int tls_start(struct tls *t, struct connection *c)
         errno = ENOMEM;
         return -1;
     }
-    f->SSL_set_accept_state(ssl);
+    if (f->SSL_is_server(ssl)) /* by the context's method */
+        f->SSL_set_accept_state(ssl);
+    else
+        f->SSL_set_connect_state(ssl);
     f->SSL_set_msg_callback(ssl, see_record);
     f->BIO_set_callback_ex(f->SSL_get_rbio(ssl), limit_records);
     *s = (struct session){.f = f, .ssl = ssl};

@@ -1,6 +1,6 @@
 /*
- * test_tls.c - the transport, with a client that is OpenSSL's own, at the other
- * end of a socket pair in this process.  Nothing blocks: the two ends take
+ * test_tls.c - the transport, with a client or a server that is OpenSSL's own, or
+ * with itself, at the other end of a socket pair in this process.  Nothing blocks: the two ends take
  * turns, for so many turns at most.
  */
 #include <setjmp.h>
@@ -37,7 +37,9 @@ struct ends {
     int fd; /* the client's */
     SSL_CTX *context;
     SSL *client;
-    char why[200];
+    struct tls *own_tls; /* or else ours */
+    struct connection own;
+    char why[300];
 };
 
 static void no_wait(int fd) { assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0); }
@@ -132,14 +134,18 @@ static void hang_up(struct ends *e)
 
 static void finish(struct ends *e)
 {
-    e->server.transport->close(&e->server);
+    if (e->server.transport != NULL)
+        e->server.transport->close(&e->server);
     assert_null(e->server.state);
     assert_true(fcntl(e->server.in, F_GETFD) >= 0); /* it is not the transport's to close */
     (void)close(e->server.in);
     if (e->fd >= 0)
         (void)close(e->fd);
+    if (e->own.transport != NULL)
+        e->own.transport->close(&e->own);
     SSL_free(e->client);
     SSL_CTX_free(e->context);
+    tls_close(e->own_tls);
     tls_close(e->tls);
 }
 
@@ -703,17 +709,27 @@ static EVP_PKEY *make_key(int type)
     return key;
 }
 
-static X509 *make_cert(EVP_PKEY *key)
+/* A certificate that another one signs, or itself. */
+static X509 *make_cert(EVP_PKEY *key, const char *subject, X509 *signer, EVP_PKEY *signer_key, long seconds)
 {
     X509 *x = X509_new();
-    X509_NAME *name = X509_NAME_new();
-    assert_int_equal(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"f", -1, -1, 0), 1);
-    assert_int_equal(X509_set_subject_name(x, name) & X509_set_issuer_name(x, name) & X509_set_pubkey(x, key), 1);
-    X509_NAME_free(name);
-    (void)X509_gmtime_adj(X509_getm_notBefore(x), -60);
-    (void)X509_gmtime_adj(X509_getm_notAfter(x), 3600);
-    assert_true(X509_sign(x, key, EVP_sha256()) > 0);
+    X509_NAME *name = X509_get_subject_name(x);
+    assert_int_equal(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)subject, -1, -1, 0),
+                     1);
+    assert_int_equal(X509_set_issuer_name(x, X509_get_subject_name(signer != NULL ? signer : x)), 1);
+    assert_int_equal(X509_set_pubkey(x, key), 1);
+    (void)X509_gmtime_adj(X509_getm_notBefore(x), -3600);
+    (void)X509_gmtime_adj(X509_getm_notAfter(x), seconds);
+    assert_true(X509_sign(x, signer_key, EVP_sha256()) > 0);
     return x;
+}
+
+/* Writes a certificate and its key. */
+static void write_both(const char *name, X509 *x, EVP_PKEY *key)
+{
+    FILE *f = create(name);
+    assert_true(PEM_write_X509(f, x) && PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL));
+    assert_int_equal(fclose(f), 0);
 }
 
 static void write_text(const char *name, const char *text)
@@ -729,34 +745,37 @@ static int make_files(void **state)
     (void)signal(SIGPIPE, SIG_IGN);
     assert_non_null(mkdtemp(directory));
     EVP_PKEY *key = make_key(EVP_PKEY_EC), *other = make_key(EVP_PKEY_EC), *type = make_key(EVP_PKEY_ED25519);
-    X509 *x = make_cert(key);
+    X509 *x = make_cert(key, "f", NULL, key, 3600), *leaf = make_cert(other, "leaf", x, key, 3600);
+    X509 *stranger = make_cert(other, "g", NULL, other, 3600), *expired = make_cert(key, "f", NULL, key, -60);
     FILE *cert = create("cert"), *good = create("key"), *wrong = create("other"), *kind = create("ed25519");
-    FILE *both = create("both"), *locked = create("locked"), *old = create("locked-old");
+    FILE *locked = create("locked"), *old = create("locked-old");
     assert_true(PEM_write_X509(cert, x) && PEM_write_PrivateKey(good, key, NULL, NULL, 0, NULL, NULL) &&
                 PEM_write_PrivateKey(wrong, other, NULL, NULL, 0, NULL, NULL) &&
-                PEM_write_PrivateKey(kind, type, NULL, NULL, 0, NULL, NULL) && PEM_write_X509(both, x) &&
-                PEM_write_PrivateKey(both, key, NULL, NULL, 0, NULL, NULL) &&
+                PEM_write_PrivateKey(kind, type, NULL, NULL, 0, NULL, NULL) &&
                 PEM_write_PKCS8PrivateKey(locked, key, EVP_aes_256_cbc(), "pass", 4, NULL, NULL));
     unsigned char pass[] = "pass";
     BIO *b = BIO_new_fp(old, BIO_NOCLOSE); /* as older programs write it, with Proc-Type */
     assert_int_equal(PEM_write_bio_PrivateKey_traditional(b, key, EVP_aes_128_cbc(), pass, 4, NULL, NULL), 1);
     BIO_free(b);
     (void)fclose(cert), (void)fclose(good), (void)fclose(wrong), (void)fclose(kind);
-    (void)fclose(both), (void)fclose(locked), (void)fclose(old);
+    (void)fclose(locked), (void)fclose(old);
+    write_both("both", x, key), write_both("leaf", leaf, other);
+    write_both("stranger", stranger, other), write_both("expired", expired, key);
     write_text("text", "hello\n");
     write_text("empty", "");
     write_text("broken", "-----BEGIN CERTIFICATE-----\nMIIB////\n-----END CERTIFICATE-----\n");
     write_text("broken-key", "-----BEGIN PRIVATE KEY-----\nMIIB////\n-----END PRIVATE KEY-----\n");
     assert_int_equal(mkdir(path_of("directory"), 0700), 0);
-    X509_free(x);
+    X509_free(x), X509_free(leaf), X509_free(stranger), X509_free(expired);
     EVP_PKEY_free(key), EVP_PKEY_free(other), EVP_PKEY_free(type);
     return 0;
 }
 
 static int remove_files(void **state)
 {
-    static const char *const made[] = {"cert",       "key",  "other", "ed25519", "both",      "locked",
-                                       "locked-old", "text", "empty", "broken",  "broken-key"};
+    static const char *const made[] = {"cert",       "key",        "other",    "ed25519", "both",
+                                       "locked",     "locked-old", "text",     "empty",   "broken",
+                                       "broken-key", "leaf",       "stranger", "expired", "made"};
     (void)state;
     for (size_t i = 0; i < sizeof made / sizeof made[0]; i++)
         (void)unlink(path_of(made[i]));
@@ -846,6 +865,225 @@ static void cuts_the_reason(void **state)
     assert_null(tls_open(&(struct tls_options){.cert = path_of("missing")}, why, 0));
 }
 
+/* ---- as a client ---- */
+
+/* In the test's directory; NULL: none. */
+static const char *path_or_null(const char *name) { return name != NULL ? path_of(name) : NULL; }
+
+static void add_own_client(struct ends *e, const char *ca)
+{
+    e->own = (struct connection){.in = e->fd, .out = e->fd};
+    e->own_tls = tls_open_client(path_or_null(ca), e->why, sizeof e->why);
+    if (e->own_tls == NULL)
+        fail_msg("%s", e->why);
+    assert_int_equal(tls_start(e->own_tls, &e->own), 0);
+}
+
+/* A client of ours, and a server of ours with a certificate from a file, if any. */
+static void begin_own(struct ends *e, const char *cert, const char *ca)
+{
+    begin(e, NULL);
+    if (cert != NULL) {
+        e->server.transport->close(&e->server);
+        tls_close(e->tls);
+        e->tls = tls_open(&(struct tls_options){.cert = path_of(cert)}, e->why, sizeof e->why);
+        assert_non_null(e->tls);
+        assert_int_equal(tls_start(e->tls, &e->server), 0);
+    } else {
+        size_t n;
+        const char *pem = tls_ca(e->tls, &n);
+        FILE *f = create("made");
+        assert_true(fwrite(pem, 1, n, f) == n && fclose(f) == 0);
+    }
+    add_own_client(e, ca);
+}
+
+/* A client of ours, and a server that is OpenSSL's. */
+static SSL *begin_foreign(struct ends *e, int version)
+{
+    begin(e, NULL);
+    e->server.transport->close(&e->server);
+    e->server.transport = NULL;
+    SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+    assert_int_equal(SSL_CTX_use_certificate_file(context, path_of("both"), SSL_FILETYPE_PEM), 1);
+    assert_int_equal(SSL_CTX_use_PrivateKey_file(context, path_of("both"), SSL_FILETYPE_PEM), 1);
+    assert_int_equal(SSL_CTX_set_min_proto_version(context, TLS1_VERSION), 1);
+    assert_int_equal(SSL_CTX_set_max_proto_version(context, version), 1);
+    assert_int_equal(SSL_CTX_set_cipher_list(context, version < TLS1_2_VERSION ? "DEFAULT@SECLEVEL=0" : "DEFAULT"), 1);
+    SSL *server = SSL_new(context);
+    SSL_CTX_free(context);
+    assert_int_equal(SSL_set_fd(server, e->server.in), 1);
+    SSL_set_accept_state(server);
+    add_own_client(e, "both");
+    return server;
+}
+
+/* Both shake hands; what the client says in the end, with its reason in e->why. */
+static int shake_own(struct ends *e, SSL *foreign)
+{
+    char why[300];
+    int server = 0, client = 0;
+    for (int i = 0; i < TURNS && client >= 0 && (server == 0 || client == 0); i++) {
+        if (client == 0)
+            client = e->own.transport->handshake(&e->own, e->why, sizeof e->why);
+        if (server == 0 && foreign != NULL)
+            server = SSL_do_handshake(foreign) == 1;
+        else if (server == 0)
+            server = e->server.transport->handshake(&e->server, why, sizeof why);
+    }
+    ERR_clear_error();
+    assert_true(client < 0 || server == 1);
+    return client;
+}
+
+static const struct trust {
+    const char *cert; /* the server's; NULL: one that is made */
+    const char *ca;
+    int error; /* of OpenSSL's verification */
+} trusts[] = {
+    {NULL, "made", X509_V_OK},
+    {NULL, NULL, X509_V_OK},
+    {NULL, "cert", X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT},
+    {"both", "cert", X509_V_OK},
+    {"both", "both", X509_V_OK},
+    {"both", NULL, X509_V_OK},
+    {"both", "stranger", X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT},
+    {"leaf", "cert", X509_V_OK},
+    {"leaf", "leaf", X509_V_OK}, /* which is signed by another that the file does not have */
+    {"leaf", NULL, X509_V_OK},
+    {"leaf", "stranger", X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY},
+    {"expired", "expired", X509_V_ERR_CERT_HAS_EXPIRED},
+    {"expired", NULL, X509_V_OK},
+};
+
+static void trusts_servers(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof trusts / sizeof trusts[0]; i++) {
+        const struct trust *t = &trusts[i];
+        struct ends e;
+        char why[300] = "";
+        begin_own(&e, t->cert, t->ca);
+        int status = shake_own(&e, NULL);
+        if (t->error != X509_V_OK)
+            (void)snprintf(why, sizeof why, "the server's certificate is not trusted: %s",
+                           X509_verify_cert_error_string(t->error));
+        if (status != (t->error == X509_V_OK ? 1 : -1) || strcmp(e.why, why) != 0)
+            fail_msg("%s, %s: %s", t->cert, t->ca, e.why);
+        finish(&e);
+    }
+}
+
+/* In what is said, @ stands for the directory. */
+static const char *const bad_trust[][2] = {
+    {"missing", "@/missing: No such file or directory"},
+    {"directory", "@/directory: Is a directory"},
+    {"text", "@/text holds no certificate: give it in PEM, with a line -----BEGIN CERTIFICATE-----"},
+    {"empty", "@/empty holds no certificate: give it in PEM, with a line -----BEGIN CERTIFICATE-----"},
+    {"key", "@/key holds no certificate: give it in PEM, with a line -----BEGIN CERTIFICATE-----"},
+    {"broken", "the certificate in @/broken cannot be used: "},
+};
+
+static void needs_certificates_to_trust(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof bad_trust / sizeof bad_trust[0]; i++) {
+        char why[300] = "";
+        assert_null(tls_open_client(path_of(bad_trust[i][0]), why, sizeof why));
+        if (!begins(why, bad_trust[i][1]))
+            fail_msg("%s: %s", bad_trust[i][0], why);
+    }
+}
+
+static void send_all(struct connection *from, struct connection *to)
+{
+    size_t given = 0, taken = 0;
+    char *all = malloc(MANY), *room = malloc(ROOM);
+    for (size_t i = 0; i < MANY; i++)
+        all[i] = pattern(i);
+    for (int i = 0; i < TURNS && taken < MANY; i++) {
+        ssize_t n = given < MANY ? connection_write(from, all + given, MANY - given) : 0;
+        assert_true(n >= 0 || errno == EAGAIN);
+        given += n > 0 ? (size_t)n : 0;
+        n = connection_read(to, room, ROOM);
+        assert_true(n > 0 || (n < 0 && errno == EAGAIN));
+        for (ssize_t k = 0; k < n; k++, taken++)
+            assert_int_equal(room[k], pattern(taken));
+    }
+    assert_int_equal(taken, MANY);
+    free(all), free(room);
+}
+
+static void talks_to_itself(void **state)
+{
+    struct ends e;
+    char octet;
+    (void)state;
+    begin_own(&e, NULL, "made");
+    assert_int_equal(shake_own(&e, NULL), 1);
+    assert_string_equal(e.own.transport->version(&e.own), "TLSv1.3");
+    send_all(&e.own, &e.server);
+    send_all(&e.server, &e.own);
+    e.own.transport->end(&e.own);
+    expect_end(&e);
+    assert_int_equal(give(&e, "221\r\n", 5), 5);
+    e.server.transport->end(&e.server);
+    char room[10];
+    assert_int_equal(connection_read(&e.own, room, sizeof room), 5);
+    assert_int_equal(connection_read(&e.own, &octet, 1), 0);
+    finish(&e);
+}
+
+/* Tickets, and more records with new keys than one call reads. */
+static void takes_what_servers_send(void **state)
+{
+    static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+    (void)state;
+    for (size_t i = 0; i < sizeof versions / sizeof versions[0]; i++) {
+        struct ends e;
+        char room[10];
+        SSL *server = begin_foreign(&e, versions[i]);
+        assert_int_equal(shake_own(&e, server), 1);
+        for (int k = 0; k < 2 * RECORDS_MAX && versions[i] == TLS1_3_VERSION; k++) {
+            assert_int_equal(
+                SSL_key_update(server, k % 2 == 0 ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+            assert_int_equal(SSL_do_handshake(server), 1);
+        }
+        assert_int_equal(SSL_write(server, "220\r\n", 5), 5);
+        ssize_t n = -1;
+        for (int k = 0; n < 0 && is_readable(e.fd); k++) {
+            n = connection_read(&e.own, room, sizeof room);
+            assert_true(n > 0 || errno == EAGAIN);
+        }
+        assert_int_equal(n, 5);
+        assert_int_equal(connection_write(&e.own, "EHLO\r\n", 6), 6);
+        assert_int_equal(SSL_read(server, room, sizeof room), 6);
+        SSL_free(server);
+        finish(&e);
+    }
+}
+
+static void tells_of_servers(void **state)
+{
+    static const char *const texts[] = {"220 mail.test ESMTP\r\n", "HTTP/1.1 400 Bad Request\r\n\r\n", ""};
+    struct ends e;
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        begin_own(&e, NULL, NULL);
+        assert_int_equal(e.own.transport->handshake(&e.own, e.why, sizeof e.why), 0);
+        assert_int_equal(write(e.server.out, texts[i], strlen(texts[i])), (int)strlen(texts[i]));
+        assert_int_equal(shutdown(e.server.out, SHUT_RDWR), 0);
+        assert_int_equal(e.own.transport->handshake(&e.own, e.why, sizeof e.why), -1);
+        assert_string_equal(e.why, *texts[i] != '\0' ? "the server spoke another protocol" : "the server hung up");
+        finish(&e);
+    }
+    SSL *server = begin_foreign(&e, TLS1_1_VERSION);
+    assert_int_equal(shake_own(&e, server), -1);
+    assert_string_equal(e.why, "the server says: protocol version");
+    SSL_free(server);
+    finish(&e);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -874,6 +1112,11 @@ int main(void)
         cmocka_unit_test(tells_what_is_wrong_with_files),
         cmocka_unit_test(uses_files),
         cmocka_unit_test(cuts_the_reason),
+        cmocka_unit_test(trusts_servers),
+        cmocka_unit_test(needs_certificates_to_trust),
+        cmocka_unit_test(talks_to_itself),
+        cmocka_unit_test(takes_what_servers_send),
+        cmocka_unit_test(tells_of_servers),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }
