@@ -245,3 +245,13 @@ void address_spec(struct message *m, struct span address, struct sink to)
     }
     charset_close(&c);
 }
+
+bool message_take_address(struct span *list, struct text *to)
+{
+    struct message m = {.octets = {"", 0}};
+    struct address a = {0};
+    bool found = address_take(&m, list, &a);
+    if (found)
+        address_spec(&m, a.address, message_into(to));
+    return found;
+}

@@ -126,6 +126,10 @@ void message_set_path(struct part *part, const char *path);
    False if there is none. */
 bool message_field(struct span octets, const char *name, struct sink to);
 
+/* Takes the next address off the front of a list (RFC 5322 3.4), and adds it without comments and folds; nothing if
+   there is only a name, or <>.  False if there is none. */
+bool message_take_address(struct span *list, struct text *to);
+
 /* ---- lint ---- */
 
 /* Decodes a whole message, and adds its problems to mail->problems; those of its lines are noted by the engine.
