@@ -42,7 +42,7 @@ HARDENED != \
 HARDENED_C != echo '$(HARDENED)' | sed 's/ *-pie.*//; s/ *-Wl,.*//'
 
 # the sources are what lies in these folders; of *_linux.c and *_posix.c one, and of net/tls_*.c
-ROOMS = base smtp mail store net report read serve run
+ROOMS = base smtp mail store net report read serve send run
 SOURCES != LC_ALL=C ls smtp.c $(ROOMS:=/*.c) | grep -v -e '_linux\.c$$' -e '_posix\.c$$' -e '^net/tls_'
 CHOSEN = net/poll_$(OS).c net/socket_$(OS).c store/link_$(OS).c read/watch_$(OS).c
 PARTS = $(SOURCES:.c=.o) $(CHOSEN:.c=.o) net/tls_$(TLS).o
@@ -83,10 +83,10 @@ static:
 install: fakesmtp
 	umask 022 && mkdir -p "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(MANDIR)/man1"
 	install -m 755 fakesmtp "$(DESTDIR)$(PREFIX)/bin/fakesmtp"
-	install -m 644 man/fakesmtp.1 "$(DESTDIR)$(MANDIR)/man1/fakesmtp.1"
+	install -m 644 man/fakesmtp.1 man/fakesmtp-sendmail.1 "$(DESTDIR)$(MANDIR)/man1"
 
 uninstall:
-	rm -f "$(DESTDIR)$(PREFIX)/bin/fakesmtp" "$(DESTDIR)$(MANDIR)/man1/fakesmtp.1"
+	rm -f "$(DESTDIR)$(PREFIX)/bin/fakesmtp" "$(DESTDIR)$(MANDIR)/man1/fakesmtp.1" "$(DESTDIR)$(MANDIR)/man1/fakesmtp-sendmail.1"
 
 dist:
 	@test -e .git || { echo 'make dist packs what is committed, and this is not a git repository' >&2; exit 1; }

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,6 +24,7 @@
 #include "read/read.h"
 #include "report/report.h"
 #include "run/run.h"
+#include "send/send.h"
 #include "serve/serve.h"
 #include "store/store.h"
 
@@ -553,10 +555,39 @@ static int end(struct run *r, int64_t until, int status)
     return status;
 }
 
+/* Whether the program was called as sendmail(8), by a link. */
+static bool is_sendmail(const char *name)
+{
+    static const char sendmail[] = "sendmail";
+    size_t n = name != NULL ? strlen(name) : 0, end = sizeof sendmail - 1;
+    return n >= end && strcmp(name + n - end, sendmail) == 0;
+}
+
+/* Takes a message in the place of sendmail(8). */
+static int stand_in(int argc, char **argv)
+{
+    struct text said = {0}, shown = {0};
+    (void)signal(SIGPIPE, SIG_IGN);
+    int status = send_main(argc, argv, &said);
+    for (struct span rest = text_span(&said); rest.n > 0;) {
+        const char *lf = memchr(rest.p, '\n', rest.n);
+        size_t n = lf != NULL ? (size_t)(lf + 1 - rest.p) : rest.n;
+        text_add_string(&shown, "sendmail: ");
+        render_visible(&shown, (struct span){rest.p, n}, false);
+        span_skip(&rest, n);
+    }
+    (void)fwrite(shown.p, 1, shown.n, stderr);
+    free(said.p);
+    free(shown.p);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     static struct run r; /* large for a stack */
     char why[OPTIONS_WHY_MAX];
+    if (is_sendmail(argv[0]))
+        return stand_in(argc, argv);
     r.start = clock_now();
     descriptors_fill();
     console_open(&r.console);

@@ -33,7 +33,7 @@ TESTS = tests/unit/test_dialogue tests/unit/test_smtp tests/unit/test_path tests
     tests/unit/test_lint tests/unit/test_objection tests/unit/test_signals tests/unit/test_charset tests/unit/test_regex tests/unit/test_connection
 TESTS_openssl = tests/unit/test_tls
 GROWTH = tests/unit/test_growth
-REPLAYS = tests/fuzz/replay_smtp tests/fuzz/replay_mime tests/fuzz/replay_render tests/fuzz/replay_rules tests/fuzz/replay_regex tests/fuzz/replay_html
+REPLAYS = tests/fuzz/replay_smtp tests/fuzz/replay_mime tests/fuzz/replay_render tests/fuzz/replay_rules tests/fuzz/replay_regex tests/fuzz/replay_html tests/fuzz/replay_send
 
 # the whole program but main(); malloc() and its like are tests/unit/memory.c's, so that they can fail
 $(TESTS): $(TESTS:=.c) tests/unit/reading.h tests/unit/memory.c tests/unit/memory.h $(HEADERS) $(PARTS)
@@ -48,7 +48,7 @@ tests/unit/test_tls: tests/unit/test_tls.c $(HEADERS) $(PARTS)
 	$(COMPILE) $(LDFLAGS) -o $@ $@.c $(PARTS) -lcmocka $$(pkg-config --cflags --libs openssl) $(DL)
 
 # the fuzzer's targets, given the inputs in tests/corpus
-$(REPLAYS): tests/fuzz/fuzz_smtp.c tests/fuzz/fuzz_mime.c tests/fuzz/fuzz_render.c tests/fuzz/fuzz_rules.c tests/fuzz/fuzz_regex.c tests/fuzz/fuzz_html.c tests/fuzz/replay.h $(HEADERS) $(PARTS)
+$(REPLAYS): tests/fuzz/*.c tests/fuzz/replay.h $(HEADERS) $(PARTS)
 	$(COMPILE) -DREPLAY $(LDFLAGS) -o $@ $$(echo $@ | sed s/replay_/fuzz_/).c $(PARTS) $(DL)
 
 tests/render_json: tests/render_json.c tests/unit/reading.h $(HEADERS) $(PARTS)

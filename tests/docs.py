@@ -5,7 +5,7 @@
 
 readme    runs each ```sh block, which must succeed, and each ```console block,
           whose output must be as shown
-manual    runs each display under EXAMPLES
+manual    runs each display under EXAMPLES, of both pages
 
 options   --help and the manual must list the same options, with the same arguments
 statuses  README, the manual and --help must list the same statuses
@@ -21,7 +21,7 @@ import tempfile
 
 program, tree, what = os.path.abspath(sys.argv[1]), sys.argv[2], sys.argv[3]
 readme = open(os.path.join(tree, "README.md")).read()
-manual = open(os.path.join(tree, "man", "fakesmtp.1")).read()
+manual, sendmail = (open(os.path.join(tree, "man", page)).read() for page in ("fakesmtp.1", "fakesmtp-sendmail.1"))
 MAILS = re.search(r"^```sh\n(.*?)^```$", readme, re.M | re.S).group(1)
 
 
@@ -68,15 +68,16 @@ def check_readme():
             sys.exit("expected:\n%s\ngot:\n%s" % (block, done.stdout))
 
 
-def section(name):
-    return re.search(r"^\.Sh %s\n(.*?)^\.Sh " % name, manual, re.M | re.S).group(1)
+def section(name, page=manual):
+    return re.search(r"^\.Sh %s\n(.*?)^\.Sh " % name, page, re.M | re.S).group(1)
 
 
 def check_manual():
-    displays = re.findall(r"^\.Bd -literal.*?\n(.*?)^\.Ed", section("EXAMPLES"), re.M | re.S)
-    assert displays
-    for display in displays:
-        must_succeed(display.replace("\\e", "\\").replace("\\-", "-").replace("\\&", ""))
+    for page in manual, sendmail:
+        displays = re.findall(r"^\.Bd -literal.*?\n(.*?)^\.Ed", section("EXAMPLES", page), re.M | re.S)
+        assert displays
+        for display in displays:
+            must_succeed(display.replace("\\e", "\\").replace("\\-", "-").replace("\\&", ""))
 
 
 def help_text():

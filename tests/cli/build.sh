@@ -40,7 +40,7 @@ t_flags_of_the_environment() {
         $make -n >said
         says '^cc .* -O2 -g -c -o base/text\.o ' '^cc .* -O2 -g +-o fakesmtp '
         PREFIX=/p $make -n install >said
-        says ' "/p/bin/fakesmtp"$' ' "/p/share/man/man1/fakesmtp\.1"$'
+        says ' "/p/bin/fakesmtp"$' ' "/p/share/man/man1"$'
     done
 }
 
@@ -118,8 +118,8 @@ t_install_sets_modes() {
     echo old >'a place/usr/local/bin/fakesmtp'
     make -s install CC=./stub TLS=none DESTDIR="$PWD/a place"
     cd 'a place/usr/local'
-    stat -c '%a %n' bin bin/fakesmtp share share/man share/man/man1 share/man/man1/fakesmtp.1 >modes
-    printf '%s\n' '2770 bin' '755 bin/fakesmtp' '755 share' '755 share/man' '755 share/man/man1' '644 share/man/man1/fakesmtp.1' >want
+    stat -c '%a %n' bin bin/fakesmtp share share/man share/man/man1 share/man/man1/*.1 >modes
+    printf '%s\n' '2770 bin' '755 bin/fakesmtp' '755 share' '755 share/man' '755 share/man/man1' '644 share/man/man1/fakesmtp-sendmail.1' '644 share/man/man1/fakesmtp.1' >want
     same modes want
     make -s -C ../../.. uninstall DESTDIR="$PWD/../.."
     [ -z "$(find bin share -type f)" ]

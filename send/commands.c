@@ -1,0 +1,85 @@
+/*
+ * commands.c - the commands for one message, as its envelope and what the server
+ * offers have it.
+ */
+#include "send/inside.h"
+
+#include <stdio.h>
+
+enum { COMMAND_MAX = 512 /* octets, RFC 5321 4.5.3.1.4 */ };
+
+/* Adds a value as xtext (RFC 3461 4), in lines of a command that a run of fakesmtp knows if the command is not NULL. */
+static void add_xtext(struct text *t, const char *value, const char *command)
+{
+    size_t start = t->n;
+    text_add_string(t, command != NULL ? command : "");
+    text_add_string(t, command != NULL && *value != '\0' ? " " : "");
+    for (; *value != '\0'; value++) {
+        char hex[4];
+        bool plain = *value > ' ' && *value < 0x7f && *value != '+' && *value != '=';
+        (void)snprintf(hex, sizeof hex, plain ? "%c" : "+%02X", (unsigned char)*value);
+        text_add_string(t, hex);
+        if (command != NULL && t->n - start > COMMAND_MAX - 16 && value[1] != '\0') {
+            text_add_string(t, "\r\n");
+            start = t->n;
+            text_add_string(t, command);
+            text_add_string(t, " =");
+        }
+    }
+    text_add_string(t, command != NULL ? "\r\n" : "");
+}
+
+/* Adds a parameter, if there is a value. */
+static void add_parameter(struct text *t, const char *name, const char *value)
+{
+    text_add_string(t, value != NULL ? name : "");
+    text_add_string(t, value != NULL ? value : "");
+}
+
+/* Whether SMTPUTF8 suits a message (RFC 6531 3.4): *must, for an address; or for its header. */
+static bool is_utf8(const struct submission *s, bool *must)
+{
+    struct span rest = text_span(&s->message), header = {rest.p, 0};
+    while (rest.n > 0 && *rest.p != '\r') {
+        span_skip(&rest, (size_t)((const char *)memchr(rest.p, '\n', rest.n) + 1 - rest.p));
+        header.n = (size_t)(rest.p - header.p);
+    }
+    *must = span_has_8bit(text_span(&s->recipients.text)) || span_has_8bit(span_of(s->sender));
+    return *must || (span_has_8bit(header) && utf8_is_valid(header));
+}
+
+bool commands_write(const struct submission *s, unsigned offers, struct text *t)
+{
+    bool must, utf8 = is_utf8(s, &must);
+    if (must && !(offers & SEND_SMTPUTF8))
+        return false;
+    bool eight = span_has_8bit(text_span(&s->message)), dsn = offers & SEND_DSN;
+    for (int i = 1; i < s->argc; i++)
+        add_xtext(t, s->argv[i], "XARGV");
+    text_add_string(t, "MAIL FROM:<");
+    text_add_string(t, s->sender);
+    text_add_string(t, ">");
+    if (offers & SEND_SIZE) {
+        text_add_string(t, " SIZE=");
+        text_add_number(t, s->message.n);
+    }
+    if (offers & SEND_8BITMIME)
+        add_parameter(t, " BODY=", s->body != NULL ? s->body : eight ? "8BITMIME" : NULL);
+    text_add_string(t, utf8 && offers & SEND_SMTPUTF8 ? " SMTPUTF8" : "");
+    add_parameter(t, " RET=", dsn ? s->ret : NULL);
+    if (dsn && s->envid != NULL) {
+        text_add_string(t, " ENVID=");
+        add_xtext(t, s->envid, NULL);
+    }
+    text_add_string(t, "\r\n");
+    const char *address = s->recipients.text.p;
+    for (size_t i = 0; i < s->recipients.n; i++, address += strlen(address) + 1) {
+        text_add_string(t, "RCPT TO:<");
+        text_add_string(t, address);
+        text_add_string(t, ">");
+        add_parameter(t, " NOTIFY=", dsn ? s->notify : NULL);
+        text_add_string(t, "\r\n");
+    }
+    text_add_string(t, "DATA\r\n");
+    return true;
+}

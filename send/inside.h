@@ -1,0 +1,89 @@
+/*
+ * inside.h - what the files of send/ share.
+ */
+#ifndef SEND_INSIDE_H
+#define SEND_INSIDE_H
+
+#include "net/net.h"
+#include "send/send.h"
+
+/* The statuses of sysexits(3). */
+enum {
+    SEND_DONE = 0,
+    SEND_USAGE = 64,
+    SEND_NO_USER = 67,
+    SEND_UNAVAILABLE = 69, /* it was refused for good */
+    SEND_TEMPORARY = 75,   /* it may be taken later */
+};
+
+/* Addresses, each with a NUL at its end; none is empty. */
+struct addresses {
+    struct text text;
+    size_t n;
+};
+
+/* One message to be sent.  The caller zeroes it, and frees the texts. */
+struct submission {
+    int argc; /* the command line, for the server to show */
+    char *const *argv;
+    const char *sender; /* the reverse-path without brackets, "" for none */
+    struct addresses recipients;
+    struct text message; /* lines end in CRLF */
+    const char *body;    /* -B: 7BIT or 8BITMIME; NULL: as the message is */
+    const char *notify;  /* -N, -R and -V, RFC 3461; NULL: not given */
+    const char *ret;
+    const char *envid;
+    int64_t limit; /* milliseconds for a reply, or for a piece of the mail data */
+};
+
+/* ---- message.c ---- */
+
+/* Reads a message up to its end; dots: or up to a line of one dot.  False with errno if it cannot be read, or if there
+   is no memory. */
+bool message_read(int fd, bool dots, struct text *message);
+
+/* Adds the addresses of To, Cc and Bcc, or of Resent-To, Resent-Cc and Resent-Bcc if there is one of these (RFC 5322
+   3.6.6), and takes Bcc or Resent-Bcc out of the message. */
+void message_take_recipients(struct text *message, struct addresses *to);
+
+/* Adds the addresses of a list.  Those without a domain get that of this machine, localhost.  Returns how many. */
+size_t addresses_add(struct addresses *to, struct span list);
+
+/* ---- commands.c ---- */
+
+/* What a server offers. */
+enum {
+    SEND_PIPELINING = 1,
+    SEND_8BITMIME = 2,
+    SEND_SMTPUTF8 = 4,
+    SEND_DSN = 8,
+    SEND_SIZE = 16,
+    SEND_STARTTLS = 32,
+};
+
+/* Writes the commands for a message, one a line: XARGV for each argument, MAIL, RCPT for each recipient, DATA.  False
+   if an address needs SMTPUTF8, and it is not offered. */
+bool commands_write(const struct submission *s, unsigned offers, struct text *commands);
+
+/* ---- client.c ---- */
+
+/* Submits a message to the server that SMTP_HOST, SMTP_PORT and SMTP_URL name.  Returns the status, and adds the reason
+   to *said unless it is SEND_DONE. */
+int client_send(const struct submission *s, struct text *said);
+
+struct server_name {
+    enum scheme scheme;
+    char text[600]; /* for messages */
+};
+
+/* The same over a connection, which is closed. */
+int client_talk(const struct connection *c, const struct server_name *server, const struct submission *s,
+                struct text *said);
+
+/* Connects standard input and output with the server until either ends.  The same. */
+int client_pass(int64_t limit, struct text *said);
+
+/* Adds a line, as printf(3) writes it; nothing if said is NULL. */
+void say(struct text *said, const char *format, ...);
+
+#endif
