@@ -181,29 +181,34 @@ static bool style_hides(struct span style)
 
 /* ---- tags ---- */
 
-/* Undoes the references in the value of an attribute, and the line ends in a URL (URL 4.4). */
+/* Undoes the references in the value of an attribute. */
 static void undo(struct text *value)
 {
     struct text plain = {NULL, 0, 0, false};
     struct entities e = {.to = message_into(&plain)};
-    size_t n = 0;
     entity_put(&e, value->p, value->n);
     entity_flush(&e);
-    for (size_t i = 0; i < plain.n; i++) {
-        if (!header_is_break(plain.p[i]) && plain.p[i] != '\t')
-            plain.p[n++] = plain.p[i];
-    }
-    plain.n = n;
     plain.failed = plain.failed || value->failed;
     free(value->p);
     *value = plain;
 }
 
+/* Takes the line ends and tabs out of a URL (URL 4.4). */
+static void unfold(struct text *url)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < url->n; i++) {
+        if (!header_is_break(url->p[i]) && url->p[i] != '\t')
+            url->p[n++] = url->p[i];
+    }
+    url->n = n;
+}
+
 static void begin_link(struct html *h)
 {
     flow_end_link(&h->flow);
-    if (h->href.n > 0)
-        undo(&h->href);
+    undo(&h->href);
+    unfold(&h->href);
     struct span url = header_trim(text_span(&h->href));
     if (url.n > 0 && *url.p != '#')
         flow_begin_link(&h->flow, url);

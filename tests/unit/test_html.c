@@ -64,6 +64,7 @@ static void test_text(void **state)
         {"<table><tr><td></td><td>&nbsp;</td><td>x</td></tr></table>", "x\n"},
         {"<pre>\n a\n\n\n  b\t c \n</pre>d", " a\n\n\n  b\t c \n\nd\n"},
         {"<img src=x alt='a &amp; b'> c", "a & b c\n"},
+        {"<img alt='two\n lines'><a href=u><img alt='a\tb'></a>", "two linesa b <u>\n"},
         {"<img src=x> c", "c\n"},
         {"a<hr>b", "a\n\nb\n"},
         /* characters */
