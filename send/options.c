@@ -47,7 +47,11 @@ static bool set_option(struct command_line *c, int letter, const char *text)
     bool is_limit = letter == 'O' ? span_takes(&name, "Timeout=") : *text == 'r';
     const char *value = letter == 'O' ? name.p : text + 1;
     c->keeps_dots = c->keeps_dots || (letter == 'o' && *text == 'i');
-    return !is_limit || (number_take_time(&value, &c->s.limit) && *value == '\0' && c->s.limit <= INT32_MAX);
+    if (!is_limit)
+        return true;
+    bool good = number_take_time(&value, &c->s.limit) && *value == '\0' && c->s.limit <= INT32_MAX;
+    c->s.limit = c->s.limit > 0 ? c->s.limit : INT32_MAX; /* cron's -or0s is without a limit */
+    return good;
 }
 
 /* Takes one option.  Returns what is wrong with its value; NULL: nothing. */
@@ -123,7 +127,9 @@ static bool is_clean(const char *address)
 static bool set_sender(struct command_line *c, struct addresses *sender, struct text *said)
 {
     static const char *const nobody[] = {"", "<>", NULL};
-    const char *from = c->from != NULL ? c->from : getenv("LOGNAME");
+    const char *from = c->from, *name = getenv("LOGNAME");
+    if (from == NULL && name != NULL && *name != '\0')
+        from = name;
     const struct passwd *user = from == NULL ? getpwuid(getuid()) : NULL;
     from = from != NULL ? from : user != NULL ? user->pw_name : "nobody";
     c->s.sender = "";
