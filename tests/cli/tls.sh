@@ -1018,3 +1018,42 @@ PY
 t_attack_starttls() { python3 "$HERE/attack.py" "$FAKESMTP" starttls; }
 t_attack_starttls_unix() { python3 "$HERE/attack.py" "$FAKESMTP" starttls-unix; }
 t_attack_smtps() { python3 "$HERE/attack.py" "$FAKESMTP" smtps; }
+
+# ---- the sendmail(8) stand-in ----
+
+# submitted STATUS VERSION OPTION ... -- COMMAND: what a command gives, and the TLS of the message that comes, or none
+submitted() {
+    want=$1 version=$2
+    shift 2
+    rm -rf mail json
+    run --sendmail -d mail -j -o json "$@" <m
+    status_is "$want"
+    [ "$(jq -r '.client.tls | if . then "tls" else "clear" end' json)" = "$version" ] || { jq .client json; cat err; return 1; }
+}
+
+t_sendmail() {
+    printf 'To: b@x.test\n\nText\n' >m
+    make_cert own
+    make_cert other
+    for options in --tls '--tls --require tls' '-l smtps://127.0.0.1:0' '--tls --cert own.pem --key own.key'; do
+        # shellcheck disable=SC2086 # words
+        submitted 0 tls $options sh -c 'sendmail -t <m'
+        same mail/0001.eml m
+        # shellcheck disable=SC2086
+        submitted 75 '' $options sh -c 'SMTP_CA_FILE=other.pem sendmail -t <m'
+        grep -q '^sendmail: .*TLS' err
+        # shellcheck disable=SC2086
+        submitted 75 '' $options sh -c 'SMTP_CA_FILE=none.pem sendmail -t <m'
+    done
+    # without a certificate to trust, what is offered is not taken, and what must be is not checked
+    submitted 0 clear --tls sh -c 'unset SMTP_CA_FILE; sendmail -t <m'
+    submitted 69 '' --tls --require tls sh -c 'unset SMTP_CA_FILE; sendmail -t <m'
+    submitted 0 tls -l smtps://127.0.0.1:0 sh -c 'unset SMTP_CA_FILE; sendmail -t <m'
+    # never in clear instead
+    submitted 75 '' --tls --on 'starttls: 454 not now' sh -c 'sendmail -t <m'
+    submitted 75 '' --tls --on 'starttls: drop' sh -c 'sendmail -t <m'
+    # a session
+    printf 'EHLO t\r\nMAIL FROM:<>\r\nRCPT TO:<b@x.test>\r\nDATA\r\nx\r\n.\r\nQUIT\r\n' >session
+    submitted 0 tls -l smtps://127.0.0.1:0 sh -c 'sendmail -bs <session'
+    grep -q '^221 ' out
+}
