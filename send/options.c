@@ -123,6 +123,17 @@ static bool is_clean(const char *address)
     return *address == '\0';
 }
 
+/* Says why the addresses cannot be used: *address is none of a sender or recipient, or there is no memory for them.
+   Returns false. */
+static bool reject(const struct addresses *a, const char *address, const char *of, struct text *said)
+{
+    if (a->text.failed)
+        say(said, "cannot keep the addresses: %s", strerror(ENOMEM));
+    else
+        say(said, "'%s' is not the address of a %s", address, of);
+    return false;
+}
+
 /* Sets the reverse-path: that of -f, or the user's. */
 static bool set_sender(struct command_line *c, struct addresses *sender, struct text *said)
 {
@@ -135,31 +146,27 @@ static bool set_sender(struct command_line *c, struct addresses *sender, struct 
     c->s.sender = "";
     if (is_one_of(from, nobody))
         return true;
-    bool good = addresses_add(sender, span_of(from)) == 1 && !sender->text.failed && is_clean(sender->text.p);
-    if (good)
-        c->s.sender = sender->text.p;
-    else
-        say(said, "'%s' is not the address of a sender", from);
-    return good;
+    if (addresses_add(sender, span_of(from)) != 1 || sender->text.failed || !is_clean(sender->text.p))
+        return reject(sender, from, "sender", said);
+    c->s.sender = sender->text.p;
+    return true;
 }
 
 static bool set_recipients(struct command_line *c, char *const *operands, struct text *said)
 {
     struct addresses *to = &c->s.recipients;
     for (; *operands != NULL; operands++) {
-        if (addresses_add(to, span_of(*operands)) == 0) {
-            say(said, "'%s' is not the address of a recipient", *operands);
-            return false;
-        }
+        if (addresses_add(to, span_of(*operands)) == 0)
+            return reject(to, *operands, "recipient", said);
     }
     if (c->from_header)
         message_take_recipients(&c->s.message, to);
+    if (to->text.failed)
+        return reject(to, "", "", said);
     const char *address = to->text.p;
     for (size_t i = 0; i < to->n; i++, address += strlen(address) + 1) {
-        if (!is_clean(address)) {
-            say(said, "'%s' is not the address of a recipient", address);
-            return false;
-        }
+        if (!is_clean(address))
+            return reject(to, address, "recipient", said);
     }
     if (to->n == 0)
         say(said, "no recipients: %s",
@@ -171,12 +178,13 @@ static bool set_recipients(struct command_line *c, char *const *operands, struct
 static int submit(struct command_line *c, char *const *operands, struct text *said)
 {
     struct addresses sender = {0};
-    int status = SEND_USAGE;
+    int status = SEND_TEMPORARY;
     if (!message_read(STDIN_FILENO, !c->keeps_dots, &c->s.message)) {
         say(said, "cannot read the message: %s", strerror(errno));
-        status = SEND_TEMPORARY;
     } else if (set_sender(c, &sender, said) && set_recipients(c, operands, said)) {
         status = client_send(&c->s, said);
+    } else if (!sender.text.failed && !c->s.recipients.text.failed) {
+        status = SEND_USAGE;
     }
     free(sender.text.p);
     return status;
