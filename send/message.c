@@ -66,7 +66,7 @@ bool message_read(int fd, bool dots, struct text *message)
 static bool take_field(struct span *rest, struct span *name, struct span *whole)
 {
     const char *p = rest->p, *end = rest->p + rest->n;
-    while (p<end && * p> ' ' && *p != ':' && *p != 0x7f)
+    while (p != end && *p > ' ' && *p < 0x7f && *p != ':') /* RFC 5322 3.6.8 */
         p++;
     *name = span_between(rest->p, p);
     while (p < end && (*p == ' ' || *p == '\t')) /* RFC 5322 4.5 */
