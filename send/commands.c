@@ -8,25 +8,30 @@
 
 enum { COMMAND_MAX = 512 /* octets, RFC 5321 4.5.3.1.4 */ };
 
-/* Adds a value as xtext (RFC 3461 4), in lines of a command that a run of fakesmtp knows if the command is not NULL. */
-static void add_xtext(struct text *t, const char *value, const char *command)
+/* Adds an octet as xtext (RFC 3461 4). */
+static void add_xtext(struct text *t, char octet)
 {
+    char coded[4];
+    bool plain = octet > ' ' && octet < 0x7f && octet != '+' && octet != '=';
+    (void)snprintf(coded, sizeof coded, plain ? "%c" : "+%02X", (unsigned char)octet);
+    text_add_string(t, coded);
+}
+
+/* Adds an argument, in lines of a command that a run of fakesmtp knows. */
+static void add_argument(struct text *t, const char *argument)
+{
+    static const char longest[] = "+00\r\n";
     size_t start = t->n;
-    text_add_string(t, command != NULL ? command : "");
-    text_add_string(t, command != NULL && *value != '\0' ? " " : "");
-    for (; *value != '\0'; value++) {
-        char hex[4];
-        bool plain = *value > ' ' && *value < 0x7f && *value != '+' && *value != '=';
-        (void)snprintf(hex, sizeof hex, plain ? "%c" : "+%02X", (unsigned char)*value);
-        text_add_string(t, hex);
-        if (command != NULL && t->n - start > COMMAND_MAX - 16 && value[1] != '\0') {
+    text_add_string(t, *argument != '\0' ? "XARGV " : "XARGV");
+    for (; *argument != '\0'; argument++) {
+        if (t->n - start + strlen(longest) > COMMAND_MAX) {
             text_add_string(t, "\r\n");
             start = t->n;
-            text_add_string(t, command);
-            text_add_string(t, " =");
+            text_add_string(t, "XARGV =");
         }
+        add_xtext(t, *argument);
     }
-    text_add_string(t, command != NULL ? "\r\n" : "");
+    text_add_string(t, "\r\n");
 }
 
 /* Adds a parameter, if there is a value. */
@@ -55,7 +60,7 @@ bool commands_write(const struct submission *s, unsigned offers, struct text *t)
         return false;
     bool eight = span_has_8bit(text_span(&s->message)), dsn = offers & SEND_DSN;
     for (int i = 1; i < s->argc; i++)
-        add_xtext(t, s->argv[i], "XARGV");
+        add_argument(t, s->argv[i]);
     text_add_string(t, "MAIL FROM:<");
     text_add_string(t, s->sender);
     text_add_string(t, ">");
@@ -69,7 +74,8 @@ bool commands_write(const struct submission *s, unsigned offers, struct text *t)
     add_parameter(t, " RET=", dsn ? s->ret : NULL);
     if (dsn && s->envid != NULL) {
         text_add_string(t, " ENVID=");
-        add_xtext(t, s->envid, NULL);
+        for (const char *octet = s->envid; *octet != '\0'; octet++)
+            add_xtext(t, *octet);
     }
     text_add_string(t, "\r\n");
     const char *address = s->recipients.text.p;
