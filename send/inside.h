@@ -46,7 +46,8 @@ bool message_read(int fd, bool dots, struct text *message);
    3.6.6), and takes Bcc or Resent-Bcc out of the message. */
 void message_take_recipients(struct text *message, struct addresses *to);
 
-/* Adds the addresses of a list.  Those without a domain get that of this machine, localhost.  Returns how many. */
+/* Adds the addresses of a list that are not there yet.  Those without a domain get that of this machine, localhost.
+   Returns how many are in the list. */
 size_t addresses_add(struct addresses *to, struct span list);
 
 /* ---- commands.c ---- */

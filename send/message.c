@@ -119,17 +119,29 @@ void message_take_recipients(struct text *message, struct addresses *to)
 
 /* ---- addresses ---- */
 
+/* Whether the address that begins at start, the last one, is there before. */
+static bool is_again(const struct text *t, size_t start)
+{
+    const char *address = t->p;
+    while (address < t->p + start && strcmp(address, t->p + start) != 0)
+        address += strlen(address) + 1;
+    return address < t->p + start;
+}
+
 size_t addresses_add(struct addresses *to, struct span list)
 {
-    size_t n = to->n, start = to->text.n;
-    while (message_take_address(&list, &to->text)) {
-        bool is_local = to->text.n > start && memchr(to->text.p + start, '@', to->text.n - start) == NULL;
-        if (to->text.n > start) {
-            text_add_string(&to->text, is_local ? "@localhost" : "");
-            text_add(&to->text, "", 1);
+    size_t found = 0;
+    for (size_t start = to->text.n; message_take_address(&list, &to->text); start = to->text.n) {
+        if (to->text.n == start)
+            continue;
+        found++;
+        if (memchr(to->text.p + start, '@', to->text.n - start) == NULL)
+            text_add_string(&to->text, "@localhost");
+        text_add(&to->text, "", 1);
+        if (!to->text.failed && is_again(&to->text, start))
+            to->text.n = start;
+        else
             to->n++;
-        }
-        start = to->text.n;
     }
-    return to->n - n;
+    return found;
 }

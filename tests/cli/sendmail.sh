@@ -533,6 +533,10 @@ t_operands() {
     # a list in one word, as sendmail takes it
     took 'b@x.test, c@x.test' d@x.test <m
     came m '.envelope.to == ["b@x.test", "c@x.test", "d@x.test"]'
+    # twice is once
+    printf 'To: b@x.test, root\nCc: b@x.test, c@x.test\nSubject: s\n\nText\n' >twice
+    took -t c@x.test root@localhost <twice
+    came twice '.envelope.to == ["c@x.test", "root@localhost", "b@x.test"]'
     # a thousand
     # shellcheck disable=SC2046
     took $(seq -f 'b%g@x.test' 1000) <m
