@@ -27,7 +27,7 @@ struct client {
     struct connection c;
     struct tls *tls;
     const char *host; /* for messages */
-    char asked[LINE]; /* what the server is to answer */
+    char asked[LINE]; /* what the server is to answer; "": the connection itself */
     struct text *said;
     int64_t limit, until;
     struct text out; /* to be written */
@@ -40,7 +40,7 @@ struct client {
     unsigned offers;
     bool greeting; /* the reply lists what is offered */
     bool broken;   /* not all could be written */
-    bool lost;     /* the connection is of no more use */
+    bool lost;     /* the connection can no longer be used */
 };
 
 void say(struct text *said, const char *format, ...)
@@ -58,11 +58,11 @@ void say(struct text *said, const char *format, ...)
 
 /* ---- octets ---- */
 
-/* Says why the connection is of no more use.  Returns false. */
+/* Says why the connection can no longer be used.  Returns false. */
 static bool lose(struct client *c, const char *why)
 {
     c->lost = true;
-    say(c->said, "%s %s %s", c->host, why, c->asked);
+    say(c->said, "%s %s its %s%s", c->host, why, *c->asked == '\0' ? "greeting" : "reply to ", c->asked);
     return false;
 }
 
@@ -90,9 +90,9 @@ static bool pump(struct client *c)
     fd.events |= writes || c->c.wants_write ? POLLOUT : 0;
     int64_t left = c->until - clock_now();
     if (c->out.failed || c->reply.failed)
-        return lose(c, "was left for want of memory after");
+        return lose(c, "was left, as memory ran out, before");
     if (left <= 0)
-        return lose(c, "did not answer in time to");
+        return lose(c, "timed out before");
     if (poll(&fd, 1, (int)(left < INT32_MAX ? left : INT32_MAX)) <= 0)
         return true;
     ssize_t n = writes ? connection_write(&c->c, c->out.p + c->sent, c->out.n - c->sent) : 0;
@@ -106,8 +106,8 @@ static bool pump(struct client *c)
     c->at = 0;
     c->n = n > 0 ? (size_t)n : 0;
     if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
-        return lose(c, errno == ECONNRESET ? "reset the connection after" : "cannot be read after");
-    return n != 0 || lose(c, "closed the connection after");
+        return lose(c, errno == ECONNRESET ? "reset the connection before" : "could not be read before");
+    return n != 0 || lose(c, "closed the connection before");
 }
 
 /* ---- replies ---- */
@@ -161,7 +161,7 @@ static bool get_reply(struct client *c, struct span asked)
             return false;
         if (n < 3 || line[0] < '2' || line[0] > '5' || !ascii_is_digit(line[1]) || !ascii_is_digit(line[2]) ||
             (n > 3 && line[3] != ' ' && line[3] != '-'))
-            return lose(c, "does not speak SMTP: it sent no reply to");
+            return lose(c, "does not speak SMTP in");
         last = n > 3 ? line[3] : ' ';
         struct span text = {line + (n > 3 ? 4 : 3), n > 3 ? n - 4 : 0};
         c->code = (line[0] - '0') * 100 + (line[1] - '0') * 10 + line[2] - '0';
@@ -181,7 +181,8 @@ static bool is_code(const struct client *c, int hundreds) { return c->code / 100
 static int refuse(struct client *c)
 {
     text_add(&c->reply, "", 1);
-    say(c->said, "%s refused %s: %s", c->host, c->asked, c->reply.failed ? "" : c->reply.p);
+    say(c->said, "%s refused %s: %s", c->host, *c->asked == '\0' ? "the connection" : c->asked,
+        c->reply.failed ? "" : c->reply.p);
     return is_code(c, 5) ? SEND_UNAVAILABLE : SEND_TEMPORARY;
 }
 
@@ -197,7 +198,7 @@ static bool ask(struct client *c, const char *command)
 
 static int shake_hands(struct client *c)
 {
-    char why[512] = "it does not answer";
+    char why[512] = "the server did not answer in time";
     int done = -1;
     c->tls = tls_open_client(getenv("SMTP_CA_FILE"), why, sizeof why);
     if (c->tls != NULL && tls_start(c->tls, &c->c) == 0) {
@@ -235,7 +236,7 @@ static int open_session(struct client *c, enum scheme scheme)
     c->until = clock_now() + c->limit;
     if (scheme == SCHEME_SMTPS && (status = shake_hands(c)) != SEND_DONE)
         return status;
-    if (!get_reply(c, span_of("the start of the session")))
+    if (!get_reply(c, span_of("")))
         return SEND_TEMPORARY;
     status = is_code(c, 2) ? greet(c, lmtp) : refuse(c);
     if (status != SEND_DONE || !(c->offers & SEND_STARTTLS) || getenv("SMTP_CA_FILE") == NULL || scheme == SCHEME_SMTPS)
@@ -259,7 +260,7 @@ static struct span take_line(struct span *rest)
     return span_between(start, end);
 }
 
-/* What came of a message so far. */
+/* The result of a message so far. */
 struct outcome {
     int status;                  /* of what was refused for all recipients; SEND_DONE: nothing was */
     size_t taken;                /* recipients, */
@@ -307,7 +308,7 @@ static bool give_commands(struct client *c, struct span commands, struct outcome
 /* Gives the mail data.  With LMTP each recipient that was taken has a reply.  False if the server is lost. */
 static bool give_data(struct client *c, const struct submission *s, bool lmtp, struct outcome *o)
 {
-    static const char asked[] = "the mail data";
+    static const char asked[] = "the message";
     c->data = o->taken > 0 ? text_span(&s->message) : (struct span){"", 0}; /* none after a group: RFC 2920 3.1 */
     text_add_string(&c->out, c->data.n == 0 ? ".\r\n" : "");
     size_t replies = lmtp ? o->taken : 1;
@@ -316,7 +317,7 @@ static bool give_data(struct client *c, const struct submission *s, bool lmtp, s
             return false;
         bool whole = !c->broken && c->data.n == 0 && c->sent == c->out.n;
         if (is_code(c, 2) && !whole)
-            return lose(c, "answered too early to");
+            return lose(c, "was too early with");
         if (lmtp && whole)
             note_recipient(c, o);
         else if (!is_code(c, 2) && o->taken > 0)
@@ -342,18 +343,18 @@ static int give_message(struct client *c, const struct submission *s, bool lmtp)
     struct outcome o = {SEND_DONE, 0, 0, 0, false};
     struct text commands = {0};
     if (!commands_write(s, c->offers, &commands)) {
-        say(c->said, "%s does not offer SMTPUTF8, which an address outside ASCII needs", c->host);
+        say(c->said, "%s does not offer SMTPUTF8, which an address with octets outside ASCII needs", c->host);
         return SEND_UNAVAILABLE;
     }
     if (commands.failed)
-        (void)lose(c, "got nothing for want of memory after");
+        (void)lose(c, "got no commands, as memory ran out, after");
     bool good =
         !commands.failed && give_commands(c, text_span(&commands), &o) && (!o.ready || give_data(c, s, lmtp, &o));
     free(commands.p);
     return good || o.status != SEND_DONE ? judge(&o) : SEND_TEMPORARY;
 }
 
-/* Whatever comes of the goodbye is of no interest. */
+/* The reply to QUIT does not matter. */
 static void close_session(struct client *c)
 {
     c->said = NULL;
@@ -378,7 +379,7 @@ int client_talk(const struct connection *connection, const struct server_name *s
     return status;
 }
 
-/* ---- the server that a run has told of ---- */
+/* ---- the server of a run ---- */
 
 /* Connects.  Returns the status. */
 static int connect_to(struct connection *c, struct server_name *server, int64_t limit, struct text *said)
@@ -386,7 +387,7 @@ static int connect_to(struct connection *c, struct server_name *server, int64_t 
     const char *host = getenv("SMTP_HOST"), *port = getenv("SMTP_PORT"), *url = getenv("SMTP_URL");
     struct endpoint e;
     if (host == NULL || *host == '\0') {
-        say(said, "SMTP_HOST is not set: mail goes to a run of fakesmtp, and there is none around");
+        say(said, "SMTP_HOST is not set: it names the server; 'fakesmtp --sendmail COMMAND' sets it");
         return SEND_TEMPORARY;
     }
     bool is_path = port == NULL || *port == '\0', is_ipv6 = !is_path && strchr(host, ':') != NULL;

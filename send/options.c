@@ -1,7 +1,7 @@
 /*
  * options.c - the command line of sendmail(8), as programs write it.
  *
- * What this stand-in has no use for is taken without a word: how a daemon works,
+ * The stand-in ignores the options that it has no use for: how a daemon works,
  * how errors come back, where a configuration is.
  */
 #include "send/inside.h"
@@ -54,7 +54,7 @@ static bool set_option(struct command_line *c, int letter, const char *text)
     return good;
 }
 
-/* Takes one option.  Returns what is wrong with its value; NULL: nothing. */
+/* Takes one option.  Returns what to give instead of its value; NULL: the value is good. */
 static const char *take(struct command_line *c, int letter, const char *value)
 {
     static const char *const bodies[] = {"7BIT", "8BITMIME", NULL}, *const rets[] = {"FULL", "HDRS", NULL};
@@ -78,7 +78,7 @@ static const char *take(struct command_line *c, int letter, const char *value)
         return NULL;
     case 'o':
     case 'O':
-        return set_option(c, letter, value) ? NULL : "give a time, such as Timeout=30s";
+        return set_option(c, letter, value) ? NULL : "give a time, as in -O Timeout=30s or -or30s";
     case 'B':
         c->s.body = value;
         return is_one_of(value, bodies) ? NULL : "give 7BIT or 8BITMIME";
@@ -108,7 +108,10 @@ static bool parse(struct command_line *c, int argc, char **argv, struct text *sa
                           : letter == ':' ? "give a value"
                                           : take(c, letter, optarg);
         if (why != NULL) {
-            say(said, "%s: %s", optopt == 0 && letter == '?' ? argv[optind - 1] : name, why);
+            if (letter == '?' || letter == ':')
+                say(said, "%s: %s", optopt == 0 && letter == '?' ? argv[optind - 1] : name, why);
+            else
+                say(said, "%s: '%s' is wrong: %s", name, optarg, why);
             return false;
         }
     }
