@@ -441,7 +441,7 @@ static const struct option_entry {
 
     {.help = "With a command", .member = FOR_CLIENTS},
     {0, "sendmail", NULL, take_flag, SETS(sendmail),
-     "put a sendmail(8) that submits to this run first in its\nPATH; FAKESMTP_SENDMAIL is its path"},
+     "put a sendmail(8) that submits to this run first in\nPATH, and its path in FAKESMTP_SENDMAIL"},
     {0, "env", "NAME=TEXT", take_env, 0,
      "set NAME in its environment; %h is the host, %p the\nport, %u the URL, %d the directory, %s the sendmail of\n"
      "--sendmail, %% a %; %h2, %p2 and %u2 are those of the\nsecond endpoint"},
@@ -697,7 +697,7 @@ static void expect(struct options *o)
     o->store.expectations = UINT64_MAX >> (MAIL_EXPECTATIONS_MAX - all->n);
 }
 
-/* Looks for a field of --env with the number of an endpoint that there is not, or without the option it needs. */
+/* Looks for a field of --env whose endpoint does not exist, or whose option is not given. */
 static int check_env(const struct options *o, char *why)
 {
     uint64_t number;

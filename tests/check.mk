@@ -5,10 +5,10 @@
 #:  make check-posix check-static check-asan check-valgrind
 #:                  runs them with POSIX calls only, with musl, with sanitizers,
 #:                  under valgrind
-#:  make check-both compares what -r makes of mail with what SMTP did
+#:  make check-both compares what -r reports with what SMTP reported
 #:  make check-oracle check-json
 #:                  compares messages with what Python's email package reads, and
-#:                  checks JSON_MESSAGES=5000 random ones as JSON
+#:                  checks JSON_MESSAGES=5000 random messages as JSON
 #:  make lint       checks warnings, structure, manual and scripts
 #:  make format     formats the sources, as lint wants them
 #:  make fuzz       gives each target random input for FUZZ_SECONDS=60
