@@ -78,7 +78,7 @@ static int connect_to(const struct sockaddr *address, socklen_t length, int64_t 
     }
 }
 
-/* Each address may take its share of the time, lest one that is silent leave none for the others. */
+/* Each address may take its share of the time, so that a silent one leaves some for the others. */
 static int connect_to_addresses(const struct endpoint *e, int64_t until, const char **reason)
 {
     struct address addresses[LISTENER_SOCKETS_MAX];

@@ -67,7 +67,7 @@ struct options {
     /* the wrapped command */
     const char *env[OPTIONS_ENV_MAX]; /* NAME=TEXT */
     size_t n_env;
-    bool sendmail;       /* it finds a link sendmail to this program */
+    bool sendmail;       /* it gets a link named sendmail to this program */
     const char *program; /* argv[0] */
     char **command;      /* in argv, after its first word; command[0] is NULL if there is none */
     /* these follow from the others */
@@ -228,7 +228,7 @@ enum { ANNOUNCE_VARIABLES = 3 * OPTIONS_LISTENERS_MAX + 4 };
  */
 int announce_open(struct announce *a, const struct options *o, const struct listener *listeners, const char **file);
 
-/* Makes a link sendmail in the directory, to a program; others are told its path. */
+/* Makes a link named sendmail to a program, in the directory.  Its path is for FAKESMTP_SENDMAIL. */
 int announce_link(struct announce *a, const char *directory, const char *program);
 
 /* Whether a FIFO has no reader yet. */

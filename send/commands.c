@@ -1,6 +1,6 @@
 /*
- * commands.c - the commands for one message, as its envelope and what the server
- * offers have it.
+ * commands.c - the commands for one message, from its envelope and what the
+ * server offers.
  */
 #include "send/inside.h"
 
@@ -17,7 +17,7 @@ static void add_xtext(struct text *t, char octet)
     text_add_string(t, coded);
 }
 
-/* Adds an argument, in lines of a command that a run of fakesmtp knows. */
+/* Adds an argument, in as many lines as it needs. */
 static void add_argument(struct text *t, const char *argument)
 {
     static const char longest[] = "+00\r\n";
@@ -41,7 +41,7 @@ static void add_parameter(struct text *t, const char *name, const char *value)
     text_add_string(t, value != NULL ? value : "");
 }
 
-/* Whether SMTPUTF8 suits a message (RFC 6531 3.4): *must, for an address; or for its header. */
+/* Whether a message is to be sent with SMTPUTF8 (RFC 6531 3.4).  *must: an address needs it, not only the header. */
 static bool is_utf8(const struct submission *s, bool *must)
 {
     struct span rest = text_span(&s->message), header = {rest.p, 0};

@@ -38,8 +38,8 @@ struct submission {
 
 /* ---- message.c ---- */
 
-/* Reads a message up to its end; dots: or up to a line of one dot.  False with errno if it cannot be read, or if there
-   is no memory. */
+/* Reads a message up to its end or, if dots is set, up to a line of one dot.  False with errno if it cannot be read, or
+   if there is no memory. */
 bool message_read(int fd, bool dots, struct text *message);
 
 /* Adds the addresses of To, Cc and Bcc, or of Resent-To, Resent-Cc and Resent-Bcc if there is one of these (RFC 5322

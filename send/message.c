@@ -119,7 +119,7 @@ void message_take_recipients(struct text *message, struct addresses *to)
 
 /* ---- addresses ---- */
 
-/* Whether the address that begins at start, the last one, is there before. */
+/* Whether the last address, which begins at start, is also there before it. */
 static bool is_again(const struct text *t, size_t start)
 {
     const char *address = t->p;

@@ -9,8 +9,8 @@
 
 /*
  * Runs one command line of sendmail(8).  Returns the status to exit with, and
- * adds what is to be printed on standard error to *said: lines that end in LF,
- * and may hold anything that a server replied.  The caller frees said->p.
+ * adds the lines for standard error to *said.  They end in LF, and may hold
+ * anything that a server replied.  The caller frees said->p.
  */
 int send_main(int argc, char **argv, struct text *said);
 

@@ -248,7 +248,7 @@ static bool set(struct text *t, struct span s)
     return !t->failed;
 }
 
-/* Adds an argument of the client's, or goes on with the one before.  False if there is no room; then no more are
+/* Adds an argument of the client's, or continues the one before.  False if there is no room; then no more are
    taken, so that none loses its middle. */
 static bool take_argument(struct client *c, struct span xtext)
 {

@@ -287,8 +287,8 @@ static const struct verb {
      CANNED(252, "2.1.5 ", "Not verified, but mail for it will be accepted")},
     {"EXPN", SMTP_EXPN, 0, ANY, AFTER_TLS | AFTER_AUTH, 0, parse_expn, CANNED(250, "", "")},
     {"HELP", SMTP_HELP, SMTP_EXT_HELP, ANY, AFTER_TLS, 0, parse_help, CANNED(214, "2.0.0 ", "")},
-    /* those that HELP does not list: obsolete, not for a server like this, or private; the row without a name is any
-       other */
+    /* HELP does not list these: they are obsolete, not for a server like this, or private; the row without a name is
+       any other command */
     {"SEND", SMTP_UNKNOWN, 0, ALWAYS, 0, 0, parse_any, CANNED(502, "", "")},
     {"SOML", SMTP_UNKNOWN, 0, ALWAYS, 0, 0, parse_any, CANNED(502, "", "")},
     {"SAML", SMTP_UNKNOWN, 0, ALWAYS, 0, 0, parse_any, CANNED(502, "", "")},

@@ -89,7 +89,7 @@ enum smtp_event_type {
     SMTP_EXPN,
     SMTP_HELP,
     SMTP_ARGV, /* XARGV, a private command of our sendmail(8) (RFC 5321 4.1.5): arg is an argument of its
-                  command line, in xtext; after "=" it goes on with the argument before */
+                  command line, in xtext; after "=" it continues the argument before */
     SMTP_QUIT,
     SMTP_UNKNOWN, /* a line that is not a known command */
 };

@@ -13,13 +13,13 @@
  *     X-Fakesmtp-Helo          the name that it gave, whole
  *     X-Fakesmtp-Auth          the user that it authenticated as
  *     X-Fakesmtp-TLS           the version of TLS
- *     X-Fakesmtp-Argument      an argument of the command line that it told; a line for each
+ *     X-Fakesmtp-Argument      an argument of its command line; a line for each
  *     X-Fakesmtp-Params        the parameters of MAIL as sent, such as SMTPUTF8
  *     X-Fakesmtp-To-Params     those of RCPT, if any has some: a line for each Delivered-To, in their order
  *     X-Fakesmtp-Problems      the names of the problems that the server saw, separated by ", "
  *     X-Fakesmtp-Added         how many octets before the mail, in its own file, are header fields of ours
  *
- * In these lines \xHH is an octet that is a control, a backslash, or a blank at an end.
+ * In these lines \xHH is an octet that is a control, a backslash, or a blank at either end.
  */
 #include "store/inside.h"
 

@@ -50,15 +50,16 @@ static int lock_whole(int fd, short type)
     return status;
 }
 
-/* Whether others have read locks alone. */
+/* Whether others hold only read locks. */
 static bool is_read(int fd)
 {
     struct flock first = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     return fcntl(fd, F_GETLK, &first) == 0 && first.l_type == F_RDLCK;
 }
 
-/* Beside readers, writers exclude each other by flock(2), and the one that has it keeps others from a write lock by a
-   read lock.  A file that can only be written has none, so there a reader must not leave meanwhile. */
+/* While readers hold locks, writers exclude each other by flock(2).  The one that has it also takes a read lock, so
+   that no other gets a write lock.  A file that is open only for writing can have no read lock; there the reader's lock
+   must last meanwhile. */
 int stream_lock(int fd, bool on)
 {
     int status = lock_whole(fd, on ? F_WRLCK : F_UNLCK);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Takes the place of the program in a command-line test, and holds -r to SMTP.
+"""Takes the place of the program in a command-line test, and compares -r with SMTP.
 
     both.py PROGRAM [OPTION ...] [COMMAND ...]
 
