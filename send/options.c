@@ -126,7 +126,7 @@ static bool is_clean(const char *address)
     return *address == '\0';
 }
 
-/* Says why the addresses cannot be used: *address is none of a sender or recipient, or there is no memory for them.
+/* Says that there is no memory for the addresses or, if there is, that *address is not that of a sender or recipient.
    Returns false. */
 static bool reject(const struct addresses *a, const char *address, const char *of, struct text *said)
 {
