@@ -81,14 +81,6 @@ t_json_every_key_always() {
     jq -s -e 'map(.n) == [1, 2, 3]' out
 }
 
-t_json_without_a_file() {
-    mail_with x >m
-    start -j -n 1
-    post m
-    finish
-    holds out '.file == null'
-}
-
 t_json_says_where_the_file_is() {
     mail_with x >m
     start -j -n 2 -d mail -o stream

@@ -125,6 +125,13 @@ assert os.listdir("md/tmp") == [] and os.listdir("md/cur") == []
 PY
 }
 
+t_json_without_a_file() {
+    start -j -n 1
+    send one
+    finish
+    [ "$(jq .file out)" = null ]
+}
+
 t_files_and_a_stream() {
     start -n 1 -d mail -f eml
     send one
