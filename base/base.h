@@ -292,4 +292,14 @@ struct failure {
 /* Milliseconds by a monotonic clock, which starts at an unknown time. */
 int64_t clock_now(void);
 
+enum { CLOCK_WAIT_MAX = 60 * 60 * 1000 /* milliseconds of one wait */ };
+
+/* The timeout for poll(2) or epoll_wait(2), in milliseconds; -1: for ever. */
+static inline int clock_timeout(int64_t until, int64_t now)
+{
+    if (until == INT64_MAX)
+        return -1;
+    return until <= now ? 0 : until - now < CLOCK_WAIT_MAX ? (int)(until - now) : CLOCK_WAIT_MAX;
+}
+
 #endif

@@ -45,7 +45,7 @@ static int await_connection(int fd, int64_t until)
     int n, error = ETIMEDOUT;
     socklen_t size = sizeof error;
     do
-        n = poll(&one, 1, poll_timeout(until, clock_now()));
+        n = poll(&one, 1, clock_timeout(until, clock_now()));
     while ((n < 0 && errno == EINTR) || (n == 0 && clock_now() < until));
     if (n < 0 || (n > 0 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0))
         return -1;
@@ -74,7 +74,7 @@ static int connect_to(const struct sockaddr *address, socklen_t length, int64_t 
             errno = ETIMEDOUT;
             return -1;
         }
-        (void)poll(NULL, 0, poll_timeout(until < now + RETRY_TIME ? until : now + RETRY_TIME, now));
+        (void)poll(NULL, 0, clock_timeout(until < now + RETRY_TIME ? until : now + RETRY_TIME, now));
     }
 }
 

@@ -8,6 +8,8 @@
 
 #include <sys/epoll.h>
 
+#include "base/base.h"
+
 const char poll_kind[] = "epoll";
 
 int poll_open(struct poll *p)
@@ -63,7 +65,7 @@ int poll_wait(struct poll *p, void *ready[READY_MAX], int64_t until, int64_t now
         ready[found++] = p->always;
         until = now;
     }
-    int n = epoll_wait(p->fd, events, READY_MAX - found, poll_timeout(until, now));
+    int n = epoll_wait(p->fd, events, READY_MAX - found, clock_timeout(until, now));
     if (n < 0 && errno == EINTR)
         n = epoll_wait(p->fd, events, READY_MAX - found, 0);
     for (int i = 0; i < n; i++)

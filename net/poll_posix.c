@@ -6,6 +6,8 @@
 #include <poll.h>
 #include <stdlib.h>
 
+#include "base/base.h"
+
 const char poll_kind[] = "poll";
 
 int poll_open(struct poll *p)
@@ -76,7 +78,7 @@ void poll_closing(struct poll *p, int fd) { poll_remove(p, fd, NULL); }
 
 int poll_wait(struct poll *p, void *ready[READY_MAX], int64_t until, int64_t now)
 {
-    int n = poll(p->fds, (nfds_t)p->n, poll_timeout(until, now));
+    int n = poll(p->fds, (nfds_t)p->n, clock_timeout(until, now));
     if (n < 0 && errno == EINTR)
         n = poll(p->fds, (nfds_t)p->n, 0);
     if (n < 0)
