@@ -586,10 +586,10 @@ int main(int argc, char **argv)
 {
     static struct run r; /* large for a stack */
     char why[OPTIONS_WHY_MAX];
+    descriptors_fill();
     if (is_sendmail(argv[0]))
         return stand_in(argc, argv);
     r.start = clock_now();
-    descriptors_fill();
     console_open(&r.console);
     if (options_parse(&r.o, argc, argv, why) < 0) {
         console_line(&r.console, "%s", why);

@@ -95,19 +95,23 @@ static bool pump(struct client *c)
         return lose(c, "timed out before");
     if (poll(&fd, 1, (int)(left < INT32_MAX ? left : INT32_MAX)) <= 0)
         return true;
-    ssize_t n = writes ? connection_write(&c->c, c->out.p + c->sent, c->out.n - c->sent) : 0;
+    ssize_t n = connection_read(&c->c, c->in, sizeof c->in);
+    c->at = 0;
+    c->n = n > 0 ? (size_t)n : 0;
+    if (n == 0)
+        return lose(c, "closed the connection before");
+    if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+        return lose(c, errno == ECONNRESET ? "reset the connection before" : "could not be read before");
+    if (n > 0 || !writes) /* what came before this piece was written does not answer it */
+        return true;
+    n = connection_write(&c->c, c->out.p + c->sent, c->out.n - c->sent);
     c->sent += n > 0 ? (size_t)n : 0;
     if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) { /* a reply may say why */
         c->broken = true;
         c->sent = c->out.n;
         c->data.n = 0;
     }
-    n = connection_read(&c->c, c->in, sizeof c->in);
-    c->at = 0;
-    c->n = n > 0 ? (size_t)n : 0;
-    if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
-        return lose(c, errno == ECONNRESET ? "reset the connection before" : "could not be read before");
-    return n != 0 || lose(c, "closed the connection before");
+    return true;
 }
 
 /* ---- replies ---- */
@@ -320,7 +324,7 @@ static bool give_data(struct client *c, const struct submission *s, bool lmtp, s
             return lose(c, "was too early with");
         if (lmtp && whole)
             note_recipient(c, o);
-        else if (!is_code(c, 2) && o->taken > 0)
+        else if (!is_code(c, 2) && (lmtp || o->taken > 0))
             o->status = refuse(c);
         c->lost = c->lost || !whole;
         if (!whole)
@@ -449,18 +453,21 @@ int client_pass(int64_t limit, struct text *said)
         struct pollfd fds[] = {{.fd = c.c.in, .events = POLLIN},
                                {.fd = ended || writes ? -1 : STDIN_FILENO, .events = POLLIN}};
         fds[0].events |= writes ? POLLOUT : 0;
-        int ready = poll(fds, 2, ended ? (int)limit : -1);
-        if (ready == 0 || (ready < 0 && errno != EINTR))
-            break;
-        if (ready > 0 && fds[1].revents != 0) {
+        int ready = poll(fds, 2, ended || writes ? (int)limit : -1);
+        if (ready == 0 || (ready < 0 && errno != EINTR)) {
+            say(said, "%s timed out", server.text);
+            status = SEND_TEMPORARY;
+        } else if (ready > 0 && fds[1].revents != 0) {
             ended = !take_input(&c);
             if (ended)
                 connection_end(&c.c);
         } else if (ready > 0) {
             c.until = clock_now() + limit;
             (void)pump(&c);
-            if (!put_output(&c))
-                break;
+            if (!put_output(&c)) {
+                say(said, "cannot write to standard output: %s", strerror(errno));
+                status = SEND_TEMPORARY;
+            }
         }
     }
     c.lost = true;

@@ -41,7 +41,7 @@ bool message_read(int fd, bool dots, struct text *message)
     size_t start = 0;
     bool over = false;
     ssize_t n = 0;
-    while (!over && ((n = read(fd, block, sizeof block)) > 0 || (n < 0 && errno == EINTR))) {
+    while (!over && !message->failed && ((n = read(fd, block, sizeof block)) > 0 || (n < 0 && errno == EINTR))) {
         struct span rest = {block, n > 0 ? (size_t)n : 0};
         while (rest.n > 0 && !over) {
             const char *lf = memchr(rest.p, '\n', rest.n);
