@@ -200,11 +200,18 @@ static bool ask(struct client *c, const char *command)
 
 /* ---- a session ---- */
 
+/* The certificates to trust; NULL: none are named. */
+static const char *ca_file(void)
+{
+    const char *file = getenv("SMTP_CA_FILE");
+    return file != NULL && *file != '\0' ? file : NULL;
+}
+
 static int shake_hands(struct client *c)
 {
     char why[512] = "the server did not answer in time";
     int done = -1;
-    c->tls = tls_open_client(getenv("SMTP_CA_FILE"), why, sizeof why);
+    c->tls = tls_open_client(ca_file(), why, sizeof why);
     if (c->tls != NULL && tls_start(c->tls, &c->c) == 0) {
         for (done = 0; done == 0 && clock_now() < c->until;) {
             done = c->c.transport->handshake(&c->c, why, sizeof why);
@@ -243,7 +250,7 @@ static int open_session(struct client *c, enum scheme scheme)
     if (!get_reply(c, span_of("")))
         return SEND_TEMPORARY;
     status = is_code(c, 2) ? greet(c, lmtp) : refuse(c);
-    if (status != SEND_DONE || !(c->offers & SEND_STARTTLS) || getenv("SMTP_CA_FILE") == NULL || scheme == SCHEME_SMTPS)
+    if (status != SEND_DONE || !(c->offers & SEND_STARTTLS) || ca_file() == NULL || scheme == SCHEME_SMTPS)
         return status;
     if (!ask(c, "STARTTLS"))
         return SEND_TEMPORARY;
@@ -270,6 +277,7 @@ struct outcome {
     size_t taken;                /* recipients, */
     size_t permanent, temporary; /* and those that were refused for good, and for now */
     bool ready;                  /* the server waits for the mail data */
+    struct text commands;        /* that named a recipient who was taken, each with a NUL at its end */
 };
 
 static void note_recipient(struct client *c, struct outcome *o)
@@ -302,6 +310,8 @@ static bool give_commands(struct client *c, struct span commands, struct outcome
             o->status = refuse(c);
         if (kind == 'R' && o->status == SEND_DONE)
             note_recipient(c, o);
+        if (kind == 'R' && is_code(c, 2))
+            text_add_ended(&o->commands, span_of(c->asked));
         o->ready = kind == 'D' && is_code(c, 3);
         if (kind == 'D' && !o->ready && o->taken > 0)
             o->status = refuse(c);
@@ -312,11 +322,16 @@ static bool give_commands(struct client *c, struct span commands, struct outcome
 /* Gives the mail data.  With LMTP each recipient that was taken has a reply.  False if the server is lost. */
 static bool give_data(struct client *c, const struct submission *s, bool lmtp, struct outcome *o)
 {
-    static const char asked[] = "the message";
+    char asked[LINE + 32] = "the message";
+    const char *command = o->commands.p;
     c->data = o->taken > 0 ? text_span(&s->message) : (struct span){"", 0}; /* none after a group: RFC 2920 3.1 */
     text_add_string(&c->out, c->data.n == 0 ? ".\r\n" : "");
     size_t replies = lmtp ? o->taken : 1;
-    for (o->taken = lmtp ? 0 : o->taken; replies > 0; replies--) {
+    for (o->taken = lmtp ? 0 : o->taken; replies > 0 && !o->commands.failed; replies--) {
+        if (lmtp) {
+            (void)snprintf(asked, sizeof asked, "the message after %s", command);
+            command += strlen(command) + 1;
+        }
         if (!get_reply(c, span_of(asked)))
             return false;
         bool whole = !c->broken && c->data.n == 0 && c->sent == c->out.n;
@@ -330,7 +345,7 @@ static bool give_data(struct client *c, const struct submission *s, bool lmtp, s
         if (!whole)
             break;
     }
-    return true;
+    return !o->commands.failed || lose(c, "sent a reply for which there was no memory after");
 }
 
 static int judge(const struct outcome *o)
@@ -344,7 +359,7 @@ static int judge(const struct outcome *o)
 
 static int give_message(struct client *c, const struct submission *s, bool lmtp)
 {
-    struct outcome o = {SEND_DONE, 0, 0, 0, false};
+    struct outcome o = {.status = SEND_DONE};
     struct text commands = {0};
     if (!commands_write(s, c->offers, &commands)) {
         say(c->said, "%s does not offer SMTPUTF8, which an address with octets outside ASCII needs", c->host);
@@ -355,6 +370,7 @@ static int give_message(struct client *c, const struct submission *s, bool lmtp)
     bool good =
         !commands.failed && give_commands(c, text_span(&commands), &o) && (!o.ready || give_data(c, s, lmtp, &o));
     free(commands.p);
+    free(o.commands.p);
     return good || o.status != SEND_DONE ? judge(&o) : SEND_TEMPORARY;
 }
 
