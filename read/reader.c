@@ -320,8 +320,7 @@ static void wait_for_more(struct reader *r, int wake, int64_t until)
         begin_watch(r);
         next = r->now; /* more may have come before */
     }
-    int64_t left = next - r->now;
-    (void)poll(fds, n, left < 0 ? 0 : left < INT_MAX ? (int)left : INT_MAX);
+    (void)poll(fds, n, clock_timeout(next, r->now));
     if (fds[1].revents != 0)
         watch_drain(r->watch);
     for (size_t i = 0; i < r->o->n_paths; i++)

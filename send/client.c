@@ -217,8 +217,10 @@ static int shake_hands(struct client *c)
             done = c->c.transport->handshake(&c->c, why, sizeof why);
             struct pollfd fd = {.fd = c->c.in, .events = c->c.wants_write ? POLLOUT : POLLIN};
             if (done == 0)
-                (void)poll(&fd, 1, (int)(c->until - clock_now() > 0 ? c->until - clock_now() : 0));
+                (void)poll(&fd, 1, clock_timeout(c->until, clock_now()));
         }
+    } else if (c->tls != NULL) {
+        (void)snprintf(why, sizeof why, "%s", strerror(errno));
     }
     if (done == 1)
         return SEND_DONE;
