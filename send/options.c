@@ -118,6 +118,9 @@ static bool parse(struct command_line *c, int argc, char **argv, struct text *sa
     return true;
 }
 
+/* An argument has one line: a further one may be what somebody has slipped in. */
+static const char line_ends[] = "\r\n";
+
 /* Whether an address can stand in a command. */
 static bool is_clean(const char *address)
 {
@@ -149,7 +152,8 @@ static bool set_sender(struct command_line *c, struct addresses *sender, struct 
     c->s.sender = "";
     if (is_one_of(from, nobody))
         return true;
-    if (addresses_add(sender, span_of(from)) != 1 || sender->text.failed || !is_clean(sender->text.p))
+    if (strpbrk(from, line_ends) != NULL || addresses_add(sender, span_of(from)) != 1 || sender->text.failed ||
+        !is_clean(sender->text.p))
         return reject(sender, from, "sender", said);
     c->s.sender = sender->text.p;
     return true;
@@ -159,7 +163,7 @@ static bool set_recipients(struct command_line *c, char *const *operands, struct
 {
     struct addresses *to = &c->s.recipients;
     for (; *operands != NULL; operands++) {
-        if (addresses_add(to, span_of(*operands)) == 0)
+        if (strpbrk(*operands, line_ends) != NULL || addresses_add(to, span_of(*operands)) == 0)
             return reject(to, *operands, "recipient", said);
     }
     if (c->from_header)

@@ -652,6 +652,13 @@ END
         submit $option <m
         submitted 64 "$option"
     done
+    # an address has no second line, whose address would get the message
+    two='b@x.test
+<c@x.test>'
+    submit "$two" <m
+    submitted 64 recipient
+    submit -f "$two" b@x.test <m
+    submitted 64 sender
     # -t, and only fields without an address
     printf 'To: undisclosed-recipients:;\nCc:\nSubject: s\n\nText\n' >m
     submit -t <m

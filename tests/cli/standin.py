@@ -394,11 +394,11 @@ def t_early_replies():
         jobs += [
             ("250 in the data", attack, {"DATA": early(1000, b"250 ok\r\n")}, 75, "was too early", large, "60s", way),
             ("two 250", attack, {"DATA": early(1000, b"250 a\r\n250 b\r\n")}, 75, "was too early", large, "60s", way),
-            ("552 in the data", attack, {"DATA": early(1000, b"552 too big\r\n")}, 69, "message: 552", large, "60s", way),
-            ("452 in the data", attack, {"DATA": early(1000, b"452 full\r\n")}, 75, "message: 452", large, "60s", way),
-            ("354 twice", attack, {"DATA": say(b"354 a\r\n354 b\r\n")}, 75, "refused the message: 354 b", SMALL, "60s", way),
+            ("552 in the data", attack, {"DATA": early(1000, b"552 too big\r\n")}, 69, "refused the message.*: 552", large, "60s", way),
+            ("452 in the data", attack, {"DATA": early(1000, b"452 full\r\n")}, 75, "refused the message.*: 452", large, "60s", way),
+            ("354 twice", attack, {"DATA": say(b"354 a\r\n354 b\r\n")}, 75, "refused the message.*: 354 b", SMALL, "60s", way),
             ("354, 250", attack, {"DATA": say(b"354 a\r\n250 b\r\n")}, 75, "was too early", SMALL, "60s", way),
-            ("354, 550", attack, {"DATA": say(b"354 a\r\n550 b\r\n")}, 69, "message: 550 b", SMALL, "60s", way),
+            ("354, 550", attack, {"DATA": say(b"354 a\r\n550 b\r\n")}, 69, "refused the message.*: 550 b", SMALL, "60s", way),
         ]
     for offer in b"", b"250-PIPELINING\r\n":
         for n in 0, 16384, 32768, 100000:  # in one read(2) of the stand-in's; 354 at the end of one; in several

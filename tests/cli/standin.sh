@@ -46,10 +46,10 @@ smtp plain      | eom: 451 4.3.0 later            | 75 | no  | refused the messa
 smtp plain      | eom: 554 5.6.0 spam             | 69 | no  | refused the message: 554 5.6.0 spam
 smtp plain      | eom: 554 one\ntwo               | 69 | no  | 554-one\n.*554 two
 smtp plain lmtp | eom: 421 4.3.2 bye              | 75 | no  | 421 4.3.2 bye
-lmtp            | eom: 451 4.3.0 later            | 75 | no  | (refused the message: 451 4.3.0 later\n.*){2}
-lmtp            | eom: 554 5.6.0 spam             | 67 | no  | (refused the message: 554 5.6.0 spam\n.*){2}
-lmtp            | eom b@*: 552 5.2.2 full         | 69 | yes | ^.*refused the message: 552 5.2.2 full\n$
-lmtp            | eom c@*: 452 4.2.2 full         | 75 | yes | ^.*refused the message: 452 4.2.2 full\n$
+lmtp            | eom: 451 4.3.0 later            | 75 | no  | (refused the message after RCPT TO:<.@x.test>: 451 4.3.0 later\n.*){2}
+lmtp            | eom: 554 5.6.0 spam             | 67 | no  | (refused the message after RCPT TO:<.@x.test>: 554 5.6.0 spam\n.*){2}
+lmtp            | eom b@*: 552 5.2.2 full         | 69 | yes | ^.*refused the message after RCPT TO:<b@x.test>: 552 5.2.2 full\n$
+lmtp            | eom c@*: 452 4.2.2 full         | 75 | yes | ^.*refused the message after RCPT TO:<c@x.test>: 452 4.2.2 full\n$
 smtp plain lmtp | quit: 500 no                    | 0  | yes |
 smtp plain lmtp | quit: 421 bye                   | 0  | yes |
 END
