@@ -1,5 +1,5 @@
 /*
- * options.c - the command line of sendmail(8), as programs write it.
+ * send.c - the command line of sendmail(8), as programs write it.
  *
  * The stand-in ignores the options that it has no use for: how a daemon works,
  * how errors come back, where a configuration is.
