@@ -43,7 +43,7 @@ struct client {
     bool lost;     /* the connection can no longer be used */
 };
 
-void say(struct text *said, const char *format, ...)
+void send_say(struct text *said, const char *format, ...)
 {
     char line[REPLY_LINES + 2 * LINE];
     if (said == NULL)
@@ -62,7 +62,7 @@ void say(struct text *said, const char *format, ...)
 static bool lose(struct client *c, const char *why)
 {
     c->lost = true;
-    say(c->said, "%s %s its %s%s", c->host, why, *c->asked == '\0' ? "greeting" : "reply to ", c->asked);
+    send_say(c->said, "%s %s its %s%s", c->host, why, *c->asked == '\0' ? "greeting" : "reply to ", c->asked);
     return false;
 }
 
@@ -88,13 +88,14 @@ static bool pump(struct client *c)
     bool writes = c->sent < c->out.n;
     struct pollfd fd = {.fd = c->c.in, .events = POLLIN};
     fd.events |= writes || c->c.wants_write ? POLLOUT : 0;
-    int64_t left = c->until - clock_now();
+    int64_t now = clock_now();
     if (c->out.failed || c->reply.failed)
         return lose(c, "was left, as memory ran out, before");
-    if (left <= 0)
+    if (now >= c->until)
         return lose(c, "timed out before");
-    if (poll(&fd, 1, (int)(left < INT32_MAX ? left : INT32_MAX)) <= 0)
-        return true;
+    int ready = poll(&fd, 1, clock_timeout(c->until, now));
+    if (ready <= 0)
+        return ready == 0 || errno == EINTR || lose(c, "could not be waited for, before");
     ssize_t n = connection_read(&c->c, c->in, sizeof c->in);
     c->at = 0;
     c->n = n > 0 ? (size_t)n : 0;
@@ -185,8 +186,8 @@ static bool is_code(const struct client *c, int hundreds) { return c->code / 100
 static int refuse(struct client *c)
 {
     text_add(&c->reply, "", 1);
-    say(c->said, "%s refused %s: %s", c->host, *c->asked == '\0' ? "the connection" : c->asked,
-        c->reply.failed ? "" : c->reply.p);
+    send_say(c->said, "%s refused %s: %s", c->host, *c->asked == '\0' ? "the connection" : c->asked,
+             c->reply.failed ? "" : c->reply.p);
     return is_code(c, 5) ? SEND_UNAVAILABLE : SEND_TEMPORARY;
 }
 
@@ -224,7 +225,7 @@ static int shake_hands(struct client *c)
     }
     if (done == 1)
         return SEND_DONE;
-    say(c->said, "no TLS with %s: %s", c->host, why);
+    send_say(c->said, "no TLS with %s: %s", c->host, why);
     return SEND_TEMPORARY;
 }
 
@@ -364,7 +365,7 @@ static int give_message(struct client *c, const struct submission *s, bool lmtp)
     struct outcome o = {.status = SEND_DONE};
     struct text commands = {0};
     if (!commands_write(s, c->offers, &commands)) {
-        say(c->said, "%s does not offer SMTPUTF8, which an address with octets outside ASCII needs", c->host);
+        send_say(c->said, "%s does not offer SMTPUTF8, which an address with octets outside ASCII needs", c->host);
         return SEND_UNAVAILABLE;
     }
     if (commands.failed)
@@ -409,7 +410,7 @@ static int connect_to(struct connection *c, struct server_name *server, int64_t 
     const char *host = getenv("SMTP_HOST"), *port = getenv("SMTP_PORT"), *url = getenv("SMTP_URL");
     struct endpoint e;
     if (host == NULL || *host == '\0') {
-        say(said, "SMTP_HOST is not set: it names the server; 'fakesmtp --sendmail COMMAND' sets it");
+        send_say(said, "SMTP_HOST is not set: it names the server; 'fakesmtp --sendmail COMMAND' sets it");
         return SEND_TEMPORARY;
     }
     bool is_path = port == NULL || *port == '\0', is_ipv6 = !is_path && strchr(host, ':') != NULL;
@@ -421,7 +422,7 @@ static int connect_to(struct connection *c, struct server_name *server, int64_t 
     const char *reason = endpoint_parse(server->text, &e);
     if (reason == NULL && connection_open(&e, c, clock_now() + limit, &reason) == 0)
         return SEND_DONE;
-    say(said, "cannot connect to %s: %s", server->text, reason != NULL ? reason : strerror(errno));
+    send_say(said, "cannot connect to %s: %s", server->text, reason != NULL ? reason : strerror(errno));
     return SEND_TEMPORARY;
 }
 
@@ -447,8 +448,9 @@ static bool take_input(struct client *c)
 static bool put_output(struct client *c)
 {
     while (c->at < c->n) {
-        ssize_t n = write(STDOUT_FILENO, c->in + c->at, c->n - c->at);
-        if (n < 0 && errno != EINTR)
+        struct pollfd ready = {.fd = STDOUT_FILENO, .events = POLLOUT};
+        ssize_t n = poll(&ready, 1, -1) > 0 ? write(STDOUT_FILENO, c->in + c->at, c->n - c->at) : -1;
+        if (n < 0 && errno != EINTR && errno != EAGAIN)
             return false;
         c->at += n > 0 ? (size_t)n : 0;
     }
@@ -473,7 +475,7 @@ int client_pass(int64_t limit, struct text *said)
         fds[0].events |= writes ? POLLOUT : 0;
         int ready = poll(fds, 2, ended || writes ? (int)limit : -1);
         if (ready == 0 || (ready < 0 && errno != EINTR)) {
-            say(said, "%s timed out", server.text);
+            send_say(said, "%s timed out", server.text);
             status = SEND_TEMPORARY;
         } else if (ready > 0 && fds[1].revents != 0) {
             ended = !take_input(&c);
@@ -483,7 +485,7 @@ int client_pass(int64_t limit, struct text *said)
             c.until = clock_now() + limit;
             (void)pump(&c);
             if (!put_output(&c)) {
-                say(said, "cannot write to standard output: %s", strerror(errno));
+                send_say(said, "cannot write to standard output: %s", strerror(errno));
                 status = SEND_TEMPORARY;
             }
         }

@@ -85,6 +85,6 @@ int client_talk(const struct connection *c, const struct server_name *server, co
 int client_pass(int64_t limit, struct text *said);
 
 /* Adds a line, as printf(3) writes it; nothing if said is NULL. */
-void say(struct text *said, const char *format, ...);
+void send_say(struct text *said, const char *format, ...);
 
 #endif

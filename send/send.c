@@ -109,9 +109,9 @@ static bool parse(struct command_line *c, int argc, char **argv, struct text *sa
                                           : take(c, letter, optarg);
         if (why != NULL) {
             if (letter == '?' || letter == ':')
-                say(said, "%s: %s", optopt == 0 && letter == '?' ? argv[optind - 1] : name, why);
+                send_say(said, "%s: %s", optopt == 0 && letter == '?' ? argv[optind - 1] : name, why);
             else
-                say(said, "%s: '%s' is wrong: %s", name, optarg, why);
+                send_say(said, "%s: '%s' is wrong: %s", name, optarg, why);
             return false;
         }
     }
@@ -134,9 +134,9 @@ static bool is_clean(const char *address)
 static bool reject(const struct addresses *a, const char *address, const char *of, struct text *said)
 {
     if (a->text.failed)
-        say(said, "cannot keep the addresses: %s", strerror(ENOMEM));
+        send_say(said, "cannot keep the addresses: %s", strerror(ENOMEM));
     else
-        say(said, "'%s' is not the address of a %s", address, of);
+        send_say(said, "'%s' is not the address of a %s", address, of);
     return false;
 }
 
@@ -176,9 +176,9 @@ static bool set_recipients(struct command_line *c, char *const *operands, struct
             return reject(to, address, "recipient", said);
     }
     if (to->n == 0)
-        say(said, "no recipients: %s",
-            c->from_header ? "the header has no address in To, Cc or Bcc"
-                           : "give addresses, or -t if they are in the header");
+        send_say(said, "no recipients: %s",
+                 c->from_header ? "the header has no address in To, Cc or Bcc"
+                                : "give addresses, or -t if they are in the header");
     return to->n > 0;
 }
 
@@ -187,7 +187,7 @@ static int submit(struct command_line *c, char *const *operands, struct text *sa
     struct addresses sender = {0};
     int status = SEND_TEMPORARY;
     if (!message_read(STDIN_FILENO, !c->keeps_dots, &c->s.message)) {
-        say(said, "cannot read the message: %s", strerror(errno));
+        send_say(said, "cannot read the message: %s", strerror(errno));
     } else if (set_sender(c, &sender, said) && set_recipients(c, operands, said)) {
         status = client_send(&c->s, said);
     } else if (!sender.text.failed && !c->s.recipients.text.failed) {
