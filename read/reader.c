@@ -283,13 +283,14 @@ static void watch_part(struct reader *r, const char *path, const char *part, boo
         r->polls = true;
 }
 
-/* Watches what has been read. */
+/* Watches what has been read.  More may have come before, so it is looked at once more. */
 static void begin_watch(struct reader *r)
 {
     r->watches = true;
     r->watch = watch_open();
     for (size_t i = 0; i < r->o->n_paths; i++) {
         struct source *s = &r->sources[i];
+        s->directory.is_due = true;
         if (s->is_directory)
             watch_part(r, s->path, s->directory.maildir ? "/new" : "", true);
         if (s->is_directory && s->directory.maildir)
@@ -316,10 +317,6 @@ static void wait_for_more(struct reader *r, int wake, int64_t until)
         if (s->file.fd >= 0 && !s->file.is_regular)
             fds[n++] = (struct pollfd){.fd = s->file.fd, .events = POLLIN};
     }
-    if (r->o->watch && !r->watches && r->now >= r->start + SOON_MAX) {
-        begin_watch(r);
-        next = r->now; /* more may have come before */
-    }
     (void)poll(fds, n, clock_timeout(next, r->now));
     if (fds[1].revents != 0)
         watch_drain(r->watch);
@@ -337,7 +334,9 @@ int reader_step(struct reader *r, int wake, int64_t until, struct failure *why)
     r->failure = why;
     while (goes_on && !r->done && (r->now = clock_now()) < end)
         goes_on = go_on(r);
-    if (!goes_on && !r->done)
+    if (!goes_on && !r->done && r->o->watch && !r->watches && r->now >= r->start + SOON_MAX)
+        begin_watch(r);
+    else if (!goes_on && !r->done)
         wait_for_more(r, wake, until);
     return why->error != 0 ? -1 : 0;
 }
