@@ -10,30 +10,25 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 enum {
     PIECE = 64 * 1024,  /* octets of mail data encoded at once */
     LINE = 512,         /* octets of a command, or of a line of a reply, that are kept */
     REPLY_LINES = 4096, /* octets of a reply that are shown */
-    RECORD = 16 * 1024, /* of TLS, RFC 8446 5.1: with less room octets would stay where poll(2) does not see them */
     GOODBYE = 1000,     /* milliseconds to wait for the reply to QUIT */
 };
 
 struct client {
-    struct connection c;
-    struct tls *tls;
-    const char *host; /* for messages */
+    struct remote *server;
     char asked[LINE]; /* what the server is to answer; "": the connection itself */
     struct text *said;
     int64_t limit, until;
     struct text out; /* to be written */
     size_t sent;     /* octets of it */
     struct span data;
-    char in[RECORD]; /* octets that came, from at to n */
+    char in[SEND_RECORD]; /* octets that came, from at to n */
     size_t at, n;
     int code;          /* of the last reply, */
     struct text reply; /* and its text */
@@ -43,26 +38,13 @@ struct client {
     bool lost;     /* the connection can no longer be used */
 };
 
-void send_say(struct text *said, const char *format, ...)
-{
-    char line[REPLY_LINES + 2 * LINE];
-    if (said == NULL)
-        return;
-    va_list arguments;
-    va_start(arguments, format);
-    if (vsnprintf(line, sizeof line, format, arguments) > 0)
-        text_add_string(said, line);
-    va_end(arguments);
-    text_add_string(said, "\n");
-}
-
 /* ---- octets ---- */
 
 /* Says why the connection can no longer be used.  Returns false. */
 static bool lose(struct client *c, const char *why)
 {
     c->lost = true;
-    send_say(c->said, "%s %s its %s%s", c->host, why, *c->asked == '\0' ? "greeting" : "reply to ", c->asked);
+    send_say(c->said, "%s %s its %s%s", c->server->text, why, *c->asked == '\0' ? "greeting" : "reply to ", c->asked);
     return false;
 }
 
@@ -86,8 +68,8 @@ static bool pump(struct client *c)
     if (c->sent == c->out.n && c->data.n > 0)
         encode(c);
     bool writes = c->sent < c->out.n;
-    struct pollfd fd = {.fd = c->c.in, .events = POLLIN};
-    fd.events |= writes || c->c.wants_write ? POLLOUT : 0;
+    struct pollfd fd = {.fd = c->server->c.in, .events = POLLIN};
+    fd.events |= writes || c->server->c.wants_write ? POLLOUT : 0;
     int64_t now = clock_now();
     if (c->out.failed || c->reply.failed)
         return lose(c, "was left, as memory ran out, before");
@@ -96,7 +78,7 @@ static bool pump(struct client *c)
     int ready = poll(&fd, 1, clock_timeout(c->until, now));
     if (ready <= 0)
         return ready == 0 || errno == EINTR || lose(c, "could not be waited for, before");
-    ssize_t n = connection_read(&c->c, c->in, sizeof c->in);
+    ssize_t n = connection_read(&c->server->c, c->in, sizeof c->in);
     c->at = 0;
     c->n = n > 0 ? (size_t)n : 0;
     if (n == 0)
@@ -105,7 +87,7 @@ static bool pump(struct client *c)
         return lose(c, errno == ECONNRESET ? "reset the connection before" : "could not be read before");
     if (n > 0 || !writes) /* what came before this piece was written does not answer it */
         return true;
-    n = connection_write(&c->c, c->out.p + c->sent, c->out.n - c->sent);
+    n = connection_write(&c->server->c, c->out.p + c->sent, c->out.n - c->sent);
     c->sent += n > 0 ? (size_t)n : 0;
     if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) { /* a reply may say why */
         c->broken = true;
@@ -186,7 +168,7 @@ static bool is_code(const struct client *c, int hundreds) { return c->code / 100
 static int refuse(struct client *c)
 {
     text_add(&c->reply, "", 1);
-    send_say(c->said, "%s refused %s: %s", c->host, *c->asked == '\0' ? "the connection" : c->asked,
+    send_say(c->said, "%s refused %s: %s", c->server->text, *c->asked == '\0' ? "the connection" : c->asked,
              c->reply.failed ? "" : c->reply.p);
     return is_code(c, 5) ? SEND_UNAVAILABLE : SEND_TEMPORARY;
 }
@@ -200,34 +182,6 @@ static bool ask(struct client *c, const char *command)
 }
 
 /* ---- a session ---- */
-
-/* The certificates to trust; NULL: none are named. */
-static const char *ca_file(void)
-{
-    const char *file = getenv("SMTP_CA_FILE");
-    return file != NULL && *file != '\0' ? file : NULL;
-}
-
-static int shake_hands(struct client *c)
-{
-    char why[512] = "the server did not answer in time";
-    int done = -1;
-    c->tls = tls_open_client(ca_file(), why, sizeof why);
-    if (c->tls != NULL && tls_start(c->tls, &c->c) == 0) {
-        for (done = 0; done == 0 && clock_now() < c->until;) {
-            done = c->c.transport->handshake(&c->c, why, sizeof why);
-            struct pollfd fd = {.fd = c->c.in, .events = c->c.wants_write ? POLLOUT : POLLIN};
-            if (done == 0)
-                (void)poll(&fd, 1, clock_timeout(c->until, clock_now()));
-        }
-    } else if (c->tls != NULL) {
-        (void)snprintf(why, sizeof why, "%s", strerror(errno));
-    }
-    if (done == 1)
-        return SEND_DONE;
-    send_say(c->said, "no TLS with %s: %s", c->host, why);
-    return SEND_TEMPORARY;
-}
 
 static int greet(struct client *c, bool lmtp)
 {
@@ -243,24 +197,21 @@ static int greet(struct client *c, bool lmtp)
 }
 
 /* Up to the point where mail can be given. */
-static int open_session(struct client *c, enum scheme scheme)
+static int open_session(struct client *c)
 {
-    bool lmtp = scheme == SCHEME_LMTP;
-    int status = SEND_DONE;
-    c->until = clock_now() + c->limit;
-    if (scheme == SCHEME_SMTPS && (status = shake_hands(c)) != SEND_DONE)
-        return status;
+    bool lmtp = c->server->scheme == SCHEME_LMTP;
     if (!get_reply(c, span_of("")))
         return SEND_TEMPORARY;
-    status = is_code(c, 2) ? greet(c, lmtp) : refuse(c);
-    if (status != SEND_DONE || !(c->offers & SEND_STARTTLS) || ca_file() == NULL || scheme == SCHEME_SMTPS)
+    int status = is_code(c, 2) ? greet(c, lmtp) : refuse(c);
+    if (status != SEND_DONE || !(c->offers & SEND_STARTTLS) || remote_ca_file() == NULL || c->server->tls != NULL)
         return status;
     if (!ask(c, "STARTTLS"))
         return SEND_TEMPORARY;
     if (!is_code(c, 2))
         return refuse(c);
     c->at = c->n; /* what came in the clear after the reply is not to be trusted: RFC 3207 4.2 */
-    status = shake_hands(c);
+    status = remote_secure(c->server, c->until, c->said);
+    c->lost = status != SEND_DONE;
     return status == SEND_DONE ? greet(c, lmtp) : status;
 }
 
@@ -365,7 +316,8 @@ static int give_message(struct client *c, const struct submission *s, bool lmtp)
     struct outcome o = {.status = SEND_DONE};
     struct text commands = {0};
     if (!commands_write(s, c->offers, &commands)) {
-        send_say(c->said, "%s does not offer SMTPUTF8, which an address with octets outside ASCII needs", c->host);
+        send_say(c->said, "%s does not offer SMTPUTF8, which an address with octets outside ASCII needs",
+                 c->server->text);
         return SEND_UNAVAILABLE;
     }
     if (commands.failed)
@@ -377,120 +329,17 @@ static int give_message(struct client *c, const struct submission *s, bool lmtp)
     return good || o.status != SEND_DONE ? judge(&o) : SEND_TEMPORARY;
 }
 
-/* The reply to QUIT does not matter. */
-static void close_session(struct client *c)
+int client_talk(struct remote *server, const struct submission *s, struct text *said)
 {
-    c->said = NULL;
-    c->limit = c->limit < GOODBYE ? c->limit : GOODBYE;
-    if (!c->lost)
-        (void)ask(c, "QUIT");
-    connection_end(&c->c);
-    connection_close(&c->c);
-    tls_close(c->tls);
-    free(c->out.p);
-    free(c->reply.p);
-}
-
-int client_talk(const struct connection *connection, const struct server_name *server, const struct submission *s,
-                struct text *said)
-{
-    struct client c = {.c = *connection, .host = server->text, .said = said, .limit = s->limit};
-    int status = open_session(&c, server->scheme);
+    struct client c = {.server = server, .said = said, .limit = s->limit};
+    int status = open_session(&c);
     if (status == SEND_DONE)
         status = give_message(&c, s, server->scheme == SCHEME_LMTP);
-    close_session(&c);
-    return status;
-}
-
-/* ---- the server of a run ---- */
-
-/* Connects.  Returns the status. */
-static int connect_to(struct connection *c, struct server_name *server, int64_t limit, struct text *said)
-{
-    const char *host = getenv("SMTP_HOST"), *port = getenv("SMTP_PORT"), *url = getenv("SMTP_URL");
-    struct endpoint e;
-    if (host == NULL || *host == '\0') {
-        send_say(said, "SMTP_HOST is not set: it names the server; 'fakesmtp --sendmail COMMAND' sets it");
-        return SEND_TEMPORARY;
-    }
-    bool is_path = port == NULL || *port == '\0', is_ipv6 = !is_path && strchr(host, ':') != NULL;
-    (void)snprintf(server->text, sizeof server->text, is_path ? "unix:%s" : is_ipv6 ? "[%s]:%s" : "%s:%s", host, port);
-    server->scheme = url == NULL                           ? SCHEME_SMTP
-                     : span_starts(span_of(url), "smtps:") ? SCHEME_SMTPS
-                     : span_starts(span_of(url), "lmtp:")  ? SCHEME_LMTP
-                                                           : SCHEME_SMTP;
-    const char *reason = endpoint_parse(server->text, &e);
-    if (reason == NULL && connection_open(&e, c, clock_now() + limit, &reason) == 0)
-        return SEND_DONE;
-    send_say(said, "cannot connect to %s: %s", server->text, reason != NULL ? reason : strerror(errno));
-    return SEND_TEMPORARY;
-}
-
-int client_send(const struct submission *s, struct text *said)
-{
-    struct connection c;
-    struct server_name server;
-    int status = connect_to(&c, &server, s->limit, said);
-    return status == SEND_DONE ? client_talk(&c, &server, s, said) : status;
-}
-
-/* Takes what standard input has.  False at its end. */
-static bool take_input(struct client *c)
-{
-    char block[4096];
-    ssize_t n = read(STDIN_FILENO, block, sizeof block);
-    c->out.n = c->sent = 0;
-    text_add(&c->out, block, n > 0 ? (size_t)n : 0);
-    return n > 0 || (n < 0 && errno == EINTR);
-}
-
-/* Writes what came to standard output. */
-static bool put_output(struct client *c)
-{
-    while (c->at < c->n) {
-        struct pollfd ready = {.fd = STDOUT_FILENO, .events = POLLOUT};
-        ssize_t n = poll(&ready, 1, -1) > 0 ? write(STDOUT_FILENO, c->in + c->at, c->n - c->at) : -1;
-        if (n < 0 && errno != EINTR && errno != EAGAIN)
-            return false;
-        c->at += n > 0 ? (size_t)n : 0;
-    }
-    return true;
-}
-
-int client_pass(int64_t limit, struct text *said)
-{
-    struct server_name server;
-    struct client c = {.host = server.text, .said = said, .limit = limit};
-    int status = connect_to(&c.c, &server, limit, said);
-    if (status != SEND_DONE)
-        return status;
-    c.until = clock_now() + limit;
-    if (server.scheme == SCHEME_SMTPS)
-        status = shake_hands(&c);
-    c.said = NULL; /* the end of the connection is no failure */
-    for (bool ended = false; status == SEND_DONE && !c.lost;) {
-        bool writes = c.sent < c.out.n;
-        struct pollfd fds[] = {{.fd = c.c.in, .events = POLLIN},
-                               {.fd = ended || writes ? -1 : STDIN_FILENO, .events = POLLIN}};
-        fds[0].events |= writes ? POLLOUT : 0;
-        int ready = poll(fds, 2, ended || writes ? (int)limit : -1);
-        if (ready == 0 || (ready < 0 && errno != EINTR)) {
-            send_say(said, "%s timed out", server.text);
-            status = SEND_TEMPORARY;
-        } else if (ready > 0 && fds[1].revents != 0) {
-            ended = !take_input(&c);
-            if (ended)
-                connection_end(&c.c);
-        } else if (ready > 0) {
-            c.until = clock_now() + limit;
-            (void)pump(&c);
-            if (!put_output(&c)) {
-                send_say(said, "cannot write to standard output: %s", strerror(errno));
-                status = SEND_TEMPORARY;
-            }
-        }
-    }
-    c.lost = true;
-    close_session(&c);
+    c.said = NULL; /* the reply to QUIT does not matter */
+    c.limit = c.limit < GOODBYE ? c.limit : GOODBYE;
+    if (!c.lost)
+        (void)ask(&c, "QUIT");
+    free(c.out.p);
+    free(c.reply.p);
     return status;
 }

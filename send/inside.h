@@ -50,6 +50,37 @@ void message_take_recipients(struct text *message, struct addresses *to);
    Returns how many are in the list. */
 size_t addresses_add(struct addresses *to, struct span list);
 
+/* ---- remote.c: the server that SMTP_HOST, SMTP_PORT and SMTP_URL name ---- */
+
+/* Octets of a record of TLS (RFC 8446 5.1).  With less room to read, some would stay where poll(2) does not see them.
+ */
+enum { SEND_RECORD = 16 * 1024 };
+
+struct remote {
+    enum scheme scheme;
+    char text[600]; /* for messages */
+    struct connection c;
+    struct tls *tls; /* NULL: none */
+};
+
+/* Connects, with TLS for smtps.  Returns the status, and adds the reason to *said unless it is SEND_DONE;
+   remote_close() is due in any case. */
+int remote_connect(struct remote *r, int64_t limit, struct text *said);
+
+/* The file of certificates to trust; NULL: none is named. */
+const char *remote_ca_file(void);
+
+/* Begins TLS.  The same. */
+int remote_secure(struct remote *r, int64_t until, struct text *said);
+
+void remote_close(struct remote *r);
+
+/* Passes octets between standard input and output and the server, until either ends.  The same. */
+int remote_pass(struct remote *r, int64_t limit, struct text *said);
+
+/* Adds a line, as printf(3) writes it; nothing if said is NULL. */
+void send_say(struct text *said, const char *format, ...);
+
 /* ---- commands.c ---- */
 
 /* What a server offers. */
@@ -68,23 +99,7 @@ bool commands_write(const struct submission *s, unsigned offers, struct text *co
 
 /* ---- client.c ---- */
 
-/* Submits a message to the server that SMTP_HOST, SMTP_PORT and SMTP_URL name.  Returns the status, and adds the reason
-   to *said unless it is SEND_DONE. */
-int client_send(const struct submission *s, struct text *said);
-
-struct server_name {
-    enum scheme scheme;
-    char text[600]; /* for messages */
-};
-
-/* The same over a connection, which is closed. */
-int client_talk(const struct connection *c, const struct server_name *server, const struct submission *s,
-                struct text *said);
-
-/* Connects standard input and output with the server until either ends.  The same. */
-int client_pass(int64_t limit, struct text *said);
-
-/* Adds a line, as printf(3) writes it; nothing if said is NULL. */
-void send_say(struct text *said, const char *format, ...);
+/* Submits a message over a connection.  Returns the status, and adds the reason to *said unless it is SEND_DONE. */
+int client_talk(struct remote *server, const struct submission *s, struct text *said);
 
 #endif

@@ -189,11 +189,26 @@ static int submit(struct command_line *c, char *const *operands, struct text *sa
     if (!message_read(STDIN_FILENO, !c->keeps_dots, &c->s.message)) {
         send_say(said, "cannot read the message: %s", strerror(errno));
     } else if (set_sender(c, &sender, said) && set_recipients(c, operands, said)) {
-        status = client_send(&c->s, said);
+        struct remote server;
+        status = remote_connect(&server, c->s.limit, said);
+        if (status == SEND_DONE)
+            status = client_talk(&server, &c->s, said);
+        remote_close(&server);
     } else if (!sender.text.failed && !c->s.recipients.text.failed) {
         status = SEND_USAGE;
     }
     free(sender.text.p);
+    return status;
+}
+
+/* Lets the caller speak SMTP. */
+static int pass(int64_t limit, struct text *said)
+{
+    struct remote server;
+    int status = remote_connect(&server, limit, said);
+    if (status == SEND_DONE)
+        status = remote_pass(&server, limit, said);
+    remote_close(&server);
     return status;
 }
 
@@ -203,7 +218,7 @@ int send_main(int argc, char **argv, struct text *said)
     if (!parse(&c, argc, argv, said))
         return SEND_USAGE;
     if (c.mode == 's')
-        return client_pass(c.s.limit, said);
+        return pass(c.s.limit, said);
     /* nothing is queued, and there are no aliases */
     if (c.mode != 'm' || (c.queue && !c.from_header && optind == argc))
         return SEND_DONE;

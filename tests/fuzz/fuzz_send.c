@@ -97,8 +97,9 @@ static int send_to(struct server *server, struct text *said)
     static char *const arguments[] = {name, argument, NULL};
     int fds[2];
     must(socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0 && close(fds[1]) == 0); /* poll(2) finds it always ready */
-    struct connection c = {.in = fds[0], .out = fds[0], .transport = &transport, .state = server};
-    struct server_name to = {server->choice & LMTP ? SCHEME_LMTP : SCHEME_SMTP, "server"};
+    struct remote to = {.scheme = server->choice & LMTP ? SCHEME_LMTP : SCHEME_SMTP,
+                        .text = "server",
+                        .c = {.in = fds[0], .out = fds[0], .transport = &transport, .state = server}};
     struct submission s = {.sender = "a@x.test", .argc = 2, .argv = arguments, .limit = LIMIT};
     memset(argument, '=', sizeof argument - 1);
     text_add_string(&s.message, messages[(server->choice >> 1) % 3]);
@@ -109,7 +110,8 @@ static int send_to(struct server *server, struct text *said)
         s.ret = "full";
         s.envid = "a+b";
     }
-    int status = client_talk(&c, &to, &s, said);
+    int status = client_talk(&to, &s, said);
+    remote_close(&to);
     free(s.message.p);
     free(s.recipients.text.p);
     return status;
