@@ -35,6 +35,7 @@ struct client {
     unsigned offers;
     bool greeting; /* the reply lists what is offered */
     bool broken;   /* not all could be written */
+    bool whole;    /* all was written before the reply began */
     bool lost;     /* the connection can no longer be used */
 };
 
@@ -143,6 +144,11 @@ static bool get_reply(struct client *c, struct span asked)
     (void)snprintf(c->asked, sizeof c->asked, "%.*s", (int)asked.n, asked.p);
     c->until = clock_now() + c->limit;
     c->reply.n = 0;
+    while (c->at == c->n) {
+        if (!pump(c))
+            return false;
+    }
+    c->whole = !c->broken && c->data.n == 0 && c->sent == c->out.n;
     while (last == '-') {
         if (!get_line(c, line, &n))
             return false;
@@ -288,15 +294,14 @@ static bool give_data(struct client *c, const struct submission *s, bool lmtp, s
         }
         if (!get_reply(c, span_of(asked)))
             return false;
-        bool whole = !c->broken && c->data.n == 0 && c->sent == c->out.n;
-        if (is_code(c, 2) && !whole)
+        if (is_code(c, 2) && !c->whole)
             return lose(c, "was too early with");
-        if (lmtp && whole)
+        if (lmtp && c->whole)
             note_recipient(c, o);
         else if (!is_code(c, 2) && (lmtp || o->taken > 0))
             o->status = refuse(c);
-        c->lost = c->lost || !whole;
-        if (!whole)
+        c->lost = c->lost || !c->whole;
+        if (!c->whole)
             break;
     }
     return !o->commands.failed || lose(c, "sent a reply for which there was no memory after");
