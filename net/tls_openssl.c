@@ -568,6 +568,8 @@ static ssize_t read_octets(struct connection *c, void *octets, size_t n)
         s->read_error = error != EAGAIN ? error : 0;
         break;
     }
+    if (got > 0 && (s->ended || s->read_error != 0))
+        (void)shutdown(c->in, SHUT_RD); /* so that poll(2) leads to the next call, which tells of it */
     if (got > 0 || s->ended || n == 0)
         return (ssize_t)got;
     errno = error;

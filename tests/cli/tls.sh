@@ -545,6 +545,37 @@ PY
     taken 2
 }
 
+# The same if the goodbye comes in one piece with the octets before it, and nothing comes after it.
+t_goodbye_in_one_piece() {
+    start_smtps -k -d mail
+    python3 - "$port" <<'PY'
+import socket, ssl, sys
+trust = ssl.create_default_context(cafile="ca.pem")
+for version in ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3:
+    trust.maximum_version = version
+    for said in b"NOO", b"NOOP\r\n", b"EHLO t\r\nMAIL FROM:<>\r\nRCPT TO:<b@x.test>\r\nDATA\r\nx\r\n":
+        plain = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=60)
+        come, go = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = trust.wrap_bio(come, go, server_hostname="localhost")
+        def until_done(what):
+            while True:
+                try: return what()
+                except ssl.SSLWantReadError:
+                    plain.sendall(go.read())
+                    got = plain.recv(10000)
+                    if got: come.write(got)
+                    else: come.write_eof()
+        until_done(tls.do_handshake)
+        plain.sendall(go.read())
+        assert until_done(lambda: tls.read(1000)).startswith(b"220")
+        tls.write(said)
+        try: tls.unwrap()
+        except ssl.SSLWantReadError: plain.sendall(go.read())
+        while plain.recv(10000): pass
+PY
+    stop
+}
+
 # A client that hangs up without one has hung up all the same.
 t_client_without_a_goodbye() {
     start_smtps -n 1 -d mail -t 60
