@@ -159,7 +159,7 @@ static bool open_reader(struct run *r)
     return true;
 }
 
-/* Makes a temporary directory, the first or the second one of the run. */
+/* Makes a temporary directory: REMOVED_MAIL or REMOVED_SENDMAIL. */
 static const char *make_directory(struct run *r, size_t i)
 {
     r->signals.removed[i] = temporary_make(true);
@@ -179,7 +179,7 @@ static bool open_store(struct run *r)
     r->dialogue.unseen = o->quiet && !o->verbose && o->transcript == NULL;
     if (o->transcript != NULL && (reason = output_open_transcript(&r->dialogue, o->transcript)) != NULL)
         return cannot(r, "write to", o->transcript, reason);
-    if (o->told && o->store.directory == NULL && (o->store.directory = make_directory(r, 0)) == NULL)
+    if (o->told && o->store.directory == NULL && (o->store.directory = make_directory(r, REMOVED_MAIL)) == NULL)
         return false;
     if (store_open(&r->store, &o->store, &why) < 0)
         return cannot(r, "use directory", why.what, strerror(why.error));
@@ -194,13 +194,14 @@ static bool open_store(struct run *r)
 static bool make_sendmail(struct run *r)
 {
     char program[PATH_MAX];
-    const char *directory = make_directory(r, 1);
+    const char *directory = make_directory(r, REMOVED_SENDMAIL);
     if (directory == NULL)
         return false;
     if (wrap_find_program(r->o.program, program) < 0)
         return cannot(r, "find this program,", r->o.program, NULL);
     if (r->o.wrapped && strchr(directory, ':') != NULL)
-        return cannot(r, "put into PATH", directory, "it has a colon (set TMPDIR to another directory)");
+        return cannot(r, "make a sendmail in", directory,
+                      "PATH cannot hold its colon (set TMPDIR to another directory)");
     return announce_link(&r->announce, directory, program) == 0 || cannot(r, "make a link in", directory, NULL);
 }
 
@@ -213,7 +214,7 @@ static bool announce(struct run *r)
     if (announce_open(&r->announce, &r->o, r->listeners, &file) < 0)
         return cannot(r, "write", file, NULL);
     for (size_t i = 0; i < 2; i++)
-        r->signals.removed[i + 2] = r->announce.files[i].made ? r->announce.files[i].path : NULL;
+        r->signals.removed[REMOVED_FILES + i] = r->announce.files[i].made ? r->announce.files[i].path : NULL;
     if (announce_ready() < 0)
         console_line(&r->console, "cannot notify NOTIFY_SOCKET: %s", strerror(errno));
     for (size_t i = 0; i < r->n_listeners; i++)
@@ -323,11 +324,11 @@ static void close_all(struct run *r)
     close_listeners(r);
     tls_close(r->o.server.tls);
     store_close(&r->store);
-    for (size_t i = 2; i < SIGNALS_REMOVED_MAX; i++)
+    for (size_t i = REMOVED_FILES; i < SIGNALS_REMOVED_MAX; i++)
         r->signals.removed[i] = NULL; /* these names are freed */
     announce_close(&r->announce);
     char left[PATH_MAX];
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < REMOVED_FILES; i++) {
         if (temporary_remove(r->signals.removed[i], left) < 0)
             console_line(&r->console, "cannot remove %s: %s", left, strerror(errno));
     }

@@ -99,7 +99,8 @@ int options_help(void);
 
 /* ---- signals ---- */
 
-enum { SIGNALS_REMOVED_MAX = 4 };
+/* What a run may leave: the directories for mail and for --sendmail, and the files of struct announce. */
+enum { REMOVED_MAIL, REMOVED_SENDMAIL, REMOVED_FILES, SIGNALS_REMOVED_MAX = REMOVED_FILES + 2 };
 
 /* SIGTERM, SIGHUP and SIGINT, which ask for the end, and SIGCHLD.  One a process, allocated by the caller, zeroed. */
 struct signals {
@@ -111,7 +112,7 @@ struct signals {
     volatile sig_atomic_t rounds;                      /* of the loop that looks at signals and the limit */
     volatile sig_atomic_t status;                      /* of the process */
     volatile pid_t command;                            /* 0: none runs */
-    const char *volatile removed[SIGNALS_REMOVED_MAX]; /* temporary directories, and files of struct announce */
+    const char *volatile removed[SIGNALS_REMOVED_MAX]; /* NULL: there is none */
 };
 
 /*

@@ -96,6 +96,8 @@ void message_take_recipients(struct text *message, struct addresses *to)
     static const char *const names[] = {"To", "Cc", "Bcc", NULL};
     static const char resent[] = "Resent-";
     struct span rest = text_span(message), name, whole;
+    if (rest.n == 0)
+        return;
     bool again = is_resent(rest);
     char *kept = message->p;
     while (take_field(&rest, &name, &whole)) {
@@ -114,7 +116,7 @@ void message_take_recipients(struct text *message, struct addresses *to)
     }
     if (rest.n > 0)
         memmove(kept, rest.p, rest.n);
-    message->n = message->n > 0 ? (size_t)(kept - message->p) + rest.n : 0;
+    message->n = (size_t)(kept - message->p) + rest.n;
 }
 
 /* ---- addresses ---- */

@@ -690,7 +690,7 @@ t_sendmail_that_cannot_be_made() {
     chmod 755 tmp
     mkdir a:b
     TMPDIR=$PWD/a:b run --sendmail true
-    status_is 3 "fakesmtp: cannot put into PATH $PWD/a:b/fakesmtp-......: it has a colon \(set TMPDIR to another directory\)"
+    status_is 3 "fakesmtp: cannot make a sendmail in $PWD/a:b/fakesmtp-......: PATH cannot hold its colon \(set TMPDIR to another directory\)"
     [ -z "$(ls -A a:b)" ]
     export TMPDIR="$PWD/tmp" ASAN_OPTIONS=detect_leaks=0
     FAKESMTP_WRAPPER='strace -q -o /dev/null -e inject=?symlink,?symlinkat:error=EPERM' run --sendmail true
