@@ -262,24 +262,39 @@ bool base64_decode(char *text, size_t *n);
 
 /* ---- digests ---- */
 
-enum { MD5_SIZE = 16, SHA256_SIZE = 32, SHA256_BLOCK = 64 /* octets */ };
+enum { DIGEST_MAX = 32, DIGEST_BLOCK = 64 /* octets */ };
 
-/* The MD5 digest of a followed by b (RFC 1321).  MD5 is broken, and is here for CRAM-MD5 only (RFC 2195). */
-void md5(struct span a, struct span b, unsigned char digest[MD5_SIZE]);
-
-/* The HMAC-MD5 of text under key (RFC 2104). */
-void md5_hmac(struct span key, struct span text, unsigned char digest[MD5_SIZE]);
-
-/* A SHA-256 digest under way (FIPS 180-4).  The caller allocates it. */
-struct sha256 {
-    uint32_t state[8];
-    uint64_t n; /* octets added */
-    unsigned char block[SHA256_BLOCK];
+/* What digests differ in.  MD5 and SHA-1 are broken, and are here for the mechanisms of AUTH that have them. */
+struct digest_kind {
+    size_t size;   /* octets of a digest */
+    bool reversed; /* numbers go with their lowest octet first */
+    uint32_t start[8];
+    void (*add_block)(uint32_t state[8], const unsigned char *block);
 };
 
-void sha256_begin(struct sha256 *s);
-void sha256_add(struct sha256 *s, const char *octets, size_t n);
-void sha256_end(struct sha256 *s, unsigned char digest[SHA256_SIZE]);
+extern const struct digest_kind digest_md5;  /* RFC 1321 */
+extern const struct digest_kind digest_sha1; /* FIPS 180-4, as the next one */
+extern const struct digest_kind digest_sha256;
+
+/* A digest under way.  The caller allocates it. */
+struct digest {
+    const struct digest_kind *kind;
+    uint32_t state[8];
+    uint64_t n; /* octets added */
+    unsigned char block[DIGEST_BLOCK];
+};
+
+void digest_begin(struct digest *d, const struct digest_kind *kind);
+void digest_add(struct digest *d, const char *octets, size_t n);
+void digest_end(struct digest *d, unsigned char digest[DIGEST_MAX]);
+
+/* An HMAC under way (RFC 2104): text is added to inner.  A copy made after hmac_begin() begins another text. */
+struct hmac {
+    struct digest inner, outer;
+};
+
+void hmac_begin(struct hmac *h, const struct digest_kind *kind, struct span key);
+void hmac_end(struct hmac *h, unsigned char digest[DIGEST_MAX]);
 
 /* ---- the rest ---- */
 

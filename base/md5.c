@@ -1,15 +1,7 @@
 /*
- * md5.c - MD5 (RFC 1321) and HMAC (RFC 2104).
- *
- * The input is two spans, which is all that HMAC needs, so there is no context
- * to keep between calls.
+ * md5.c - MD5, RFC 1321.
  */
 #include "base/base.h"
-
-#include <stdint.h>
-#include <string.h>
-
-enum { BLOCK = 64, LENGTH = 8 /* octets of the length in bits, at the end */ };
 
 /* 2^32 times the absolute sine of 1 to 64 radians; RFC 1321 3.4 */
 static const uint32_t sines[64] = {
@@ -25,7 +17,7 @@ static const uint32_t sines[64] = {
 
 static const unsigned char shifts[4][4] = {{7, 12, 17, 22}, {5, 9, 14, 20}, {4, 11, 16, 23}, {6, 10, 15, 21}};
 
-static void add_block(uint32_t state[4], const unsigned char *block)
+static void add_block(uint32_t state[8], const unsigned char *block)
 {
     uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
     for (unsigned step = 0; step < 64; step++) {
@@ -57,49 +49,4 @@ static void add_block(uint32_t state[4], const unsigned char *block)
     state[3] += d;
 }
 
-void md5(struct span a, struct span b, unsigned char digest[MD5_SIZE])
-{
-    struct span *const parts[] = {&a, &b};
-    uint32_t state[4] = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476};
-    uint64_t bits = ((uint64_t)a.n + b.n) * 8;
-    unsigned char block[BLOCK];
-    size_t n = 0;
-    for (size_t i = 0; i < 2; i++) {
-        for (struct span *p = parts[i]; p->n > 0; span_skip(p, 1)) {
-            block[n++] = (unsigned char)*p->p;
-            if (n == BLOCK) {
-                add_block(state, block);
-                n = 0;
-            }
-        }
-    }
-    block[n++] = 0x80;
-    memset(block + n, 0, BLOCK - n);
-    if (n > BLOCK - LENGTH) {
-        add_block(state, block);
-        memset(block, 0, BLOCK);
-    }
-    for (unsigned i = 0; i < LENGTH; i++)
-        block[BLOCK - LENGTH + i] = (unsigned char)(bits >> 8 * i);
-    add_block(state, block);
-    for (unsigned i = 0; i < MD5_SIZE; i++)
-        digest[i] = (unsigned char)(state[i / 4] >> i % 4 * 8);
-}
-
-void md5_hmac(struct span key, struct span text, unsigned char digest[MD5_SIZE])
-{
-    const struct span none = {NULL, 0};
-    unsigned char hashed[MD5_SIZE], inner[BLOCK] = {0}, outer[BLOCK];
-    if (key.n > BLOCK) {
-        md5(key, none, hashed);
-        key = (struct span){(const char *)hashed, MD5_SIZE};
-    }
-    if (key.n > 0)
-        memcpy(inner, key.p, key.n);
-    for (size_t i = 0; i < BLOCK; i++) {
-        outer[i] = inner[i] ^ 0x5c;
-        inner[i] ^= 0x36;
-    }
-    md5((struct span){(const char *)inner, BLOCK}, text, hashed);
-    md5((struct span){(const char *)outer, BLOCK}, (struct span){(const char *)hashed, MD5_SIZE}, digest);
-}
+const struct digest_kind digest_md5 = {16, true, {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476}, add_block};

@@ -3,8 +3,6 @@
  */
 #include "base/base.h"
 
-enum { LENGTH = 8 /* octets of the length in bits, at the end */ };
-
 /* The first 32 bits of the fractional parts of the cube roots of the first 64 primes; 4.2.2 */
 static const uint32_t roots[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
@@ -42,37 +40,9 @@ static void add_block(uint32_t state[8], const unsigned char *block)
         state[i] += sums[i];
 }
 
-void sha256_begin(struct sha256 *s)
-{
-    *s = (struct sha256){
-        .state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19}};
-}
-
-void sha256_add(struct sha256 *s, const char *octets, size_t n)
-{
-    size_t have = (size_t)(s->n % SHA256_BLOCK);
-    s->n += n;
-    while (n > 0) {
-        size_t part = n < SHA256_BLOCK - have ? n : SHA256_BLOCK - have;
-        memcpy(s->block + have, octets, part);
-        have = (have + part) % SHA256_BLOCK;
-        octets += part;
-        n -= part;
-        if (have == 0)
-            add_block(s->state, s->block);
-    }
-}
-
-void sha256_end(struct sha256 *s, unsigned char digest[SHA256_SIZE])
-{
-    static const char padding[SHA256_BLOCK] = "\x80";
-    char length[LENGTH];
-    for (int i = 0; i < LENGTH; i++)
-        length[i] = (char)(s->n * 8 >> (56 - 8 * i) & 0xff);
-    size_t have = (size_t)(s->n % SHA256_BLOCK);
-    sha256_add(s, padding,
-               (have < SHA256_BLOCK - LENGTH ? (size_t)SHA256_BLOCK : 2 * (size_t)SHA256_BLOCK) - LENGTH - have);
-    sha256_add(s, length, LENGTH);
-    for (size_t i = 0; i < SHA256_SIZE; i++)
-        digest[i] = (unsigned char)(s->state[i / 4] >> (24 - i % 4 * 8));
-}
+const struct digest_kind digest_sha256 = {
+    32,
+    false,
+    {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19},
+    add_block,
+};

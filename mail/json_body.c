@@ -17,7 +17,7 @@ void json_add_body(struct message *m, struct text *t, const char *key, const str
     text_add_string(t, "\"");
 }
 
-static void put_digest(void *context, const char *p, size_t n) { sha256_add(context, p, n); }
+static void put_digest(void *context, const char *p, size_t n) { digest_add(context, p, n); }
 
 /* The URLs that have been added, by their hashes: an open table whose size is a power of two. */
 struct seen {
@@ -99,14 +99,14 @@ void json_add_links(struct message *m, struct text *t)
 
 static void add_digest(struct message *m, struct text *t, const struct part *p)
 {
-    struct sha256 sha;
-    unsigned char digest[SHA256_SIZE];
-    char hex[SHA256_SIZE * 2 + 1];
-    sha256_begin(&sha);
+    struct digest sha;
+    unsigned char digest[DIGEST_MAX];
+    char hex[DIGEST_MAX * 2 + 1];
+    digest_begin(&sha, &digest_sha256);
     message_octets(m, p, (struct sink){put_digest, &sha});
     json_add_number(t, "size", sha.n);
-    sha256_end(&sha, digest);
-    for (size_t i = 0; i < SHA256_SIZE; i++)
+    digest_end(&sha, digest);
+    for (size_t i = 0; i < digest_sha256.size; i++)
         (void)snprintf(hex + 2 * i, 3, "%02x", digest[i]);
     json_add_member(t, "sha256", span_of(hex));
 }

@@ -3,7 +3,7 @@
  */
 #include "smtp/inside.h"
 
-enum { DIGEST = MD5_SIZE * 2 /* digits of a digest */ };
+enum { DIGEST = 32 /* digits of MD5 */ };
 
 static const char *const names[] = {[SASL_NONE] = "none",
                                     [SASL_PLAIN] = "plain",
@@ -95,10 +95,13 @@ bool sasl_verify(enum sasl_mechanism mechanism, const char *known, struct span u
     struct span password = {colon + 1, strlen(colon + 1)};
     if (mechanism != SASL_CRAM_MD5)
         return is_same(secret, password.p, password.n);
-    unsigned char digest[MD5_SIZE];
+    struct hmac hmac;
+    unsigned char digest[DIGEST_MAX];
     char text[DIGEST + 1];
-    md5_hmac(password, challenge, digest);
-    for (size_t i = 0; i < MD5_SIZE; i++) {
+    hmac_begin(&hmac, &digest_md5, password);
+    digest_add(&hmac.inner, challenge.p, challenge.n);
+    hmac_end(&hmac, digest);
+    for (size_t i = 0; i < digest_md5.size; i++) {
         text[2 * i] = "0123456789abcdef"[digest[i] >> 4];
         text[2 * i + 1] = "0123456789abcdef"[digest[i] & 15];
     }

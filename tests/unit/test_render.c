@@ -862,61 +862,6 @@ static void test_memory_runs_out(void **state)
     memory_fails_at = 0;
 }
 
-/* ---- the digest: FIPS 180-4, and what NIST gives with it ---- */
-
-static void test_sha256(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *text;
-        size_t times;
-        const char *digest;
-    } rows[] = {
-        {"", 1, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
-        {"abc", 1, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
-        {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", 1,
-         "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
-        {"abcdefghbcdefghicdefghijdefghijkefghijklfghijklmghijklmnhijklmnoijklmnopjklmnopqklmnopqrlmnopqrsmnopqrstnopqr"
-         "stu",
-         1, "cf5b16a778af8380036ce59e7b0492370b249b11e8f07a51afac45037afee9d1"},
-        {"a", 1000000, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"},
-        {"aaaaaaaaaa", 100000, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct sha256 s;
-        unsigned char digest[SHA256_SIZE];
-        char hex[2 * SHA256_SIZE + 1];
-        sha256_begin(&s);
-        for (size_t k = 0; k < rows[i].times; k++)
-            sha256_add(&s, rows[i].text, strlen(rows[i].text));
-        assert_int_equal(s.n, strlen(rows[i].text) * rows[i].times);
-        sha256_end(&s, digest);
-        for (size_t k = 0; k < SHA256_SIZE; k++)
-            snprintf(hex + 2 * k, 3, "%02x", digest[k]);
-        assert_string_equal(hex, rows[i].digest);
-    }
-}
-
-/* In any pieces it is the same. */
-static void test_sha256_pieces(void **state)
-{
-    (void)state;
-    char octets[300];
-    memset(octets, 'q', sizeof octets);
-    for (size_t n = 0; n <= sizeof octets; n++) {
-        unsigned char whole[SHA256_SIZE], pieces[SHA256_SIZE];
-        struct sha256 s;
-        sha256_begin(&s);
-        sha256_add(&s, octets, n);
-        sha256_end(&s, whole);
-        sha256_begin(&s);
-        for (size_t at = 0, step = 1; at < n; at += step, step = step % 67 + 3)
-            sha256_add(&s, octets + at, step < n - at ? step : n - at);
-        sha256_end(&s, pieces);
-        assert_memory_equal(whole, pieces, SHA256_SIZE);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -942,8 +887,6 @@ int main(void)
         cmocka_unit_test(test_text_of_envelope),
         cmocka_unit_test(test_text_is_the_same),
         cmocka_unit_test(test_memory_runs_out),
-        cmocka_unit_test(test_sha256),
-        cmocka_unit_test(test_sha256_pieces),
     };
     return cmocka_run_group_tests_name("messages as JSON and as text", tests, NULL, NULL) != 0;
 }

@@ -1,6 +1,6 @@
 /*
- * test_sasl.c - logins and what they are made of: base64, MD5, the mechanisms of
- * AUTH.
+ * test_sasl.c - logins and what they are made of: base64, digests, the mechanisms
+ * of AUTH.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -81,58 +81,119 @@ static void test_what_is_not_base64(void **state)
     }
 }
 
-/* ---- MD5: RFC 1321 A.5, RFC 2202 2 ---- */
+/* ---- digests: RFC 1321 A.5; FIPS 180-4, and what NIST gives with it ---- */
 
-static void check_digest(const unsigned char *digest, const char *expected)
+static void check_digest(const unsigned char *digest, const struct digest_kind *kind, const char *expected)
 {
-    char hex[MD5_SIZE * 2 + 1];
-    for (size_t i = 0; i < MD5_SIZE; i++)
+    char hex[DIGEST_MAX * 2 + 1];
+    for (size_t i = 0; i < kind->size; i++)
         snprintf(hex + 2 * i, 3, "%02x", digest[i]);
     assert_string_equal(hex, expected);
 }
 
-static void test_md5_vectors(void **state)
+static void test_digests(void **state)
 {
     (void)state;
-    static const char *const pairs[][2] = {
-        {"", "d41d8cd98f00b204e9800998ecf8427e"},
-        {"a", "0cc175b9c0f1b6a831c399e269772661"},
-        {"abc", "900150983cd24fb0d6963f7d28e17f72"},
-        {"message digest", "f96b697d7cb7938d525a2f31aaf161d0"},
-        {"abcdefghijklmnopqrstuvwxyz", "c3fcd3d76192e4007dfb496cca67e13b"},
-        {"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", "d174ab98d277d9f5a5611c2c9f419d9f"},
-        {"12345678901234567890123456789012345678901234567890123456789012345678901234567890",
-         "57edf4a22be3c955ac49da2e2107b67a"},
+    static const char two[] = "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+                      longer[] =
+                          "abcdefghbcdefghicdefghijdefghijkefghijklfghijklmghijklmnhijklmnoijklmnopjklmnopqklmnopq"
+                          "rlmnopqrsmnopqrstnopqrstu";
+    static const struct {
+        const struct digest_kind *kind;
+        const char *text;
+        size_t times;
+        const char *digest;
+    } rows[] = {
+        {&digest_md5, "", 1, "d41d8cd98f00b204e9800998ecf8427e"},
+        {&digest_md5, "a", 1, "0cc175b9c0f1b6a831c399e269772661"},
+        {&digest_md5, "abc", 1, "900150983cd24fb0d6963f7d28e17f72"},
+        {&digest_md5, "message digest", 1, "f96b697d7cb7938d525a2f31aaf161d0"},
+        {&digest_md5, "abcdefghijklmnopqrstuvwxyz", 1, "c3fcd3d76192e4007dfb496cca67e13b"},
+        {&digest_md5, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", 1,
+         "d174ab98d277d9f5a5611c2c9f419d9f"},
+        {&digest_md5, "1234567890", 8, "57edf4a22be3c955ac49da2e2107b67a"},
+        {&digest_sha1, "", 1, "da39a3ee5e6b4b0d3255bfef95601890afd80709"},
+        {&digest_sha1, "abc", 1, "a9993e364706816aba3e25717850c26c9cd0d89d"},
+        {&digest_sha1, two, 1, "84983e441c3bd26ebaae4aa1f95129e5e54670f1"},
+        {&digest_sha1, longer, 1, "a49b2446a02c645bf419f995b67091253a04a259"},
+        {&digest_sha1, "a", 1000000, "34aa973cd4c4daa4f61eeb2bdbad27316534016f"},
+        {&digest_sha256, "", 1, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+        {&digest_sha256, "abc", 1, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+        {&digest_sha256, two, 1, "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
+        {&digest_sha256, longer, 1, "cf5b16a778af8380036ce59e7b0492370b249b11e8f07a51afac45037afee9d1"},
+        {&digest_sha256, "a", 1000000, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"},
+        {&digest_sha256, "aaaaaaaaaa", 100000, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"},
     };
-    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
-        struct span all = text(pairs[i][0]);
-        for (size_t cut = 0; cut <= all.n; cut++) {
-            unsigned char digest[MD5_SIZE];
-            md5((struct span){all.p, cut}, (struct span){all.p + cut, all.n - cut}, digest);
-            check_digest(digest, pairs[i][1]);
-        }
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct digest d;
+        unsigned char digest[DIGEST_MAX];
+        digest_begin(&d, rows[i].kind);
+        for (size_t k = 0; k < rows[i].times; k++)
+            digest_add(&d, rows[i].text, strlen(rows[i].text));
+        assert_int_equal(d.n, strlen(rows[i].text) * rows[i].times);
+        digest_end(&d, digest);
+        check_digest(digest, rows[i].kind, rows[i].digest);
     }
 }
 
-static void check_hmac(struct span key, struct span data, const char *expected)
-{
-    unsigned char digest[MD5_SIZE];
-    md5_hmac(key, data, digest);
-    check_digest(digest, expected);
-}
-
-static void test_hmac_vectors(void **state)
+/* In any pieces they are the same. */
+static void test_digests_of_pieces(void **state)
 {
     (void)state;
-    char eleven[16], aa[80], dd[50];
-    memset(eleven, 0x0b, sizeof eleven);
+    static const struct digest_kind *const kinds[] = {&digest_md5, &digest_sha1, &digest_sha256};
+    char octets[300];
+    memset(octets, 'q', sizeof octets);
+    for (size_t n = 0; n <= sizeof octets * 3; n++) {
+        const struct digest_kind *kind = kinds[n % 3];
+        unsigned char whole[DIGEST_MAX], pieces[DIGEST_MAX];
+        struct digest d;
+        digest_begin(&d, kind);
+        digest_add(&d, octets, n / 3);
+        digest_end(&d, whole);
+        digest_begin(&d, kind);
+        for (size_t at = 0, step = 1; at < n / 3; at += step, step = step % 67 + 3)
+            digest_add(&d, octets + at, step < n / 3 - at ? step : n / 3 - at);
+        digest_end(&d, pieces);
+        assert_memory_equal(whole, pieces, kind->size);
+    }
+}
+
+/* RFC 2202 2 and 3, RFC 4231 4 */
+static void test_hmac(void **state)
+{
+    (void)state;
+    char b[20], aa[131], dd[50];
+    memset(b, 0x0b, sizeof b);
     memset(aa, 0xaa, sizeof aa);
     memset(dd, 0xdd, sizeof dd);
-    check_hmac((struct span){eleven, 16}, text("Hi There"), "9294727a3638bb1c13f48ef8158bfc9d");
-    check_hmac(text("Jefe"), text("what do ya want for nothing?"), "750c783e6ab0b503eaa86e310a5db738");
-    check_hmac((struct span){aa, 16}, (struct span){dd, 50}, "56be34521d144c88dbb8c733f0e8b3f6");
-    check_hmac((struct span){aa, 80}, text("Test Using Larger Than Block-Size Key - Hash Key First"),
-               "6b1ab7fe4bd7bf8f0b62e6ce61b9d0cd");
+    const struct span jefe = text("Jefe"), what = text("what do ya want for nothing?"), hi = text("Hi There"),
+                      larger = text("Test Using Larger Than Block-Size Key - Hash Key First"), many = {dd, 50};
+    const struct {
+        const struct digest_kind *kind;
+        struct span key, text;
+        const char *digest;
+    } rows[] = {
+        {&digest_md5, {b, 16}, hi, "9294727a3638bb1c13f48ef8158bfc9d"},
+        {&digest_md5, jefe, what, "750c783e6ab0b503eaa86e310a5db738"},
+        {&digest_md5, {aa, 16}, many, "56be34521d144c88dbb8c733f0e8b3f6"},
+        {&digest_md5, {aa, 80}, larger, "6b1ab7fe4bd7bf8f0b62e6ce61b9d0cd"},
+        {&digest_sha1, {b, 20}, hi, "b617318655057264e28bc0b6fb378c8ef146be00"},
+        {&digest_sha1, jefe, what, "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"},
+        {&digest_sha1, {aa, 20}, many, "125d7342b9ac11cd91a39af48aa17b4f63f175d3"},
+        {&digest_sha1, {aa, 80}, larger, "aa4ae5e15272d00e95705637ce8a3b55ed402112"},
+        {&digest_sha256, {b, 20}, hi, "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"},
+        {&digest_sha256, jefe, what, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"},
+        {&digest_sha256, {aa, 20}, many, "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe"},
+        {&digest_sha256, {aa, 131}, larger, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct hmac hmac;
+        unsigned char digest[DIGEST_MAX];
+        hmac_begin(&hmac, rows[i].kind, rows[i].key);
+        digest_add(&hmac.inner, rows[i].text.p, rows[i].text.n);
+        hmac_end(&hmac, digest);
+        check_digest(digest, rows[i].kind, rows[i].digest);
+    }
 }
 
 /* ---- mechanisms ---- */
@@ -230,8 +291,9 @@ int main(void)
         cmocka_unit_test(test_base64_vectors),
         cmocka_unit_test(test_base64_round_trip),
         cmocka_unit_test(test_what_is_not_base64),
-        cmocka_unit_test(test_md5_vectors),
-        cmocka_unit_test(test_hmac_vectors),
+        cmocka_unit_test(test_digests),
+        cmocka_unit_test(test_digests_of_pieces),
+        cmocka_unit_test(test_hmac),
         cmocka_unit_test(test_plain),
         cmocka_unit_test(test_cram_md5),
         cmocka_unit_test(test_xoauth2),
