@@ -278,16 +278,36 @@ static int take_hidden(struct parse *p, const char *text)
 {
     for (const char *rest = text; rest != NULL;) {
         struct span word = take_word(&rest);
-        unsigned extension = smtp_extension(word);
+        unsigned extension = smtp_extension(word), mechanism = sasl_mechanism(word);
         p->o->smtp.extensions &= ~extension;
-        if (extension != 0)
+        p->o->hidden |= 1u << mechanism;
+        if (extension != 0 || mechanism != SASL_NONE)
             continue;
         char all[OPTIONS_WHY_MAX / 2] = "";
         size_t n = 0;
         for (size_t i = 0; smtp_keyword(i) != NULL; i++)
             n += (size_t)snprintf(all + n, sizeof all - n, "%s%s", i > 0 ? ", " : "", smtp_keyword(i));
+        for (int i = SASL_NONE + 1; i < SASL_MECHANISMS; i++)
+            n += (size_t)snprintf(all + n, sizeof all - n, ", %s", sasl_name((enum sasl_mechanism)i));
         return wrong(p, "'%.*s' is not an extension or mechanism: give one or more of %s, separated by commas",
                      word.n < 40 ? (int)word.n : 40, word.p, all);
+    }
+    return 0;
+}
+
+static int take_mechanisms(struct parse *p, const char *text)
+{
+    struct options *o = p->o;
+    for (const char *rest = text; rest != NULL;) {
+        struct span word = take_word(&rest);
+        enum sasl_mechanism mechanism = sasl_mechanism(word);
+        if (mechanism == SASL_NONE)
+            return expected_at(p, text, word.p, "a mechanism of AUTH, as --hide has them");
+        for (size_t i = 0; i < o->n_mechanisms; i++) {
+            if (o->mechanisms[i] == mechanism)
+                return expected_at(p, text, word.p, "each mechanism only once");
+        }
+        o->mechanisms[o->n_mechanisms++] = mechanism;
     }
     return 0;
 }
@@ -432,6 +452,8 @@ static const struct option_entry {
 
     {.help = "Logins and TLS", .member = FOR_CLIENTS},
     {0, "auth", "USER:PASSWORD", take_login, 0, "accept this login (default: any login); may be\nrepeated"},
+    {0, "auth-mechs", "NAME,...", take_mechanisms, 0,
+     "offer these mechanisms of AUTH, in this order\n(default: PLAIN,LOGIN,CRAM-MD5,XOAUTH2)"},
     {0, "require", "WHAT", take_required, 0, "refuse mail without auth, tls or both: auth,tls"},
     {0, "tls", NULL, take_flag, SETS(starttls), "offer STARTTLS"},
     {0, "cert", "FILE", take_file, SETS(tls.cert), "show the certificate in FILE (default: one is made)"},
@@ -573,10 +595,25 @@ bool options_swallowed(const struct options *o, char text[OPTIONS_WHY_MAX])
 
 /* ---- the whole command line ---- */
 
+/* Lists the mechanisms that AUTH offers. */
+static void list_mechanisms(struct options *o)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < (o->n_mechanisms > 0 ? o->n_mechanisms : SASL_MECHANISMS - 1); i++) {
+        enum sasl_mechanism mechanism = o->n_mechanisms > 0 ? o->mechanisms[i] : (enum sasl_mechanism)(i + 1);
+        if (!(o->hidden & 1u << mechanism))
+            n += (size_t)snprintf(o->listed + n, sizeof o->listed - n, "%s%s", n > 0 ? " " : "", sasl_name(mechanism));
+    }
+    if (n == 0)
+        o->smtp.extensions &= ~(unsigned)SMTP_EXT_AUTH;
+}
+
 /* Looks for options that do not go together. */
 static int check(const struct options *o, size_t n_stdio, size_t n_stdin, char *why)
 {
-    bool command = o->wrapped, hides_auth = !(o->smtp.extensions & SMTP_EXT_AUTH);
+    bool command = o->wrapped, hides_auth = !(o->smtp.extensions & SMTP_EXT_AUTH), hides_chosen = false;
+    for (size_t i = 0; i < o->n_mechanisms; i++)
+        hides_chosen = hides_chosen || o->hidden & 1u << o->mechanisms[i];
     bool to_stdout = o->output == NULL ? o->format_given : strcmp(o->output, "-") == 0;
     bool prints = to_stdout && o->store.format != STORE_NONE;
     bool besides = o->store.beside != 0 && o->store.directory == NULL && o->maildir == NULL && !o->told;
@@ -627,8 +664,9 @@ static int check(const struct options *o, size_t n_stdio, size_t n_stdin, char *
         {o->tls.cert != NULL && o->ca_file != NULL,
          "--ca-file and --cert exclude each other: with --cert no certificate is made"},
         {o->starttls && !(o->smtp.extensions & SMTP_EXT_STARTTLS), "--tls offers STARTTLS, but --hide hides it"},
-        {hides_auth && (o->smtp.require_auth || o->server.n_logins > 0),
-         "--auth and --require auth need AUTH, but --hide hides it"},
+        {hides_chosen, "--auth-mechs offers a mechanism that --hide hides"},
+        {hides_auth && (o->smtp.require_auth || o->server.n_logins > 0 || o->n_mechanisms > 0),
+         "--auth, --auth-mechs and --require auth need AUTH, but --hide hides it"},
     };
     for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {
         if (checks[i].is_wrong) {
@@ -672,6 +710,7 @@ int options_parse(struct options *o, int argc, char **argv, char why[OPTIONS_WHY
         (void)snprintf(why, OPTIONS_WHY_MAX, "-r takes messages from files, and %s is about clients", p.served);
         return -1;
     }
+    list_mechanisms(o);
     return check(o, n_stdio, n_stdin, why);
 }
 
@@ -747,6 +786,7 @@ int options_complete(struct options *o, size_t n_passed, char why[OPTIONS_WHY_MA
     o->read.headers = o->server.headers;
     if (!o->starttls)
         o->smtp.extensions &= ~(unsigned)SMTP_EXT_STARTTLS;
+    o->smtp.mechanisms = o->listed;
     o->smtp.strict = o->expected.strict;
     o->smtp.allowed = o->expected.allowed;
     bool shows = o->store.format == STORE_JSON || o->store.beside & ~(1u << STORE_BESIDE_TEXT);

@@ -57,6 +57,10 @@ struct options {
     struct read_options read; /* the caller sets store */
     /* the protocol */
     struct smtp_config smtp, lmtp;
+    unsigned hidden;                                 /* mechanisms, a set of 1 << enum sasl_mechanism */
+    enum sasl_mechanism mechanisms[SASL_MECHANISMS]; /* of --auth-mechs, in their order */
+    size_t n_mechanisms;
+    char listed[128];             /* the names of all that are offered */
     struct server_options server; /* the caller sets tls, store, console and dialogue */
     struct rule rules[RULES_MAX];
     uint64_t seed;

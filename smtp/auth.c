@@ -129,6 +129,19 @@ static const struct objection *first_challenge(struct smtp *s, struct smtp_event
     return challenge(s, e, STEP_FIRST, encoded);
 }
 
+/* Whether it is one of the mechanisms that EHLO lists. */
+static bool is_offered(const struct smtp *s, struct span name)
+{
+    struct span all = span_of(s->config->mechanisms), word = all;
+    do {
+        word.n = strcspn(word.p, " ");
+        if (span_same(word, name))
+            return true;
+        word.p += word.n + 1;
+    } while (word.p < all.p + all.n);
+    return false;
+}
+
 const struct objection *auth_parse(struct smtp *s, struct smtp_event *e)
 {
     const char *space = e->arg.n > 0 ? memchr(e->arg.p, ' ', e->arg.n) : NULL;
@@ -141,8 +154,7 @@ const struct objection *auth_parse(struct smtp *s, struct smtp_event *e)
     if (name.n == 0)
         return objection_raise(s, e, OBJECTION_AUTH);
     e->mechanism = sasl_mechanism(name);
-    if (e->mechanism == SASL_NONE ||
-        !(extension_offered(s) & (unsigned)SMTP_EXT_PLAIN << (e->mechanism - SASL_PLAIN))) {
+    if (!is_offered(s, name)) {
         bool secret = e->mechanism == SASL_NONE && !may_be_mechanism(name);
         objection_set_subject(e, secret ? span_of("") : name);
         return objection_raise(s, e, OBJECTION_MECHANISM);

@@ -38,26 +38,23 @@ enum smtp_extension {
     SMTP_EXT_LIMITS = 1 << 9,              /* RFC 9422 */
     SMTP_EXT_HELP = 1 << 10,
     SMTP_EXT_SIZE = 1 << 11, /* RFC 1870 */
-    /* the mechanisms that AUTH lists, in the order of enum sasl_mechanism */
-    SMTP_EXT_PLAIN = 1 << 12,
-    SMTP_EXT_LOGIN = 1 << 13,
-    SMTP_EXT_CRAM_MD5 = 1 << 14,
-    SMTP_EXT_XOAUTH2 = 1 << 15,
-    SMTP_EXT_MECHANISMS = SMTP_EXT_PLAIN | SMTP_EXT_LOGIN | SMTP_EXT_CRAM_MD5 | SMTP_EXT_XOAUTH2,
-    SMTP_EXT_ALL = (1 << 16) - 1,
+    SMTP_EXT_ALL = (1 << 12) - 1,
 };
 
-/* The extension or mechanism with this keyword, in any case; 0 if there is none. */
+/* The extension with this keyword, in any case; 0 if there is none. */
 unsigned smtp_extension(struct span keyword);
 
-/* The keyword of the extension or mechanism at this place, from 0; NULL after the last. */
+/* The keyword of the extension at this place, from 0; NULL after the last. */
 const char *smtp_keyword(size_t place);
 
 /* Mechanisms of AUTH.  sasl.c has their names, in this order, and their messages; auth.c their challenges. */
-enum sasl_mechanism { SASL_NONE, SASL_PLAIN, SASL_LOGIN, SASL_CRAM_MD5, SASL_XOAUTH2 };
+enum sasl_mechanism { SASL_NONE, SASL_PLAIN, SASL_LOGIN, SASL_CRAM_MD5, SASL_XOAUTH2, SASL_MECHANISMS };
 
-/* Its name in small letters; "none" for SASL_NONE. */
+/* Its name. */
 const char *sasl_name(enum sasl_mechanism mechanism);
+
+/* The mechanism of this name, in any case; SASL_NONE if there is none. */
+enum sasl_mechanism sasl_mechanism(struct span name);
 
 /*
  * Whether user and secret are those of known, a string USER:PASSWORD.  The
@@ -126,6 +123,7 @@ struct smtp_config {
     uint64_t max_size;       /* octets of mail data, 0 for no limit; RFC 1870 */
     uint64_t max_recipients; /* of one message, 0 for no limit */
     unsigned extensions;     /* the set to offer */
+    const char *mechanisms;  /* the names that AUTH lists, in this order, with a blank between them */
     bool lmtp;               /* RFC 2033 */
     bool require_auth;       /* before MAIL; RFC 4954 6 */
     bool require_tls;        /* before all but NOOP, EHLO, STARTTLS and QUIT; RFC 3207 4 */

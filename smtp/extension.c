@@ -1,6 +1,6 @@
 /*
- * extension.c - the service extensions and the mechanisms of AUTH: their
- * keywords, which of them a session offers, and the reply to EHLO that lists them.
+ * extension.c - the service extensions: their keywords, which of them a session
+ * offers, and the reply to EHLO that lists them.
  */
 #include "smtp/inside.h"
 
@@ -25,10 +25,6 @@ static const struct extension {
     {"LIMITS", SMTP_EXT_LIMITS},
     {"HELP", SMTP_EXT_HELP},
     {"SIZE", SMTP_EXT_SIZE},
-    {"PLAIN", SMTP_EXT_PLAIN},
-    {"LOGIN", SMTP_EXT_LOGIN},
-    {"CRAM-MD5", SMTP_EXT_CRAM_MD5},
-    {"XOAUTH2", SMTP_EXT_XOAUTH2},
 };
 enum { EXTENSIONS = sizeof extensions / sizeof extensions[0] };
 
@@ -50,8 +46,6 @@ unsigned extension_offered(const struct smtp *s)
         set &= ~(unsigned)SMTP_EXT_BINARYMIME;
     if (s->config->max_recipients == 0)
         set &= ~(unsigned)SMTP_EXT_LIMITS;
-    if (!(set & SMTP_EXT_MECHANISMS))
-        set &= ~(unsigned)SMTP_EXT_AUTH;
     return set;
 }
 
@@ -72,14 +66,12 @@ void extension_list(struct smtp *s, struct smtp_event *e)
     else if (s->config->require_tls)
         set &= ~(unsigned)SMTP_EXT_AUTH; /* RFC 4954 4: what a client may not use now */
     for (size_t i = 0; i < EXTENSIONS; i++) {
-        if (!(set & extensions[i].bit & ~(unsigned)SMTP_EXT_MECHANISMS))
+        if (!(set & extensions[i].bit))
             continue;
         last = end;
         end = string_add(string_add(end, start), extensions[i].keyword);
-        for (size_t m = 0; m < EXTENSIONS && extensions[i].bit == SMTP_EXT_AUTH; m++) {
-            if (set & extensions[m].bit & SMTP_EXT_MECHANISMS)
-                end = string_add(string_add(end, " "), extensions[m].keyword);
-        }
+        if (extensions[i].bit == SMTP_EXT_AUTH)
+            end = string_add(string_add(end, " "), s->config->mechanisms);
         if (extensions[i].bit == SMTP_EXT_LIMITS)
             end = add_number(end, " RCPTMAX=", s->config->max_recipients);
         if (extensions[i].bit == SMTP_EXT_SIZE && s->config->max_size > 0) /* clients take 0 for a limit */

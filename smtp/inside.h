@@ -194,9 +194,6 @@ bool path_is_host(struct span t);
 
 /* ---- sasl ---- */
 
-/* The mechanism of this name, in any case; SASL_NONE if there is none. */
-enum sasl_mechanism sasl_mechanism(struct span name);
-
 /* The login that a client sent.  Spans into the text that was parsed. */
 struct sasl_login {
     struct span authzid; /* PLAIN: the identity to act as, if it is another */

@@ -5,17 +5,16 @@
 
 enum { DIGEST = 32 /* digits of MD5 */ };
 
-static const char *const names[] = {[SASL_NONE] = "none",
-                                    [SASL_PLAIN] = "plain",
-                                    [SASL_LOGIN] = "login",
-                                    [SASL_CRAM_MD5] = "cram-md5",
-                                    [SASL_XOAUTH2] = "xoauth2"};
+static const char *const names[SASL_MECHANISMS] = {
+    [SASL_NONE] = "",           [SASL_PLAIN] = "PLAIN", [SASL_LOGIN] = "LOGIN", [SASL_CRAM_MD5] = "CRAM-MD5",
+    [SASL_XOAUTH2] = "XOAUTH2",
+};
 
 const char *sasl_name(enum sasl_mechanism mechanism) { return names[mechanism]; }
 
 enum sasl_mechanism sasl_mechanism(struct span name)
 {
-    size_t i = sizeof names / sizeof names[0] - 1;
+    size_t i = SASL_MECHANISMS - 1;
     while (i > SASL_NONE && !span_is(name, names[i]))
         i--;
     return (enum sasl_mechanism)i;
@@ -79,6 +78,7 @@ bool sasl_parse(enum sasl_mechanism mechanism, struct span text, struct sasl_log
         break;
     case SASL_NONE:
     case SASL_LOGIN:
+    case SASL_MECHANISMS:
         break;
     }
     return good;

@@ -469,6 +469,29 @@ PY
     stop
 }
 
+t_chosen_mechanisms() {
+    while IFS='|' read -r options listed; do
+        # shellcheck disable=SC2086 # words
+        start -k -d mail $options
+        talk '<220' '>EHLO t' '<250' '>QUIT' '<221' '<EOF' >got
+        stop
+        [ "$(sed -n 's/^250-AUTH //p' got)" = "$listed" ] || { echo "with $options"; cat got; return 1; }
+    done <<'END'
+--auth-mechs LOGIN|LOGIN
+--auth-mechs xoauth2,Plain|XOAUTH2 PLAIN
+--auth-mechs LOGIN --auth-mechs CRAM-MD5,PLAIN|LOGIN CRAM-MD5 PLAIN
+--auth-mechs LOGIN,PLAIN --hide CRAM-MD5,SIZE|LOGIN PLAIN
+--hide PLAIN,LOGIN,CRAM-MD5|XOAUTH2
+END
+    # a client takes the one that is there, and nothing else is taken
+    start -k -d mail -v --auth ann:secret --auth-mechs LOGIN
+    deliver -u ann:secret
+    status_is 0
+    talk '<220' '>EHLO t' '<250' '>AUTH PLAIN AGFubgBzZWNyZXQ=' '<504' '>QUIT' '<221' '<EOF' >got
+    stop
+    grep -q '^1 C: AUTH LOGIN' err
+}
+
 t_usage() {
     for login in ann : :secret; do
         run --auth "$login"
@@ -480,6 +503,18 @@ t_usage() {
     status_is 2
     run --auth a:b --hide AUTH
     status_is 2
+    run --require auth --hide PLAIN,LOGIN,CRAM-MD5,XOAUTH2
+    status_is 2 'fakesmtp: --auth, --auth-mechs and --require auth need AUTH, but --hide hides it'
+    run --auth-mechs PLAIN --hide AUTH
+    status_is 2
+    run --auth-mechs LOGIN,PLAIN --hide login
+    status_is 2 'fakesmtp: --auth-mechs offers a mechanism that --hide hides'
+    run --auth-mechs LOGIN,PLAN
+    status_is 2 "fakesmtp: --auth-mechs: 'LOGIN,PLAN': at 'PLAN', column 7: expected a mechanism of AUTH, as --hide has them"
+    run --auth-mechs ''
+    status_is 2
+    run --auth-mechs PLAIN,plain
+    status_is 2 "fakesmtp: --auth-mechs: 'PLAIN,plain': at 'plain', column 7: expected each mechanism only once"
 }
 
 # A rule ends LOGIN early; a client that does not look goes on.

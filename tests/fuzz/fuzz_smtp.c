@@ -117,6 +117,7 @@ static void run(struct outcome *o, const char *input, size_t n, struct choice ch
                                  .max_size = choice.policy & 1 ? 40 : 0,
                                  .max_recipients = choice.policy & 2 ? 2 : 0,
                                  .extensions = SMTP_EXT_ALL & ~((unsigned)choice.extensions << 3 | choice.config >> 5),
+                                 .mechanisms = "PLAIN LOGIN CRAM-MD5 XOAUTH2",
                                  .lmtp = choice.config & 1,
                                  .strict = choice.config & 2,
                                  .examine = choice.examine,

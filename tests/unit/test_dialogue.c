@@ -170,6 +170,8 @@ static void set(struct dialogue *d, const char *setting)
         d->config.extensions &= ~extensions(d, value);
     else if ((value = after(setting, "offer ")) != NULL)
         d->config.extensions |= extensions(d, value);
+    else if ((value = after(setting, "mechanisms ")) != NULL)
+        d->config.mechanisms = unescaped(value);
     else if (strcmp(setting, "lmtp") == 0)
         d->config.lmtp = true;
     else if (strcmp(setting, "require auth") == 0)
@@ -299,6 +301,7 @@ static size_t read_file(char *file, struct dialogue **all, size_t n)
             assert(*all != NULL);
             (*all)[n] = (struct dialogue){.name = strdup(line + 2), .file = file, .accepted = -1};
             (*all)[n].config.hostname = "mail.test";
+            (*all)[n].config.mechanisms = "PLAIN LOGIN CRAM-MD5 XOAUTH2";
             (*all)[n].config.extensions = SMTP_EXT_ALL & ~(unsigned)SMTP_EXT_STARTTLS;
             add_text(&(*all)[n].said, "");
             add_text(&(*all)[n].mail, "");

@@ -128,6 +128,7 @@ static void play(struct fixture *f, const struct row *r, bool strict)
         .hostname = "mx.test",
         .max_size = r->flags & SMALL ? 98 : 0,
         .max_recipients = r->flags & FEW ? 1 : 0,
+        .mechanisms = "PLAIN LOGIN CRAM-MD5",
         .extensions = SMTP_EXT_ALL & ~(r->flags & NO_CHUNKING ? (unsigned)SMTP_EXT_CHUNKING : 0),
         .lmtp = r->flags & LMTP,
         .require_auth = r->flags & REQUIRE_AUTH,
