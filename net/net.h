@@ -155,10 +155,15 @@ void connection_reset(struct connection *c);
 /* For --version. */
 extern const char tls_kind[];
 
+/* What is wrong with the certificate that is made. */
+enum tls_flaw { TLS_SOUND, TLS_EXPIRED, TLS_NOT_YET, TLS_OTHER_NAME, TLS_SELF_SIGNED, TLS_WEAK_KEY };
+
 struct tls_options {
     const char *cert;     /* a PEM file, the server's certificate first; NULL: make a certificate */
     const char *key;      /* a PEM file; NULL: the same as cert */
     const char *hostname; /* for the certificate that is made, besides localhost, 127.0.0.1 and ::1 */
+    const char *name;     /* TLS_OTHER_NAME: the only one in it */
+    enum tls_flaw flaw;
 };
 
 /* The settings of all connections; a server's certificate and its key. */
@@ -172,8 +177,8 @@ struct tls *tls_open(const struct tls_options *o, char *why, size_t size);
 struct tls *tls_open_client(const char *ca_file, char *why, size_t size);
 void tls_close(struct tls *t);
 
-/* The certificate that was made, in PEM, for clients to trust: *n octets that live as long as t.  NULL if none was
- * made. */
+/* The certificate that was made, or its issuer's, in PEM, for clients to trust: *n octets that live as long as t.  NULL
+   if none was made, or clients are not to trust it. */
 const char *tls_ca(const struct tls *t, size_t *n);
 
 /* Sets the transport of a connection to TLS.  The handshake is next. */

@@ -13,6 +13,10 @@
  * here, or that of the client, may be false.  Clients that take no more than 825
  * days ask that of certificates that are valid from July 2019 on, or later.
  *
+ * One with a flaw has a CA as its issuer, without flaws, whose key is not kept.
+ * Some clients (Java, GnuTLS) look no further at a certificate that they trust
+ * itself.
+ *
  * OpenSSL returns a record at a time, and poll(2) sees only the socket.  So a
  * read goes on while another record fits, and leaves no octets in OpenSSL that
  * poll(2) would not report.  An error or the end that comes after some octets is
@@ -39,6 +43,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
+#include <openssl/rsa.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
@@ -78,6 +83,8 @@ enum {
     SERIAL = 16,        /* octets; RFC 5280 4.1.2.2 allows 20 */
     DNS_MAX = 253,      /* octets of a name */
     NAMES_MAX = DNS_MAX + 64,
+    COMMON_MAX = 64, /* octets of a common name; RFC 5280 A.1 */
+    WEAK_BITS = 768, /* of an RSA key: few clients take less than 1024, and TLS 1.3 cannot sign with much less */
 };
 
 /* ---- OpenSSL's functions ---- */
@@ -88,7 +95,7 @@ enum {
     F(SSL_CTX_new) F(SSL_CTX_free) F(SSL_CTX_ctrl) F(SSL_CTX_set_options) F(SSL_CTX_set_num_tickets) \
     F(SSL_CTX_set_default_passwd_cb) F(SSL_CTX_use_certificate_chain_file) F(SSL_CTX_use_certificate) \
     F(SSL_CTX_use_PrivateKey) F(SSL_CTX_check_private_key) \
-    F(SSL_CTX_load_verify_locations) F(SSL_CTX_set_verify) F(SSL_CTX_get0_param) F(X509_VERIFY_PARAM_set_flags) \
+    F(SSL_CTX_set_security_level) F(SSL_CTX_load_verify_locations) F(SSL_CTX_set_verify) F(SSL_CTX_get0_param) F(X509_VERIFY_PARAM_set_flags) \
     F(SSL_new) F(SSL_free) F(SSL_set_rfd) F(SSL_set_wfd) F(SSL_get_rbio) F(SSL_set_accept_state) F(SSL_do_handshake) \
     F(SSL_set_connect_state) F(SSL_is_server) F(SSL_set_msg_callback) F(BIO_set_callback_ex) F(BIO_set_flags) \
     F(SSL_is_init_finished) F(SSL_read_ex) F(SSL_write_ex) F(SSL_shutdown) F(SSL_get_error) F(SSL_get_version) \
@@ -267,13 +274,16 @@ static int use_files(struct tls *t, const struct tls_options *o, char *why, size
 
 /* ---- a certificate that is made ---- */
 
-static EVP_PKEY *make_key(const struct functions *f)
+/* A key on the curve P-256, or for RSA if bits is not 0. */
+static EVP_PKEY *make_key(const struct functions *f, int bits)
 {
     EVP_PKEY *key = NULL;
-    EVP_PKEY_CTX *context = f->EVP_PKEY_CTX_new_id(EVP_PKEY_EC, NULL);
+    int kind = bits > 0 ? EVP_PKEY_RSA : EVP_PKEY_EC;
+    EVP_PKEY_CTX *context = f->EVP_PKEY_CTX_new_id(kind, NULL);
     if (context == NULL || f->EVP_PKEY_keygen_init(context) != 1 ||
-        f->EVP_PKEY_CTX_ctrl(context, EVP_PKEY_EC, EVP_PKEY_OP_KEYGEN | EVP_PKEY_OP_PARAMGEN,
-                             EVP_PKEY_CTRL_EC_PARAMGEN_CURVE_NID, NID_X9_62_prime256v1, NULL) != 1 ||
+        f->EVP_PKEY_CTX_ctrl(context, kind, EVP_PKEY_OP_KEYGEN,
+                             bits > 0 ? EVP_PKEY_CTRL_RSA_KEYGEN_BITS : EVP_PKEY_CTRL_EC_PARAMGEN_CURVE_NID,
+                             bits > 0 ? bits : NID_X9_62_prime256v1, NULL) != 1 ||
         f->EVP_PKEY_keygen(context, &key) != 1)
         key = NULL;
     f->EVP_PKEY_CTX_free(context);
@@ -300,42 +310,56 @@ static bool read_address(const char *text, char address[INET6_ADDRSTRLEN])
     return inet_ntop(family, octets, address, INET6_ADDRSTRLEN) != NULL;
 }
 
-/* Writes the names as X509V3_EXT_conf_nid() takes them.  A host that a certificate cannot have, or that is there
-   already, is left out. */
-static void write_names(const char *host, char names[NAMES_MAX])
+/* Writes the names as X509V3_EXT_conf_nid() takes them: the host's alone, or after those of this machine.  A host that
+   a certificate cannot have, or that is there already, is left out. */
+static void write_names(const char *host, bool alone, char names[NAMES_MAX])
 {
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_";
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_*";
     char address[INET6_ADDRSTRLEN];
-    size_t n = strspn(host, letters), end = (size_t)snprintf(names, NAMES_MAX, "DNS:localhost,IP:127.0.0.1,IP:::1");
+    size_t n = strspn(host, letters);
+    size_t end = (size_t)snprintf(names, NAMES_MAX, "%s", alone ? "" : "DNS:localhost,IP:127.0.0.1,IP:::1");
+    const char *comma = alone ? "" : ",";
     bool good = n > 0 && host[n] == '\0';
     if (good && host[n - 1] == '.')
         n--;
+    bool local = n == strlen("localhost") && strncasecmp(host, "localhost", n) == 0;
     if (read_address(host, address)) {
-        if (strcmp(address, "127.0.0.1") != 0 && strcmp(address, "::1") != 0)
-            (void)snprintf(names + end, NAMES_MAX - end, ",IP:%s", address);
-    } else if (good && n > 0 && n <= DNS_MAX && !(n == strlen("localhost") && strncasecmp(host, "localhost", n) == 0)) {
-        (void)snprintf(names + end, NAMES_MAX - end, ",DNS:%.*s", (int)n, host);
+        if (alone || (strcmp(address, "127.0.0.1") != 0 && strcmp(address, "::1") != 0))
+            (void)snprintf(names + end, NAMES_MAX - end, "%sIP:%s", comma, address);
+    } else if (good && n > 0 && n <= DNS_MAX && (alone || !local)) {
+        (void)snprintf(names + end, NAMES_MAX - end, "%sDNS:%.*s", comma, (int)n, host);
     }
 }
 
-static int add_extensions(const struct functions *f, X509 *x, const char *host)
+/* A certificate that is to be made. */
+struct wanted {
+    const char *common;         /* the subject's common name */
+    const char *names;          /* as X509V3_EXT_conf_nid() takes them; NULL: it is a CA */
+    const char *before, *after; /* RFC 5280 4.1.2.5 */
+    EVP_PKEY *key;
+    X509 *issuer; /* NULL: itself, */
+    EVP_PKEY *issuer_key;
+};
+
+static int add_extensions(const struct functions *f, X509 *x, const struct wanted *w)
 {
-    char names[NAMES_MAX];
     const struct {
         int nid;
-        const char *value;
+        const char *value; /* NULL: it is left out */
     } extensions[] = {
-        {NID_subject_alt_name, names},
-        {NID_basic_constraints, "critical,CA:FALSE"},
-        {NID_ext_key_usage, "serverAuth"},
+        {NID_subject_alt_name, w->names},
+        {NID_basic_constraints, w->names != NULL ? "critical,CA:FALSE" : "critical,CA:TRUE"},
+        {NID_key_usage, w->names != NULL ? NULL : "critical,keyCertSign"},
+        {NID_ext_key_usage, w->names != NULL ? "serverAuth" : NULL},
         {NID_subject_key_identifier, "hash"},
         {NID_authority_key_identifier, "keyid:always"}, /* after the subject key identifier, its source */
     };
-    write_names(host != NULL ? host : "", names);
     X509V3_CTX context;
-    f->X509V3_set_ctx(&context, x, x, NULL, NULL, 0);
+    f->X509V3_set_ctx(&context, w->issuer != NULL ? w->issuer : x, x, NULL, NULL, 0);
     X509V3_set_ctx_nodb(&context);
     for (size_t i = 0; i < sizeof extensions / sizeof extensions[0]; i++) {
+        if (extensions[i].value == NULL)
+            continue;
         X509_EXTENSION *e = f->X509V3_EXT_conf_nid(NULL, &context, extensions[i].nid, extensions[i].value);
         bool done = e != NULL && f->X509_add_ext(x, e, -1) == 1;
         f->X509_EXTENSION_free(e);
@@ -345,38 +369,62 @@ static int add_extensions(const struct functions *f, X509 *x, const char *host)
     return 0;
 }
 
-static int fill_certificate(const struct functions *f, X509 *x, EVP_PKEY *key, const char *host)
+/* NULL if it cannot be made. */
+static X509 *make_certificate(const struct functions *f, const struct wanted *w)
 {
-    static const char before[] = "700101000000Z", after[] = "99991231235959Z"; /* RFC 5280 4.1.2.5 */
-    static const unsigned char common[] = "localhost";
     unsigned char serial[SERIAL];
-    X509_NAME *name = f->X509_get_subject_name(x);
-    if (f->RAND_bytes(serial, sizeof serial) != 1)
-        return -1;
+    X509 *x = f->X509_new();
+    if (x == NULL || w->key == NULL || f->RAND_bytes(serial, sizeof serial) != 1) {
+        f->X509_free(x);
+        return NULL;
+    }
     serial[0] = (serial[0] & 0x3f) | 0x40; /* positive, without zeros in front */
+    X509_NAME *name = f->X509_get_subject_name(x);
     bool done = f->X509_set_version(x, 2 /* v3 */) == 1 &&
                 f->ASN1_STRING_set(f->X509_get_serialNumber(x), serial, sizeof serial) == 1 &&
-                f->X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, common, -1, -1, 0) == 1 &&
-                f->X509_set_issuer_name(x, name) == 1 &&
-                f->ASN1_TIME_set_string(f->X509_getm_notBefore(x), before) == 1 &&
-                f->ASN1_TIME_set_string(f->X509_getm_notAfter(x), after) == 1 && f->X509_set_pubkey(x, key) == 1 &&
-                add_extensions(f, x, host) == 0 && f->X509_sign(x, key, f->EVP_sha256()) > 0;
-    return done ? 0 : -1;
+                f->X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)w->common,
+                                              (int)strnlen(w->common, COMMON_MAX), -1, 0) == 1 &&
+                f->X509_set_issuer_name(x, w->issuer != NULL ? f->X509_get_subject_name(w->issuer) : name) == 1 &&
+                f->ASN1_TIME_set_string(f->X509_getm_notBefore(x), w->before) == 1 &&
+                f->ASN1_TIME_set_string(f->X509_getm_notAfter(x), w->after) == 1 &&
+                f->X509_set_pubkey(x, w->key) == 1 && add_extensions(f, x, w) == 0 &&
+                f->X509_sign(x, w->issuer != NULL ? w->issuer_key : w->key, f->EVP_sha256()) > 0;
+    if (done)
+        return x;
+    f->X509_free(x);
+    return NULL;
 }
 
-static int make_certificate(struct tls *t, const char *host, char *why, size_t size)
+static int use_made(struct tls *t, const struct tls_options *o, char *why, size_t size)
 {
+    static const char first[] = "700101000000Z", last[] = "99991231235959Z";
     const struct functions *f = &t->f;
-    EVP_PKEY *key = make_key(f);
-    X509 *x = f->X509_new();
-    t->ca = f->BIO_new(f->BIO_s_mem());
-    bool done = key != NULL && x != NULL && t->ca != NULL && fill_certificate(f, x, key, host) == 0 &&
-                f->PEM_write_bio_X509(t->ca, x) == 1 && f->SSL_CTX_use_certificate(t->context, x) == 1 &&
-                f->SSL_CTX_use_PrivateKey(t->context, key) == 1;
+    char names[NAMES_MAX];
+    bool named = o->flaw == TLS_OTHER_NAME, issued = o->flaw != TLS_SOUND && o->flaw != TLS_SELF_SIGNED;
+    struct wanted ca = {"fakesmtp", NULL, first, last, issued ? make_key(f, 0) : NULL, NULL, NULL};
+    struct wanted w = {named ? o->name : "localhost", names, first, last, NULL, NULL, ca.key};
+    write_names(named ? o->name : o->hostname != NULL ? o->hostname : "", named, names);
+    if (o->flaw == TLS_EXPIRED)
+        w.before = "000101000000Z", w.after = "001231235959Z";
+    if (o->flaw == TLS_NOT_YET)
+        w.before = "490101000000Z", w.after = "491231235959Z";
+    if (o->flaw == TLS_WEAK_KEY)
+        f->SSL_CTX_set_security_level(t->context, 0); /* or else OpenSSL does not take it */
+    w.key = make_key(f, o->flaw == TLS_WEAK_KEY ? WEAK_BITS : 0);
+    w.issuer = issued ? make_certificate(f, &ca) : NULL;
+    X509 *x = !issued || w.issuer != NULL ? make_certificate(f, &w) : NULL;
+    bool done = x != NULL && f->SSL_CTX_use_certificate(t->context, x) == 1 &&
+                f->SSL_CTX_use_PrivateKey(t->context, w.key) == 1;
+    if (done && o->flaw != TLS_SELF_SIGNED) {
+        t->ca = f->BIO_new(f->BIO_s_mem());
+        done = t->ca != NULL && f->PEM_write_bio_X509(t->ca, issued ? w.issuer : x) == 1;
+    }
     if (!done)
         (void)snprintf(why, size, "no certificate can be made: %s", reason(f));
     f->X509_free(x);
-    f->EVP_PKEY_free(key);
+    f->X509_free(w.issuer);
+    f->EVP_PKEY_free(w.key);
+    f->EVP_PKEY_free(ca.key);
     return done ? 0 : -1;
 }
 
@@ -399,7 +447,7 @@ struct tls *tls_open(const struct tls_options *o, char *why, size_t size)
     struct tls *t = open_context(false, why, size);
     if (t == NULL)
         return NULL;
-    if ((o->cert != NULL ? use_files(t, o, why, size) : make_certificate(t, o->hostname, why, size)) == 0)
+    if ((o->cert != NULL ? use_files(t, o, why, size) : use_made(t, o, why, size)) == 0)
         return t;
     tls_close(t);
     return NULL;

@@ -355,6 +355,28 @@ static int take_required(struct parse *p, const char *text)
     return 0;
 }
 
+static int take_tls(struct parse *p, const char *text)
+{
+    static const char *const flaws[] = {"",      "expired",     "not-yet",
+                                        "name:", "self-signed", "weak-key"}; /* enum tls_flaw */
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_*:";
+    struct tls_options *o = &p->o->tls;
+    p->o->starttls = true;
+    o->flaw = TLS_SOUND;
+    if (text == NULL)
+        return 0;
+    for (int i = TLS_EXPIRED; i <= TLS_WEAK_KEY; i++) {
+        if (i == TLS_OTHER_NAME ? strncmp(text, flaws[i], strlen(flaws[i])) == 0 : strcmp(text, flaws[i]) == 0)
+            o->flaw = (enum tls_flaw)i;
+    }
+    if (o->flaw == TLS_SOUND)
+        return wrong(p, "'%s' is not a flaw: give expired, not-yet, name:NAME, self-signed or weak-key", text);
+    o->name = text + strlen(flaws[TLS_OTHER_NAME]);
+    if (o->flaw == TLS_OTHER_NAME && (*o->name == '\0' || o->name[strspn(o->name, letters)] != '\0'))
+        return wrong(p, "'%s' is not a host name: give letters, digits and . - _ * :", o->name);
+    return 0;
+}
+
 static int take_env(struct parse *p, const char *text)
 {
     struct options *o = p->o;
@@ -379,7 +401,7 @@ enum { FOR_CLIENTS = 1 /* options under this heading are of no use with -r */ };
 static const struct option_entry {
     char letter; /* '\0' if it has none */
     const char *name;
-    const char *argument;
+    const char *argument; /* NULL: none; "[=...]": only a long name has it, and only after = */
     int (*take)(struct parse *p, const char *text); /* NULL: help is the heading of a group */
     size_t member;                                  /* for takers that several options share */
     const char *help;                               /* lines of up to 55 columns */
@@ -455,7 +477,9 @@ static const struct option_entry {
     {0, "auth-mechs", "NAME,...", take_mechanisms, 0,
      "offer these mechanisms of AUTH, in this order\n(default: PLAIN,LOGIN,CRAM-MD5,XOAUTH2)"},
     {0, "require", "WHAT", take_required, 0, "refuse mail without auth, tls or both: auth,tls"},
-    {0, "tls", NULL, take_flag, SETS(starttls), "offer STARTTLS"},
+    {0, "tls", "[=FLAW]", take_tls, 0,
+     "offer STARTTLS; the certificate has this flaw: expired,\nnot-yet, name:NAME (it has no other), self-signed,\n"
+     "weak-key"},
     {0, "cert", "FILE", take_file, SETS(tls.cert), "show the certificate in FILE (default: one is made)"},
     {0, "key", "FILE", take_file, SETS(tls.key), "read its key from FILE (default: the file of --cert)"},
     {0, "ca-file", "FILE", take_file, SETS(ca_file),
@@ -484,6 +508,11 @@ enum { ENTRIES = sizeof table / sizeof table[0] };
 /* getopt's value for a long name: this, and the option's place in the table. */
 enum { LONG = 256 };
 
+static int argument_kind(const struct option_entry *e)
+{
+    return e->argument == NULL ? no_argument : *e->argument == '[' ? optional_argument : required_argument;
+}
+
 static void fill_getopt(char *letters, struct option *names)
 {
     for (const struct option_entry *e = table; e < table + ENTRIES; e++) {
@@ -492,7 +521,7 @@ static void fill_getopt(char *letters, struct option *names)
         if (e->letter != '\0' && e->argument != NULL)
             *letters++ = ':';
         if (e->name != NULL)
-            *names++ = (struct option){e->name, e->argument != NULL, NULL, LONG + (int)(e - table)};
+            *names++ = (struct option){e->name, argument_kind(e), NULL, LONG + (int)(e - table)};
     }
 }
 
@@ -571,7 +600,8 @@ static bool looks_like(const struct option_entry *e, const char *word, const cha
         const char *rest = word + 2 + strlen(e->name);
         (void)snprintf(text, OPTIONS_WHY_MAX, "--%s", e->name);
         return strncmp(word, text, strlen(text)) == 0 &&
-               (*rest == '\0' ? e->argument == NULL || next != NULL : *rest == '=' && e->argument != NULL);
+               (*rest == '\0' ? argument_kind(e) != required_argument || next != NULL
+                              : *rest == '=' && e->argument != NULL);
     }
     if (e->letter == '\0' || e->argument == NULL || word[0] != '-' || word[1] != e->letter)
         return false;
@@ -661,6 +691,10 @@ static int check(const struct options *o, size_t n_stdio, size_t n_stdin, char *
         {!o->has_tls && o->smtp.require_tls,
          "--require tls needs TLS: give --tls, or an endpoint that begins with smtps://"},
         {o->tls.key != NULL && o->tls.cert == NULL, "--key needs a certificate: give it with --cert"},
+        {o->tls.cert != NULL && o->tls.flaw != TLS_SOUND,
+         "--cert and a flaw of --tls exclude each other: with --cert no certificate is made"},
+        {o->tls.flaw == TLS_SELF_SIGNED && o->ca_file != NULL,
+         "--ca-file and --tls=self-signed exclude each other: clients are not to trust it"},
         {o->tls.cert != NULL && o->ca_file != NULL,
          "--ca-file and --cert exclude each other: with --cert no certificate is made"},
         {o->starttls && !(o->smtp.extensions & SMTP_EXT_STARTTLS), "--tls offers STARTTLS, but --hide hides it"},
@@ -829,7 +863,8 @@ int options_help(void)
             n += snprintf(left + n, sizeof left - (size_t)n, "-%c%s", e->letter, e->name != NULL ? ", " : "");
         if (e->name != NULL)
             n += snprintf(left + n, sizeof left - (size_t)n, "--%s", e->name);
-        (void)snprintf(left + n, sizeof left - (size_t)n, " %s", e->argument != NULL ? e->argument : "");
+        (void)snprintf(left + n, sizeof left - (size_t)n, "%s%s", argument_kind(e) == optional_argument ? "" : " ",
+                       e->argument != NULL ? e->argument : "");
         for (const char *line = e->help; *line != '\0'; left[0] = '\0') {
             int length = (int)strcspn(line, "\n");
             (void)printf(strlen(left) < 24 ? "%-24s %.*s\n" : "%s  %.*s\n", left, length, line);

@@ -90,11 +90,11 @@ def check_options():
         found = re.match(r"  (-\S.*?)(?: {2,}|$)", line)
         if found:
             for name in re.findall(r"(?<!\S)--?[A-Za-z][-a-z]*", found.group(1)):
-                argument = re.search(r" ('.*'|[A-Z=:,.]+)$", found.group(1))
+                argument = re.search(r"(?: |\[=)('.*'|[A-Z=:,.]+)\]?$", found.group(1))
                 told[name] = argument is not None
     documented = {}
     for line in re.findall(r"^\.It Fl (.*)$", manual, re.M):
-        for name in re.split(r" , ", re.sub(r" Ar .*", "", line)):
+        for name in re.split(r" , ", re.sub(r" (Ar|Ns) .*", "", line)):
             documented[("-" + name).strip()] = " Ar " in line
     if told != documented:
         sys.exit("--help has %s; the manual has %s" % (sorted(told.items()), sorted(documented.items())))

@@ -14,6 +14,8 @@ t_asked_for() {
     status_is 3 "fakesmtp: cannot set up TLS: $why"
     run -l smtps://127.0.0.1:0
     status_is 3 "fakesmtp: cannot set up TLS: $why"
+    run -p 0 --tls=expired
+    status_is 3 "fakesmtp: cannot set up TLS: $why"
     run --tls touch ran
     status_is 3
     [ ! -e ran ]

@@ -117,6 +117,91 @@ t_own_certificate() {
     stop
 }
 
+s_client() {
+    # shellcheck disable=SC2086 # words
+    timeout 60 openssl s_client $starttls -connect "localhost:$port" -CAfile ca.pem "$@" </dev/null 2>s_client.err
+}
+
+# flaw FLAW ERROR CURL [OPTION ...]: s_client and curl trust the CA file, and refuse the certificate; s_client for this
+# reason alone, as with the options, which undo it, it takes the certificate.
+flaw() {
+    flaw=$1 error=$2 says=$3
+    shift 3
+    for starttls in '-starttls smtp' ''; do
+        scheme=smtp
+        if [ -n "$starttls" ]; then start_tls -k "--tls=$flaw"; else start_smtps -k "--tls=$flaw"; scheme=smtps; fi
+        s_client -verify_hostname localhost -x509_strict >/dev/null || : # it goes on after an error, so it lists all
+        grep '^verify error' s_client.err >errors
+        echo "verify error:num=$error" | cmp - errors
+        fails s_client -verify_hostname localhost -verify_return_error >/dev/null
+        s_client -verify_hostname localhost -x509_strict -verify_return_error "$@" >/dev/null || { cat s_client.err; return 1; }
+        deliver_to "$scheme://localhost:$port" --ssl-reqd --cacert ca.pem
+        status_is 60
+        grep -q "$says" curl.err
+        deliver_to "$scheme://localhost:$port" --ssl-reqd --insecure
+        status_is 0
+        stop
+    done
+}
+
+t_expired() {
+    flaw expired '10:certificate has expired' 'certificate has expired' -attime 960000000
+}
+
+t_not_yet() {
+    flaw not-yet '9:certificate is not yet valid' 'certificate is not yet valid' -attime 2500000000
+}
+
+t_name() {
+    flaw name:other.test '62:hostname mismatch' 'target host name' -verify_hostname other.test
+    flaw 'name:*.other.test' '62:hostname mismatch' 'target host name' -verify_hostname mx.other.test
+    flaw name:2001:db8::1 '62:hostname mismatch' 'target host name' -verify_ip 2001:db8::1 -verify_hostname ''
+}
+
+t_weak_key() {
+    flaw weak-key '66:EE certificate key too weak' 'key too weak' -cipher DEFAULT@SECLEVEL=0
+}
+
+t_self_signed() {
+    # there is nothing to trust
+    SMTP_CA_FILE=of-another run -n 1 --tls=self-signed sh -c '[ -z "${SMTP_CA_FILE+x}" ] || exit 9
+        curl -sS --ssl-reqd "$SMTP_URL" --mail-from a@x.test --mail-rcpt b@x.test -T /dev/null 2>curl.err
+        [ "$?" -eq 60 ] || exit 8
+        curl -sS --ssl-reqd --insecure "$SMTP_URL" --mail-from a@x.test --mail-rcpt b@x.test -T /dev/null
+        openssl s_client -starttls smtp -connect "localhost:$SMTP_PORT" -verify_hostname localhost </dev/null 2>s_client.err'
+    status_is 0
+    grep -q 'self-signed certificate$' curl.err
+    [ "$(grep '^verify error' s_client.err)" = 'verify error:num=18:self-signed certificate' ]
+    run --tls=self-signed --ca-file ca.pem
+    status_is 2 'fakesmtp: --ca-file and --tls=self-signed exclude each other: clients are not to trust it'
+}
+
+# smtplib, which says the reason
+t_flaws_in_python() {
+    for flaw in expired not-yet name:other.test self-signed weak-key; do
+        # shellcheck disable=SC2016
+        run -f none -t 300 "--tls=$flaw" python3 -c '
+import os, smtplib, ssl, sys
+trust = ssl.create_default_context(cafile=os.environ.get("SMTP_CA_FILE"))
+with smtplib.SMTP("localhost", int(os.environ["SMTP_PORT"]), timeout=60) as s:
+    try:
+        s.starttls(context=trust)
+    except ssl.SSLCertVerificationError as e:
+        print(sys.argv[1], e.verify_message)
+        s.close()
+' "$flaw"
+        cat out >>all
+    done
+    cat >want <<'EOF'
+expired certificate has expired
+not-yet certificate is not yet valid
+name:other.test Hostname mismatch, certificate is not valid for 'localhost'.
+self-signed self-signed certificate
+weak-key EE certificate key too weak
+EOF
+    diff want all
+}
+
 t_chain_is_sent() {
     openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj '/CN=test root' -keyout root.key -out root.pem 2>openssl.err
     printf 'basicConstraints=critical,CA:TRUE\n' >middle.ext
@@ -874,7 +959,24 @@ t_usage() {
     run --tls --cert ''
     status_is 2 'fakesmtp: --cert: the name is empty'
     run --tls=yes
-    status_is 2
+    status_is 2 "fakesmtp: --tls: 'yes' is not a flaw: give expired, not-yet, name:NAME, self-signed or weak-key"
+    for name in '' 'a b' 'a,DNS:b' 'caf\303\251'; do
+        run "--tls=name:$name"
+        status_is 2 "fakesmtp: --tls: '.*' is not a host name: .*"
+    done
+    for flaw in '' name expire 'expired,' Expired; do
+        run "--tls=$flaw"
+        status_is 2
+    done
+    run --tls=expired --cert one.pem
+    status_is 2 'fakesmtp: --cert and a flaw of --tls exclude each other: with --cert no certificate is made'
+    # without = the word is the command
+    run -n 0 --tls echo expired
+    status_is 0
+    [ "$(cat out)" = expired ]
+    # the last one counts
+    run --tls=self-signed --tls --ca-file ca.pem sh -c 'test -s ca.pem'
+    status_is 0
     [ ! -e ca.pem ]
 }
 
