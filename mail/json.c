@@ -98,8 +98,8 @@ static void add_params(struct text *t, struct span s)
             json_put(t, &c, 1);
         }
         text_add_string(t, "\":");
-        bool xtext = span_is(keyword, "ENVID") || span_is(keyword, "ORCPT") || span_is(keyword, "AUTH");
-        if (xtext && value.p != NULL)
+        static const char *const xtext[] = {"AUTH", "ENVID", "ORCPT", "SUBMITTER", NULL};
+        if (value.p != NULL && span_is_one_of(keyword, xtext))
             add_xtext(t, value);
         else
             json_add_string(t, value);

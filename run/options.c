@@ -312,6 +312,55 @@ static int take_mechanisms(struct parse *p, const char *text)
     return 0;
 }
 
+/* What would be right in place of an offer of what there is already; NULL: there is nothing like it. */
+static const char *why_not_offer(struct span keyword)
+{
+    unsigned extension = smtp_extension(keyword);
+    if (extension == SMTP_EXT_STARTTLS)
+        return "with --tls";
+    if (extension == SMTP_EXT_SIZE)
+        return "unless --hide leaves it out; --max-size gives its number";
+    if (extension == SMTP_EXT_LIMITS)
+        return "unless --hide leaves it out; --max-recipients gives its number";
+    if (extension == SMTP_EXT_AUTH)
+        return "unless --hide leaves it out; --auth-mechs chooses its mechanisms";
+    return extension != 0 ? "unless --hide leaves it out" : NULL;
+}
+
+static int take_offer(struct parse *p, const char *text)
+{
+    struct smtp_config *c = &p->o->smtp;
+    size_t n = 0, room = 0;
+    if (check_room(p, c->n_offers, SMTP_OFFERS_MAX) < 0)
+        return -1;
+    while (ascii_is_letter(text[n]) || ascii_is_digit(text[n]) || (n > 0 && text[n] == '-'))
+        n++;
+    struct span keyword = {text, n};
+    const char *why_not = why_not_offer(keyword);
+    if (n == 0)
+        return expected_at(p, text, text, "a keyword: letters and digits, and dashes after the first");
+    if (text[n] != '\0' && text[n] != ' ')
+        return expected_at(p, text, text + n, "a blank and parameters, or the end; give each keyword with an --offer");
+    for (const char *at = text + n; *at != '\0'; at++) {
+        if (*at == ' ' ? at[1] == ' ' || at[1] == '\0' : *at < ' ' || *at > '~')
+            return expected_at(p, text, *at == ' ' ? at + 1 : at, "a parameter, printable ASCII after one blank");
+    }
+    if (sasl_mechanism(keyword) != SASL_NONE)
+        return wrong(p, "'%.*s' is a mechanism of AUTH: --auth-mechs chooses these", (int)n, text);
+    if (why_not != NULL)
+        return wrong(p, "'%.*s' is offered %s", (int)n, text, why_not);
+    if (strlen(text) > SMTP_OFFER_MAX)
+        return wrong(p, "a line may have at most %d octets (RFC 5321 4.5.3.1.5)", SMTP_OFFER_MAX);
+    p->o->offers[c->n_offers++] = text;
+    for (size_t i = 0; i < c->n_offers; i++) {
+        const char *offer = p->o->offers[i];
+        room += strlen(offer) + strlen("250-\r\n");
+        if (offer != text && span_same(keyword, (struct span){offer, strcspn(offer, " ")}))
+            return wrong(p, "'%.*s' is offered already", (int)n, text);
+    }
+    return room <= SMTP_OFFERS_ROOM ? 0 : wrong(p, "all its lines may have at most %d octets", SMTP_OFFERS_ROOM);
+}
+
 static int take_allowed(struct parse *p, const char *text)
 {
     for (const char *rest = text; rest != NULL;) {
@@ -465,6 +514,9 @@ static const struct option_entry {
     {0, "idle", "TIME", take_time, SETS(server.idle), "give up on a client silent for TIME (default: 5m)"},
     {0, "hide", "EXT,...", take_hidden, 0,
      "do not offer these extensions, or mechanisms of AUTH,\nas in SIZE,CRAM-MD5"},
+    {0, "offer", "LINE", take_offer, 0,
+     "add LINE to the reply to EHLO: a keyword, perhaps with\nparameters; and take those of MAIL and RCPT that come\n"
+     "with it, as in REQUIRETLS or 'DELIVERBY 240'; may be\nrepeated"},
     {0, "on", "'EVENT: ACTION'", take_rule, 0,
      "misbehave: 'EVENT [PATTERN] [#N|%P]: ACTION', as in\n'rcpt bounce@*: 550 5.1.1 no such user' or\n"
      "'mail #1: delay 5s, 451 later'.  EVENT is connect,\nhelo, starttls, auth, mail, rcpt, data, bdat, body,\n"
@@ -825,6 +877,7 @@ int options_complete(struct options *o, size_t n_passed, char why[OPTIONS_WHY_MA
     o->smtp.allowed = o->expected.allowed;
     bool shows = o->store.format == STORE_JSON || o->store.beside & ~(1u << STORE_BESIDE_TEXT);
     o->smtp.examine = examines || shows;
+    o->smtp.offers = o->offers;
     o->lmtp = o->smtp;
     o->lmtp.lmtp = true;
     o->server.smtp = &o->smtp;

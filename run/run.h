@@ -57,6 +57,7 @@ struct options {
     struct read_options read; /* the caller sets store */
     /* the protocol */
     struct smtp_config smtp, lmtp;
+    const char *offers[SMTP_OFFERS_MAX];             /* smtp.n_offers lines */
     unsigned hidden;                                 /* mechanisms, a set of 1 << enum sasl_mechanism */
     enum sasl_mechanism mechanisms[SASL_MECHANISMS]; /* of --auth-mechs, in their order */
     size_t n_mechanisms;

@@ -341,7 +341,7 @@ static const struct objection *object_to_form(struct smtp *s, struct smtp_event 
 {
     const unsigned extended = SMTP_EXT_STARTTLS | SMTP_EXT_AUTH | SMTP_EXT_CHUNKING;
     const struct objection *length = NULL, *blank = NULL, *helo = NULL;
-    if (n + 2 > COMMAND_MAX + v->more)
+    if (n + 2 > COMMAND_MAX + v->more && !(v->more > 0 && s->config->n_offers > 0)) /* offers may allow more */
         length = objection_raise(s, e, OBJECTION_LONG_COMMAND);
     if (e->arg.n > 1 && e->arg.p[0] == ' ' && e->arg.p[1] == ' ')
         blank = objection_raise(s, e, OBJECTION_EXTRA_BLANK);

@@ -22,6 +22,9 @@ enum {
     SMTP_REFUSED_MAX = 100,     /* refused commands in a row before 421; RFC 5321 7.8 */
     SMTP_HOSTNAME_MAX = 255,    /* octets of a domain; RFC 5321 4.5.3.1.2 */
     SMTP_CHALLENGE_MAX = 320,   /* octets of a challenge of CRAM-MD5, with a NUL */
+    SMTP_OFFERS_MAX = 32,       /* lines that --offer adds */
+    SMTP_OFFER_MAX = 512 - 6,   /* octets of one; RFC 5321 4.5.3.1.5 */
+    SMTP_OFFERS_ROOM = 1000,    /* octets of these, with "250-" and CRLF */
 };
 
 /* Service extensions: the lines of the reply to EHLO, each with its commands and parameters. */
@@ -119,17 +122,19 @@ struct smtp_event {
 
 /* Settings that many sessions share.  Borrowed as long as any of them lives. */
 struct smtp_config {
-    const char *hostname;    /* at most SMTP_HOSTNAME_MAX octets */
-    uint64_t max_size;       /* octets of mail data, 0 for no limit; RFC 1870 */
-    uint64_t max_recipients; /* of one message, 0 for no limit */
-    unsigned extensions;     /* the set to offer */
-    const char *mechanisms;  /* the names that AUTH lists, in this order, with a blank between them */
-    bool lmtp;               /* RFC 2033 */
-    bool require_auth;       /* before MAIL; RFC 4954 6 */
-    bool require_tls;        /* before all but NOOP, EHLO, STARTTLS and QUIT; RFC 3207 4 */
-    bool strict;             /* take nothing beyond the grammar; implies examine */
-    struct problems allowed; /* apart from these */
-    bool examine;            /* look for problems in the mail data */
+    const char *hostname;      /* at most SMTP_HOSTNAME_MAX octets */
+    uint64_t max_size;         /* octets of mail data, 0 for no limit; RFC 1870 */
+    uint64_t max_recipients;   /* of one message, 0 for no limit */
+    unsigned extensions;       /* the set to offer */
+    const char *mechanisms;    /* the names that AUTH lists, in this order, with a blank between them */
+    bool lmtp;                 /* RFC 2033 */
+    bool require_auth;         /* before MAIL; RFC 4954 6 */
+    bool require_tls;          /* before all but NOOP, EHLO, STARTTLS and QUIT; RFC 3207 4 */
+    bool strict;               /* take nothing beyond the grammar; implies examine */
+    struct problems allowed;   /* apart from these */
+    const char *const *offers; /* further lines of the reply to EHLO: a keyword, perhaps a blank and parameters */
+    size_t n_offers;           /* at most SMTP_OFFERS_MAX, of SMTP_OFFERS_ROOM octets with 6 more for each */
+    bool examine;              /* look for problems in the mail data */
 };
 
 #endif

@@ -49,6 +49,16 @@ unsigned extension_offered(const struct smtp *s)
     return set;
 }
 
+size_t extension_find_offer(const struct smtp *s, struct span keyword)
+{
+    for (size_t i = 0; i < s->config->n_offers; i++) {
+        const char *offer = s->config->offers[i];
+        if (span_same(keyword, (struct span){offer, strcspn(offer, " ")}))
+            return i;
+    }
+    return SMTP_OFFERS_MAX;
+}
+
 static char *add_number(char *end, const char *before, uint64_t n)
 {
     char digits[21] = "";
@@ -58,7 +68,7 @@ static char *add_number(char *end, const char *before, uint64_t n)
 void extension_list(struct smtp *s, struct smtp_event *e)
 {
     static const char start[] = "250-", line_end[] = "\r\n";
-    char wire[SMTP_REPLY_MAX / 2];
+    char wire[SMTP_REPLY_MAX];
     char *last = wire, *end = string_add(string_add(string_add(wire, start), s->config->hostname), line_end);
     unsigned set = extension_offered(s);
     if (s->secure)
@@ -77,6 +87,10 @@ void extension_list(struct smtp *s, struct smtp_event *e)
         if (extensions[i].bit == SMTP_EXT_SIZE && s->config->max_size > 0) /* clients take 0 for a limit */
             end = add_number(end, " ", s->config->max_size);
         end = string_add(end, line_end);
+    }
+    for (size_t i = 0; i < s->config->n_offers; i++) {
+        last = end;
+        end = string_add(string_add(string_add(end, start), s->config->offers[i]), line_end);
     }
     assert(end < wire + sizeof wire);
     last[strlen("250")] = ' '; /* RFC 5321 4.2.1 */

@@ -85,6 +85,7 @@
     X(PARAMETER_TWICE, REFUSED, PROBLEM_MAIL_PARAMETER_TWICE, 501, "5.5.4 ", " is given twice") \
     X(PARAMETER_VALUE, TOLERATED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", \
       " takes a value that is not empty and has no '='") \
+    X(PARAMETER_FORM, REFUSED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", " has a value that is not well-formed") \
     X(SIZE, REFUSED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", "SIZE takes a number of octets") \
     X(SIZE_DIGITS, REFUSED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", "SIZE takes a number of up to 20 digits") \
     X(BODY, REFUSED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", "BODY is 7BIT, or 8BITMIME or BINARYMIME if offered") \

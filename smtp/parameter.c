@@ -1,6 +1,7 @@
 /*
  * parameter.c - the parameters of MAIL and RCPT (RFC 5321 4.1.2).  A table holds
- * each keyword, its command, the extensions that bring it, and its parser.
+ * each keyword, its command, the extensions that bring it, and its parser; another
+ * one those that come with a keyword of --offer.
  */
 #include "smtp/objection.h"
 
@@ -178,6 +179,113 @@ static const struct parameter {
 };
 enum { PARAMETERS = sizeof parameters / sizeof parameters[0] };
 
+/* ---- parameters that come with a keyword of --offer ---- */
+
+static bool is_none(struct span value) { return value.p == NULL; }
+
+static bool is_some(struct span value) { return value.n > 0; }
+
+static bool is_xtext(struct span value) { return value.n > 0 && xtext_form(value, false) != BROKEN; }
+
+/* Takes what has this form, in which each d is a digit. */
+static bool take_form(struct span *t, const char *form)
+{
+    for (; *form != '\0'; form++) {
+        if (t->n == 0 || !(*form == 'd' ? ascii_is_digit(*t->p) : ascii_same(*t->p, *form)))
+            return false;
+        span_skip(t, 1);
+    }
+    return true;
+}
+
+static size_t take_digits(struct span *t)
+{
+    size_t before = t->n;
+    while (t->n > 0 && ascii_is_digit(*t->p))
+        span_skip(t, 1);
+    return before - t->n;
+}
+
+/* RFC 3339 5.6 */
+static bool take_time(struct span *t)
+{
+    return take_form(t, "dddd-dd-ddTdd:dd:dd") && (!span_takes(t, ".") || take_digits(t) > 0) &&
+           (span_takes(t, "Z") || take_form(t, "+dd:dd") || take_form(t, "-dd:dd"));
+}
+
+static bool is_time(struct span value) { return take_time(&value) && value.n == 0; }
+
+/* RFC 7293 3.1 */
+static bool is_rrvs(struct span value)
+{
+    return take_time(&value) && (value.n == 0 || span_is(value, ";C") || span_is(value, ";R"));
+}
+
+/* RFC 4865 4 */
+static bool is_seconds(struct span value)
+{
+    return value.n > 0 && value.n <= 9 && *value.p != '0' && take_digits(&value) > 0 && value.n == 0;
+}
+
+/* RFC 6710 4.1 */
+static bool is_priority(struct span value)
+{
+    bool minus = span_takes(&value, "-");
+    return value.n == 1 && ascii_is_digit(*value.p) && !(minus && *value.p == '0');
+}
+
+/* A time in seconds, ";", N or R, and perhaps T.  To return the message (R) it must be above 0; RFC 2852 4 */
+static bool is_by(struct span value)
+{
+    bool minus = span_takes(&value, "-"), zero = true;
+    if (!minus)
+        (void)span_takes(&value, "+");
+    for (size_t i = 0; i < value.n && ascii_is_digit(value.p[i]); i++)
+        zero = zero && value.p[i] == '0';
+    size_t digits = take_digits(&value);
+    bool returns = span_takes(&value, ";R"), good = returns ? !minus && !zero : span_takes(&value, ";N");
+    (void)span_takes(&value, "T");
+    return good && digits > 0 && digits <= 9 && value.n == 0;
+}
+
+/* A keyword that is not here brings a parameter of its own name, with MAIL and RCPT. */
+static const struct offered {
+    const char *offer, *keyword;
+    enum smtp_event_type command;
+    bool (*fits)(struct span value); /* p is NULL if none was given */
+} offered[] = {
+    {"REQUIRETLS", "REQUIRETLS", SMTP_MAIL, is_none},       /* RFC 8689 */
+    {"DELIVERBY", "BY", SMTP_MAIL, is_by},                  /* RFC 2852 */
+    {"MT-PRIORITY", "MT-PRIORITY", SMTP_MAIL, is_priority}, /* RFC 6710 */
+    {"FUTURERELEASE", "HOLDFOR", SMTP_MAIL, is_seconds},    /* RFC 4865 */
+    {"FUTURERELEASE", "HOLDUNTIL", SMTP_MAIL, is_time},
+    {"RRVS", "RRVS", SMTP_RCPT, is_rrvs},             /* RFC 7293 */
+    {"SUBMITTER", "SUBMITTER", SMTP_MAIL, is_xtext},  /* RFC 4405 */
+    {"MTRK", "MTRK", SMTP_MAIL, is_some},             /* RFC 3885 */
+    {"NO-SOLICITING", "SOLICIT", SMTP_MAIL, is_some}, /* RFC 3865 */
+    {"CONPERM", "CONPERM", SMTP_MAIL, is_none},       /* RFC 4141 */
+    {"CONNEG", "CONNEG", SMTP_RCPT, is_none},         /* RFC 4141 */
+    {"CHECKPOINT", "TRANSID", SMTP_MAIL, is_some},    /* RFC 1845 */
+};
+enum { OFFERED = sizeof offered / sizeof offered[0], PLACES = PARAMETERS + OFFERED + SMTP_OFFERS_MAX };
+_Static_assert(PLACES < 64, "each parameter is a bit");
+
+/* The place of such a parameter: after parameters[] come offered[] and the offers of this run.  PLACES: it has none. */
+static size_t find_offered(const struct smtp *s, enum smtp_event_type command, struct span keyword)
+{
+    bool known = false;
+    for (size_t i = 0; i < OFFERED; i++) {
+        const struct offered *o = &offered[i];
+        if (o->command == command && span_is(keyword, o->keyword) &&
+            extension_find_offer(s, span_of(o->offer)) < SMTP_OFFERS_MAX)
+            return PARAMETERS + i;
+        known = known || span_is(keyword, o->offer);
+    }
+    return known ? PLACES : PARAMETERS + OFFERED + extension_find_offer(s, keyword);
+}
+
+/* ---- parsing ---- */
+
 /* esmtp-param of RFC 5321 4.1.2: a keyword, and perhaps "=" and a value without blanks and controls */
 static bool split(struct span text, struct span *keyword, struct span *value)
 {
@@ -196,8 +304,8 @@ static bool split(struct span text, struct span *keyword, struct span *value)
     return keyword->n > 0;
 }
 
-/* Looks at one parameter, of which `given` has the ones before, a bit for each of the table. */
-static const struct objection *parse_one(struct smtp *s, struct smtp_event *e, struct span text, unsigned *given)
+/* Looks at one parameter; `given` has those before, a bit for each place. */
+static const struct objection *parse_one(struct smtp *s, struct smtp_event *e, struct span text, uint64_t *given)
 {
     struct span keyword, value;
     if (!split(text, &keyword, &value))
@@ -205,17 +313,20 @@ static const struct objection *parse_one(struct smtp *s, struct smtp_event *e, s
     const struct parameter *p = parameters, *end = parameters + PARAMETERS;
     while (p < end && !(p->command == e->type && p->extensions & extension_offered(s) && span_is(keyword, p->keyword)))
         p++;
-    unsigned bit = 1u << (p - parameters);
+    size_t place = p < end ? (size_t)(p - parameters) : find_offered(s, e->type, keyword);
+    uint64_t bit = UINT64_C(1) << place;
     const struct objection *o = NULL;
-    if (p == end)
+    if (place == PLACES)
         o = objection_raise(s, e, OBJECTION_PARAMETER_NOT_OFFERED);
     else if (*given & bit)
         o = objection_raise(s, e, OBJECTION_PARAMETER_TWICE);
     else if (value.p != NULL && (value.n == 0 || memchr(value.p, '=', value.n) != NULL))
         o = objection_raise(s, e, OBJECTION_PARAMETER_VALUE);
     *given |= bit;
-    if (o == NULL)
+    if (o == NULL && p < end)
         o = p->parse(s, e, value);
+    else if (o == NULL && place < PARAMETERS + OFFERED && !offered[place - PARAMETERS].fits(value))
+        o = objection_raise(s, e, OBJECTION_PARAMETER_FORM);
     if (o != NULL)
         objection_set_subject(e, keyword);
     return o;
@@ -224,7 +335,7 @@ static const struct objection *parse_one(struct smtp *s, struct smtp_event *e, s
 const struct objection *parameter_parse(struct smtp *s, struct smtp_event *e, struct span t)
 {
     const struct objection *o = NULL;
-    unsigned given = 0;
+    uint64_t given = 0;
     if (t.n > 0 && !s->extended)
         o = objection_raise(s, e, OBJECTION_PARAMETER_AFTER_HELO);
     while (t.n > 0 && o == NULL) {

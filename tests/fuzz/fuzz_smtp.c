@@ -4,9 +4,9 @@
  * events are the same, and every reply is well-formed.
  *
  * The first three octets choose a configuration and a policy, the fourth seeds
- * the cuts, and its last bit says whether mail data are examined; the rest is
- * what the client says.  As a libFuzzer target, or, compiled with REPLAY, as a
- * program that is given files.
+ * the cuts, and its last two bits say whether mail data are examined and
+ * further keywords are offered; the rest is what the client says.  As a libFuzzer target, or, compiled with REPLAY, as
+ * a program that is given files.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -54,8 +54,10 @@ struct choice {
     uint8_t policy;     /* limits, and what the application refuses */
     uint8_t config;     /* what is required, which protocol, and three hidden extensions */
     uint8_t extensions; /* hidden ones */
-    bool examine;
+    bool examine, offer;
 };
+
+static const char *const offers[] = {"DELIVERBY 240", "MT-PRIORITY", "FUTURERELEASE 1 2", "RRVS", "SUBMITTER", "X-FOO"};
 
 static void policy(struct smtp *s, struct smtp_event *e, uint8_t choice)
 {
@@ -118,6 +120,8 @@ static void run(struct outcome *o, const char *input, size_t n, struct choice ch
                                  .max_recipients = choice.policy & 2 ? 2 : 0,
                                  .extensions = SMTP_EXT_ALL & ~((unsigned)choice.extensions << 3 | choice.config >> 5),
                                  .mechanisms = "PLAIN LOGIN CRAM-MD5 XOAUTH2",
+                                 .offers = offers,
+                                 .n_offers = choice.offer ? sizeof offers / sizeof offers[0] : 0,
                                  .lmtp = choice.config & 1,
                                  .strict = choice.config & 2,
                                  .examine = choice.examine,
@@ -190,7 +194,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     enum { CHOICES = 4 };
     if (n < CHOICES)
         return 0;
-    struct choice choice = {data[0], data[1], data[2], data[3] & 1};
+    struct choice choice = {data[0], data[1], data[2], data[3] & 1, data[3] & 2};
     struct outcome whole = {{NULL, 0, 0}, {NULL, 0, 0}, {NULL, 0, 0}, 0}, cut = whole;
     const char *input = (const char *)data + CHOICES;
     run(&whole, input, n - CHOICES, choice, 0, 1 << 16);

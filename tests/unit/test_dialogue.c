@@ -42,7 +42,7 @@ static void clear(struct octets *o)
     *o = (struct octets){NULL, 0, 0};
 }
 
-enum { MAX_LINES = 256, MAX_RULES = 8, MAX_TLS = 4, EVENTS = SMTP_UNKNOWN + 1 };
+enum { MAX_LINES = 256, MAX_RULES = 8, MAX_TLS = 4, MAX_OFFERS = 8, EVENTS = SMTP_UNKNOWN + 1 };
 
 static const char *const names[EVENTS] = {
     [SMTP_CONNECT] = "connect", [SMTP_HELO] = "helo",       [SMTP_STARTTLS] = "starttls", [SMTP_AUTH] = "auth",
@@ -74,6 +74,7 @@ struct dialogue {
     char *file;
     char setup; /* 0, C, E, M, R or D */
     struct smtp_config config;
+    const char *offers[MAX_OFFERS];
     bool secure;                /* implicit TLS */
     bool no_strict, no_default; /* modes it is not for */
     struct octets said;
@@ -172,6 +173,8 @@ static void set(struct dialogue *d, const char *setting)
         d->config.extensions |= extensions(d, value);
     else if ((value = after(setting, "mechanisms ")) != NULL)
         d->config.mechanisms = unescaped(value);
+    else if ((value = after(setting, "line ")) != NULL && d->config.n_offers < MAX_OFFERS)
+        d->offers[d->config.n_offers++] = unescaped(value);
     else if (strcmp(setting, "lmtp") == 0)
         d->config.lmtp = true;
     else if (strcmp(setting, "require auth") == 0)
@@ -538,6 +541,7 @@ static void start(struct run *r, struct test *t, size_t room)
     static const char *const lines[] = {"EHLO t\r\n", "MAIL FROM:<a@x.test>\r\n", "RCPT TO:<b@x.test>\r\n", "DATA\r\n"};
     const struct dialogue *d = t->d;
     *r = (struct run){.d = d, .test = t, .room = room, .config = d->config, .rules = d->setup == 0};
+    r->config.offers = d->offers;
     r->config.strict = t->strict;
     r->config.examine = d->problems_expected;
     smtp_init(&r->smtp, &r->config, 1);
@@ -758,6 +762,8 @@ static void forget(struct dialogue *d)
         free(d->events[i]);
     for (size_t i = 0; i < d->n_rules; i++)
         free(d->rules[i].text);
+    for (size_t i = 0; i < d->config.n_offers; i++)
+        free((char *)d->offers[i]);
     clear(&d->said);
     clear(&d->mail);
     free(d->name);
