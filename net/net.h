@@ -150,7 +150,7 @@ void connection_close(struct connection *c);
 /* Makes the next connection_close() reset a TCP connection (RST). */
 void connection_reset(struct connection *c);
 
-/* ---- TLS 1.2 and later (RFC 5246, 8446): by tls_openssl.c, or not at all by tls_none.c ---- */
+/* ---- TLS (RFC 5246, 8446): by tls_openssl.c, or not at all by tls_none.c ---- */
 
 /* For --version. */
 extern const char tls_kind[];
@@ -158,12 +158,15 @@ extern const char tls_kind[];
 /* What is wrong with the certificate that is made. */
 enum tls_flaw { TLS_SOUND, TLS_EXPIRED, TLS_NOT_YET, TLS_OTHER_NAME, TLS_SELF_SIGNED, TLS_WEAK_KEY };
 
+enum tls_version { TLS_ANY, TLS_1_0, TLS_1_1, TLS_1_2, TLS_1_3 };
+
 struct tls_options {
     const char *cert;     /* a PEM file, the server's certificate first; NULL: make a certificate */
     const char *key;      /* a PEM file; NULL: the same as cert */
     const char *hostname; /* for the certificate that is made, besides localhost, 127.0.0.1 and ::1 */
     const char *name;     /* TLS_OTHER_NAME: the only one in it */
     enum tls_flaw flaw;
+    enum tls_version min, max; /* TLS_ANY: 1.2, or max if that is lower; no limit */
 };
 
 /* The settings of all connections; a server's certificate and its key. */

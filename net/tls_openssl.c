@@ -96,7 +96,7 @@ enum {
     F(SSL_CTX_set_default_passwd_cb) F(SSL_CTX_use_certificate_chain_file) F(SSL_CTX_use_certificate) \
     F(SSL_CTX_use_PrivateKey) F(SSL_CTX_check_private_key) \
     F(SSL_CTX_set_security_level) F(SSL_CTX_load_verify_locations) F(SSL_CTX_set_verify) F(SSL_CTX_get0_param) F(X509_VERIFY_PARAM_set_flags) \
-    F(SSL_new) F(SSL_free) F(SSL_set_rfd) F(SSL_set_wfd) F(SSL_get_rbio) F(SSL_set_accept_state) F(SSL_do_handshake) \
+    F(SSL_new) F(SSL_ctrl) F(SSL_free) F(SSL_set_rfd) F(SSL_set_wfd) F(SSL_get_rbio) F(SSL_set_accept_state) F(SSL_do_handshake) \
     F(SSL_set_connect_state) F(SSL_is_server) F(SSL_set_msg_callback) F(BIO_set_callback_ex) F(BIO_set_flags) \
     F(SSL_is_init_finished) F(SSL_read_ex) F(SSL_write_ex) F(SSL_shutdown) F(SSL_get_error) F(SSL_get_version) \
     F(SSL_get_verify_result) F(X509_verify_cert_error_string) \
@@ -135,6 +135,7 @@ struct session {
     const struct functions *f;
     SSL *ssl;
     unsigned records, updates;   /* that came: in the current call, in all */
+    bool begun;                  /* the peer has sent a handshake message */
     bool established;            /* the handshake is done */
     bool refused;                /* the peer has begun another one */
     bool ended;                  /* nothing more will be read */
@@ -172,16 +173,24 @@ static const char *reason(const struct functions *f)
     return text != NULL ? text : "OpenSSL does not say why";
 }
 
-static int set_up(struct tls *t, bool client, char *why, size_t size)
+/* o NULL: for a client */
+static int set_up(struct tls *t, const struct tls_options *o, char *why, size_t size)
 {
+    static const int numbers[] = {0, TLS1_VERSION, TLS1_1_VERSION, TLS1_2_VERSION, TLS1_3_VERSION}; /* tls_version */
     const struct functions *f = &t->f;
+    int max = o != NULL ? numbers[o->max] : 0, min = o != NULL ? numbers[o->min] : 0;
+    if (min == 0)
+        min = max == 0 || max > TLS1_2_VERSION ? TLS1_2_VERSION : max;
     f->ERR_clear_error();
-    t->context = f->SSL_CTX_new(client ? f->TLS_client_method() : f->TLS_server_method());
-    if (t->context == NULL || f->SSL_CTX_ctrl(t->context, SSL_CTRL_SET_MIN_PROTO_VERSION, TLS1_2_VERSION, NULL) != 1 ||
+    t->context = f->SSL_CTX_new(o == NULL ? f->TLS_client_method() : f->TLS_server_method());
+    if (t->context == NULL || f->SSL_CTX_ctrl(t->context, SSL_CTRL_SET_MIN_PROTO_VERSION, min, NULL) != 1 ||
+        f->SSL_CTX_ctrl(t->context, SSL_CTRL_SET_MAX_PROTO_VERSION, max, NULL) != 1 ||
         f->SSL_CTX_set_num_tickets(t->context, 0) != 1) {
         (void)snprintf(why, size, "OpenSSL cannot be set up: %s", reason(f));
         return -1;
     }
+    if (min < TLS1_2_VERSION)
+        f->SSL_CTX_set_security_level(t->context, 0); /* or else OpenSSL 3 does not speak them */
     (void)f->SSL_CTX_set_options(t->context,
                                  SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET | EOF_OPTION);
     (void)f->SSL_CTX_ctrl(t->context, SSL_CTRL_SET_SESS_CACHE_MODE, SSL_SESS_CACHE_OFF, NULL);
@@ -430,13 +439,13 @@ static int use_made(struct tls *t, const struct tls_options *o, char *why, size_
 
 /* ---- opening and closing ---- */
 
-/* Loads OpenSSL, and makes a context. */
-static struct tls *open_context(bool client, char *why, size_t size)
+/* Loads OpenSSL, and makes a context; o NULL: for a client. */
+static struct tls *open_context(const struct tls_options *o, char *why, size_t size)
 {
     struct tls *t = calloc(1, sizeof *t);
     if (t == NULL)
         (void)snprintf(why, size, "%s", strerror(ENOMEM));
-    else if (load(t, why, size) == 0 && set_up(t, client, why, size) == 0)
+    else if (load(t, why, size) == 0 && set_up(t, o, why, size) == 0)
         return t;
     tls_close(t);
     return NULL;
@@ -444,7 +453,7 @@ static struct tls *open_context(bool client, char *why, size_t size)
 
 struct tls *tls_open(const struct tls_options *o, char *why, size_t size)
 {
-    struct tls *t = open_context(false, why, size);
+    struct tls *t = open_context(o, why, size);
     if (t == NULL)
         return NULL;
     if ((o->cert != NULL ? use_files(t, o, why, size) : use_made(t, o, why, size)) == 0)
@@ -455,7 +464,7 @@ struct tls *tls_open(const struct tls_options *o, char *why, size_t size)
 
 struct tls *tls_open_client(const char *ca_file, char *why, size_t size)
 {
-    struct tls *t = open_context(true, why, size);
+    struct tls *t = open_context(NULL, why, size);
     if (t == NULL || ca_file == NULL)
         return t;
     if (use_certificate(t, ca_file, true, why, size) < 0) {
@@ -526,6 +535,7 @@ static void see_record(int sent, int version, int kind, const void *octets, size
     if (sent || n == 0)
         return;
     s->records += kind == SSL3_RT_HEADER;
+    s->begun = s->begun || kind == SSL3_RT_HANDSHAKE;
     if (!s->established || *(const unsigned char *)octets != SSL3_RT_HANDSHAKE)
         return;
     s->updates += kind == SSL3_RT_INNER_CONTENT_TYPE; /* TLS 1.3, where the header does not tell */
@@ -551,6 +561,20 @@ static void begin(struct session *s)
     errno = 0;
 }
 
+/* Writes that the peer does not support our versions, 1.0 being 0x301. */
+static void write_versions(const struct session *s, const char *peer, char *why, size_t size)
+{
+    long min = s->f->SSL_ctrl(s->ssl, SSL_CTRL_GET_MIN_PROTO_VERSION, 0, NULL) - TLS1_VERSION;
+    long max = s->f->SSL_ctrl(s->ssl, SSL_CTRL_GET_MAX_PROTO_VERSION, 0, NULL) - TLS1_VERSION;
+    int n = snprintf(why, size, "the %s does not support TLS 1.%ld", peer, min);
+    if (n < 0 || (size_t)n >= size || min == max)
+        return;
+    if (max < 0)
+        (void)snprintf(why + n, size - (size_t)n, " or later");
+    else
+        (void)snprintf(why + n, size - (size_t)n, " to 1.%ld", max);
+}
+
 /* Writes the reason why a handshake failed. */
 static void write_reason(const struct session *s, int error, char *why, size_t size)
 {
@@ -562,11 +586,12 @@ static void write_reason(const struct session *s, int error, char *why, size_t s
         (void)snprintf(why, size, "the %s hung up", peer);
     else if (error != EPROTO)
         (void)snprintf(why, size, "%s", strerror(error));
-    else if (number == SSL_R_WRONG_VERSION_NUMBER || number == SSL_R_HTTP_REQUEST ||
+    else if ((number == SSL_R_WRONG_VERSION_NUMBER && !s->begun) || number == SSL_R_HTTP_REQUEST ||
              number == SSL_R_HTTPS_PROXY_REQUEST)
         (void)snprintf(why, size, "the %s spoke another protocol", peer);
-    else if (number == SSL_R_UNSUPPORTED_PROTOCOL)
-        (void)snprintf(why, size, "the %s does not support TLS 1.2 or later", peer);
+    else if (number == SSL_R_UNSUPPORTED_PROTOCOL ||
+             number == SSL_R_WRONG_VERSION_NUMBER) /* also of an alert to ours */
+        write_versions(s, peer, why, size);
     else if (number == SSL_R_CERTIFICATE_VERIFY_FAILED)
         (void)snprintf(why, size, "the %s's certificate is not trusted: %s", peer,
                        f->X509_verify_cert_error_string(f->SSL_get_verify_result(s->ssl)));

@@ -701,6 +701,56 @@ PY
     grep -qx '2 S: (no TLS: the client does not support TLS 1\.2 or later)' err
 }
 
+# versions WANT [OPTION ...]: of TLS 1.0 to 1.3, these are spoken
+versions() {
+    want=$1
+    shift
+    start_smtps -k -v "$@"
+    python3 - "$port" >got <<'PY'
+import socket, ssl, sys, warnings
+warnings.simplefilter("ignore")
+for version in ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3:
+    c = ssl.create_default_context(cafile="ca.pem")
+    c.minimum_version = c.maximum_version = version
+    c.set_ciphers("ALL:@SECLEVEL=0")
+    try:
+        with c.wrap_socket(socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=60),
+                           server_hostname="localhost") as s:
+            assert s.recv(1000).startswith(b"220")
+            print(s.version(), end=" ")
+    except ssl.SSLError as e:
+        assert "ALERT" in str(e) or "UNSUPPORTED_PROTOCOL" in str(e), e
+PY
+    stop
+    [ "$(cat got)" = "$want" ] || { echo "$*: $(cat got)"; return 1; }
+}
+
+t_versions() {
+    versions 'TLSv1.2 TLSv1.3 '
+    versions 'TLSv1 TLSv1.1 TLSv1.2 TLSv1.3 ' --tls-min 1.0
+    versions 'TLSv1.1 TLSv1.2 TLSv1.3 ' --tls-min 1.1
+    versions 'TLSv1.3 ' --tls-min 1.3
+    grep -qx '1 S: (no TLS: the client does not support TLS 1\.3 or later)' err
+    versions 'TLSv1 ' --tls-max 1.0
+    grep -qx '2 S: (no TLS: the client does not support TLS 1\.0)' err
+    versions 'TLSv1.1 ' --tls-max 1.1
+    grep -qx '3 S: (no TLS: the client does not support TLS 1\.1)' err
+    versions 'TLSv1.2 ' --tls-max 1.2
+    versions 'TLSv1.2 TLSv1.3 ' --tls-max 1.3
+    versions 'TLSv1.1 TLSv1.2 ' --tls-min 1.1 --tls-max 1.2
+    grep -qx '4 S: (no TLS: the client does not support TLS 1\.1 to 1\.2)' err
+    versions 'TLSv1.2 ' --tls-min 1.2 --tls-max 1.2
+    # also with a certificate of the user's, and under STARTTLS
+    make_cert one
+    start -n 1 -f none --tls --tls-max 1.2 --cert one.pem --key one.key
+    deliver_to "smtp://localhost:$port" --ssl-reqd --cacert one.pem --tlsv1.3
+    status_is 35
+    deliver_to "smtp://localhost:$port" --ssl-reqd --cacert one.pem
+    status_is 0
+    finish
+    status_is 0
+}
+
 t_a_stalled_handshake_ends() {
     start_tls -k --idle 3s -d mail
     talk '<220' '>EHLO t' '<250' '>STARTTLS' '<220' '<EOF' + '<220' '>EHLO t' '<250' '>STARTTLS' '<220' '=\x16\x03\x01\x02' '<EOF'
@@ -970,6 +1020,16 @@ t_usage() {
     done
     run --tls=expired --cert one.pem
     status_is 2 'fakesmtp: --cert and a flaw of --tls exclude each other: with --cert no certificate is made'
+    for option in --tls-min --tls-max; do
+        run "$option" 1.2
+        status_is 2 'fakesmtp: --tls-min and --tls-max need TLS: .*'
+        for version in '' 1 1.4 TLSv1.2 1.22; do
+            run --tls "$option" "$version"
+            status_is 2 "fakesmtp: $option: '.*' is not a version of TLS: give 1.0, 1.1, 1.2 or 1.3"
+        done
+    done
+    run --tls --tls-min 1.3 --tls-max 1.2
+    status_is 2 'fakesmtp: --tls-min is above --tls-max'
     # without = the word is the command
     run -n 0 --tls echo expired
     status_is 0
