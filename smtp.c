@@ -231,6 +231,12 @@ static void apply(struct smtp *s, enum smtp_event_type event, bool positive)
     case SMTP_RSET:
         reset(s);
         break;
+    case SMTP_XCLIENT:
+        reset(s);
+        s->state = STATE_GREETED;
+        s->extended = false;
+        s->authenticated = s->login_asked;
+        break;
     case SMTP_QUIT:
         s->state = STATE_CLOSED;
         break;
@@ -266,15 +272,9 @@ void smtp_commit(struct smtp *s)
 
 static bool greet(struct smtp *s, struct smtp_event *e)
 {
-    char text[SMTP_HOSTNAME_MAX + sizeof " ESMTP fakesmtp"];
-    const char *rest = s->config->lmtp ? " LMTP fakesmtp" : " ESMTP fakesmtp";
-    size_t n = strlen(s->config->hostname);
-    assert(n <= SMTP_HOSTNAME_MAX);
-    memcpy(text, s->config->hostname, n);
-    memcpy(text + n, rest, strlen(rest) + 1);
     s->event = e->type = SMTP_CONNECT;
     s->legal = true;
-    smtp_reply(s, e, 220, NULL, text);
+    reply_greeting(s, e);
     return true;
 }
 

@@ -115,6 +115,21 @@ void smtp_secure(struct smtp *s);
 /* The challenge of the current AUTH CRAM-MD5, as a string of up to SMTP_CHALLENGE_MAX octets; returns its length. */
 size_t smtp_challenge(const struct smtp *s, char *text);
 
+/* An attribute of XCLIENT, which says of the client that a proxy speaks for: NAME, ADDR, PORT, ... */
+struct smtp_attribute {
+    struct span name; /* points into the command */
+    bool unavailable; /* the proxy does not know the value */
+    size_t n;
+    char text[SMTP_HOSTNAME_MAX + 1]; /* the value, decoded: n octets and a NUL */
+};
+
+/* Whether there is an attribute of this name, in any case. */
+bool smtp_is_attribute(struct span name);
+
+/* Takes an attribute off the front of rest, which is not empty, and the blanks before it.  False if it is malformed;
+   the engine has refused such a command. */
+bool smtp_take_attribute(struct span *rest, struct smtp_attribute *a);
+
 /* The octets of replies given since smtp_output(). */
 static inline size_t smtp_written(const struct smtp *s) { return s->out_n; }
 

@@ -351,6 +351,16 @@ static int take_offer(struct parse *p, const char *text)
         return wrong(p, "'%.*s' is offered %s", (int)n, text, why_not);
     if (strlen(text) > SMTP_OFFER_MAX)
         return wrong(p, "a line may have at most %d octets (RFC 5321 4.5.3.1.5)", SMTP_OFFER_MAX);
+    bool xclient = span_is(keyword, "XCLIENT");
+    for (const char *at = text + n; xclient && *at == ' ';) {
+        struct span word = {at + 1, strcspn(at + 1, " ")};
+        if (!smtp_is_attribute(word))
+            return expected_at(p, text, word.p,
+                               "an attribute: NAME, ADDR, PORT, PROTO, HELO, LOGIN, DESTADDR or DESTPORT");
+        at = word.p + word.n;
+    }
+    if (xclient && text[n] == '\0')
+        text = "XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT";
     p->o->offers[c->n_offers++] = text;
     for (size_t i = 0; i < c->n_offers; i++) {
         const char *offer = p->o->offers[i];

@@ -269,6 +269,35 @@ static bool take_argument(struct client *c, struct span xtext)
     return !argv->failed;
 }
 
+/* Takes what XCLIENT says of the client; the name and the login of before are forgotten, as Postfix does.  False if
+   there is no memory. */
+static bool take_attributes(struct session *s, struct span attributes)
+{
+    struct client *c = &s->heard->client;
+    struct smtp_attribute a;
+    bool good = true;
+    c->helo.n = c->user.n = 0;
+    c->named = c->authenticated = c->extended = false;
+    while (attributes.n > 0 && smtp_take_attribute(&attributes, &a)) {
+        struct span text = {a.text, a.unavailable ? 0 : a.n};
+        if (span_is(a.name, "ADDR")) {
+            (void)span_takes(&text, "IPv6:");
+            size_t n = text.n < sizeof s->peer.address - 1 ? text.n : sizeof s->peer.address - 1;
+            memcpy(s->peer.address, text.p, n);
+            s->peer.address[n] = '\0';
+        } else if (span_is(a.name, "PORT")) {
+            s->peer.port = (uint16_t)strtoul(a.unavailable ? "0" : a.text, NULL, 10);
+        } else if (span_is(a.name, "HELO")) {
+            c->named = !a.unavailable;
+            good = set(&c->helo, text) && good;
+        } else if (span_is(a.name, "LOGIN")) {
+            c->authenticated = !a.unavailable;
+            good = set(&c->user, text) && good;
+        }
+    }
+    return good;
+}
+
 /* Takes what a client says of itself by HELO, AUTH or STARTTLS.  False if there is no memory. */
 static bool take_client(struct client *c, const struct smtp_event *e)
 {
@@ -276,7 +305,7 @@ static bool take_client(struct client *c, const struct smtp_event *e)
         event_drop_argv(c);
     if (e->type == SMTP_HELO) {
         c->extended = e->extended;
-        return set(&c->helo, e->arg);
+        return c->named || set(&c->helo, e->arg);
     }
     if (e->type == SMTP_AUTH) {
         c->authenticated = e->code < 300;
@@ -284,7 +313,7 @@ static bool take_client(struct client *c, const struct smtp_event *e)
     }
     if (e->type == SMTP_STARTTLS) { /* all is forgotten; RFC 3207 4.2 */
         c->helo.n = c->user.n = 0;
-        c->authenticated = c->extended = false;
+        c->authenticated = c->extended = c->named = false;
     }
     return true;
 }
@@ -311,6 +340,10 @@ static void take_effect(struct server *v, struct session *s, struct smtp_event *
         if (positive)
             event_drop_data(s);
         taken = !positive || take_client(&h->client, e);
+        break;
+    case SMTP_XCLIENT:
+        event_drop_argv(&h->client);
+        taken = !positive || take_attributes(s, e->arg);
         break;
     case SMTP_ARGV:
         if (positive && !take_argument(&h->client, e->arg)) {

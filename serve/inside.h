@@ -19,6 +19,7 @@ struct client {
     const char *tls;    /* the version of TLS, NULL without it; borrowed */
     bool authenticated; /* AUTH succeeded */
     bool extended;      /* the client said EHLO or LHLO */
+    bool named;         /* XCLIENT gave the name, and that of EHLO does not count */
     bool lmtp;
 };
 

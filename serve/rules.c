@@ -22,12 +22,13 @@ static const struct event {
     enum smtp_event_type type;
     bool argument; /* that a pattern is compared with, or recipients */
 } events[] = {
-    {"connect", SMTP_CONNECT, true},    {"helo", SMTP_HELO, true},  {"ehlo", SMTP_HELO, true},
-    {"starttls", SMTP_STARTTLS, false}, {"auth", SMTP_AUTH, true},  {"mail", SMTP_MAIL, true},
-    {"rcpt", SMTP_RCPT, true},          {"data", SMTP_DATA, true},  {"bdat", SMTP_BDAT, true},
-    {"body", SMTP_BODY, true},          {"eom", SMTP_EOM, true},    {"rset", SMTP_RSET, false},
-    {"noop", SMTP_NOOP, true},          {"vrfy", SMTP_VRFY, true},  {"expn", SMTP_EXPN, true},
-    {"help", SMTP_HELP, true},          {"quit", SMTP_QUIT, false}, {"unknown", SMTP_UNKNOWN, true},
+    {"connect", SMTP_CONNECT, true},    {"helo", SMTP_HELO, true}, {"ehlo", SMTP_HELO, true},
+    {"starttls", SMTP_STARTTLS, false}, {"auth", SMTP_AUTH, true}, {"mail", SMTP_MAIL, true},
+    {"rcpt", SMTP_RCPT, true},          {"data", SMTP_DATA, true}, {"bdat", SMTP_BDAT, true},
+    {"body", SMTP_BODY, true},          {"eom", SMTP_EOM, true},   {"rset", SMTP_RSET, false},
+    {"xclient", SMTP_XCLIENT, true},    {"noop", SMTP_NOOP, true}, {"vrfy", SMTP_VRFY, true},
+    {"expn", SMTP_EXPN, true},          {"help", SMTP_HELP, true}, {"quit", SMTP_QUIT, false},
+    {"unknown", SMTP_UNKNOWN, true},
 };
 
 /* ---- parsing ---- */
@@ -73,7 +74,7 @@ static bool parse_event(struct reader *r, struct rule *rule, const struct event 
     if (*event == NULL)
         return expect(r, word.p,
                       "an event: connect, helo, ehlo, starttls, auth, mail, rcpt, data, bdat, body, eom, rset, noop, "
-                      "vrfy, expn, help, quit or unknown");
+                      "vrfy, expn, help, xclient, quit or unknown");
     rule->event = (*event)->type;
     rule->extended = span_is(word, "ehlo");
     if (*r->p != '\0' && *r->p != ':' && !is_blank(*r->p))

@@ -20,7 +20,7 @@
 #include "smtp/objection.h"
 
 /* what a command may come with, besides the extensions */
-enum { SMTP_ONLY = 1 << 30, LMTP_ONLY = 1 << 29, NEVER = 1 << 28 };
+enum { SMTP_ONLY = 1 << 30, LMTP_ONLY = 1 << 29, NEVER = 1 << 28, XCLIENT = 1 << 27 };
 
 /* octets of a command with its end, and how many more the extensions allow */
 enum {
@@ -40,10 +40,11 @@ enum {
 /* what a command waits for, where it is required */
 enum { AFTER_TLS = 1, AFTER_AUTH = 2 };
 
-/* The extensions, and the protocol, that a command may come with in this session. */
+/* The extensions, the protocol and the offer that a command may come with in this session. */
 static unsigned spoken(const struct smtp *s)
 {
-    return extension_offered(s) | (s->config->lmtp ? LMTP_ONLY : SMTP_ONLY);
+    bool xclient = s->config->n_offers > 0 && extension_find_offer(s, span_of("XCLIENT")) < SMTP_OFFERS_MAX;
+    return extension_offered(s) | (s->config->lmtp ? LMTP_ONLY : SMTP_ONLY) | (xclient ? XCLIENT : 0);
 }
 
 /* ---- arguments: RFC 5321 4.1.1 ---- */
@@ -287,6 +288,7 @@ static const struct verb {
      CANNED(252, "2.1.5 ", "Not verified, but mail for it will be accepted")},
     {"EXPN", SMTP_EXPN, 0, ANY, AFTER_TLS | AFTER_AUTH, 0, parse_expn, CANNED(250, "", "")},
     {"HELP", SMTP_HELP, SMTP_EXT_HELP, ANY, AFTER_TLS, 0, parse_help, CANNED(214, "2.0.0 ", "")},
+    {"XCLIENT", SMTP_XCLIENT, XCLIENT, 1 << STATE_GREETED | 1 << STATE_READY, 0, 0, xclient_parse, CANNED(220, "", "")},
     /* HELP does not list these: they are obsolete, not for a server like this, or private; the row without a name is
        any other command */
     {"SEND", SMTP_UNKNOWN, 0, ALWAYS, 0, 0, parse_any, CANNED(502, "", "")},
@@ -325,7 +327,7 @@ static const struct objection *object_to_order(struct smtp *s, struct smtp_event
         name = s->config->lmtp ? OBJECTION_LHLO_FIRST : OBJECTION_EHLO_FIRST;
     else if (s->state == STATE_CHUNKS)
         name = OBJECTION_IN_CHUNKS;
-    else if (e->type == SMTP_AUTH || e->type == SMTP_ARGV)
+    else if (e->type == SMTP_AUTH || e->type == SMTP_ARGV || e->type == SMTP_XCLIENT)
         name = OBJECTION_IN_TRANSACTION;
     else if (e->type == SMTP_MAIL)
         name = OBJECTION_SECOND_MAIL;
@@ -455,6 +457,8 @@ static const struct verb *take_verb(struct smtp *s, struct smtp_event *e, bool *
         problems_add(&e->problems, PROBLEM_TRAILING_BLANK);
     size_t length;
     const struct verb *v = find_verb(*good ? span_between(start, end) : (struct span){start, 0}, &length);
+    if (v->with == XCLIENT && !(spoken(s) & XCLIENT))
+        v = verbs + sizeof verbs / sizeof verbs[0] - 1; /* as any command that is not known */
     const char *after = v->name != NULL ? start + length : memchr(start, ' ', (size_t)(end - start));
     e->arg = span_between(after != NULL ? after : end, end);
     return v;

@@ -88,8 +88,9 @@ enum smtp_event_type {
     SMTP_VRFY,
     SMTP_EXPN,
     SMTP_HELP,
-    SMTP_ARGV, /* XARGV, a private command of our sendmail(8) (RFC 5321 4.1.5): arg is an argument of its
-                  command line, in xtext; after "=" it continues the argument before */
+    SMTP_ARGV,    /* XARGV, a private command of our sendmail(8) (RFC 5321 4.1.5): arg is an argument of its
+                     command line, in xtext; after "=" it continues the argument before */
+    SMTP_XCLIENT, /* arg is the attributes, for smtp_take_attribute(); the reply is the greeting of a new session */
     SMTP_QUIT,
     SMTP_UNKNOWN, /* a line that is not a known command */
 };

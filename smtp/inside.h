@@ -82,10 +82,11 @@ struct smtp {
     bool secure;         /* TLS is in place */
     bool authenticated;  /* RFC 4954 */
     /* bits, as idle connections are many */
-    bool skipping : 1;   /* a line that is too long is being passed over */
-    bool skipped_cr : 1; /* its last octet so far is CR */
-    bool long_auth : 1;  /* it begins like AUTH, or responds to a challenge */
-    bool wary : 1;       /* AUTH was refused, and no known command came since */
+    bool skipping : 1;    /* a line that is too long is being passed over */
+    bool skipped_cr : 1;  /* its last octet so far is CR */
+    bool long_auth : 1;   /* it begins like AUTH, or responds to a challenge */
+    bool login_asked : 1; /* the XCLIENT that is not yet committed has a LOGIN */
+    bool wary : 1;        /* AUTH was refused, and no known command came since */
 };
 
 /* Whether a command or a message with this problem is refused. */
@@ -121,6 +122,9 @@ enum { CANNED_CODE = sizeof "250 " - 1 /* octets before the enhanced status code
 /* As smtp_reply(). */
 void reply_canned(struct smtp *s, struct smtp_event *e, const struct smtp_canned *reply);
 
+/* Prepares the greeting, 220. */
+void reply_greeting(struct smtp *s, struct smtp_event *e);
+
 /* Adds words to a string that has room for them; returns its new end. */
 static inline char *string_add(char *end, const char *words)
 {
@@ -147,6 +151,11 @@ size_t extension_find_offer(const struct smtp *s, struct span keyword);
 
 /* Prepares the reply to EHLO: our name, then a line for each extension (RFC 5321 4.1.1.1). */
 void extension_list(struct smtp *s, struct smtp_event *e);
+
+/* ---- xclient ---- */
+
+/* Reads the argument of XCLIENT, which is offered.  Returns what stands against it, or NULL. */
+const struct objection *xclient_parse(struct smtp *s, struct smtp_event *e);
 
 /* ---- auth ---- */
 

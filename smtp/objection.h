@@ -111,6 +111,10 @@
     X(NO_USER, TOLERATED, PROBLEM_AUTH_SYNTAX, 501, "5.5.2 ", "The user name is empty") \
     X(RESPONSE, REFUSED, PROBLEM_AUTH_SYNTAX, 501, "5.5.2 ", "The response does not fit the mechanism") \
     X(CANCELLED, REFUSED, PROBLEMS, 501, "5.7.0 ", "Authentication is cancelled") \
+    /* XCLIENT */ \
+    X(XCLIENT, REFUSED, PROBLEM_COMMAND_SYNTAX, 501, "5.5.4 ", "Say XCLIENT and attributes: NAME=value, in xtext") \
+    X(ATTRIBUTE, REFUSED, PROBLEM_NOT_OFFERED, 501, "5.5.4 ", " is not offered") \
+    X(ATTRIBUTE_FORM, REFUSED, PROBLEM_COMMAND_SYNTAX, 501, "5.5.4 ", " has a value that is not well-formed") \
     /* the mail data */ \
     X(TOO_LARGE, REFUSED, PROBLEMS, 552, "5.3.4 ", "Message is larger than SIZE allows") \
     X(BARE_LINE_END, REFUSED, PROBLEMS, 550, "5.6.0 ", "Bare CR or LF in the mail data")

@@ -57,6 +57,14 @@ void reply_canned(struct smtp *s, struct smtp_event *e, const struct smtp_canned
     }
 }
 
+void reply_greeting(struct smtp *s, struct smtp_event *e)
+{
+    char text[SMTP_HOSTNAME_MAX + sizeof " ESMTP fakesmtp"];
+    assert(strlen(s->config->hostname) <= SMTP_HOSTNAME_MAX);
+    (void)string_add(string_add(text, s->config->hostname), s->config->lmtp ? " LMTP fakesmtp" : " ESMTP fakesmtp");
+    smtp_reply(s, e, 220, NULL, text);
+}
+
 void smtp_reply_raw(struct smtp *s, struct smtp_event *e, int code, struct span wire)
 {
     assert(s->event != SMTP_NONE && code >= 100 && code <= 999);

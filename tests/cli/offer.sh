@@ -77,3 +77,48 @@ t_offer_that_is_long() {
     grep -qx "250 Y 0*1" got
     awk 'length($0) > 510 { exit 1 }' got
 }
+
+# ---- XCLIENT ----
+
+t_xclient() {
+    start -k -j -e --offer XCLIENT --match 'client-address: ^2001:db8::1$'
+    swaks --server 127.0.0.1 --port "$port" --from a@x.test --to b@x.test --xclient 'NAME=spike.test' \
+        --xclient-addr IPV6:2001:db8::1 --xclient-port 4711 --xclient-login ann --xclient-helo 'h.test' >swaks.out
+    grep -q 'XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT' swaks.out
+    stop
+    jq -c '[.matched, .client.address, .client.port, .client.helo, .client.auth, .client.protocol]' out >got
+    [ "$(cat got)" = '[true,"2001:db8::1",4711,"h.test","ann","ESMTPA"]' ] || { cat got swaks.out; return 1; }
+}
+
+# What is unavailable is not known; and without HELO, that of the client counts, and a LOGIN does not last.
+t_xclient_unavailable() {
+    start -k -j --offer XCLIENT
+    talk '<220' '>XCLIENT ADDR=192.0.2.1 PORT=7 HELO=a+20b LOGIN=x' '<220' '>EHLO t' '<250' '>MAIL FROM:<a@x.test>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' '=.\r\n' '<250' \
+        '>XCLIENT ADDR=[UNAVAILABLE] PORT=[UNAVAILABLE]' '<220' '>HELO u' '<250' '>MAIL FROM:<a@x.test>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' '=.\r\n' '<250' \
+        '>XCLIENT ADDR=198.51.100.9' '<220' '>EHLO v' '<250' '>MAIL FROM:<a@x.test>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' '=.\r\n' '<250' '>QUIT' '<221' '<EOF'
+    stop
+    jq -c '.client | [.address, .port, .helo, .auth, .protocol]' out >got
+    printf '%s\n' '["192.0.2.1",7,"a b","x","ESMTPA"]' '[null,null,"u",null,"SMTP"]' '["198.51.100.9",null,"v",null,"ESMTP"]' >want
+    same got want
+}
+
+t_xclient_rules() {
+    start -k -v -f none --offer XCLIENT --on 'xclient *ADDR=192.0.2.*: 550 5.7.0 not from there'
+    talk '<220' '>EHLO t' '<250' '>XCLIENT ADDR=192.0.2.1' '<550' '>MAIL FROM:<a@x.test>' '<250' '>RSET' '<250' \
+        '>XCLIENT ADDR=198.51.100.1' '<220' '>MAIL FROM:<a@x.test>' '<503' '>QUIT' '<221' '<EOF'
+    stop
+    err_has '1 C: XCLIENT ADDR=192\.0\.2\.1'
+    # without it, as before
+    start -k -f none --on 'unknown XCLIENT*: 220 go'
+    talk '<220' '>XCLIENT ADDR=192.0.2.1' '<220' '>QUIT' '<221' '<EOF'
+    stop
+}
+
+t_xclient_usage() {
+    start -k -f none --offer 'XCLIENT ADDR Helo'
+    talk '<220' '>EHLO t' '<250' '>XCLIENT PORT=1' '<501' '>XCLIENT HELO=x' '<220' '>QUIT' '<221' '<EOF' >got
+    stop
+    grep -qx '250 XCLIENT ADDR Helo' got
+    wrong_offer "--offer: 'XCLIENT ADDR FOO': at 'FOO', column 14: expected an attribute: NAME, ADDR, PORT, PROTO, HELO, LOGIN, DESTADDR or DESTPORT" \
+        --offer 'XCLIENT ADDR FOO'
+}

@@ -57,7 +57,13 @@ struct choice {
     bool examine, offer;
 };
 
-static const char *const offers[] = {"DELIVERBY 240", "MT-PRIORITY", "FUTURERELEASE 1 2", "RRVS", "SUBMITTER", "X-FOO"};
+static const char *const offers[] = {"DELIVERBY 240",
+                                     "MT-PRIORITY",
+                                     "FUTURERELEASE 1 2",
+                                     "RRVS",
+                                     "SUBMITTER",
+                                     "X-FOO",
+                                     "XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR"};
 
 static void policy(struct smtp *s, struct smtp_event *e, uint8_t choice)
 {

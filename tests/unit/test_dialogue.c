@@ -49,7 +49,7 @@ static const char *const names[EVENTS] = {
     [SMTP_MAIL] = "mail",       [SMTP_RCPT] = "rcpt",       [SMTP_DATA] = "data",         [SMTP_BDAT] = "bdat",
     [SMTP_CHUNK] = "chunk",     [SMTP_EOM] = "eom",         [SMTP_RSET] = "rset",         [SMTP_NOOP] = "noop",
     [SMTP_VRFY] = "vrfy",       [SMTP_EXPN] = "expn",       [SMTP_HELP] = "help",         [SMTP_QUIT] = "quit",
-    [SMTP_ARGV] = "argv",       [SMTP_UNKNOWN] = "unknown",
+    [SMTP_ARGV] = "argv",       [SMTP_XCLIENT] = "xclient", [SMTP_UNKNOWN] = "unknown",
 };
 
 static const char *const mechanisms[] = {
@@ -369,8 +369,8 @@ static void check_prepared(struct run *r, const struct smtp_event *e, enum choic
     if (choice == RAW)
         return;
     bool offered = r->config.extensions & SMTP_EXT_ENHANCEDSTATUSCODES;
-    bool wanted =
-        offered && choice == AS_OFFERED && e->code / 100 != 3 && e->type != SMTP_CONNECT && e->type != SMTP_HELO;
+    bool greets = e->type == SMTP_CONNECT || (e->type == SMTP_XCLIENT && e->code == 220);
+    bool wanted = offered && choice == AS_OFFERED && e->code / 100 != 3 && !greets && e->type != SMTP_HELO;
     char code[16];
     snprintf(code, sizeof code, "%03d", e->code);
     const char *at = r->prepared.p + start, *end;

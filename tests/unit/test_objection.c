@@ -111,6 +111,9 @@ static const struct row {
     [OBJECTION_NO_USER] = {EHLO "AUTH LOGIN =", 0, NULL, 0},
     [OBJECTION_RESPONSE] = {EHLO "AUTH PLAIN eA==", 0, NULL, 0},
     [OBJECTION_CANCELLED] = {EHLO "AUTH PLAIN\r\n*", 0, NULL, 0},
+    [OBJECTION_XCLIENT] = {"XCLIENT", 0, NULL, 0},
+    [OBJECTION_ATTRIBUTE] = {"XCLIENT FOO=1", 0, NULL, 0},
+    [OBJECTION_ATTRIBUTE_FORM] = {"XCLIENT ADDR=x", 0, NULL, 0},
     [OBJECTION_TOO_LARGE] = {EHLO "MAIL FROM:<a@x.test> SIZE=99", 0, NULL, SMALL},
     [OBJECTION_BARE_LINE_END] = {RCPT "DATA\r\na\rb\r\n.", 0, NULL, 0},
 };
@@ -122,7 +125,7 @@ struct fixture {
     char in[SMTP_AUTH_LINE_MAX + 512], room[SMTP_REPLY_MAX];
 };
 
-static const char *const offers[] = {"DELIVERBY"};
+static const char *const offers[] = {"DELIVERBY", "XCLIENT ADDR"};
 
 /* Plays the row, up to the event of its last line, whose reply is not yet given. */
 static void play(struct fixture *f, const struct row *r, bool strict)
@@ -134,7 +137,7 @@ static void play(struct fixture *f, const struct row *r, bool strict)
         .mechanisms = "PLAIN LOGIN CRAM-MD5",
         .extensions = SMTP_EXT_ALL & ~(r->flags & NO_CHUNKING ? (unsigned)SMTP_EXT_CHUNKING : 0),
         .offers = offers,
-        .n_offers = 1,
+        .n_offers = 2,
         .lmtp = r->flags & LMTP,
         .require_auth = r->flags & REQUIRE_AUTH,
         .require_tls = r->flags & REQUIRE_TLS,

@@ -264,7 +264,7 @@ static void test_length_of_a_reply(void **state)
 
 #define EVENT \
     "an event: connect, helo, ehlo, starttls, auth, mail, rcpt, data, bdat, body, eom, rset, noop, vrfy, expn, " \
-    "help, quit or unknown"
+    "help, xclient, quit or unknown"
 #define CODE "a reply code of three digits, and its text after a space"
 #define ACTION "a reply code and its text, drop, reset, stall or delay TIME"
 #define ESCAPE "\\n, \\r, \\t, \\\\, \\x and two hexadecimal digits, or \\c at the end"
