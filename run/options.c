@@ -543,7 +543,8 @@ static const struct option_entry {
      "misbehave: 'EVENT [PATTERN] [#N|%P]: ACTION', as in\n'rcpt bounce@*: 550 5.1.1 no such user' or\n"
      "'mail #1: delay 5s, 451 later'.  EVENT is connect,\nhelo, starttls, auth, mail, rcpt, data, bdat, body,\n"
      "eom, rset, noop, vrfy, quit, ...; ACTION is a reply,\n"
-     "drop, reset, stall or delay TIME; #N: only the\nfirst N times; %P: P percent of the times; may be\nrepeated"},
+     "drop, reset, stall or delay TIME, or several, as in\n'starttls: 220 go; drop'; #N: only the first N\n"
+     "times; %P: P percent of the times; may be repeated"},
     {0, "seed", "N", take_number, SETS(seed), "set the seed of the draws for %P of --on (default: 0)"},
 
     {.help = "Logins and TLS", .member = FOR_CLIENTS},
@@ -898,7 +899,10 @@ int options_complete(struct options *o, size_t n_passed, char why[OPTIONS_WHY_MA
     o->store.selects = o->reading && o->store.n_matches > 0;
     o->read.watch = o->expected.time >= 0 || o->keep;
     o->read.headers = o->server.headers;
-    if (!o->starttls)
+    bool ruled = false;
+    for (size_t i = 0; i < o->server.n_rules; i++)
+        ruled = ruled || o->rules[i].event == SMTP_STARTTLS;
+    if (!o->starttls && !ruled)
         o->smtp.extensions &= ~(unsigned)SMTP_EXT_STARTTLS;
     o->smtp.mechanisms = o->listed;
     o->smtp.strict = o->expected.strict;

@@ -88,17 +88,18 @@ static void apply_policy(struct server *v, struct session *s, struct smtp_event 
         judge_login(v, s, e);
     else if (e->type == SMTP_CONNECT && v->o->max_connections > 0 && v->talking > v->o->max_connections)
         smtp_reply(&s->smtp, e, 421, "4.7.0", "Too many connections");
+    else if (e->type == SMTP_STARTTLS && e->code < 400 && v->o->tls == NULL) /* it is offered for a rule; RFC 3207 4 */
+        smtp_reply(&s->smtp, e, 454, "4.7.0", "TLS is not available");
     else if ((e->type == SMTP_MAIL || e->type == SMTP_DATA) && e->code < 400 && (v->full || v->stopping))
         smtp_reply(&s->smtp, e, 421, "4.3.2", "No more messages are accepted");
 }
 
 /* ---- rules ---- */
 
-/* Notes in the dialogue what a rule does beside its reply. */
-static void trace_rule(struct server *v, const struct session *s, const struct rule *r)
+void event_trace_rule(struct server *v, const struct session *s, int64_t delay, enum rules_action action)
 {
     static const char *const words[] = {[RULES_DROP] = "(drop)", [RULES_RESET] = "(reset)", [RULES_STALL] = "(stall)"};
-    dialogue_rule(v->o->dialogue, s->number, r->delay, rules_break_off(r) ? words[r->action] : NULL);
+    dialogue_rule(v->o->dialogue, s->number, delay, action >= RULES_DROP ? words[action] : NULL);
 }
 
 /*
@@ -138,11 +139,11 @@ static const struct rule *take_data(struct server *v, struct session *s, const s
 {
     const struct rule *r = transaction_add_data(s->heard->transaction, v->o, e->arg);
     if (r != NULL)
-        trace_rule(v, s, r);
+        event_trace_rule(v, s, r->parts[0].delay, r->action);
     if (r != NULL && r->action == RULES_REPLY && r->code == 421) {
         event_cut_off(v, s);
-        smtp_close_raw(&s->smtp, rules_reply(r));
-        dialogue_reply(v->o->dialogue, s->number, rules_reply(r), NULL);
+        smtp_close_raw(&s->smtp, rules_reply(r, 0));
+        dialogue_reply(v->o->dialogue, s->number, rules_reply(r, 0), NULL);
         event_drop_data(s);
     }
     return r;
@@ -227,7 +228,7 @@ static void reply_to_mail(struct session *s, struct smtp_event *e, const struct 
     bool ruled = r != NULL && r->action == RULES_REPLY;
     bool lowered = t->outcome == OUTCOME_FULL || t->outcome == OUTCOME_FAILED;
     if (ruled && (!lowered || !smtp_is_positive(SMTP_EOM, r->code)))
-        smtp_reply_raw(&s->smtp, e, r->code, rules_reply(r));
+        smtp_reply_raw(&s->smtp, e, r->code, rules_reply(r, 0));
     else if (t->outcome == OUTCOME_FULL)
         smtp_reply(&s->smtp, e, 421, "4.3.2", "No more messages are accepted");
     else if (error == ENOSPC || error == EDQUOT || error == EFBIG)
@@ -405,12 +406,12 @@ const struct rule *event_handle(struct server *v, struct session *s, struct smtp
             return NULL;
         reply_to_mail(s, e, r);
     } else if (r != NULL && r->action == RULES_REPLY && e->code != 0) {
-        smtp_reply_raw(&s->smtp, e, r->code, rules_reply(r));
+        smtp_reply_raw(&s->smtp, e, r->code, rules_reply(r, 0));
     }
     if (r == NULL || r->action == RULES_GO_ON)
         apply_policy(v, s, e);
     if (r != NULL)
-        trace_rule(v, s, r);
+        event_trace_rule(v, s, r->parts[0].delay, r->action);
     if (!rules_break_off(r) && e->code != 0)
         take_effect(v, s, e);
     return r;

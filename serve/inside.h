@@ -83,6 +83,7 @@ void transaction_free(struct transaction *t);
 /* A reply of n octets that is held back: by a rule that delays it, or until the mail is stored. */
 struct held {
     const struct rule *rule; /* PHASE_PARKED: NULL if there is none */
+    size_t part;             /* PHASE_DELAYED: of the rule's action */
     struct smtp_event event; /* PHASE_PARKED: the end of the mail */
     struct session *after;   /* PHASE_PARKED: the session that waits for the store next */
     size_t n;
@@ -229,6 +230,9 @@ bool event_allocate_heard(struct session *s);
 
 /* Notes problems of the client. */
 void event_note(struct server *v, struct session *s, const struct problems *p);
+
+/* Notes in the dialogue what a rule does beside its reply. */
+void event_trace_rule(struct server *v, const struct session *s, int64_t delay, enum rules_action action);
 
 /* Prepares the reply to an event, and does what follows from it.  held: it goes on with an event that was held back;
    else NULL.  Returns the rule for the event, NULL if there is none. */

@@ -3,11 +3,13 @@
  *
  *     rule       event [condition ...] ":" action
  *     condition  pattern | "#" number | "%" number | "+" number
- *     action     ["delay" time ","] ("drop" | "reset" | "stall" | code [text]) | "delay" time
+ *     action     ["delay" time ","] what [";" action] | "delay" time [";" action]
+ *     what       code [text] | "drop" | "reset" | "stall"
  *
  * A percentage is 1 to 100, and "+" is for body only.  A pattern may hold colons
  * (IPv6 addresses do).  So the colon of the rule is the one directly after the
  * event; else the first one before a blank or the end; else the first.
+ * A semicolon in a text is "\;".  After drop, reset, stall or 421 nothing follows.
  */
 #include "serve/serve.h"
 
@@ -160,12 +162,14 @@ static bool put(struct reader *r, struct rule *rule, const char *p, size_t n)
     return true;
 }
 
+static bool ends_action(char c) { return c == '\0' || c == ';'; }
+
 /* Takes an escape: an octet, or \c at the end, which leaves the line open. */
 static bool put_escaped(struct reader *r, struct rule *rule, bool *open)
 {
     const char *start = r->p++;
     char octet = *r->p;
-    if (octet == 'c' && r->p[1] == '\0') {
+    if (octet == 'c' && ends_action(r->p[1])) {
         r->p++;
         *open = true;
         return true;
@@ -175,22 +179,22 @@ static bool put_escaped(struct reader *r, struct rule *rule, bool *open)
     } else if (octet == 'x' && ascii_is_hex(r->p[1]) && ascii_is_hex(r->p[2])) {
         octet = (char)(ascii_hex_value(r->p[1]) << 4 | ascii_hex_value(r->p[2]));
         r->p += 2;
-    } else if (octet != '\\') {
-        return expect(r, start, "\\n, \\r, \\t, \\\\, \\x and two hexadecimal digits, or \\c at the end");
+    } else if (octet != '\\' && octet != ';') {
+        return expect(r, start, "\\n, \\r, \\t, \\\\, \\;, \\x and two hexadecimal digits, or \\c at the end");
     }
     r->p++;
     return put(r, rule, &octet, 1);
 }
 
-/* Takes a line of the reply, up to "\n", "\r\n" or the end. */
+/* Takes a line of the reply, up to "\n", "\r\n", a semicolon or the end. */
 static bool put_line(struct reader *r, struct rule *rule, const char *code)
 {
     const char *start = r->p, *end = start, *cr = NULL;
-    while (*end != '\0' && !(end[0] == '\\' && end[1] == 'n')) {
+    while (!ends_action(*end) && !(end[0] == '\\' && end[1] == 'n')) {
         cr = end[0] == '\\' && end[1] == 'r' ? end : NULL;
         end += end[0] == '\\' && end[1] != '\0' ? 2 : 1;
     }
-    bool last = *end == '\0', open = false;
+    bool last = ends_action(*end), open = false;
     const char *next = end;
     if (!last && cr != NULL)
         end = cr;
@@ -212,19 +216,23 @@ static bool put_line(struct reader *r, struct rule *rule, const char *code)
     return open || put(r, rule, "\r\n", 2);
 }
 
-static bool parse_reply(struct reader *r, struct rule *rule)
+/* Takes a reply; first: it is in place of the usual one. */
+static bool parse_reply(struct reader *r, struct rule *rule, bool first)
 {
     const char *code = r->p;
     uint64_t value;
     bool good = number_take(&r->p, &value) && r->p - code == 3 && value >= 100;
-    if (!good || (*r->p != '\0' && !is_blank(*r->p)))
+    if (!good || (!ends_action(*r->p) && !is_blank(*r->p)))
         return expect(r, code, "a reply code of three digits, and its text after a space");
-    rule->action = RULES_REPLY;
-    rule->code = (int)value;
-    if (*r->p != '\0')
+    if (first) {
+        rule->action = RULES_REPLY;
+        rule->code = (int)value;
+    }
+    rule->parts[rule->n_parts - 1].closes = !first && value == 421;
+    if (!ends_action(*r->p))
         r->p++;
     while (put_line(r, rule, code)) {
-        if (*r->p == '\0')
+        if (ends_action(*r->p))
             return true;
         r->p += strlen("\\n");
     }
@@ -233,37 +241,75 @@ static bool parse_reply(struct reader *r, struct rule *rule)
 
 /* ---- actions ---- */
 
-static bool parse_action(struct reader *r, struct rule *rule)
+/* Takes "delay TIME", and the comma after it.  *alone: there is none, so the usual reply follows, or nothing. */
+static bool parse_delay(struct reader *r, int64_t *delay, bool *alone)
 {
-    skip_blanks(r);
     struct span rest = {r->p, strlen(r->p)};
-    if (span_starts(rest, "delay") && !ascii_is_letter(r->p[5])) {
-        r->p += strlen("delay");
-        skip_blanks(r);
-        const char *time = r->p;
-        if (!number_take_time(&r->p, &rule->delay) || rule->delay == 0)
-            return expect(r, time, "a time, as in 5s, 200ms or 1m");
-        skip_blanks(r);
-        if (*r->p == '\0')
-            return true;
-        if (*r->p != ',')
-            return expect(r, r->p, "a comma and another action, or the end");
-        r->p++;
-        skip_blanks(r);
-    }
+    *delay = 0;
+    *alone = span_starts(rest, "delay") && !ascii_is_letter(r->p[5]);
+    if (!*alone)
+        return true;
+    r->p += strlen("delay");
+    skip_blanks(r);
+    const char *time = r->p;
+    if (!number_take_time(&r->p, delay) || *delay == 0)
+        return expect(r, time, "a time, as in 5s, 200ms or 1m");
+    skip_blanks(r);
+    *alone = ends_action(*r->p);
+    if (*alone)
+        return true;
+    if (*r->p != ',')
+        return expect(r, r->p, "a comma and another action, a semicolon, or the end");
+    r->p++;
+    skip_blanks(r);
+    return true;
+}
+
+/* Takes a reply, or an end. */
+static bool parse_what(struct reader *r, struct rule *rule, bool first, const char *expected)
+{
+    struct rules_part *part = &rule->parts[rule->n_parts - 1];
     if (ascii_is_digit(*r->p))
-        return parse_reply(r, rule);
+        return parse_reply(r, rule, first);
     struct span word = take_word(r);
-    rule->action = span_is(word, "drop")    ? RULES_DROP
-                   : span_is(word, "reset") ? RULES_RESET
-                   : span_is(word, "stall") ? RULES_STALL
-                                            : RULES_GO_ON;
-    if (rule->action == RULES_GO_ON)
-        return expect(r, word.p,
-                      rule->delay > 0 ? "a reply code and its text, drop, reset or stall"
-                                      : "a reply code and its text, drop, reset, stall or delay TIME");
+    part->end = span_is(word, "drop")    ? RULES_DROP
+                : span_is(word, "reset") ? RULES_RESET
+                : span_is(word, "stall") ? RULES_STALL
+                                         : RULES_GO_ON;
+    if (part->end == RULES_GO_ON)
+        return expect(r, word.p, expected);
+    if (first)
+        rule->action = part->end;
     skip_blanks(r);
     return *r->p == '\0' || expect(r, r->p, "the end");
+}
+
+/* Takes the actions.  Those without a delay between them are one part. */
+static bool parse_actions(struct reader *r, struct rule *rule)
+{
+    for (bool first = true, alone;; first = false, r->p++) {
+        int64_t delay;
+        const char *start = r->p + strspn(r->p, " \t");
+        r->p = start;
+        if (!parse_delay(r, &delay, &alone))
+            return false;
+        if (rule->n_parts == RULES_PARTS_MAX && delay > 0)
+            return expect(r, start, "at most 8 actions with delays");
+        if (first || delay > 0)
+            rule->parts[rule->n_parts++].delay = delay;
+        const char *expected = delay > 0 ? "a reply code and its text, drop, reset or stall"
+                               : first   ? "a reply code and its text, drop, reset, stall or delay TIME"
+                                         : "a reply code and its text, drop, reset, stall or delay TIME after the "
+                                           "semicolon; one in a text is \\;";
+        if (!alone && !parse_what(r, rule, first, expected))
+            return false;
+        struct rules_part *part = &rule->parts[rule->n_parts - 1];
+        part->reply_end = rule->reply_n;
+        if (*r->p == '\0')
+            return true;
+        if (part->closes || rule->code == 421)
+            return expect(r, r->p, "the end, as 421 closes the connection");
+    }
 }
 
 const char *rules_parse(struct rule *rule, const char *text, const char **at)
@@ -272,7 +318,7 @@ const char *rules_parse(struct rule *rule, const char *text, const char **at)
     const struct event *event;
     rule->text = text;
     if (parse_event(&r, rule, &event) && parse_conditions(&r, rule, event))
-        (void)parse_action(&r, rule);
+        (void)parse_actions(&r, rule);
     *at = r.p;
     return r.expected;
 }

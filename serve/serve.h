@@ -26,33 +26,43 @@
 enum {
     RULES_MAX = 64,
     RULES_STEP_MAX = 32, /* octets of "cram-md5/2", with a NUL */
+    RULES_PARTS_MAX = 8, /* of an action, each with its delay */
 };
 
 enum rules_action {
     RULES_GO_ON, /* as if there were no rule, except for the delay */
     RULES_REPLY,
-    /* the following break the session off: rules_break_off() */
+    /* the following break the session off */
     RULES_DROP,  /* close the connection */
     RULES_RESET, /* close it with a RST */
     RULES_STALL, /* never answer */
+};
+
+/* A part of an action: after a delay some replies, and then perhaps the end. */
+struct rules_part {
+    int64_t delay;         /* milliseconds; 0: none */
+    size_t reply_end;      /* where its replies end in those of the rule; they begin at the end of the part before */
+    enum rules_action end; /* how it breaks off; RULES_GO_ON: not at all */
+    bool closes;           /* a 421 comes after another reply */
 };
 
 /* The caller allocates it, zeroed. */
 struct rule {
     const char *text; /* as it was given; borrowed */
     enum smtp_event_type event;
-    bool extended;       /* HELO: EHLO and LHLO only */
-    struct span pattern; /* in text; p NULL: any argument */
-    uint64_t first;      /* how many times it applies, 0: always */
-    unsigned percent;    /* of the times that it would apply; 0: always */
-    uint64_t after;      /* BODY: octets of mail data before it applies, at least 1 */
-    int64_t delay;       /* milliseconds before the action; 0: none */
-    enum rules_action action;
-    int code;                   /* of the reply, 100 to 999 */
-    char reply[SMTP_REPLY_MAX]; /* with its codes and line ends, */
+    bool extended;              /* HELO: EHLO and LHLO only */
+    struct span pattern;        /* in text; p NULL: any argument */
+    uint64_t first;             /* how many times it applies, 0: always */
+    unsigned percent;           /* of the times that it would apply; 0: always */
+    uint64_t after;             /* BODY: octets of mail data before it applies, at least 1 */
+    enum rules_action action;   /* RULES_GO_ON: the usual reply; what follows it is in the parts */
+    int code;                   /* of the (first) reply, 100 to 999 */
+    char reply[SMTP_REPLY_MAX]; /* all replies, with codes and line ends, */
     size_t reply_n;             /* in octets */
-    uint64_t random;            /* the next percentage is drawn from it */
-    uint64_t applied, fired;    /* how many times it would have applied, and did */
+    struct rules_part parts[RULES_PARTS_MAX];
+    size_t n_parts;          /* at least 1 */
+    uint64_t random;         /* the next percentage is drawn from it */
+    uint64_t applied, fired; /* how many times it would have applied, and did */
 };
 
 /*
@@ -64,10 +74,22 @@ const char *rules_parse(struct rule *r, const char *text, const char **at);
 /* Sets what percentages are drawn from, for all of n rules; the same seed, the same draws. */
 void rules_seed(struct rule *rules, size_t n, uint64_t seed);
 
-/* Whether the rule, if there is one, breaks the session off. */
+/* Whether the rule, if there is one, breaks the session off without a reply. */
 static inline bool rules_break_off(const struct rule *r) { return r != NULL && r->action >= RULES_DROP; }
 
-static inline struct span rules_reply(const struct rule *r) { return (struct span){r->reply, r->reply_n}; }
+/* Whether the rule, if there is one, ends the session in any way. */
+static inline bool rules_end_session(const struct rule *r)
+{
+    return r != NULL &&
+           (r->code == 421 || r->parts[r->n_parts - 1].end != RULES_GO_ON || r->parts[r->n_parts - 1].closes);
+}
+
+/* The replies of a part; of the first one, they are in place of the usual reply. */
+static inline struct span rules_reply(const struct rule *r, size_t part)
+{
+    const char *start = r->reply + (part > 0 ? r->parts[part - 1].reply_end : 0);
+    return span_between(start, r->reply + r->parts[part].reply_end);
+}
 
 /* Something that happens in a session. */
 struct rules_occasion {

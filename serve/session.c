@@ -261,24 +261,16 @@ static void settle(struct server *v, struct session *s)
 /* ---- interruptions ---- */
 
 /* Holds a reply back.  False if there is no memory. */
-static bool hold(struct session *s, struct span reply, const struct rule *r)
+static bool hold(struct session *s, struct span reply, const struct rule *r, size_t part)
 {
     struct held *h = event_allocate_heard(s) ? malloc(sizeof *h + reply.n) : NULL;
     if (h == NULL)
         return false;
-    *h = (struct held){.rule = r, .n = reply.n};
+    *h = (struct held){.rule = r, .part = part, .n = reply.n};
     if (reply.n > 0)
         memcpy(h->reply, reply.p, reply.n);
     s->heard->held = h;
     return true;
-}
-
-static void send_held(struct server *v, struct session *s)
-{
-    struct held *h = s->heard->held;
-    s->heard->held = NULL;
-    send_replies(v, s, h->reply, h->n);
-    free(h);
 }
 
 /* Breaks the session off as a rule says, after the replies before have been sent. */
@@ -294,28 +286,66 @@ static void break_off(struct server *v, struct session *s, enum rules_action act
 }
 
 /* Whether a rule does more than reply at once. */
-static bool interrupts(const struct rule *r) { return r != NULL && (r->delay > 0 || rules_break_off(r)); }
+static bool interrupts(const struct rule *r)
+{
+    return r != NULL &&
+           (r->parts[0].delay > 0 || r->parts[0].end != RULES_GO_ON || r->parts[0].closes || r->n_parts > 1);
+}
 
-/* Breaks off as the rule says, or begins its delay.  The first `said` octets, replies to earlier commands, are sent. */
+/* Ends the session after a 421 that a rule has sent after another reply. */
+static void close_by_rule(struct server *v, struct session *s)
+{
+    event_cut_off(v, s);
+    smtp_close_raw(&s->smtp, span_of(""));
+    event_drop_data(s);
+    v->o->dialogue->amiss = true;
+}
+
+/* Carries out a part of a rule, once its delay is over, and begins that of the next part. */
+static void carry_out(struct server *v, struct session *s, const struct rule *r, size_t i, struct span reply)
+{
+    const struct rules_part *part = &r->parts[i];
+    send_replies(v, s, reply.p, reply.n);
+    if (s->phase == PHASE_GONE)
+        return;
+    if (part->closes)
+        close_by_rule(v, s);
+    if (part->end != RULES_GO_ON && !rules_break_off(r))
+        event_trace_rule(v, s, 0, part->end);
+    if (part->end != RULES_GO_ON)
+        break_off(v, s, part->end);
+    if (++i == r->n_parts)
+        return;
+    event_trace_rule(v, s, r->parts[i].delay, RULES_GO_ON);
+    reply = rules_reply(r, i);
+    if (reply.n > 0)
+        dialogue_reply(v->o->dialogue, s->number, reply, NULL);
+    if (hold(s, reply, r, i)) /* v->now is cut to milliseconds: it may be almost one later by now */
+        enter(v, s, PHASE_DELAYED, time_after(v, r->parts[i].delay + 1));
+    else
+        session_drop(v, s);
+}
+
+/* Does what the rule says beside its reply at once.  The first `said` octets, replies to earlier commands, are sent. */
 static void interrupt(struct server *v, struct session *s, size_t said, const struct rule *r)
 {
     if (!rules_break_off(r))
         smtp_commit(&s->smtp);
     struct span reply = {v->out + said, smtp_written(&s->smtp) - said};
-    bool delayed = r->delay > 0 && hold(s, reply, r);
-    if (delayed) /* v->now is cut to milliseconds: it may be almost one later by now */
-        enter(v, s, PHASE_DELAYED, time_after(v, r->delay + 1));
+    bool delayed = r->parts[0].delay > 0 && hold(s, reply, r, 0);
+    if (delayed)
+        enter(v, s, PHASE_DELAYED, time_after(v, r->parts[0].delay + 1));
     send_replies(v, s, v->out, said);
-    if (!delayed && r->delay > 0)
+    if (!delayed && r->parts[0].delay > 0)
         session_drop(v, s);
     else if (!delayed && s->phase != PHASE_GONE)
-        break_off(v, s, r->action);
+        carry_out(v, s, r, 0, reply);
 }
 
 /* Makes the end of a mail, e, wait for the store, with its rule and its reply. */
 static void park(struct server *v, struct session *s, size_t said, const struct smtp_event *e, const struct rule *r)
 {
-    if (!hold(s, smtp_prepared(&s->smtp), r)) {
+    if (!hold(s, smtp_prepared(&s->smtp), r, 0)) {
         event_await(v, s, 0);
         send_replies(v, s, v->out, said);
         session_drop(v, s);
@@ -350,7 +380,7 @@ static bool converse(struct server *v, struct session *s)
             size_t said = smtp_written(&s->smtp);
             const struct rule *r = event_handle(v, s, &e, NULL);
             mail |= e.type == SMTP_BODY;
-            if (r != NULL && e.type == SMTP_CONNECT && (rules_break_off(r) || !smtp_is_positive(e.type, e.code)))
+            if (r != NULL && e.type == SMTP_CONNECT && (rules_end_session(r) || !smtp_is_positive(e.type, e.code)))
                 hear(v, s); /* a client that a rule turns away has been served */
             if (event_waits(s, &e)) {
                 park(v, s, said, &e, r);
@@ -411,14 +441,13 @@ static void go_on(struct server *v, struct session *s)
 
 static void end_delay(struct server *v, struct session *s)
 {
-    const struct rule *r = s->heard->held->rule;
+    struct held *h = s->heard->held;
     enter(v, s, PHASE_TALKING, idle_end(v));
     if (!s->spoken && session_turn_away(v, s))
         return;
-    if (rules_break_off(r))
-        break_off(v, s, r->action);
-    else
-        send_held(v, s);
+    s->heard->held = NULL;
+    carry_out(v, s, h->rule, h->part, (struct span){h->reply, h->n});
+    free(h);
     go_on(v, s);
 }
 
@@ -514,10 +543,12 @@ static void shake_hands(struct server *v, struct session *s)
     }
 }
 
-/* The engine has dropped all input that came before the handshake; RFC 3207 4.2. */
+/* The engine has dropped all input that came before the handshake; RFC 3207 4.2.  Without TLS a rule has given the 220.
+ */
 static void begin_handshake(struct server *v, struct session *s)
 {
-    if (!event_allocate_heard(s) || connection_unblock(&s->conn) < 0 || tls_start(v->o->tls, &s->conn) < 0) {
+    if (v->o->tls == NULL || !event_allocate_heard(s) || connection_unblock(&s->conn) < 0 ||
+        tls_start(v->o->tls, &s->conn) < 0) {
         session_drop(v, s);
         return;
     }
@@ -616,17 +647,19 @@ void session_serve(struct server *v, struct session *s)
 
 void session_dismiss(struct server *v, struct session *s, const char *enhanced, const char *text)
 {
-    bool delayed = s->phase == PHASE_DELAYED;
+    struct held *h = s->phase == PHASE_DELAYED ? s->heard->held : NULL;
     assert(s->phase != PHASE_PARKED);
-    if (s->phase == PHASE_HANDSHAKING || s->broken_off || (delayed && rules_break_off(s->heard->held->rule))) {
+    bool ends = h != NULL && h->n == 0 && h->rule->parts[h->part].end != RULES_GO_ON;
+    if (s->phase == PHASE_HANDSHAKING || s->broken_off || ends) {
         session_drop(v, s); /* nothing more is said */
         return;
     }
-    if (delayed) { /* only a reply that accepts a mail, or is the last anyway, is still given */
+    if (h != NULL) { /* only a reply that accepts a mail, or is the last anyway, is still given */
         enter(v, s, PHASE_TALKING, idle_end(v));
-        if (!s->pending && !smtp_closed(&s->smtp))
-            s->heard->held->n = 0;
-        send_held(v, s);
+        s->heard->held = NULL;
+        if (s->pending || smtp_closed(&s->smtp))
+            send_replies(v, s, h->reply, h->n);
+        free(h);
     }
     if (s->phase == PHASE_GONE)
         return;

@@ -129,8 +129,8 @@ static bool choose_answers(struct transaction *t, const struct server_options *o
         const struct rules_occasion end = {.event = SMTP_EOM, .argument = t->mail.recipients[i].address};
         const struct rule *r = over ? NULL : rules_find(o->rules, o->n_rules, &end);
         t->answers[i] = r;
-        over = over || rules_break_off(r) || (r != NULL && r->action == RULES_REPLY && r->code == 421);
         kept[i] = !over && accepts(r);
+        over = over || rules_end_session(r);
         if (kept[i])
             t->last_accepted = i + 1;
     }

@@ -324,6 +324,47 @@ swaks    | eom: stall                      | 26                | no
 END
 }
 
+# A reply, and then the end, or a further reply: what a client makes of it.
+t_reply_and_then() {
+    faults pairs <<'END'
+sendmail   | connect: 220 hi; drop                 | closed                            | no
+sendmail   | rcpt: 250 ok; drop                    | closed                            | no
+sendmail   | rcpt: 250 ok; delay 300ms, reset      | reset                             | no
+sendmail   | rcpt: 250 ok; stall                   | timeout                           | no
+sendmail   | data: 354 go; drop                    | closed                            | no
+with       | eom: 250 kept; drop                   | sent                              | yes
+with       | eom: 250 kept; delay 300ms, drop      | sent                              | yes
+with       | eom: 250 ke\c; drop                   | sent                              | yes
+sendmail   | eom: 554 no; 421 bye                  | SMTPDataError 554                 | no
+with       | eom: delay 300ms; 421 bye             | sent                              | yes
+after noop | noop: 250 ok; 421 4.4.2 idle          | 250, SMTPSenderRefused 421        | no
+after noop | noop: 250 ok; delay 300ms, 421 4.4.2 idle | 250, SMTPSenderRefused 421    | no
+curl       | mail: 250 ok; drop                    | 55 or 56                          | no
+curl       | rcpt: 250 ok; 421 4.3.2 full          | 55 or 56                          | no
+curl --ssl-reqd | starttls: 220 go; drop           | 35                                | no
+curl --ssl-reqd | starttls: 220 go; stall          | 28                                | no
+curl --ssl-reqd | starttls: 220 go; 250 injected   | 35 or 8                           | no
+curl --ssl-reqd | starttls: 220 go                 | 35                                | no
+curl --ssl-reqd | starttls: 454 not now            | 64                                | no
+swaks --tls     | starttls: 220 go; drop           | 29                                | no
+END
+}
+
+# Commands that came with one whose rule ends the session are not answered; what a 421 was put after has taken effect.
+t_reply_and_then_in_a_group() {
+    start -k -v -d mail --on 'noop a: 250 ok; drop' --on 'noop b: 250 ok; 421 4.4.2 idle' --on 'rset: delay 1ms; drop' \
+        --on 'vrfy: 252 one; delay 50ms, 252 two; delay 50ms, drop' --on 'help: 214 a\;b' --on 'starttls #1: 220 go'
+    talk '<220' '>NOOP a\r\nNOOP\r\nNOOP' '<250' '<EOF' + '<220' '>NOOP b\r\nNOOP' '<250' '<421' '<EOF' \
+        + '<220' '>EHLO t\r\nHELP\r\nRSET\r\nNOOP' '<250' '<214' '<250' '<EOF' + '<220' '>EHLO t\r\nVRFY x\r\nNOOP' '<250' \
+        '<252' '<252' '<EOF' + '<220' '>EHLO t\r\nMAIL FROM:<>\r\nSTARTTLS' '<250' '<250' '<220' '<EOF' \
+        + '<220' '>EHLO t' '<250' '>STARTTLS' '<454' '>NOOP' '<250' '>QUIT' '<221' '<EOF' >got
+    grep -qx '214 a;b' got
+    grep -q '^250[ -]STARTTLS' got
+    stop
+    [ "$(grep -c 'S: (drop)' err)" -eq 3 ]
+    err_has '4 S: \(delay of 50 ms\)'
+}
+
 # A refused RSET refuses no message.
 t_rset() {
     faults pairs <<'END'
@@ -638,12 +679,15 @@ rset *: drop|6|.*no argument.*
 starttls *: drop|10|.*no argument.*
 mail: delay|end|a time, as in .*
 mail: delay x|13|a time, as in .*
-mail: delay 5x|14|a comma and another action, or the end
+mail: delay 5x|14|a comma and another action, a semicolon, or the end
 mail: delay 0|13|a time, as in .*
 mail: delay -1s|13|a time, as in .*
 mail: delay 5s, |end|a reply code and its text, drop, reset or stall
 mail: delay 5s, delay 5s|17|a reply code and its text, drop, reset or stall
-mail: delay 5s drop|16|a comma and another action, or the end
+mail: delay 5s drop|16|a comma and another action, a semicolon, or the end
+mail: 550 no; never|15|.*one in a text is \\;
+mail: 250 ok; drop; 250 x|19|the end
+mail: 421 no; drop|13|the end, as 421 closes the connection
 mail: delay 5s, 55 x|17|a reply code of three digits.*
 END
     long=$(printf '%02050d' 0)

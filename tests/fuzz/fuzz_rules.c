@@ -37,16 +37,32 @@ static char *copy(const uint8_t *octets, size_t n)
 
 /* ---- what is read ---- */
 
-/* It begins with its code, and ends a line unless it says not to. */
+/* It begins with its code, and ends a line unless a reply says not to. */
 static void check_reply(const struct rule *r)
 {
-    must(r->code >= 100 && r->code <= 999 && r->reply_n >= 4 && r->reply_n <= SMTP_REPLY_MAX);
-    const char *end = r->text + strlen(r->text);
-    bool open = memcmp(end - 2, "\\c", 2) == 0;
+    must(r->code >= 100 && r->code <= 999 && r->reply_n >= 4);
+    bool open = strstr(r->text, "\\c") != NULL;
     must(open || memcmp(r->reply + r->reply_n - 2, "\r\n", 2) == 0);
     char code[3] = {(char)('0' + r->code / 100), (char)('0' + r->code / 10 % 10), (char)('0' + r->code % 10)};
     must(memcmp(r->reply, code, 3) == 0);
-    must(r->reply[3] == ' ' || r->reply[3] == '-' || (r->reply_n == 5 && r->reply[3] == '\r'));
+    must(r->reply[3] == ' ' || r->reply[3] == '-' || (r->reply_n >= 5 && r->reply[3] == '\r'));
+}
+
+/* All replies are in a part, and only the last part ends the session. */
+static void check_parts(const struct rule *r)
+{
+    size_t at = 0;
+    must(r->n_parts >= 1 && r->n_parts <= RULES_PARTS_MAX && r->reply_n <= SMTP_REPLY_MAX);
+    for (size_t i = 0; i < r->n_parts; i++) {
+        const struct rules_part *part = &r->parts[i];
+        bool last = i + 1 == r->n_parts;
+        struct span reply = rules_reply(r, i);
+        must(reply.p == r->reply + at && part->reply_end >= at && part->delay >= 0);
+        must((i == 0 || part->delay > 0) && (last || (part->end == RULES_GO_ON && !part->closes)));
+        must(!part->closes || part->end == RULES_GO_ON);
+        at = part->reply_end;
+    }
+    must(at == r->reply_n && (!rules_break_off(r) || (r->n_parts == 1 && rules_end_session(r))));
 }
 
 static void check_rule(const struct rule *r, const char *text)
@@ -59,12 +75,13 @@ static void check_rule(const struct rule *r, const char *text)
              (r->pattern.n > 0 || memcmp(r->pattern.p, "\"\"", 2) == 0));
     must(r->percent <= 100 && (r->first == 0 || r->percent == 0));
     must((r->after > 0) == (r->event == SMTP_BODY));
-    must(r->delay >= 0 && (r->action != RULES_GO_ON || r->delay > 0));
+    must(r->action != RULES_GO_ON || r->parts[0].delay > 0);
+    check_parts(r);
     must(r->applied == 0 && r->fired == 0);
     if (r->action == RULES_REPLY)
         check_reply(r);
     else
-        must(r->code == 0 && r->reply_n == 0);
+        must(r->code == 0 && (r->action == RULES_GO_ON || r->reply_n == 0));
 }
 
 /* ---- what it is for ---- */

@@ -72,7 +72,7 @@ static void test_events(void **state)
             assert_int_equal(r.first, k == 3 ? 7 : 0);
             assert_int_equal(r.after, rows[i].event == SMTP_BODY ? 1 : 0);
             assert_int_equal(r.percent, 0);
-            assert_int_equal(r.delay, 0);
+            assert_int_equal(r.parts[0].delay, 0);
             assert_true(is(r.pattern, k == 4 ? "*" : NULL));
         }
     }
@@ -202,20 +202,72 @@ static void test_actions(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct rule r;
         parse(&r, rows[i].text);
-        if (r.action != rows[i].action || r.delay != rows[i].delay || r.code != rows[i].code)
+        if (r.action != rows[i].action || r.parts[0].delay != rows[i].delay || r.code != rows[i].code)
             fails(&r, "action");
         if (r.reply_n != strlen(rows[i].reply) || memcmp(r.reply, rows[i].reply, r.reply_n) != 0)
             fails(&r, "reply");
     }
 }
 
-/* As they are, but for NUL and what begins an escape; and as escapes, NUL and all. */
+/* Each part as delay, replies, how it ends. */
+static void test_several_actions(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        enum rules_action action;
+        int code;
+        const char *parts;
+    } rows[] = {
+        {"noop: 250 ok; drop", RULES_REPLY, 250, "0 <250 ok> drop"},
+        {"noop:250;reset", RULES_REPLY, 250, "0 <250> reset"},
+        {"noop: 250 ok ; \tstall ", RULES_REPLY, 250, "0 <250 ok > stall"},
+        {"noop: 250 ok; 421 4.4.2 idle", RULES_REPLY, 250, "0 <250 ok|421 4.4.2 idle> close"},
+        {"noop: 250 a\\;b; 421 c\\;", RULES_REPLY, 250, "0 <250 a;b|421 c;> close"},
+        {"noop: 250 a\\nb; 251 c; 252 d", RULES_REPLY, 250, "0 <250-a|250 b|251 c|252 d>"},
+        {"noop: 250 o\\c; drop", RULES_REPLY, 250, "0 <250 o~ drop"},
+        {"noop: 250 ok; delay 5s, 421 idle", RULES_REPLY, 250, "0 <250 ok>, 5000 <421 idle> close"},
+        {"noop: 250 ok; delay 5s; drop", RULES_REPLY, 250, "0 <250 ok>, 5000 <> drop"},
+        {"noop: delay 1; drop", RULES_GO_ON, 0, "1000 <> drop"},
+        {"noop: delay 1; 250 more; delay 2, stall", RULES_GO_ON, 0, "1000 <250 more>, 2000 <> stall"},
+        {"noop: delay 1, 250 a; 250 b", RULES_REPLY, 250, "1000 <250 a|250 b>"},
+        {"noop: drop", RULES_DROP, 0, "0 <> drop"},
+        {"noop: 421 x", RULES_REPLY, 421, "0 <421 x>"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        static const char *const ends[] = {"", "", " drop", " reset", " stall"};
+        struct rule r;
+        char got[256] = "";
+        parse(&r, rows[i].text);
+        for (size_t k = 0; k < r.n_parts; k++) {
+            struct span reply = rules_reply(&r, k);
+            size_t n = strlen(got);
+            n += (size_t)sprintf(got + n, "%s%jd <", k > 0 ? ", " : "", (intmax_t)r.parts[k].delay);
+            for (; reply.n > 0; span_skip(&reply, 1)) {
+                if (*reply.p != '\r')
+                    got[n++] = *reply.p == '\n' ? '|' : *reply.p;
+            }
+            n -= got[n - 1] == '|';
+            bool open = r.parts[k].reply_end > 0 && r.reply[r.parts[k].reply_end - 1] != '\n';
+            sprintf(got + n, "%c%s%s", open ? '~' : '>', ends[r.parts[k].end], r.parts[k].closes ? " close" : "");
+        }
+        assert_string_equal(got, rows[i].parts);
+        assert_int_equal(r.action, rows[i].action);
+        assert_int_equal(r.code, rows[i].code);
+        bool ends_session = strpbrk(strrchr(got, '>') != NULL ? strrchr(got, '>') : strrchr(got, '~'), "dcs") != NULL ||
+                            strstr(got, "reset") != NULL || r.code == 421;
+        assert_int_equal(rules_end_session(&r), ends_session);
+        assert_int_equal(rules_break_off(&r), i == 12);
+    }
+}
+
+/* As they are, but for NUL, the semicolon and what begins an escape; and as escapes, NUL and all. */
 static void test_each_octet_of_a_reply(void **state)
 {
     (void)state;
     for (int i = 0; i < 256; i++) {
         static const char *const forms[] = {"eom: 250 <%c>", "eom: 250 <\\x%02x>", "eom: 250 <\\x%02X>"};
-        for (size_t k = i == 0 || i == '\\'; k < 3; k++) {
+        for (size_t k = i == 0 || i == '\\' || i == ';'; k < 3; k++) {
             char text[32], wanted[] = {'2', '5', '0', ' ', '<', (char)i, '>', '\r', '\n'};
             struct rule r;
             snprintf(text, sizeof text, forms[k], i);
@@ -267,7 +319,9 @@ static void test_length_of_a_reply(void **state)
     "help, xclient, quit or unknown"
 #define CODE "a reply code of three digits, and its text after a space"
 #define ACTION "a reply code and its text, drop, reset, stall or delay TIME"
-#define ESCAPE "\\n, \\r, \\t, \\\\, \\x and two hexadecimal digits, or \\c at the end"
+#define COMMA "a comma and another action, a semicolon, or the end"
+#define FURTHER "a reply code and its text, drop, reset, stall or delay TIME after the semicolon; one in a text is \\;"
+#define ESCAPE "\\n, \\r, \\t, \\\\, \\;, \\x and two hexadecimal digits, or \\c at the end"
 
 static void test_malformed(void **state)
 {
@@ -344,12 +398,22 @@ static void test_malformed(void **state)
         {"mail: delay 0.0001s", 12, "a time, as in 5s, 200ms or 1m"},
         {"mail: delay -1", 12, "a time, as in 5s, 200ms or 1m"},
         {"mail: delay 99999999999999999999", 12, "a time, as in 5s, 200ms or 1m"},
-        {"mail: delay 5s drop", 15, "a comma and another action, or the end"},
-        {"mail: delay 5x", 13, "a comma and another action, or the end"},
-        {"mail: delay 5min", 14, "a comma and another action, or the end"},
+        {"mail: delay 5s drop", 15, COMMA},
+        {"mail: delay 5x", 13, COMMA},
+        {"mail: delay 5min", 14, COMMA},
         {"mail: delay 5s,", 15, "a reply code and its text, drop, reset or stall"},
         {"mail: delay 5s, delay 5s", 16, "a reply code and its text, drop, reset or stall"},
         {"mail: delay 5s, 25", 16, CODE},
+        {"mail: 550 no; never", 14, FURTHER},
+        {"mail: 250 ok;", 13, FURTHER},
+        {"mail: 250 ok; ; drop", 14, FURTHER},
+        {"mail: 250 ok; 25", 14, CODE},
+        {"mail: 250 ok; delay 5s, ", 24, "a reply code and its text, drop, reset or stall"},
+        {"mail: 250 ok; drop; 250 ok", 18, "the end"},
+        {"mail: 250 ok; 421 bye; drop", 21, "the end, as 421 closes the connection"},
+        {"mail: 421 bye; drop", 13, "the end, as 421 closes the connection"},
+        {"mail: delay 1;delay 1;delay 1;delay 1;delay 1;delay 1;delay 1;delay 1;delay 1", 70,
+         "at most 8 actions with delays"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const char *at = NULL;
@@ -826,6 +890,7 @@ int main(void)
         cmocka_unit_test(test_the_empty_pattern),
         cmocka_unit_test(test_a_pattern_that_begins_with_a_colon),
         cmocka_unit_test(test_actions),
+        cmocka_unit_test(test_several_actions),
         cmocka_unit_test(test_each_octet_of_a_reply),
         cmocka_unit_test(test_length_of_a_reply),
         cmocka_unit_test(test_malformed),
