@@ -540,11 +540,12 @@ static const struct option_entry {
      "add LINE to the reply to EHLO: a keyword, perhaps with\nparameters; and take those of MAIL and RCPT that come\n"
      "with it, as in REQUIRETLS or 'DELIVERBY 240'; may be\nrepeated"},
     {0, "on", "'EVENT: ACTION'", take_rule, 0,
-     "misbehave: 'EVENT [PATTERN] [#N|%P]: ACTION', as in\n'rcpt bounce@*: 550 5.1.1 no such user' or\n"
+     "misbehave: 'EVENT [PATTERN] [TIMES]: ACTION', as in\n'rcpt bounce@*: 550 5.1.1 no such user' or\n"
      "'mail #1: delay 5s, 451 later'.  EVENT is connect,\nhelo, starttls, auth, mail, rcpt, data, bdat, body,\n"
      "eom, rset, noop, vrfy, quit, ...; ACTION is a reply,\n"
-     "drop, reset, stall or delay TIME, or several, as in\n'starttls: 220 go; drop'; #N: only the first N\n"
-     "times; %P: P percent of the times; may be repeated"},
+     "drop, reset, stall or delay TIME, or several, as in\n'starttls: 220 go; drop'; TIMES is #N (the first N\n"
+     "times), #N/conn or #N/addr (for each connection or\naddress), >N/TIME (after N times within TIME) or\n"
+     "%P (P percent of the times); may be repeated"},
     {0, "seed", "N", take_number, SETS(seed), "set the seed of the draws for %P of --on (default: 0)"},
 
     {.help = "Logins and TLS", .member = FOR_CLIENTS},
@@ -873,6 +874,25 @@ static int check_env(const struct options *o, char *why)
     return 0;
 }
 
+/* Prepares for the rules: what they draw from and count with, and STARTTLS if one is for it. */
+static int complete_rules(struct options *o, char why[OPTIONS_WHY_MAX])
+{
+    bool starttls = o->starttls, remember = false;
+    o->server.rules = o->rules;
+    rules_seed(o->rules, o->server.n_rules, o->seed);
+    for (size_t i = 0; i < o->server.n_rules; i++) {
+        starttls = starttls || o->rules[i].event == SMTP_STARTTLS;
+        remember = remember || rules_remember(&o->rules[i]);
+    }
+    if (!starttls)
+        o->smtp.extensions &= ~(unsigned)SMTP_EXT_STARTTLS;
+    o->server.past = remember ? calloc(1, sizeof *o->server.past) : NULL;
+    if (!remember || o->server.past != NULL)
+        return 0;
+    (void)snprintf(why, OPTIONS_WHY_MAX, "cannot count for --on: %s", strerror(errno));
+    return -1;
+}
+
 int options_complete(struct options *o, size_t n_passed, char why[OPTIONS_WHY_MAX])
 {
     bool examines = o->expected.strict || o->verbose;
@@ -899,12 +919,9 @@ int options_complete(struct options *o, size_t n_passed, char why[OPTIONS_WHY_MA
     o->store.selects = o->reading && o->store.n_matches > 0;
     o->read.watch = o->expected.time >= 0 || o->keep;
     o->read.headers = o->server.headers;
-    bool ruled = false;
-    for (size_t i = 0; i < o->server.n_rules; i++)
-        ruled = ruled || o->rules[i].event == SMTP_STARTTLS;
-    if (!o->starttls && !ruled)
-        o->smtp.extensions &= ~(unsigned)SMTP_EXT_STARTTLS;
     o->smtp.mechanisms = o->listed;
+    if (complete_rules(o, why) < 0)
+        return -1;
     o->smtp.strict = o->expected.strict;
     o->smtp.allowed = o->expected.allowed;
     bool shows = o->store.format == STORE_JSON || o->store.beside & ~(1u << STORE_BESIDE_TEXT);
@@ -915,8 +932,6 @@ int options_complete(struct options *o, size_t n_passed, char why[OPTIONS_WHY_MA
     o->server.smtp = &o->smtp;
     o->server.lmtp = &o->lmtp;
     o->server.logins = (const char *const *)o->logins;
-    o->server.rules = o->rules;
-    rules_seed(o->rules, o->server.n_rules, o->seed);
     return check_env(o, why);
 }
 
@@ -927,6 +942,8 @@ void options_close(struct options *o)
     o->store.n_matches = 0;
     while (o->server.n_logins > 0)
         free(o->logins[--o->server.n_logins]);
+    free(o->server.past);
+    o->server.past = NULL;
 }
 
 /* ---- --help ---- */

@@ -109,7 +109,12 @@ void event_trace_rule(struct server *v, const struct session *s, int64_t delay, 
  */
 static const struct rule *find_rule(struct server *v, struct session *s, const struct smtp_event *e)
 {
-    struct rules_occasion o = {.event = e->type, .extended = e->extended, .argument = e->arg};
+    struct rules_occasion o = {.event = e->type,
+                               .extended = e->extended,
+                               .argument = e->arg,
+                               .session = s->number,
+                               .now = v->now,
+                               .past = v->o->past};
     bool always =
         e->type == SMTP_EXPN || e->type == SMTP_UNKNOWN || (e->type == SMTP_HELO && smtp_may_be_taken(&s->smtp));
     char step[RULES_STEP_MAX];
@@ -118,7 +123,7 @@ static const struct rule *find_rule(struct server *v, struct session *s, const s
     if ((e->code >= 400 && !always) || e->code == 421 || smtp_refuses_chunk(&s->smtp))
         return NULL;
     if (e->type == SMTP_BDAT || e->type == SMTP_CHUNK || e->type == SMTP_EOM)
-        return transaction_find_rule(s->heard->transaction, v->o, e);
+        return transaction_find_rule(s->heard->transaction, v->o, e, v->now);
     if (e->type == SMTP_CONNECT)
         o.argument = span_of(s->peer.address);
     if (e->type == SMTP_UNKNOWN)
@@ -137,7 +142,7 @@ static const struct rule *find_rule(struct server *v, struct session *s, const s
 /* Takes a piece of mail data.  Returns a rule that acts at once, NULL if none does. */
 static const struct rule *take_data(struct server *v, struct session *s, const struct smtp_event *e)
 {
-    const struct rule *r = transaction_add_data(s->heard->transaction, v->o, e->arg);
+    const struct rule *r = transaction_add_data(s->heard->transaction, v->o, e->arg, v->now);
     if (r != NULL)
         event_trace_rule(v, s, r->parts[0].delay, r->action);
     if (r != NULL && r->action == RULES_REPLY && r->code == 421) {

@@ -52,12 +52,13 @@ struct transaction {
 bool transaction_begin(struct transaction **t, const struct client *c, const struct smtp_event *e, bool listed);
 
 /* Adds a piece of mail data.  Returns a rule that acts at once, NULL if none does. */
-const struct rule *transaction_add_data(struct transaction *t, const struct server_options *o, struct span octets);
+const struct rule *transaction_add_data(struct transaction *t, const struct server_options *o, struct span octets,
+                                        int64_t now);
 
 /* BDAT, the end of a chunk, or the end of the mail data, unless the engine refuses it: returns the rule for it, NULL if
    there is none.  A rule for BDAT waits for the end of the chunk, unless it breaks off. */
 const struct rule *transaction_find_rule(struct transaction *t, const struct server_options *o,
-                                         const struct smtp_event *e);
+                                         const struct smtp_event *e, int64_t now);
 
 /*
  * Ends it when the first reply is due: stores the mail, unless the reply in the

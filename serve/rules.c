@@ -2,9 +2,14 @@
  * rules.c - misbehaviour on purpose.  The grammar:
  *
  *     rule       event [condition ...] ":" action
- *     condition  pattern | "#" number | "%" number | "+" number
+ *     condition  pattern | times | "+" number
+ *     times      "#" number ["/conn" | "/addr"] | "%" number | ">" number "/" time
  *     action     ["delay" time ","] what [";" action] | "delay" time [";" action]
  *     what       code [text] | "drop" | "reset" | "stall"
+ *
+ * There is one pattern, and one "times".  "#" is the first times in the run, on a
+ * connection, or for an argument such as an address; ">" is what comes after so
+ * many times within that time.
  *
  * A percentage is 1 to 100, and "+" is for body only.  A pattern may hold colons
  * (IPv6 addresses do).  So the colon of the rule is the one directly after the
@@ -85,31 +90,55 @@ static bool parse_event(struct reader *r, struct rule *rule, const struct event 
     return true;
 }
 
+/* The end of a condition. */
+static bool is_over(const struct reader *r, const char *end) { return r->p == end || is_blank(*r->p); }
+
 static bool parse_number(struct reader *r, const char *end, uint64_t least, uint64_t most, uint64_t *value,
                          const char *expected)
 {
     const char *digits = ++r->p;
-    if (!number_take(&r->p, value) || *value < least || *value > most || (r->p != end && !is_blank(*r->p)))
+    if (!number_take(&r->p, value) || *value < least || *value > most || !is_over(r, end))
         return expect(r, digits, expected);
     return true;
+}
+
+/* Parses a number of times, percentage or rate. */
+static bool parse_times(struct reader *r, const char *end, struct rule *rule)
+{
+    uint64_t percent = 0;
+    char sign = *r->p;
+    if (rule->first > 0 || rule->percent > 0 || rule->more > 0)
+        return expect(r, r->p, "only one #N, %P or >N/TIME");
+    if (sign == '%') {
+        bool good = parse_number(r, end, 1, 100, &percent, "a percentage from 1 to 100");
+        rule->percent = (unsigned)percent;
+        return good;
+    }
+    const char *digits = ++r->p;
+    uint64_t *number = sign == '#' ? &rule->first : &rule->more;
+    if (!number_take(&r->p, number) || *number == 0 || (*r->p != '/' && (sign == '>' || !is_over(r, end))))
+        return expect(r, digits,
+                      sign == '#' ? "a number of times from 1 up" : "a number of times and a time, as in >10/1m");
+    if (*r->p != '/')
+        return true;
+    const char *start = ++r->p;
+    if (sign == '>')
+        return (number_take_time(&r->p, &rule->within) && rule->within > 0 && is_over(r, end)) ||
+               expect(r, start, "a time, as in 5s, 200ms or 1m");
+    struct span word = take_word(r);
+    rule->scope = span_is(word, "conn") ? RULES_CONNECTION : span_is(word, "addr") ? RULES_ARGUMENT : RULES_RUN;
+    return (rule->scope != RULES_RUN && is_over(r, end)) || expect(r, start, "conn or addr");
 }
 
 /* Parses one condition; the colon is at end. */
 static bool parse_condition(struct reader *r, const char *end, struct rule *rule, const struct event *event)
 {
     const char *start = r->p;
-    uint64_t percent;
     switch (*r->p) {
     case '#':
     case '%':
-        if (rule->first > 0 || rule->percent > 0)
-            return expect(r, start, "only one #N or %P");
-        if (*start == '#')
-            return parse_number(r, end, 1, UINT64_MAX, &rule->first, "a number of times from 1 up");
-        if (!parse_number(r, end, 1, 100, &percent, "a percentage from 1 to 100"))
-            return false;
-        rule->percent = (unsigned)percent;
-        return true;
+    case '>':
+        return parse_times(r, end, rule);
     case '+':
         if (rule->event != SMTP_BODY)
             return expect(r, start, "a pattern, #N, %P or the colon, as only body takes +N");
@@ -353,19 +382,26 @@ bool rules_glob(struct span pattern, struct span text)
     }
 }
 
+/* Whether argument i of the occasion matches the pattern; *over: there are no more. */
+static bool matches(const struct rule *r, const struct rules_occasion *o, size_t i, struct span *argument, bool *over)
+{
+    bool by_step = o->step != NULL && r->pattern.p != NULL && memchr(r->pattern.p, '/', r->pattern.n) != NULL;
+    *over = i >= (o->mail != NULL ? o->mail->n_recipients : 1);
+    if (*over)
+        return false;
+    *argument = o->mail != NULL ? o->mail->recipients[i].address : by_step ? span_of(o->step) : o->argument;
+    return r->pattern.p == NULL || (argument->p != NULL && rules_glob(r->pattern, *argument));
+}
+
 static bool matches_argument(const struct rule *r, const struct rules_occasion *o)
 {
-    if (r->pattern.p == NULL)
-        return true;
-    for (size_t i = 0; o->mail != NULL && i < o->mail->n_recipients; i++) {
-        if (rules_glob(r->pattern, o->mail->recipients[i].address))
+    struct span argument;
+    bool over = r->pattern.p == NULL;
+    for (size_t i = 0; !over; i++) {
+        if (matches(r, o, i, &argument, &over))
             return true;
     }
-    if (o->mail != NULL)
-        return false;
-    if (o->step != NULL && memchr(r->pattern.p, '/', r->pattern.n) != NULL)
-        return rules_glob(r->pattern, span_of(o->step));
-    return o->argument.p != NULL && rules_glob(r->pattern, o->argument);
+    return r->pattern.p == NULL;
 }
 
 /* splitmix64: a good draw from any seed. */
@@ -377,17 +413,83 @@ static uint64_t draw(uint64_t *state)
     return x ^ x >> 31;
 }
 
+/* ---- counting ---- */
+
+/* Counts once more for a key; returns the number of times.  The oldest count is forgotten if there is no room. */
+static uint32_t count(struct rules_past *past, uint64_t key)
+{
+    uint32_t *list = &past->lists[key % RULES_COUNTS_MAX], i = *list;
+    while (i > 0 && past->counts[i - 1].key != key)
+        i = past->counts[i - 1].after;
+    if (i == 0) {
+        uint32_t place = past->made;
+        past->made = (place + 1) % RULES_COUNTS_MAX;
+        uint32_t *before = &past->lists[past->counts[place].key % RULES_COUNTS_MAX];
+        while (*before > 0 && *before != place + 1)
+            before = &past->counts[*before - 1].after;
+        if (*before > 0)
+            *before = past->counts[place].after;
+        past->counts[place].key = key;
+        past->counts[place].n = 0;
+        past->counts[place].after = *list;
+        i = *list = place + 1;
+    }
+    uint32_t *n = &past->counts[i - 1].n;
+    *n += *n < UINT32_MAX;
+    return *n;
+}
+
+/* Whether a rule that applies has not had its times on this connection, or for one of the arguments; counts them all.
+ */
+static bool is_among_first(const struct rule *r, const struct rules_occasion *o, size_t place)
+{
+    uint64_t seed = place;
+    bool among = false, over = false;
+    if (r->scope == RULES_RUN)
+        return r->applied <= r->first;
+    if (r->scope == RULES_CONNECTION) {
+        seed += o->session * RULES_MAX;
+        return count(o->past, draw(&seed)) <= r->first;
+    }
+    for (size_t i = 0; !over; i++) {
+        struct span argument;
+        if (!matches(r, o, i, &argument, &over))
+            continue;
+        uint64_t key = seed;
+        for (; argument.n > 0; span_skip(&argument, 1))
+            key = draw(&key) ^ (unsigned char)ascii_lower(*argument.p);
+        among |= count(o->past, draw(&key)) <= r->first;
+    }
+    return among;
+}
+
+/* Whether this is one time too many since the first one that began the present time. */
+static bool is_too_often(struct rule *r, int64_t now)
+{
+    if (r->recent == 0 || now - r->since >= r->within) {
+        r->since = now;
+        r->recent = 0;
+    }
+    return ++r->recent > r->more;
+}
+
+static bool acts(struct rule *r, const struct rules_occasion *o, size_t place)
+{
+    r->applied++;
+    if (r->first > 0)
+        return is_among_first(r, o, place);
+    if (r->more > 0)
+        return is_too_often(r, o->now);
+    return r->percent == 0 || draw(&r->random) % 100 < r->percent;
+}
+
 struct rule *rules_find(struct rule *rules, size_t n, const struct rules_occasion *o)
 {
     for (size_t i = 0; i < n; i++) {
         struct rule *r = &rules[i];
         bool here = r->event == o->event && (!r->extended || o->extended) &&
                     (r->event != SMTP_BODY || (o->before < r->after && r->after <= o->octets));
-        if (!here || !matches_argument(r, o))
-            continue;
-        r->applied++;
-        bool acts = r->first > 0 ? r->applied <= r->first : r->percent == 0 || draw(&r->random) % 100 < r->percent;
-        if (acts) {
+        if (here && matches_argument(r, o) && acts(r, o, i)) {
             r->fired++;
             return r;
         }

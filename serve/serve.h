@@ -20,13 +20,15 @@
  * Misbehaviour on purpose: --on 'EVENT [PATTERN] [#N|%P]: ACTION'.
  *
  * A rule is parsed once, and matched against what happens in a session; the
- * caller carries it out.  No I/O, no clock, no memory of its own.
+ * caller carries it out.  No I/O, no clock, no memory of its own: what has to be
+ * remembered is in the rule, or in a struct rules_past of the caller's.
  */
 
 enum {
     RULES_MAX = 64,
-    RULES_STEP_MAX = 32, /* octets of "cram-md5/2", with a NUL */
-    RULES_PARTS_MAX = 8, /* of an action, each with its delay */
+    RULES_STEP_MAX = 32,      /* octets of "cram-md5/2", with a NUL */
+    RULES_PARTS_MAX = 8,      /* of an action, each with its delay */
+    RULES_COUNTS_MAX = 65536, /* counts that are remembered; the oldest is forgotten first */
 };
 
 enum rules_action {
@@ -37,6 +39,9 @@ enum rules_action {
     RULES_RESET, /* close it with a RST */
     RULES_STALL, /* never answer */
 };
+
+/* What the number of times is counted for. */
+enum rules_scope { RULES_RUN, RULES_CONNECTION, RULES_ARGUMENT };
 
 /* A part of an action: after a delay some replies, and then perhaps the end. */
 struct rules_part {
@@ -50,9 +55,12 @@ struct rules_part {
 struct rule {
     const char *text; /* as it was given; borrowed */
     enum smtp_event_type event;
-    bool extended;              /* HELO: EHLO and LHLO only */
-    struct span pattern;        /* in text; p NULL: any argument */
-    uint64_t first;             /* how many times it applies, 0: always */
+    bool extended;          /* HELO: EHLO and LHLO only */
+    struct span pattern;    /* in text; p NULL: any argument */
+    uint64_t first;         /* how many times it applies, 0: always, */
+    enum rules_scope scope; /* counted for this */
+    uint64_t more;          /* times within that many milliseconds after which it applies; 0: always */
+    int64_t within;
     unsigned percent;           /* of the times that it would apply; 0: always */
     uint64_t after;             /* BODY: octets of mail data before it applies, at least 1 */
     enum rules_action action;   /* RULES_GO_ON: the usual reply; what follows it is in the parts */
@@ -63,6 +71,20 @@ struct rule {
     size_t n_parts;          /* at least 1 */
     uint64_t random;         /* the next percentage is drawn from it */
     uint64_t applied, fired; /* how many times it would have applied, and did */
+    int64_t since;           /* when the present time of `within` began, */
+    uint64_t recent;         /* and how many times it would have applied since */
+};
+
+/* How many times rules have applied for a connection or an argument.  The caller allocates it, zeroed, if
+   rules_remember(). */
+struct rules_past {
+    struct {
+        uint64_t key;   /* of the rule, and of what it is counted for */
+        uint32_t n;     /* how many times */
+        uint32_t after; /* the next one of its list, as in lists */
+    } counts[RULES_COUNTS_MAX];
+    uint32_t lists[RULES_COUNTS_MAX]; /* the first one for each remainder of a key, from 1; 0: none */
+    uint32_t made;                    /* how many were begun, modulo RULES_COUNTS_MAX */
 };
 
 /*
@@ -73,6 +95,8 @@ const char *rules_parse(struct rule *r, const char *text, const char **at);
 
 /* Sets what percentages are drawn from, for all of n rules; the same seed, the same draws. */
 void rules_seed(struct rule *rules, size_t n, uint64_t seed);
+
+static inline bool rules_remember(const struct rule *r) { return r->scope != RULES_RUN; }
 
 /* Whether the rule, if there is one, breaks the session off without a reply. */
 static inline bool rules_break_off(const struct rule *r) { return r != NULL && r->action >= RULES_DROP; }
@@ -99,6 +123,9 @@ struct rules_occasion {
     const struct mail *mail; /* DATA, BDAT, BODY, EOM: each of its recipients is an argument; else NULL */
     const char *step;        /* AUTH: "plain/1", "login/2"; else NULL */
     uint64_t before, octets; /* BODY: of mail data, before this piece and with it */
+    uint64_t session;        /* the number of the connection */
+    int64_t now;             /* as clock_now() */
+    struct rules_past *past; /* not NULL if a rule remembers */
 };
 
 /* The first rule that applies, counted as fired; NULL if none does. */
@@ -135,6 +162,7 @@ struct server_options {
     struct dialogue *dialogue; /* where the dialogue goes */
     struct rule *rules;        /* of --on */
     size_t n_rules;
+    struct rules_past *past;            /* NULL if no rule remembers */
     int64_t idle;                       /* milliseconds without a word before 421; RFC 5321 4.5.3.2.7 */
     uint64_t max_connections;           /* open at once; 0 for no limit */
     uint64_t max_sessions;              /* to be served in all, 0 for no limit: no more are accepted after these */

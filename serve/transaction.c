@@ -80,18 +80,22 @@ static void begin_data(struct transaction *t, const struct server_options *o)
 static struct rule *find_rule(const struct transaction *t, const struct server_options *o,
                               struct rules_occasion *occasion)
 {
-    occasion->mail = &t->mail;
+    if (occasion->argument.p == NULL)
+        occasion->mail = &t->mail;
+    occasion->session = t->mail.session;
+    occasion->past = o->past;
     return rules_find(o->rules, o->n_rules, occasion);
 }
 
-const struct rule *transaction_add_data(struct transaction *t, const struct server_options *o, struct span octets)
+const struct rule *transaction_add_data(struct transaction *t, const struct server_options *o, struct span octets,
+                                        int64_t now)
 {
     if (!t->has_data)
         begin_data(t, o);
     spool_add(&t->data, octets.p, octets.n);
     if (o->n_rules == 0)
         return NULL;
-    struct rules_occasion body = {.event = SMTP_BODY, .before = t->octets, .octets = t->octets + octets.n};
+    struct rules_occasion body = {.event = SMTP_BODY, .before = t->octets, .octets = t->octets + octets.n, .now = now};
     t->octets = body.octets;
     const struct rule *r = find_rule(t, o, &body);
     if (r == NULL || r->action != RULES_REPLY || r->code == 421)
@@ -114,7 +118,7 @@ static const struct rule *waiting(const struct transaction *t, const struct smtp
 }
 
 /* LMTP: finds the rule for each recipient, and keeps the recipients that accept.  False if there is no memory. */
-static bool choose_answers(struct transaction *t, const struct server_options *o)
+static bool choose_answers(struct transaction *t, const struct server_options *o, int64_t now)
 {
     size_t n = t->mail.n_recipients;
     bool over = false, *kept = malloc(n + 1);
@@ -126,8 +130,8 @@ static bool choose_answers(struct transaction *t, const struct server_options *o
         return false;
     }
     for (size_t i = 0; i < n; i++) {
-        const struct rules_occasion end = {.event = SMTP_EOM, .argument = t->mail.recipients[i].address};
-        const struct rule *r = over ? NULL : rules_find(o->rules, o->n_rules, &end);
+        struct rules_occasion end = {.event = SMTP_EOM, .argument = t->mail.recipients[i].address, .now = now};
+        const struct rule *r = over ? NULL : find_rule(t, o, &end);
         t->answers[i] = r;
         kept[i] = !over && accepts(r);
         over = over || rules_end_session(r);
@@ -141,10 +145,10 @@ static bool choose_answers(struct transaction *t, const struct server_options *o
 }
 
 const struct rule *transaction_find_rule(struct transaction *t, const struct server_options *o,
-                                         const struct smtp_event *e)
+                                         const struct smtp_event *e, int64_t now)
 {
     const struct rule *r = t->chunk, *answer = NULL;
-    struct rules_occasion chunk = {.event = SMTP_BDAT, .argument = e->arg}, end = {.event = SMTP_EOM};
+    struct rules_occasion chunk = {.event = SMTP_BDAT, .now = now}, end = {.event = SMTP_EOM, .now = now};
     if (e->type == SMTP_BDAT) {
         r = t->chunk = find_rule(t, o, &chunk);
         if (!rules_break_off(r))
@@ -155,7 +159,7 @@ const struct rule *transaction_find_rule(struct transaction *t, const struct ser
         return r;
     }
     r = waiting(t, e);
-    if (e->recipient == 1 && !choose_answers(t, o))
+    if (e->recipient == 1 && !choose_answers(t, o, now))
         t->no_memory = true;
     if (e->recipient > 0 && e->recipient <= t->n_answers)
         answer = t->answers[e->recipient - 1];

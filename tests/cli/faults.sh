@@ -623,6 +623,28 @@ t_vocabulary_of_curls_test_server() {
     taken 1
 }
 
+# Greylisting of each recipient, and so many messages on a connection; with a client of its own for each.
+t_times_for_each() {
+    start -k -d mail --on 'rcpt #1/addr: 451 4.7.1 greylisted' --on 'mail #2/conn: 250 ok' --on 'mail: 421 4.7.0 too many' \
+        --on 'noop >2/1h: 450 slowly'
+    for to in b c; do
+        for want in 451 250; do
+            talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' ">RCPT TO:<$to@x.test>" "<$want" '>QUIT' '<221' >got
+        done
+    done
+    talk '<220' '>EHLO t' '<250' '>MAIL FROM:<a>' '<250' '>RCPT TO:<B@X.TEST>' '<250' '>RSET' '<250' '>MAIL FROM:<b>' '<250' \
+        '>RSET' '<250' '>MAIL FROM:<a>' '<421' '<EOF' + '<220' '>EHLO t' '<250' '>MAIL FROM:<a>' '<250' '>RSET' '<250' \
+        '>MAIL FROM:<a>' '<250' '>RSET' '<250' '>MAIL FROM:<a>' '<421' '<EOF' \
+        + '<220' '>NOOP' '<250' '>NOOP' '<250' '>NOOP' '<450' '>QUIT' + '<220' '>NOOP' '<450' >got
+    stop
+    # in all of its recipients, LMTP included
+    start_on lmtp://127.0.0.1:0 -k -d lmtp --on 'eom #1/addr: 451 4.7.1 greylisted'
+    message='>LHLO t\r\nMAIL FROM:<>\r\nRCPT TO:<b@x>\r\nRCPT TO:<c@x>\r\nDATA'
+    talk '<220' "$message" '<250' '<250' '<250' '<250' '<354' '>.' '<451' '<451' \
+        "$(printf %s "$message" | sed 's/<c@x>/<d@x>/')" '<250' '<250' '<250' '<250' '<354' '>.' '<250' '<451' '>QUIT' '<221' >got
+    stop
+}
+
 # ---- usage ----
 
 # So many columns, and what was expected there (a regular expression).
@@ -668,8 +690,8 @@ mail #18446744073709551616: drop|7|a number of times from 1 up
 mail %0: drop|7|a percentage from 1 to 100
 mail %101: drop|7|a percentage from 1 to 100
 mail %x: drop|7|a percentage from 1 to 100
-mail #1 %5: drop|9|only one #N or %P
-mail %5 #1: drop|9|only one #N or %P
+mail #1 %5: drop|9|only one #N, %P or >N/TIME
+mail %5 #1: drop|9|only one #N, %P or >N/TIME
 mail +5: drop|6|a pattern, .*body takes .*
 body +: drop|7|a number of octets
 body +x: drop|7|a number of octets

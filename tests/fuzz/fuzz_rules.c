@@ -73,7 +73,8 @@ static void check_rule(const struct rule *r, const char *text)
     if (r->pattern.p != NULL)
         must(r->pattern.p > text && r->pattern.p + r->pattern.n < text + n &&
              (r->pattern.n > 0 || memcmp(r->pattern.p, "\"\"", 2) == 0));
-    must(r->percent <= 100 && (r->first == 0 || r->percent == 0));
+    must(r->percent <= 100 && (r->first > 0) + (r->percent > 0) + (r->more > 0) <= 1);
+    must((r->within > 0) == (r->more > 0) && (!rules_remember(r) || r->first > 0));
     must((r->after > 0) == (r->event == SMTP_BODY));
     must(r->action != RULES_GO_ON || r->parts[0].delay > 0);
     check_parts(r);
@@ -87,21 +88,28 @@ static void check_rule(const struct rule *r, const char *text)
 /* ---- what it is for ---- */
 
 /* Twice, with the same seed: what applies once does so again. */
-static void check_match(const struct rule *parsed, const struct rules_occasion *o)
+static void check_match(const struct rule *parsed, struct rules_occasion *o)
 {
+    static struct rules_past past;
+    o->past = &past;
     struct rule rules[2] = {*parsed, *parsed};
     uint64_t fired[2] = {0, 0};
     for (int run = 0; run < 2; run++) {
         rules[0] = rules[1] = *parsed;
         rules_seed(rules, 2, o->octets);
+        if (rules_remember(parsed))
+            memset(&past, 0, sizeof past);
         for (int i = 0; i < 8; i++) {
             const struct rule *found = rules_find(rules, 2, o);
             must(found == NULL || found == &rules[0] || found == &rules[1]);
-            must(found != NULL || parsed->first > 0 || parsed->percent > 0 || rules[0].applied == 0);
+            must(found != NULL || parsed->first > 0 || parsed->percent > 0 || parsed->more > 0 ||
+                 rules[0].applied == 0);
         }
         must(rules[0].applied == 0 || rules[0].applied == 8);
         must(rules[0].applied == 0 || (parsed->event == o->event && (!parsed->extended || o->extended)));
         must(rules[1].applied <= rules[0].applied && rules[0].fired + rules[1].applied == rules[0].applied);
+        if (parsed->more > 0 && rules[0].applied > 0)
+            must(rules[0].fired == (parsed->more < 8 ? 8 - parsed->more : 0));
         if (parsed->first > 0 && rules[0].applied > 0)
             must(rules[0].fired == (parsed->first < 8 ? parsed->first : 8));
         fired[run] = rules[0].fired + rules[1].fired * 16;

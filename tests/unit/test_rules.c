@@ -97,6 +97,9 @@ static void test_conditions(void **state)
         {"mail #1: drop", NULL, 1, 0, 0},
         {"mail #18446744073709551615: drop", NULL, UINT64_MAX, 0, 0},
         {"mail #007: drop", NULL, 7, 0, 0},
+        {"mail #7/Conn: drop", NULL, 7, 0, 0},
+        {"mail #7/addr a: drop", "a", 7, 0, 0},
+        {"mail >7/1m a: drop", "a", 0, 0, 0},
         {"mail %1: drop", NULL, 0, 1, 0},
         {"mail %100: drop", NULL, 0, 100, 0},
         {"mail a@x #2: drop", "a@x", 2, 0, 0},
@@ -321,6 +324,8 @@ static void test_length_of_a_reply(void **state)
 #define ACTION "a reply code and its text, drop, reset, stall or delay TIME"
 #define COMMA "a comma and another action, a semicolon, or the end"
 #define FURTHER "a reply code and its text, drop, reset, stall or delay TIME after the semicolon; one in a text is \\;"
+#define ONE "only one #N, %P or >N/TIME"
+#define RATE "a number of times and a time, as in >10/1m"
 #define ESCAPE "\\n, \\r, \\t, \\\\, \\;, \\x and two hexadecimal digits, or \\c at the end"
 
 static void test_malformed(void **state)
@@ -351,14 +356,26 @@ static void test_malformed(void **state)
         {"mail #1x: drop", 6, "a number of times from 1 up"},
         {"mail # 1: drop", 6, "a number of times from 1 up"},
         {"mail #18446744073709551616: drop", 6, "a number of times from 1 up"},
-        {"mail #1 #2: drop", 8, "only one #N or %P"},
-        {"mail #1 %2: drop", 8, "only one #N or %P"},
-        {"mail %1 #2: drop", 8, "only one #N or %P"},
-        {"mail %1 %2: drop", 8, "only one #N or %P"},
+        {"mail #1 #2: drop", 8, ONE},
+        {"mail #1 %2: drop", 8, ONE},
+        {"mail %1 #2: drop", 8, ONE},
+        {"mail %1 %2: drop", 8, ONE},
         {"mail %0: drop", 6, "a percentage from 1 to 100"},
         {"mail %101: drop", 6, "a percentage from 1 to 100"},
         {"mail %10.5: drop", 6, "a percentage from 1 to 100"},
         {"mail %: drop", 6, "a percentage from 1 to 100"},
+        {"mail #1/: drop", 8, "conn or addr"},
+        {"mail #1/connection: drop", 8, "conn or addr"},
+        {"mail #1/addr2: drop", 8, "conn or addr"},
+        {"mail #1/conn #2: drop", 13, ONE},
+        {"mail %5/conn: drop", 6, "a percentage from 1 to 100"},
+        {"mail >: drop", 6, RATE},
+        {"noop >10: drop", 6, RATE},
+        {"mail >0/1m: drop", 6, RATE},
+        {"mail >10/: drop", 9, "a time, as in 5s, 200ms or 1m"},
+        {"mail >10/0: drop", 9, "a time, as in 5s, 200ms or 1m"},
+        {"mail >10/1w: drop", 9, "a time, as in 5s, 200ms or 1m"},
+        {"mail >10/1m %5: drop", 12, ONE},
         {"mail +1: drop", 5, "a pattern, #N, %P or the colon, as only body takes +N"},
         {"eom +1: drop", 4, "a pattern, #N, %P or the colon, as only body takes +N"},
         {"body +: drop", 6, "a number of octets"},
@@ -595,6 +612,84 @@ static void test_first_times(void **state)
     assert_null(rules_find(r, 2, &a));
     assert_null(rules_find(r, 0, &a));
     assert_int_equal(r[2].fired, 3);
+}
+
+/* For each connection, and for each argument in any case; of the recipients of a mail, one that is new is enough. */
+static void test_times_for_each(void **state)
+{
+    (void)state;
+    static struct rules_past past;
+    struct rule r[2];
+    parse(&r[0], "mail a* #2/conn: drop");
+    parse(&r[1], "mail #1/addr: stall");
+    static const struct {
+        uint64_t session;
+        const char *argument;
+        int rule; /* -1: none */
+    } rows[] = {
+        {1, "a", 0},  {1, "b", 1}, {1, "a", 0},  {1, "a", 1}, {1, "A", -1}, {2, "B", -1}, {2, "a", 0},   {2, "c", 1},
+        {1, "a", -1}, {2, "a", 0}, {2, "a", -1}, {3, "", 1},  {3, "", -1},  {64, "a", 0}, {64, "ab", 0}, {64, "ab", 1},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct rules_occasion o = {.event = SMTP_MAIL, .argument = span(rows[i].argument), .session = rows[i].session};
+        o.past = &past;
+        const struct rule *found = rules_find(r, 2, &o);
+        if (found != (rows[i].rule < 0 ? NULL : &r[rows[i].rule]))
+            fail_msg("row %zu", i);
+    }
+    struct mail_recipient all[] = {{.address = {"a@x", 3}}, {.address = {"b@y", 3}}, {.address = {"c@y", 3}}};
+    struct mail mail = {.recipients = all, .n_recipients = 2};
+    struct rules_occasion o = {.event = SMTP_EOM, .mail = &mail, .past = &past};
+    parse(&r[0], "eom *@y #1/addr: drop");
+    assert_ptr_equal(rules_find(r, 1, &o), &r[0]);
+    assert_null(rules_find(r, 1, &o));
+    mail.n_recipients = 3;
+    assert_ptr_equal(rules_find(r, 1, &o), &r[0]);
+    assert_null(rules_find(r, 1, &o));
+}
+
+/* The newest counts are kept, and no more than there is room for. */
+static void test_counts_are_bounded(void **state)
+{
+    (void)state;
+    static struct rules_past past;
+    struct rule r;
+    char name[32];
+    struct rules_occasion o = {.event = SMTP_RCPT, .past = &past};
+    parse(&r, "rcpt #1/addr: 451 later");
+    enum { N = 3 * RULES_COUNTS_MAX };
+    for (int round = 0; round < 2; round++) {
+        for (int i = round * (N - RULES_COUNTS_MAX); i < N; i++) {
+            sprintf(name, "%d@x", i);
+            o.argument = span(name);
+            assert_int_equal(rules_find(&r, 1, &o) != NULL, round == 0);
+        }
+    }
+    o.argument = span("0@x");
+    assert_non_null(rules_find(&r, 1, &o)); /* it was forgotten */
+    sprintf(name, "%d@x", N - RULES_COUNTS_MAX);
+    o.argument = span(name);
+    assert_non_null(rules_find(&r, 1, &o)); /* and now this one */
+    sprintf(name, "%d@x", N - 1);
+    o.argument = span(name);
+    assert_null(rules_find(&r, 1, &o));
+}
+
+static void test_too_often(void **state)
+{
+    (void)state;
+    struct rule r;
+    parse(&r, "mail >2/1s: 451 slowly");
+    static const struct {
+        int64_t now;
+        bool acts;
+    } rows[] = {{500, false}, {500, false},  {501, true},   {1499, true},  {1500, false}, {2499, false},
+                {2499, true}, {2500, false}, {9000, false}, {9999, false}, {9999, true},  {10000, false}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct rules_occasion o = {.event = SMTP_MAIL, .now = rows[i].now};
+        if ((rules_find(&r, 1, &o) != NULL) != rows[i].acts)
+            fail_msg("row %zu", i);
+    }
 }
 
 static void test_first_match_wins(void **state)
@@ -901,6 +996,9 @@ int main(void)
         cmocka_unit_test(test_steps_of_auth),
         cmocka_unit_test(test_thresholds_of_body),
         cmocka_unit_test(test_first_times),
+        cmocka_unit_test(test_times_for_each),
+        cmocka_unit_test(test_counts_are_bounded),
+        cmocka_unit_test(test_too_often),
         cmocka_unit_test(test_first_match_wins),
         cmocka_unit_test(test_percentages),
         cmocka_unit_test(test_known_draws),
