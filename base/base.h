@@ -231,6 +231,9 @@ size_t visible_take(struct span t, bool *visible);
 /* Reads decimal digits at *text, and moves *text past them.  False if there are none, or too many for 64 bits. */
 bool number_take(const char **text, uint64_t *value);
 
+/* The same for a number of octets, with a unit K, M or G or none. */
+bool number_take_size(const char **text, uint64_t *octets);
+
 /*
  * Reads a decimal number, with a fraction or without, and a unit: ms, s, m or h;
  * seconds if there is none.  Moves *text past them.  *milliseconds is rounded

@@ -19,6 +19,20 @@ bool number_take(const char **text, uint64_t *value)
     return found;
 }
 
+bool number_take_size(const char **text, uint64_t *octets)
+{
+    static const char size_units[] = "KMG";
+    if (!number_take(text, octets))
+        return false;
+    const char *unit = **text != '\0' ? strchr(size_units, **text) : NULL;
+    int shift = unit != NULL ? 10 * (int)(unit - size_units + 1) : 0;
+    if (*octets > UINT64_MAX >> shift)
+        return false;
+    *octets <<= shift;
+    *text += unit != NULL;
+    return true;
+}
+
 /* A unit comes after those that it begins; none means seconds. */
 static const struct {
     const char *name;

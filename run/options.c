@@ -187,6 +187,27 @@ static int take_path(struct parse *p, const char *text)
     return *text != '\0' ? 0 : wrong(p, "the name is empty");
 }
 
+/* Takes the --match in a rule, if there is one, as a copy. */
+static int take_content(struct parse *p, const struct rule *rule)
+{
+    struct options *o = p->o;
+    struct span content = rule->content;
+    if (content.p == NULL)
+        return 0;
+    struct match *m = &o->contents[o->server.n_contents];
+    const char *at = NULL, *why = NULL;
+    char *copy = strndup(content.p, content.n);
+    if (copy == NULL || match_parse(m, copy, &at, &why) < 0) {
+        int status =
+            why != NULL ? expected_at(p, rule->text, content.p + (at - copy), why) : wrong(p, "memory ran out");
+        free(copy);
+        return status;
+    }
+    m->expectation = (unsigned)(rule - o->rules);
+    o->server.n_contents++;
+    return 0;
+}
+
 static int take_rule(struct parse *p, const char *text)
 {
     struct options *o = p->o;
@@ -196,8 +217,7 @@ static int take_rule(struct parse *p, const char *text)
     const char *what = rules_parse(&o->rules[o->server.n_rules], text, &at);
     if (what != NULL)
         return expected_at(p, text, at, what);
-    o->server.n_rules++;
-    return 0;
+    return take_content(p, &o->rules[o->server.n_rules++]);
 }
 
 static int take_endpoint(struct parse *p, const char *text)
@@ -262,15 +282,10 @@ static int take_hostname(struct parse *p, const char *text)
 
 static int take_max_size(struct parse *p, const char *text)
 {
-    static const char units[] = "KMG";
     uint64_t *value = &p->o->smtp.max_size;
     const char *end = text;
-    bool good = number_take(&end, value);
-    const char *unit = good && *end != '\0' ? strchr(units, *end) : NULL;
-    int shift = unit != NULL ? 10 * (int)(unit - units + 1) : 0;
-    if (!good || (*end != '\0' && (unit == NULL || end[1] != '\0')) || *value == 0 || *value > UINT64_MAX >> shift)
+    if (!number_take_size(&end, value) || *end != '\0' || *value == 0)
         return wrong(p, "'%s' is not a size: give a number of octets from 1 up, or one followed by K, M or G", text);
-    *value <<= shift;
     return 0;
 }
 
@@ -545,7 +560,7 @@ static const struct option_entry {
      "eom, rset, noop, vrfy, quit, ...; ACTION is a reply,\n"
      "drop, reset, stall or delay TIME, or several, as in\n'starttls: 220 go; drop'; TIMES is #N (the first N\n"
      "times), #N/conn or #N/addr (for each connection or\naddress), >N/TIME (after N times within TIME) or\n"
-     "%P (P percent of the times); may be repeated"},
+     "%P (P percent of the times); for eom PATTERN may\nbe a --match, '/subject: spam/', or >SIZE; may be\nrepeated"},
     {0, "seed", "N", take_number, SETS(seed), "set the seed of the draws for %P of --on (default: 0)"},
 
     {.help = "Logins and TLS", .member = FOR_CLIENTS},
@@ -879,6 +894,8 @@ static int complete_rules(struct options *o, char why[OPTIONS_WHY_MAX])
 {
     bool starttls = o->starttls, remember = false;
     o->server.rules = o->rules;
+    o->server.contents = o->contents;
+    o->store.searched = o->server.n_contents > 0;
     rules_seed(o->rules, o->server.n_rules, o->seed);
     for (size_t i = 0; i < o->server.n_rules; i++) {
         starttls = starttls || o->rules[i].event == SMTP_STARTTLS;
@@ -942,6 +959,10 @@ void options_close(struct options *o)
     o->store.n_matches = 0;
     while (o->server.n_logins > 0)
         free(o->logins[--o->server.n_logins]);
+    while (o->server.n_contents > 0) {
+        match_close(&o->contents[--o->server.n_contents]);
+        free((char *)(uintptr_t)o->contents[o->server.n_contents].text);
+    }
     free(o->server.past);
     o->server.past = NULL;
 }

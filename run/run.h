@@ -64,6 +64,7 @@ struct options {
     char listed[128];             /* the names of all that are offered */
     struct server_options server; /* the caller sets tls, store, console and dialogue */
     struct rule rules[RULES_MAX];
+    struct match contents[RULES_MAX]; /* of rules; their texts are copies */
     uint64_t seed;
     char *logins[OPTIONS_LOGINS_MAX]; /* USER:PASSWORD; these are copies */
     struct tls_options tls;

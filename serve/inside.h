@@ -40,6 +40,7 @@ struct transaction {
     bool listed;                     /* the mail will have a line in the listing */
     bool no_memory;                  /* for the answers */
     uint64_t octets;                 /* of mail data so far */
+    uint64_t contents;               /* at the end: as in struct rules_occasion */
     const struct rule *chunk, *body; /* whose replies wait for the end of a chunk, of the mail data */
     const struct rule **answers;     /* LMTP: the rule for each recipient's reply, NULL: none */
     size_t n_answers;

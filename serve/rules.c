@@ -2,7 +2,7 @@
  * rules.c - misbehaviour on purpose.  The grammar:
  *
  *     rule       event [condition ...] ":" action
- *     condition  pattern | times | "+" number
+ *     condition  pattern | times | "+" number | ">" size | "/" match "/"
  *     times      "#" number ["/conn" | "/addr"] | "%" number | ">" number "/" time
  *     action     ["delay" time ","] what [";" action] | "delay" time [";" action]
  *     what       code [text] | "drop" | "reset" | "stall"
@@ -10,6 +10,9 @@
  * There is one pattern, and one "times".  "#" is the first times in the run, on a
  * connection, or for an argument such as an address; ">" is what comes after so
  * many times within that time.
+ *
+ * "/" match "/", in which "/" is "\/", is what --match takes, and for eom only; a
+ * size is for mail and eom.
  *
  * A percentage is 1 to 100, and "+" is for body only.  A pattern may hold colons
  * (IPv6 addresses do).  So the colon of the rule is the one directly after the
@@ -130,14 +133,49 @@ static bool parse_times(struct reader *r, const char *end, struct rule *rule)
     return (rule->scope != RULES_RUN && is_over(r, end)) || expect(r, start, "conn or addr");
 }
 
+/* Parses a size, where it is one. */
+static bool parse_size(struct reader *r, const char *end, struct rule *rule)
+{
+    const char *start = r->p++;
+    if (rule->larger > 0)
+        return expect(r, start, "only one >SIZE");
+    if (!number_take_size(&r->p, &rule->larger) || rule->larger == 0 || !is_over(r, end))
+        return expect(r, start + 1, "a size, as in 10M, or a number of times and a time, as in >10/1m");
+    return true;
+}
+
+/* The slash that ends the match that begins at p; the end of the text if there is none. */
+static const char *find_slash(const char *p)
+{
+    for (p++; *p != '\0' && *p != '/';)
+        p += *p == '\\' && p[1] != '\0' ? 2 : 1;
+    return p;
+}
+
+/* Parses a match, whose end is there, no further than that. */
+static bool parse_content(struct reader *r, const char *end, struct rule *rule)
+{
+    const char *start = r->p + 1;
+    if (rule->content.p != NULL)
+        return expect(r, r->p, "only one /MATCH/");
+    r->p = find_slash(r->p);
+    rule->content = span_between(start, r->p);
+    r->p++;
+    return is_over(r, end) || expect(r, r->p, "a blank or the colon");
+}
+
 /* Parses one condition; the colon is at end. */
 static bool parse_condition(struct reader *r, const char *end, struct rule *rule, const struct event *event)
 {
     const char *start = r->p;
     switch (*r->p) {
+    case '>':
+        if ((rule->event == SMTP_MAIL || rule->event == SMTP_EOM) &&
+            *(start + 1 + strspn(start + 1, "0123456789")) != '/')
+            return parse_size(r, end, rule);
+        return parse_times(r, end, rule);
     case '#':
     case '%':
-    case '>':
         return parse_times(r, end, rule);
     case '+':
         if (rule->event != SMTP_BODY)
@@ -145,6 +183,10 @@ static bool parse_condition(struct reader *r, const char *end, struct rule *rule
         if (rule->after > 0)
             return expect(r, start, "only one +N");
         return parse_number(r, end, 0, UINT64_MAX, &rule->after, "a number of octets");
+    case '/':
+        if (rule->event == SMTP_EOM)
+            return parse_content(r, end, rule);
+        /* fall through */
     default: /* a pattern */
         while (r->p < end && !is_blank(*r->p))
             r->p++;
@@ -159,17 +201,33 @@ static bool parse_condition(struct reader *r, const char *end, struct rule *rule
     }
 }
 
+/* Finds the colon of the rule; NULL: there is none. */
+static const char *find_colon(const char *p, bool has_content)
+{
+    const char *first = NULL;
+    if (*p == ':' && !is_blank(p[-1]))
+        return p;
+    for (; *p != '\0'; p++) {
+        if (has_content && *p == '/' && is_blank(p[-1])) {
+            p = find_slash(p);
+            if (*p == '/' && p[1] == ':')
+                return p + 1;
+        }
+        if (*p == '\0' || (*p == ':' && (p[1] == '\0' || is_blank(p[1]))))
+            break;
+        if (*p == ':' && first == NULL)
+            first = p;
+    }
+    return *p == ':' ? p : first;
+}
+
 /* Finds the colon of the rule, and parses the conditions before it. */
 static bool parse_conditions(struct reader *r, struct rule *rule, const struct event *event)
 {
-    const char *first = strchr(r->p, ':'), *colon = first;
-    if (first == NULL)
-        return expect(r, r->p + strlen(r->p), "a colon and an action");
-    if (first != r->p || is_blank(r->p[-1])) {
-        while (colon != NULL && colon[1] != '\0' && !is_blank(colon[1]))
-            colon = strchr(colon + 1, ':');
-        colon = colon != NULL ? colon : first;
-    }
+    const char *colon = find_colon(r->p, rule->event == SMTP_EOM);
+    if (colon == NULL) /* any colon there may be is in a match without its end */
+        return expect(r, r->p + strlen(r->p),
+                      strchr(r->p, ':') == NULL ? "a colon and an action" : "a slash after the match");
     for (skip_blanks(r); r->p < colon; skip_blanks(r)) {
         if (!parse_condition(r, colon, rule, event))
             return false;
@@ -488,7 +546,8 @@ struct rule *rules_find(struct rule *rules, size_t n, const struct rules_occasio
     for (size_t i = 0; i < n; i++) {
         struct rule *r = &rules[i];
         bool here = r->event == o->event && (!r->extended || o->extended) &&
-                    (r->event != SMTP_BODY || (o->before < r->after && r->after <= o->octets));
+                    (r->event != SMTP_BODY || (o->before < r->after && r->after <= o->octets)) &&
+                    (r->larger == 0 || o->size > r->larger) && (r->content.p == NULL || o->contents >> i & 1);
         if (here && matches_argument(r, o) && acts(r, o, i)) {
             r->fired++;
             return r;

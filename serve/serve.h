@@ -62,6 +62,8 @@ struct rule {
     uint64_t more;          /* times within that many milliseconds after which it applies; 0: always */
     int64_t within;
     unsigned percent;           /* of the times that it would apply; 0: always */
+    struct span content;        /* EOM: a --match, in text; p NULL: none */
+    uint64_t larger;            /* MAIL, EOM: applies to more octets than these; 0: to all */
     uint64_t after;             /* BODY: octets of mail data before it applies, at least 1 */
     enum rules_action action;   /* RULES_GO_ON: the usual reply; what follows it is in the parts */
     int code;                   /* of the (first) reply, 100 to 999 */
@@ -123,6 +125,8 @@ struct rules_occasion {
     const struct mail *mail; /* DATA, BDAT, BODY, EOM: each of its recipients is an argument; else NULL */
     const char *step;        /* AUTH: "plain/1", "login/2"; else NULL */
     uint64_t before, octets; /* BODY: of mail data, before this piece and with it */
+    uint64_t size;           /* MAIL: declared; EOM: of the mail data */
+    uint64_t contents;       /* EOM: bits of the rules whose content it has, or that have none */
     uint64_t session;        /* the number of the connection */
     int64_t now;             /* as clock_now() */
     struct rules_past *past; /* not NULL if a rule remembers */
@@ -162,7 +166,9 @@ struct server_options {
     struct dialogue *dialogue; /* where the dialogue goes */
     struct rule *rules;        /* of --on */
     size_t n_rules;
-    struct rules_past *past;            /* NULL if no rule remembers */
+    struct rules_past *past;      /* NULL if no rule remembers */
+    const struct match *contents; /* of the rules, whose places are the expectations */
+    size_t n_contents;
     int64_t idle;                       /* milliseconds without a word before 421; RFC 5321 4.5.3.2.7 */
     uint64_t max_connections;           /* open at once; 0 for no limit */
     uint64_t max_sessions;              /* to be served in all, 0 for no limit: no more are accepted after these */

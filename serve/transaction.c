@@ -84,6 +84,7 @@ static struct rule *find_rule(const struct transaction *t, const struct server_o
         occasion->mail = &t->mail;
     occasion->session = t->mail.session;
     occasion->past = o->past;
+    occasion->contents = t->contents;
     return rules_find(o->rules, o->n_rules, occasion);
 }
 
@@ -118,7 +119,8 @@ static const struct rule *waiting(const struct transaction *t, const struct smtp
 }
 
 /* LMTP: finds the rule for each recipient, and keeps the recipients that accept.  False if there is no memory. */
-static bool choose_answers(struct transaction *t, const struct server_options *o, int64_t now)
+static bool choose_answers(struct transaction *t, const struct server_options *o, const struct smtp_event *e,
+                           int64_t now)
 {
     size_t n = t->mail.n_recipients;
     bool over = false, *kept = malloc(n + 1);
@@ -130,7 +132,8 @@ static bool choose_answers(struct transaction *t, const struct server_options *o
         return false;
     }
     for (size_t i = 0; i < n; i++) {
-        struct rules_occasion end = {.event = SMTP_EOM, .argument = t->mail.recipients[i].address, .now = now};
+        struct rules_occasion end = {
+            .event = SMTP_EOM, .argument = t->mail.recipients[i].address, .size = e->size, .now = now};
         const struct rule *r = over ? NULL : find_rule(t, o, &end);
         t->answers[i] = r;
         kept[i] = !over && accepts(r);
@@ -148,7 +151,8 @@ const struct rule *transaction_find_rule(struct transaction *t, const struct ser
                                          const struct smtp_event *e, int64_t now)
 {
     const struct rule *r = t->chunk, *answer = NULL;
-    struct rules_occasion chunk = {.event = SMTP_BDAT, .now = now}, end = {.event = SMTP_EOM, .now = now};
+    struct rules_occasion chunk = {.event = SMTP_BDAT, .now = now},
+                          end = {.event = SMTP_EOM, .size = e->size, .now = now};
     if (e->type == SMTP_BDAT) {
         r = t->chunk = find_rule(t, o, &chunk);
         if (!rules_break_off(r))
@@ -159,7 +163,12 @@ const struct rule *transaction_find_rule(struct transaction *t, const struct ser
         return r;
     }
     r = waiting(t, e);
-    if (e->recipient == 1 && !choose_answers(t, o, now))
+    if (e->recipient <= 1 && o->n_contents > 0) {
+        if (!t->has_data)
+            begin_data(t, o);
+        t->contents = store_search(&t->data, o->contents, o->n_contents, &t->mail);
+    }
+    if (e->recipient == 1 && !choose_answers(t, o, e, now))
         t->no_memory = true;
     if (e->recipient > 0 && e->recipient <= t->n_answers)
         answer = t->answers[e->recipient - 1];

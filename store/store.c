@@ -10,6 +10,8 @@
  */
 #include "store/inside.h"
 
+#include <stdlib.h>
+
 int store_open(struct store *s, const struct store_options *o, struct failure *why)
 {
     s->o = *o;
@@ -17,7 +19,7 @@ int store_open(struct store *s, const struct store_options *o, struct failure *w
         s->o.format = STORE_NONE;
     s->looks = s->o.format == STORE_JSON || s->o.format == STORE_TEXT || o->attachments != NULL || o->n_matches > 0 ||
                o->lint || (o->beside & ~(1u << STORE_BESIDE_ENVELOPE)) != 0;
-    s->wants = s->looks || o->directory != NULL || o->stream >= 0;
+    s->wants = s->looks || o->searched || o->directory != NULL || o->stream >= 0;
     stream_open(&s->stream, &s->o);
     if (place_open(&s->attachments, o->attachments, false, o->fsync, false) < 0)
         *why = (struct failure){errno, o->attachments};
@@ -61,6 +63,26 @@ static enum store_outcome fail(struct spool *p, struct failure *why)
     *why = p->failure;
     store_drop(p);
     return STORE_FAILED;
+}
+
+uint64_t store_search(struct spool *p, const struct match *matches, size_t n, const struct mail *mail)
+{
+    struct mail searched = *mail;
+    struct text had = {NULL, 0, 0, false};
+    struct span octets;
+    if (spool_complete(p) < 0 || spool_look(p, &octets) < 0)
+        return 0;
+    span_skip(&octets, (size_t)p->ours);
+    struct message *m = message_open(octets);
+    searched.fits = UINT64_MAX;
+    if (m != NULL)
+        match_all(matches, n, m, &searched, &had);
+    bool failed = m == NULL || had.failed || message_failed(m);
+    message_close(m);
+    free(had.p);
+    if (failed)
+        (void)spool_fail(p, ENOMEM, "memory");
+    return spool_look_away(p) < 0 || failed ? 0 : searched.fits;
 }
 
 enum store_outcome store_finish(struct store *s, struct spool *p, struct mail *mail, struct failure *why)

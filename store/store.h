@@ -53,6 +53,7 @@ struct store_options {
     const struct match *matches; /* in the order of their expectations */
     size_t n_matches;
     uint64_t expectations; /* bits of all of them */
+    bool searched;         /* store_search() will be called */
     bool lint;             /* look for the problems of a mail */
     bool selects;          /* attachments and the stream are of mail that fits an expectation */
 };
@@ -166,6 +167,10 @@ void envelope_add_headers(const struct mail *mail, struct spool *p);
 
 /* Adds octets as they came over the wire. */
 void spool_add(struct spool *p, const char *octets, size_t n);
+
+/* The bits of the expectations that complete mail data fit, before they are stored; all that have no match are among
+   them.  0 on failure, which store_finish() reports. */
+uint64_t store_search(struct spool *p, const struct match *matches, size_t n, const struct mail *mail);
 
 /*
  * Stores a complete mail: publishes its file, examines it, writes its

@@ -645,6 +645,40 @@ t_times_for_each() {
     stop
 }
 
+# By what the message says, and by how large it is.
+t_contents() {
+    printf 'Subject: buy\n  spam\n\nhello /there\n' >spam
+    printf 'Subject: fine\n\nhello\n' >fine
+    { cat fine && yes 'a line' | head -n 30000; } >large
+    set -- --on 'eom /subject: buy +spam/: 554 5.7.1 spam' --on 'eom /text: ^hello \/there/: 550 not reached' \
+        --on 'eom >100K /body: a line/: 552 5.3.4 too large' --on 'mail >9M: 552 5.3.4 declared too large'
+    send_it() { curl -sS "smtp://127.0.0.1:$port" --crlf --mail-from a@x.test --mail-rcpt b@x.test -T "$1" >curl.out 2>&1; }
+    for options in '-d mail' '-f none' '-f mbox -o box' '-d mail -j -o lines' '-d mail -e'; do
+        rm -rf mail box lines
+        # shellcheck disable=SC2086
+        start -k $options "$@"
+        for mail in spam large fine; do
+            status=0
+            send_it "$mail" || status=$?
+            [ "$mail $status" = "fine 0" ] || [ "$mail $status" = "spam 8" ] || [ "$mail $status" = "large 8" ]
+        done
+        talk '<220' '>EHLO t' '<250' '>MAIL FROM:<> SIZE=9437185' '<552' '>MAIL FROM:<> SIZE=9437184' '<250' '>QUIT' '<221' >got
+        stop
+        [ ! -d mail ] || [ "$(ls mail)" = 0001.eml ]
+    done
+    grep -q 'Subject: fine' mail/0001.eml
+    # with LMTP for each recipient, and by BDAT
+    start_on lmtp://127.0.0.1:0 -k -d lmtp --on 'eom c@x /subject: ^x$/: 554 5.7.1 spam'
+    talk '<220' '>LHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x>' '<250' '>RCPT TO:<c@x>' '<250' '>BDAT 12 LAST\r\nSubject: x' \
+        '<250' '<554' '>MAIL FROM:<>' '<250' '>RCPT TO:<c@x>' '<250' '>BDAT 12 LAST\r\nSubject: y' '<250' '>QUIT' '<221' >got
+    stop
+    run --on 'eom /subject: (/: 554'
+    status_is 2
+    grep -q "column 1[0-9]: expected" err
+    run --on 'eom /title: x/: 554'
+    status_is 2 "fakesmtp: --on: 'eom /title: x/: 554': at 'title: x/: 554', column 6: expected subject"
+}
+
 # ---- usage ----
 
 # So many columns, and what was expected there (a regular expression).

@@ -73,6 +73,9 @@ static void check_rule(const struct rule *r, const char *text)
     if (r->pattern.p != NULL)
         must(r->pattern.p > text && r->pattern.p + r->pattern.n < text + n &&
              (r->pattern.n > 0 || memcmp(r->pattern.p, "\"\"", 2) == 0));
+    must(r->larger == 0 || r->event == SMTP_MAIL || r->event == SMTP_EOM);
+    if (r->content.p != NULL)
+        must(r->event == SMTP_EOM && r->content.p[-1] == '/' && r->content.p[r->content.n] == '/');
     must(r->percent <= 100 && (r->first > 0) + (r->percent > 0) + (r->more > 0) <= 1);
     must((r->within > 0) == (r->more > 0) && (!rules_remember(r) || r->first > 0));
     must((r->after > 0) == (r->event == SMTP_BODY));
@@ -102,8 +105,8 @@ static void check_match(const struct rule *parsed, struct rules_occasion *o)
         for (int i = 0; i < 8; i++) {
             const struct rule *found = rules_find(rules, 2, o);
             must(found == NULL || found == &rules[0] || found == &rules[1]);
-            must(found != NULL || parsed->first > 0 || parsed->percent > 0 || parsed->more > 0 ||
-                 rules[0].applied == 0);
+            must(found != NULL || parsed->content.p != NULL || parsed->first > 0 || parsed->percent > 0 ||
+                 parsed->more > 0 || rules[0].applied == 0);
         }
         must(rules[0].applied == 0 || rules[0].applied == 8);
         must(rules[0].applied == 0 || (parsed->event == o->event && (!parsed->extended || o->extended)));
@@ -123,7 +126,8 @@ static void check_occasions(const struct rule *r, char *line)
     struct mail_recipient recipient = {.address = {line, n}};
     const struct mail mail = {.recipients = &recipient, .n_recipients = 1};
     for (int i = SMTP_CONNECT; i <= SMTP_UNKNOWN; i++) {
-        struct rules_occasion o = {.event = (enum smtp_event_type)i, .extended = n % 2, .argument = {line, n}};
+        struct rules_occasion o = {
+            .size = n, .contents = n % 4, .event = (enum smtp_event_type)i, .extended = n % 2, .argument = {line, n}};
         o.octets = n;
         check_match(r, &o);
         o.before = n / 2;

@@ -326,6 +326,7 @@ static void test_length_of_a_reply(void **state)
 #define FURTHER "a reply code and its text, drop, reset, stall or delay TIME after the semicolon; one in a text is \\;"
 #define ONE "only one #N, %P or >N/TIME"
 #define RATE "a number of times and a time, as in >10/1m"
+#define SIZE "a size, as in 10M, or a number of times and a time, as in >10/1m"
 #define ESCAPE "\\n, \\r, \\t, \\\\, \\;, \\x and two hexadecimal digits, or \\c at the end"
 
 static void test_malformed(void **state)
@@ -369,13 +370,23 @@ static void test_malformed(void **state)
         {"mail #1/addr2: drop", 8, "conn or addr"},
         {"mail #1/conn #2: drop", 13, ONE},
         {"mail %5/conn: drop", 6, "a percentage from 1 to 100"},
-        {"mail >: drop", 6, RATE},
+        {"rcpt >: drop", 6, RATE},
         {"noop >10: drop", 6, RATE},
         {"mail >0/1m: drop", 6, RATE},
         {"mail >10/: drop", 9, "a time, as in 5s, 200ms or 1m"},
         {"mail >10/0: drop", 9, "a time, as in 5s, 200ms or 1m"},
         {"mail >10/1w: drop", 9, "a time, as in 5s, 200ms or 1m"},
         {"mail >10/1m %5: drop", 12, ONE},
+        {"mail >: drop", 6, SIZE},
+        {"mail >0: drop", 6, SIZE},
+        {"mail >1M2: drop", 6, SIZE},
+        {"mail >1k: drop", 6, SIZE},
+        {"eom >99999999999G: drop", 5, SIZE},
+        {"eom >1M >2M: drop", 8, "only one >SIZE"},
+        {"data >1M: drop", 6, RATE},
+        {"eom /a: drop", 12, "a slash after the match"},
+        {"eom /a/b: drop", 7, "a blank or the colon"},
+        {"eom /a/ /b/: drop", 8, "only one /MATCH/"},
         {"mail +1: drop", 5, "a pattern, #N, %P or the colon, as only body takes +N"},
         {"eom +1: drop", 4, "a pattern, #N, %P or the colon, as only body takes +N"},
         {"body +: drop", 6, "a number of octets"},
@@ -673,6 +684,43 @@ static void test_counts_are_bounded(void **state)
     sprintf(name, "%d@x", N - 1);
     o.argument = span(name);
     assert_null(rules_find(&r, 1, &o));
+}
+
+static void test_sizes_and_contents(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *content, *pattern;
+        uint64_t larger;
+    } rows[] = {
+        {"eom /subject: spam/: 554 no", "subject: spam", NULL, 0},
+        {"eom /subject: a: b: c/: 554 no", "subject: a: b: c", NULL, 0},
+        {"eom b@x /body: a\\/b/ >1K #2: 554 no/: a", "body: a\\/b", "b@x", 1024},
+        {"eom >3G /x/:554 a /b: c", "x", NULL, 3 * UINT64_C(1073741824)},
+        {"eom:554 /a: b", NULL, NULL, 0},
+        {"eom \\/a: 554 /b: c", NULL, "\\/a", 0},
+        {"rcpt /a: 554 no", NULL, "/a", 0},
+        {"mail >10: 554 no", NULL, NULL, 10},
+        {"eom //: 554 no", "", NULL, 0},
+        {"eom a@[IPv6:::1] /x: y/: 554", "x: y", "a@[IPv6:::1]", 0},
+        {"eom a:554 see /x", NULL, "a", 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct rule r;
+        parse(&r, rows[i].text);
+        if (!is(r.content, rows[i].content) || !is(r.pattern, rows[i].pattern) || r.larger != rows[i].larger)
+            fails(&r, "condition");
+    }
+    struct rule r[2];
+    parse(&r[0], "eom >10: 552 no");
+    parse(&r[1], "eom /subject: x/: 554 no");
+    for (uint64_t size = 9; size < 13; size++) {
+        for (uint64_t contents = 0; contents < 4; contents++) {
+            struct rules_occasion o = {.event = SMTP_EOM, .size = size, .contents = contents};
+            const struct rule *found = rules_find(r, 2, &o);
+            assert_ptr_equal(found, size > 10 ? &r[0] : contents >= 2 ? &r[1] : NULL);
+        }
+    }
 }
 
 static void test_too_often(void **state)
@@ -998,6 +1046,7 @@ int main(void)
         cmocka_unit_test(test_first_times),
         cmocka_unit_test(test_times_for_each),
         cmocka_unit_test(test_counts_are_bounded),
+        cmocka_unit_test(test_sizes_and_contents),
         cmocka_unit_test(test_too_often),
         cmocka_unit_test(test_first_match_wins),
         cmocka_unit_test(test_percentages),
