@@ -557,10 +557,10 @@ static const struct option_entry {
     {0, "on", "'EVENT: ACTION'", take_rule, 0,
      "misbehave: 'EVENT [PATTERN] [TIMES]: ACTION', as in\n'rcpt bounce@*: 550 5.1.1 no such user' or\n"
      "'mail #1: delay 5s, 451 later'.  EVENT is connect,\nhelo, starttls, auth, mail, rcpt, data, bdat, body,\n"
-     "eom, rset, noop, vrfy, quit, ...; ACTION is a reply,\n"
-     "drop, reset, stall or delay TIME, or several, as in\n'starttls: 220 go; drop'; TIMES is #N (the first N\n"
-     "times), #N/conn or #N/addr (for each connection or\naddress), >N/TIME (after N times within TIME) or\n"
-     "%P (P percent of the times); for eom PATTERN may\nbe a --match, '/subject: spam/', or >SIZE; may be\nrepeated"},
+     "eom, rset, noop, vrfy, quit, ... or command (any);\nACTION is a reply, drop, reset, stall, delay TIME,\n"
+     "drip TIME (octet by octet), lines TIME, or several,\nas in 'starttls: 220 go; drop'; TIMES is #N (the\n"
+     "first N times), #N/conn or #N/addr (for each\nconnection or address), >N/TIME (after N times\n"
+     "within TIME) or %P (P percent of the times); for\neom PATTERN may be /FIELD: REGEX/ or >SIZE; may be\nrepeated"},
     {0, "seed", "N", take_number, SETS(seed), "set the seed of the draws for %P of --on (default: 0)"},
 
     {.help = "Logins and TLS", .member = FOR_CLIENTS},

@@ -119,6 +119,7 @@ static const struct rule *find_rule(struct server *v, struct session *s, const s
         e->type == SMTP_EXPN || e->type == SMTP_UNKNOWN || (e->type == SMTP_HELO && smtp_may_be_taken(&s->smtp));
     char step[RULES_STEP_MAX];
     o.size = e->size;
+    o.line = e->line;
     if (e->type == SMTP_AUTH)
         s->heard->auth_step = e->line.p != NULL && span_starts(e->line, "AUTH") ? 1 : s->heard->auth_step + 1;
     if ((e->code >= 400 && !always) || e->code == 421 || smtp_refuses_chunk(&s->smtp))

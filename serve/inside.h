@@ -85,7 +85,8 @@ void transaction_free(struct transaction *t);
 /* A reply of n octets that is held back: by a rule that delays it, or until the mail is stored. */
 struct held {
     const struct rule *rule; /* PHASE_PARKED: NULL if there is none */
-    size_t part;             /* PHASE_DELAYED: of the rule's action */
+    size_t part;             /* PHASE_DELAYED: of the rule's action, */
+    bool begun;              /* and some of its reply has been sent */
     struct smtp_event event; /* PHASE_PARKED: the end of the mail */
     struct session *after;   /* PHASE_PARKED: the session that waits for the store next */
     size_t n;

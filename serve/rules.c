@@ -4,7 +4,8 @@
  *     rule       event [condition ...] ":" action
  *     condition  pattern | times | "+" number | ">" size | "/" match "/"
  *     times      "#" number ["/conn" | "/addr"] | "%" number | ">" number "/" time
- *     action     ["delay" time ","] what [";" action] | "delay" time [";" action]
+ *     action     [manner ","] what [";" action] | manner [";" action]
+ *     manner     "delay" time | ("drip" | "lines") time | manner "," manner
  *     what       code [text] | "drop" | "reset" | "stall"
  *
  * There is one pattern, and one "times".  "#" is the first times in the run, on a
@@ -32,13 +33,13 @@ static const struct event {
     enum smtp_event_type type;
     bool argument; /* that a pattern is compared with, or recipients */
 } events[] = {
-    {"connect", SMTP_CONNECT, true},    {"helo", SMTP_HELO, true}, {"ehlo", SMTP_HELO, true},
-    {"starttls", SMTP_STARTTLS, false}, {"auth", SMTP_AUTH, true}, {"mail", SMTP_MAIL, true},
-    {"rcpt", SMTP_RCPT, true},          {"data", SMTP_DATA, true}, {"bdat", SMTP_BDAT, true},
-    {"body", SMTP_BODY, true},          {"eom", SMTP_EOM, true},   {"rset", SMTP_RSET, false},
-    {"xclient", SMTP_XCLIENT, true},    {"noop", SMTP_NOOP, true}, {"vrfy", SMTP_VRFY, true},
-    {"expn", SMTP_EXPN, true},          {"help", SMTP_HELP, true}, {"quit", SMTP_QUIT, false},
-    {"unknown", SMTP_UNKNOWN, true},
+    {"connect", SMTP_CONNECT, true},    {"helo", SMTP_HELO, true},    {"ehlo", SMTP_HELO, true},
+    {"starttls", SMTP_STARTTLS, false}, {"auth", SMTP_AUTH, true},    {"mail", SMTP_MAIL, true},
+    {"rcpt", SMTP_RCPT, true},          {"data", SMTP_DATA, true},    {"bdat", SMTP_BDAT, true},
+    {"body", SMTP_BODY, true},          {"eom", SMTP_EOM, true},      {"rset", SMTP_RSET, false},
+    {"xclient", SMTP_XCLIENT, true},    {"noop", SMTP_NOOP, true},    {"vrfy", SMTP_VRFY, true},
+    {"expn", SMTP_EXPN, true},          {"help", SMTP_HELP, true},    {"quit", SMTP_QUIT, false},
+    {"unknown", SMTP_UNKNOWN, true},    {"command", SMTP_NONE, true},
 };
 
 /* ---- parsing ---- */
@@ -84,7 +85,7 @@ static bool parse_event(struct reader *r, struct rule *rule, const struct event 
     if (*event == NULL)
         return expect(r, word.p,
                       "an event: connect, helo, ehlo, starttls, auth, mail, rcpt, data, bdat, body, eom, rset, noop, "
-                      "vrfy, expn, help, xclient, quit or unknown");
+                      "vrfy, expn, help, xclient, quit, unknown or command");
     rule->event = (*event)->type;
     rule->extended = span_is(word, "ehlo");
     if (*r->p != '\0' && *r->p != ':' && !is_blank(*r->p))
@@ -328,27 +329,31 @@ static bool parse_reply(struct reader *r, struct rule *rule, bool first)
 
 /* ---- actions ---- */
 
-/* Takes "delay TIME", and the comma after it.  *alone: there is none, so the usual reply follows, or nothing. */
-static bool parse_delay(struct reader *r, int64_t *delay, bool *alone)
+/* Takes "delay TIME", "drip TIME" and "lines TIME", each with its comma.  *alone: there is none, so the usual reply
+   follows, or nothing. */
+static bool parse_manner(struct reader *r, struct rules_part *manner, bool *alone)
 {
-    struct span rest = {r->p, strlen(r->p)};
-    *delay = 0;
-    *alone = span_starts(rest, "delay") && !ascii_is_letter(r->p[5]);
-    if (!*alone)
-        return true;
-    r->p += strlen("delay");
-    skip_blanks(r);
-    const char *time = r->p;
-    if (!number_take_time(&r->p, delay) || *delay == 0)
-        return expect(r, time, "a time, as in 5s, 200ms or 1m");
-    skip_blanks(r);
-    *alone = ends_action(*r->p);
-    if (*alone)
-        return true;
-    if (*r->p != ',')
-        return expect(r, r->p, "a comma and another action, a semicolon, or the end");
-    r->p++;
-    skip_blanks(r);
+    for (*alone = false; !*alone; skip_blanks(r)) {
+        const char *start = r->p;
+        struct span word = take_word(r);
+        bool by_line = span_is(word, "lines");
+        int64_t *time = span_is(word, "delay")             ? &manner->delay
+                        : by_line || span_is(word, "drip") ? &manner->pace
+                                                           : NULL;
+        if (time == NULL || *time > 0) {
+            r->p = start;
+            return true;
+        }
+        skip_blanks(r);
+        start = r->p;
+        if (!number_take_time(&r->p, time))
+            return expect(r, start, "a time, as in 5s, 200ms or 1m");
+        manner->by_line = manner->by_line || by_line;
+        skip_blanks(r);
+        *alone = ends_action(*r->p);
+        if (!*alone && *r->p++ != ',')
+            return expect(r, r->p - 1, "a comma and another action, a semicolon, or the end");
+    }
     return true;
 }
 
@@ -375,19 +380,21 @@ static bool parse_what(struct reader *r, struct rule *rule, bool first, const ch
 static bool parse_actions(struct reader *r, struct rule *rule)
 {
     for (bool first = true, alone;; first = false, r->p++) {
-        int64_t delay;
+        struct rules_part manner = {.delay = 0};
         const char *start = r->p + strspn(r->p, " \t");
         r->p = start;
-        if (!parse_delay(r, &delay, &alone))
+        if (!parse_manner(r, &manner, &alone))
             return false;
-        if (rule->n_parts == RULES_PARTS_MAX && delay > 0)
+        bool begins = first || manner.delay > 0 || manner.pace > 0;
+        if (rule->n_parts == RULES_PARTS_MAX && begins)
             return expect(r, start, "at most 8 actions with delays");
-        if (first || delay > 0)
-            rule->parts[rule->n_parts++].delay = delay;
-        const char *expected = delay > 0 ? "a reply code and its text, drop, reset or stall"
-                               : first   ? "a reply code and its text, drop, reset, stall or delay TIME"
-                                         : "a reply code and its text, drop, reset, stall or delay TIME after the "
-                                           "semicolon; one in a text is \\;";
+        if (begins)
+            rule->parts[rule->n_parts++] = manner;
+        const char *expected =
+            r->p > start ? "a reply code and its text, drop, reset or stall"
+            : first      ? "a reply code and its text, drop, reset, stall, delay TIME, drip TIME or lines TIME"
+                    : "a reply code and its text, drop, reset, stall, delay TIME, drip TIME or lines TIME after the "
+                      "semicolon; one in a text is \\;";
         if (!alone && !parse_what(r, rule, first, expected))
             return false;
         struct rules_part *part = &rule->parts[rule->n_parts - 1];
@@ -444,10 +451,12 @@ bool rules_glob(struct span pattern, struct span text)
 static bool matches(const struct rule *r, const struct rules_occasion *o, size_t i, struct span *argument, bool *over)
 {
     bool by_step = o->step != NULL && r->pattern.p != NULL && memchr(r->pattern.p, '/', r->pattern.n) != NULL;
-    *over = i >= (o->mail != NULL ? o->mail->n_recipients : 1);
+    *over = i >= (o->mail != NULL && r->event != SMTP_NONE ? o->mail->n_recipients : 1);
     if (*over)
         return false;
     *argument = o->mail != NULL ? o->mail->recipients[i].address : by_step ? span_of(o->step) : o->argument;
+    if (r->event == SMTP_NONE)
+        *argument = o->line;
     return r->pattern.p == NULL || (argument->p != NULL && rules_glob(r->pattern, *argument));
 }
 
@@ -541,11 +550,17 @@ static bool acts(struct rule *r, const struct rules_occasion *o, size_t place)
     return r->percent == 0 || draw(&r->random) % 100 < r->percent;
 }
 
+static bool is_command(enum smtp_event_type event)
+{
+    return event != SMTP_CONNECT && event != SMTP_BODY && event != SMTP_CHUNK && event != SMTP_EOM;
+}
+
 struct rule *rules_find(struct rule *rules, size_t n, const struct rules_occasion *o)
 {
     for (size_t i = 0; i < n; i++) {
         struct rule *r = &rules[i];
-        bool here = r->event == o->event && (!r->extended || o->extended) &&
+        bool named = r->event == o->event || (r->event == SMTP_NONE && is_command(o->event));
+        bool here = named && (!r->extended || o->extended) &&
                     (r->event != SMTP_BODY || (o->before < r->after && r->after <= o->octets)) &&
                     (r->larger == 0 || o->size > r->larger) && (r->content.p == NULL || o->contents >> i & 1);
         if (here && matches_argument(r, o) && acts(r, o, i)) {

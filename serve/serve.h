@@ -45,7 +45,9 @@ enum rules_scope { RULES_RUN, RULES_CONNECTION, RULES_ARGUMENT };
 
 /* A part of an action: after a delay some replies, and then perhaps the end. */
 struct rules_part {
-    int64_t delay;         /* milliseconds; 0: none */
+    int64_t delay; /* milliseconds; 0: none */
+    int64_t pace;  /* milliseconds between two octets of the replies, or lines; 0: they are sent at once */
+    bool by_line;
     size_t reply_end;      /* where its replies end in those of the rule; they begin at the end of the part before */
     enum rules_action end; /* how it breaks off; RULES_GO_ON: not at all */
     bool closes;           /* a 421 comes after another reply */
@@ -53,13 +55,13 @@ struct rules_part {
 
 /* The caller allocates it, zeroed. */
 struct rule {
-    const char *text; /* as it was given; borrowed */
-    enum smtp_event_type event;
-    bool extended;          /* HELO: EHLO and LHLO only */
-    struct span pattern;    /* in text; p NULL: any argument */
-    uint64_t first;         /* how many times it applies, 0: always, */
-    enum rules_scope scope; /* counted for this */
-    uint64_t more;          /* times within that many milliseconds after which it applies; 0: always */
+    const char *text;           /* as it was given; borrowed */
+    enum smtp_event_type event; /* SMTP_NONE: any command */
+    bool extended;              /* HELO: EHLO and LHLO only */
+    struct span pattern;        /* in text; p NULL: any argument */
+    uint64_t first;             /* how many times it applies, 0: always, */
+    enum rules_scope scope;     /* counted for this */
+    uint64_t more;              /* times within that many milliseconds after which it applies; 0: always */
     int64_t within;
     unsigned percent;           /* of the times that it would apply; 0: always */
     struct span content;        /* EOM: a --match, in text; p NULL: none */
@@ -122,6 +124,7 @@ struct rules_occasion {
     enum smtp_event_type event;
     bool extended;           /* HELO: it was EHLO or LHLO */
     struct span argument;    /* the address, the name, ...; p NULL if there is none */
+    struct span line;        /* the whole command */
     const struct mail *mail; /* DATA, BDAT, BODY, EOM: each of its recipients is an argument; else NULL */
     const char *step;        /* AUTH: "plain/1", "login/2"; else NULL */
     uint64_t before, octets; /* BODY: of mail data, before this piece and with it */

@@ -261,16 +261,29 @@ static void settle(struct server *v, struct session *s)
 /* ---- interruptions ---- */
 
 /* Holds a reply back.  False if there is no memory. */
-static bool hold(struct session *s, struct span reply, const struct rule *r, size_t part)
+static bool hold(struct session *s, struct span reply, const struct rule *r)
 {
     struct held *h = event_allocate_heard(s) ? malloc(sizeof *h + reply.n) : NULL;
     if (h == NULL)
         return false;
-    *h = (struct held){.rule = r, .part = part, .n = reply.n};
+    *h = (struct held){.rule = r, .n = reply.n};
     if (reply.n > 0)
         memcpy(h->reply, reply.p, reply.n);
     s->heard->held = h;
     return true;
+}
+
+/* Holds the reply of a part back for this time; begun: some of it has been sent. */
+static void delay(struct server *v, struct session *s, struct span reply, const struct rule *r, size_t part, bool begun)
+{
+    if (!hold(s, reply, r)) {
+        session_drop(v, s);
+        return;
+    }
+    s->heard->held->part = part;
+    s->heard->held->begun = begun;
+    /* v->now is cut to milliseconds: it may be almost one later by now */
+    enter(v, s, PHASE_DELAYED, time_after(v, (begun ? r->parts[part].pace : r->parts[part].delay) + 1));
 }
 
 /* Breaks the session off as a rule says, after the replies before have been sent. */
@@ -288,8 +301,8 @@ static void break_off(struct server *v, struct session *s, enum rules_action act
 /* Whether a rule does more than reply at once. */
 static bool interrupts(const struct rule *r)
 {
-    return r != NULL &&
-           (r->parts[0].delay > 0 || r->parts[0].end != RULES_GO_ON || r->parts[0].closes || r->n_parts > 1);
+    return r != NULL && (r->parts[0].delay > 0 || r->parts[0].pace > 0 || r->parts[0].end != RULES_GO_ON ||
+                         r->parts[0].closes || r->n_parts > 1);
 }
 
 /* Ends the session after a 421 that a rule has sent after another reply. */
@@ -301,13 +314,27 @@ static void close_by_rule(struct server *v, struct session *s)
     v->o->dialogue->amiss = true;
 }
 
-/* Carries out a part of a rule, once its delay is over, and begins that of the next part. */
+/* How much of a reply is sent at once. */
+static size_t piece(const struct rules_part *part, struct span reply)
+{
+    const char *lf = part->by_line && reply.n > 0 ? memchr(reply.p, '\n', reply.n) : NULL;
+    if (part->pace == 0 || reply.n == 0 || (part->by_line && lf == NULL))
+        return reply.n;
+    return lf != NULL ? (size_t)(lf + 1 - reply.p) : 1;
+}
+
+/* Carries out a part of a rule, or what is left of it, once its delay is over, and begins that of the next part. */
 static void carry_out(struct server *v, struct session *s, const struct rule *r, size_t i, struct span reply)
 {
     const struct rules_part *part = &r->parts[i];
-    send_replies(v, s, reply.p, reply.n);
+    size_t n = piece(part, reply);
+    send_replies(v, s, reply.p, n);
     if (s->phase == PHASE_GONE)
         return;
+    if (n < reply.n) {
+        delay(v, s, span_between(reply.p + n, reply.p + reply.n), r, i, true);
+        return;
+    }
     if (part->closes)
         close_by_rule(v, s);
     if (part->end != RULES_GO_ON && !rules_break_off(r))
@@ -320,10 +347,7 @@ static void carry_out(struct server *v, struct session *s, const struct rule *r,
     reply = rules_reply(r, i);
     if (reply.n > 0)
         dialogue_reply(v->o->dialogue, s->number, reply, NULL);
-    if (hold(s, reply, r, i)) /* v->now is cut to milliseconds: it may be almost one later by now */
-        enter(v, s, PHASE_DELAYED, time_after(v, r->parts[i].delay + 1));
-    else
-        session_drop(v, s);
+    delay(v, s, reply, r, i, false);
 }
 
 /* Does what the rule says beside its reply at once.  The first `said` octets, replies to earlier commands, are sent. */
@@ -332,20 +356,19 @@ static void interrupt(struct server *v, struct session *s, size_t said, const st
     if (!rules_break_off(r))
         smtp_commit(&s->smtp);
     struct span reply = {v->out + said, smtp_written(&s->smtp) - said};
-    bool delayed = r->parts[0].delay > 0 && hold(s, reply, r, 0);
-    if (delayed)
-        enter(v, s, PHASE_DELAYED, time_after(v, r->parts[0].delay + 1));
     send_replies(v, s, v->out, said);
-    if (!delayed && r->parts[0].delay > 0)
-        session_drop(v, s);
-    else if (!delayed && s->phase != PHASE_GONE)
+    if (s->phase == PHASE_GONE)
+        return;
+    if (r->parts[0].delay > 0)
+        delay(v, s, reply, r, 0, false);
+    else
         carry_out(v, s, r, 0, reply);
 }
 
 /* Makes the end of a mail, e, wait for the store, with its rule and its reply. */
 static void park(struct server *v, struct session *s, size_t said, const struct smtp_event *e, const struct rule *r)
 {
-    if (!hold(s, smtp_prepared(&s->smtp), r, 0)) {
+    if (!hold(s, smtp_prepared(&s->smtp), r)) {
         event_await(v, s, 0);
         send_replies(v, s, v->out, said);
         session_drop(v, s);
@@ -654,10 +677,10 @@ void session_dismiss(struct server *v, struct session *s, const char *enhanced, 
         session_drop(v, s); /* nothing more is said */
         return;
     }
-    if (h != NULL) { /* only a reply that accepts a mail, or is the last anyway, is still given */
+    if (h != NULL) { /* only a reply that accepts a mail, is the last anyway or has begun is still given */
         enter(v, s, PHASE_TALKING, idle_end(v));
         s->heard->held = NULL;
-        if (s->pending || smtp_closed(&s->smtp))
+        if (s->pending || h->begun || smtp_closed(&s->smtp))
             send_replies(v, s, h->reply, h->n);
         free(h);
     }

@@ -151,7 +151,7 @@ const struct rule *transaction_find_rule(struct transaction *t, const struct ser
                                          const struct smtp_event *e, int64_t now)
 {
     const struct rule *r = t->chunk, *answer = NULL;
-    struct rules_occasion chunk = {.event = SMTP_BDAT, .now = now},
+    struct rules_occasion chunk = {.event = SMTP_BDAT, .line = e->line, .now = now},
                           end = {.event = SMTP_EOM, .size = e->size, .now = now};
     if (e->type == SMTP_BDAT) {
         r = t->chunk = find_rule(t, o, &chunk);

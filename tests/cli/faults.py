@@ -397,6 +397,37 @@ def pairs(*options):
         sys.exit("\n".join(failed))
 
 
+# ---- replies in pieces ----
+
+
+def t_pieces():
+    """Each octet, or line, comes by itself; what the client says meanwhile is answered after it."""
+    server = Server(
+        *("--on", "noop: drip 30ms, 250 ok"),
+        *("--on", "help: lines 50ms, 214 a\\nbb\\nccc"),
+        *("--on", "vrfy: drip 1h"),
+    )
+    for command, pieces in (b"NOOP", [b"2", b"5", b"0", b" ", b"o", b"k", b"\r", b"\n"]), (b"HELP", [b"214-a\r\n", b"214-bb\r\n", b"214 ccc\r\n"]):
+        c = Raw(server.port)
+        c.say(b"EHLO t")
+        c.send(command + b"\r\nQUIT\r\n")
+        got = []
+        while not b"".join(got).startswith(b"".join(pieces)):
+            got.append(c.socket.recv(1000))
+        # a slow machine may join two of them
+        check(len(got) > len(pieces) / 2 and b"".join(got[:2]) == b"".join(pieces[:2]), "pieces", got)
+        c.buffer = b"".join(got)[len(b"".join(pieces)) :]
+        c.expect(b"221")
+    c = Raw(server.port)
+    c.say(b"EHLO t")
+    c.send(b"VRFY b\r\n")
+    same(c.socket.recv(1000), b"2", "the first octet")
+    server.signal()
+    how, got = c.end()
+    check(got.startswith(b"52 ") and got.count(b"\r\n") == 2 and b"\r\n421 " in got, "a reply that has begun comes whole", got)
+    server.end()
+
+
 # ---- which rule, and when ----
 
 

@@ -365,6 +365,28 @@ t_reply_and_then_in_a_group() {
     err_has '4 S: \(delay of 50 ms\)'
 }
 
+# Each command is slow, apart from those for which another rule comes first; and a reply that comes piece by piece.
+t_any_command() {
+    start -k -v -d mail --on 'noop: delay 0' --on 'command XFROB*: 250 frobbed' --on 'command #3: delay 20ms'
+    talk '<220' '>EHLO t' '<250' '>NOOP' '<250' '>XFROB' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x>' '<250' '>BDAT 4 LAST\r\nhi' \
+        '<250' '>QUIT' '<221' '<EOF' >got
+    stop
+    [ "$(grep -c 'S: (delay of 20 ms)' err)" -eq 3 ]
+    taken 1
+}
+
+t_pieces() {
+    faults t_pieces
+    faults pairs <<'END'
+sendmail | ehlo: lines 20ms                 | sent              | yes
+sendmail | eom: drip 2ms                    | sent              | yes
+sendmail | eom: drip 2ms, 554 5.7.1 no      | SMTPDataError 554 | no
+with     | eom: drip 2ms, 250 kept; drop    | sent              | yes
+curl     | connect: drip 2ms                | 0                 | yes
+curl     | rcpt: delay 50ms, drip 2ms, 550 no | 55              | no
+END
+}
+
 # A refused RSET refuses no message.
 t_rset() {
     faults pairs <<'END'
@@ -692,7 +714,7 @@ t_malformed() {
             { echo "--on '$rule' is to be malformed at column $column, expected $expected:"; cat err; return 1; }
         [ ! -s out ]
     done <<'END'
-|end|an event: connect, .* unknown
+|end|an event: connect, .* command
 foo: 250 x|1|an event: connect, .*
  foo: 250 x|2|an event: connect, .*
 rcp: 550 x|1|an event: connect, .*
@@ -702,9 +724,9 @@ rcptx: 550 x|1|an event: connect, .*
 mail|end|a colon .*
 mail 550 no|end|a colon .*
 mail #1|end|a colon .*
-mail:|end|a reply code and its text, drop, reset, stall or delay TIME
-mail: |end|a reply code and its text, drop, reset, stall or delay TIME
-mail: dorp|7|a reply code and its text, drop, reset, stall or delay TIME
+mail:|end|a reply code and its text, drop, reset, stall, delay TIME, drip TIME or lines TIME
+mail: |end|a reply code and its text, drop, reset, stall, delay TIME, drip TIME or lines TIME
+mail: dorp|7|a reply code and its text, drop, reset, stall, delay TIME, drip TIME or lines TIME
 mail: drop it|12|the end
 mail: 99 no|7|a reply code of three digits.*
 mail: 5500 no|7|a reply code of three digits.*
@@ -736,7 +758,7 @@ starttls *: drop|10|.*no argument.*
 mail: delay|end|a time, as in .*
 mail: delay x|13|a time, as in .*
 mail: delay 5x|14|a comma and another action, a semicolon, or the end
-mail: delay 0|13|a time, as in .*
+mail: drip x|12|a time, as in .*
 mail: delay -1s|13|a time, as in .*
 mail: delay 5s, |end|a reply code and its text, drop, reset or stall
 mail: delay 5s, delay 5s|17|a reply code and its text, drop, reset or stall

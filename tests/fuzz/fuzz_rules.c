@@ -57,8 +57,8 @@ static void check_parts(const struct rule *r)
         const struct rules_part *part = &r->parts[i];
         bool last = i + 1 == r->n_parts;
         struct span reply = rules_reply(r, i);
-        must(reply.p == r->reply + at && part->reply_end >= at && part->delay >= 0);
-        must((i == 0 || part->delay > 0) && (last || (part->end == RULES_GO_ON && !part->closes)));
+        must(reply.p == r->reply + at && part->reply_end >= at && part->delay >= 0 && part->pace >= 0);
+        must((i == 0 || part->delay > 0 || part->pace > 0) && (last || (part->end == RULES_GO_ON && !part->closes)));
         must(!part->closes || part->end == RULES_GO_ON);
         at = part->reply_end;
     }
@@ -68,7 +68,7 @@ static void check_parts(const struct rule *r)
 static void check_rule(const struct rule *r, const char *text)
 {
     size_t n = strlen(text);
-    must(r->text == text && r->event != SMTP_NONE && r->event != SMTP_CHUNK);
+    must(r->text == text && r->event != SMTP_CHUNK);
     must(!r->extended || r->event == SMTP_HELO);
     if (r->pattern.p != NULL)
         must(r->pattern.p > text && r->pattern.p + r->pattern.n < text + n &&
@@ -79,7 +79,7 @@ static void check_rule(const struct rule *r, const char *text)
     must(r->percent <= 100 && (r->first > 0) + (r->percent > 0) + (r->more > 0) <= 1);
     must((r->within > 0) == (r->more > 0) && (!rules_remember(r) || r->first > 0));
     must((r->after > 0) == (r->event == SMTP_BODY));
-    must(r->action != RULES_GO_ON || r->parts[0].delay > 0);
+
     check_parts(r);
     must(r->applied == 0 && r->fired == 0);
     if (r->action == RULES_REPLY)
@@ -109,7 +109,8 @@ static void check_match(const struct rule *parsed, struct rules_occasion *o)
                  parsed->more > 0 || rules[0].applied == 0);
         }
         must(rules[0].applied == 0 || rules[0].applied == 8);
-        must(rules[0].applied == 0 || (parsed->event == o->event && (!parsed->extended || o->extended)));
+        must(rules[0].applied == 0 ||
+             ((parsed->event == o->event || parsed->event == SMTP_NONE) && (!parsed->extended || o->extended)));
         must(rules[1].applied <= rules[0].applied && rules[0].fired + rules[1].applied == rules[0].applied);
         if (parsed->more > 0 && rules[0].applied > 0)
             must(rules[0].fired == (parsed->more < 8 ? 8 - parsed->more : 0));
@@ -126,8 +127,12 @@ static void check_occasions(const struct rule *r, char *line)
     struct mail_recipient recipient = {.address = {line, n}};
     const struct mail mail = {.recipients = &recipient, .n_recipients = 1};
     for (int i = SMTP_CONNECT; i <= SMTP_UNKNOWN; i++) {
-        struct rules_occasion o = {
-            .size = n, .contents = n % 4, .event = (enum smtp_event_type)i, .extended = n % 2, .argument = {line, n}};
+        struct rules_occasion o = {.size = n,
+                                   .contents = n % 4,
+                                   .event = (enum smtp_event_type)i,
+                                   .line = {line, n / 2},
+                                   .extended = n % 2,
+                                   .argument = {line, n}};
         o.octets = n;
         check_match(r, &o);
         o.before = n / 2;
