@@ -133,7 +133,10 @@ static const struct rule *find_rule(struct server *v, struct session *s, const s
     if (e->type == SMTP_DATA)
         o.mail = &s->heard->transaction->mail;
     if (e->type == SMTP_AUTH) { /* with LOGIN the name comes a step before the password */
-        (void)snprintf(step, sizeof step, "%s/%u", sasl_name(e->mechanism), s->heard->auth_step);
+        if (s->heard->auth_step == 1 && e->hidden > 0)
+            (void)snprintf(step, sizeof step, "%s/initial", sasl_name(e->mechanism));
+        else
+            (void)snprintf(step, sizeof step, "%s/%u", sasl_name(e->mechanism), s->heard->auth_step);
         o.step = step;
         if (e->arg.p == NULL && s->heard->auth_step > 1)
             o.argument = text_span(&s->heard->client.user);

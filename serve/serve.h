@@ -126,7 +126,7 @@ struct rules_occasion {
     struct span argument;    /* the address, the name, ...; p NULL if there is none */
     struct span line;        /* the whole command */
     const struct mail *mail; /* DATA, BDAT, BODY, EOM: each of its recipients is an argument; else NULL */
-    const char *step;        /* AUTH: "plain/1", "login/2"; else NULL */
+    const char *step;        /* AUTH: "plain/initial", "login/2"; else NULL */
     uint64_t before, octets; /* BODY: of mail data, before this piece and with it */
     uint64_t size;           /* MAIL: declared; EOM: of the mail data */
     uint64_t contents;       /* EOM: bits of the rules whose content it has, or that have none */

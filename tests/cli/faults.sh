@@ -148,7 +148,7 @@ after auth PLAIN      | auth: delay 300ms                 | 235, sent           
 after auth PLAIN      | auth: delay 300ms, 535 no         | SMTPAuthenticationError 535, sent   | yes
 after auth PLAIN      | auth: delay 300ms, drop           | closed                              | no
 after auth PLAIN late | auth plain/2: 535 5.7.8 no        | SMTPAuthenticationError 535, sent   | yes
-after auth PLAIN      | auth plain/1: 535 5.7.8 no        | SMTPAuthenticationError 535, sent   | yes
+after auth PLAIN      | auth plain/initial: 535 5.7.8 no  | SMTPAuthenticationError 535, sent   | yes
 after auth LOGIN late | auth login/1: 454 4.7.0 later     | SMTPAuthenticationError 454, sent   | yes
 after auth LOGIN late | auth login/2: drop                | closed                              | no
 after auth LOGIN late | auth login/3: 535 5.7.8 no        | SMTPAuthenticationError 535, sent   | yes
@@ -385,6 +385,18 @@ with     | eom: drip 2ms, 250 kept; drop    | sent              | yes
 curl     | connect: drip 2ms                | 0                 | yes
 curl     | rcpt: delay 50ms, drip 2ms, 550 no | 55              | no
 END
+}
+
+# AUTH with a response, and without: Exim takes PLAIN only with one, others LOGIN only without.
+t_initial_response() {
+    start -k --on 'auth plain/1: 535 only with a response' --on 'auth login/initial: 501 only without'
+    talk '<220' '>EHLO t' '<250' '>AUTH PLAIN' '<535' '>AUTH LOGIN YW5u' '<501' '>AUTH PLAIN AGFubgBzZWNyZXQ=' '<235' '>QUIT' '<221' \
+        + '<220' '>EHLO t' '<250' '>AUTH LOGIN' '<334' '>YW5u' '<334' '>c2VjcmV0' '<235' '>QUIT' '<221' >got
+    stop
+    start -k --on 'auth plain/initial: 501 later' --on 'auth plain/2: 535 no'
+    talk '<220' '>EHLO t' '<250' '>AUTH PLAIN =' '<501' '>AUTH PLAIN AGFubgBzZWNyZXQ=' '<501' '>AUTH PLAIN ' '<334' \
+        '>AGFubgBzZWNyZXQ=' '<535' '>QUIT' '<221' >got
+    stop
 }
 
 # A refused RSET refuses no message.
