@@ -207,6 +207,7 @@ static void apply(struct smtp *s, enum smtp_event_type event, bool positive)
         break;
     case SMTP_MAIL:
         s->state = STATE_MAIL;
+        s->recipients = 0; /* of a transaction that it ends, if that was overruled */
         s->mail = s->asked;
         break;
     case SMTP_RCPT:

@@ -87,6 +87,22 @@ static inline bool smtp_is_positive(enum smtp_event_type event, int code)
     return event == SMTP_DATA ? more : good || (more && event == SMTP_AUTH);
 }
 
+/*
+ * For MAIL, RCPT or DATA that was refused before its argument was read, as it is
+ * out of order: reads the argument.  Returns whether it is well-formed, so that
+ * smtp_overrule() makes sense.
+ */
+bool smtp_read_argument(struct smtp *s, struct smtp_event *e);
+
+/* Lets it take effect if a positive reply replaces the refusal.  Without MAIL before, the reverse-path is null. */
+void smtp_overrule(struct smtp *s);
+
+/* Whether a mail transaction is open; RFC 5321 3.3. */
+static inline bool smtp_in_transaction(const struct smtp *s)
+{
+    return s->state == STATE_MAIL || s->state == STATE_RCPT || s->state == STATE_CHUNKS;
+}
+
 /* Whether the event just returned takes effect if its reply is positive, as HELO does even if its name is malformed. */
 static inline bool smtp_may_be_taken(const struct smtp *s) { return s->legal; }
 

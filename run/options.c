@@ -560,7 +560,8 @@ static const struct option_entry {
      "eom, rset, noop, vrfy, quit, ... or command (any);\nACTION is a reply, drop, reset, stall, delay TIME,\n"
      "drip TIME (octet by octet), lines TIME, or several,\nas in 'starttls: 220 go; drop'; TIMES is #N (the\n"
      "first N times), #N/conn or #N/addr (for each\nconnection or address), >N/TIME (after N times\n"
-     "within TIME) or %P (P percent of the times); for\neom PATTERN may be /FIELD: REGEX/ or >SIZE; may be\nrepeated"},
+     "within TIME) or %P (P percent of the times); for\neom PATTERN may be /FIELD: REGEX/ or >SIZE;\nEVENT! acts on "
+     "refused commands, too; may be\nrepeated"},
     {0, "seed", "N", take_number, SETS(seed), "set the seed of the draws for %P of --on (default: 0)"},
 
     {.help = "Logins and TLS", .member = FOR_CLIENTS},

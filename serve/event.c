@@ -105,9 +105,10 @@ void event_trace_rule(struct server *v, const struct session *s, int64_t delay, 
 /*
  * The rule for an event, NULL if there is none.  Rules are for commands that
  * the engine takes; only EXPN and unknown commands have rules although the
- * engine always refuses them, and HELO has some whatever its name.
+ * engine always refuses them, and HELO has some whatever its name.  Others have
+ * those that overrule the engine.
  */
-static const struct rule *find_rule(struct server *v, struct session *s, const struct smtp_event *e)
+static const struct rule *find_rule(struct server *v, struct session *s, struct smtp_event *e)
 {
     struct rules_occasion o = {.event = e->type,
                                .extended = e->extended,
@@ -122,17 +123,23 @@ static const struct rule *find_rule(struct server *v, struct session *s, const s
     o.line = e->line;
     if (e->type == SMTP_AUTH)
         s->heard->auth_step = e->line.p != NULL && span_starts(e->line, "AUTH") ? 1 : s->heard->auth_step + 1;
-    if ((e->code >= 400 && !always) || e->code == 421 || smtp_refuses_chunk(&s->smtp))
+    bool mail_data = e->type == SMTP_BDAT || e->type == SMTP_CHUNK || e->type == SMTP_EOM;
+    o.refused = e->code >= 400 && !always;
+    if ((o.refused && mail_data) || e->code == 421 || smtp_refuses_chunk(&s->smtp))
         return NULL;
-    if (e->type == SMTP_BDAT || e->type == SMTP_CHUNK || e->type == SMTP_EOM)
+    bool readable = o.refused && smtp_read_argument(&s->smtp, e);
+    if (o.refused && !readable && e->type == SMTP_DATA)
+        return NULL; /* after a 354 that has no effect, mail data would be read as commands */
+    o.argument = e->arg;
+    if (mail_data)
         return transaction_find_rule(s->heard->transaction, v->o, e, v->now);
     if (e->type == SMTP_CONNECT)
         o.argument = span_of(s->peer.address);
     if (e->type == SMTP_UNKNOWN)
         o.argument = e->line;
-    if (e->type == SMTP_DATA)
+    if (e->type == SMTP_DATA && smtp_in_transaction(&s->smtp))
         o.mail = &s->heard->transaction->mail;
-    if (e->type == SMTP_AUTH) { /* with LOGIN the name comes a step before the password */
+    if (e->type == SMTP_AUTH && !o.refused) { /* with LOGIN the name comes a step before the password */
         if (s->heard->auth_step == 1 && e->hidden > 0)
             (void)snprintf(step, sizeof step, "%s/initial", sasl_name(e->mechanism));
         else
@@ -141,7 +148,10 @@ static const struct rule *find_rule(struct server *v, struct session *s, const s
         if (e->arg.p == NULL && s->heard->auth_step > 1)
             o.argument = text_span(&s->heard->client.user);
     }
-    return rules_find(v->o->rules, v->o->n_rules, &o);
+    const struct rule *r = rules_find(v->o->rules, v->o->n_rules, &o);
+    if (readable && r != NULL)
+        smtp_overrule(&s->smtp);
+    return r;
 }
 
 /* Takes a piece of mail data.  Returns a rule that acts at once, NULL if none does. */
@@ -343,6 +353,10 @@ static void take_effect(struct server *v, struct session *s, struct smtp_event *
     bool positive = smtp_is_positive(e->type, e->code), taken = true;
     if (!positive)
         note_refusal(v, s, e);
+    positive = positive && smtp_may_be_taken(&s->smtp); /* else a rule has replied to what does not take effect */
+    if (positive && (e->type == SMTP_RCPT || e->type == SMTP_DATA) && !smtp_in_transaction(&s->smtp))
+        taken = transaction_begin(&h->transaction, &h->client, &(struct smtp_event){.arg = {"", 0}},
+                                  listing_has_room(&v->tally.came));
     switch (e->type) {
     case SMTP_HELO:
     case SMTP_STARTTLS:
@@ -366,7 +380,11 @@ static void take_effect(struct server *v, struct session *s, struct smtp_event *
         taken = !positive || transaction_begin(&h->transaction, &h->client, e, listing_has_room(&v->tally.came));
         break;
     case SMTP_RCPT:
-        taken = !positive || mail_add_recipient(&h->transaction->mail, e->arg, e->params);
+        taken = taken && (!positive || mail_add_recipient(&h->transaction->mail, e->arg, e->params));
+        break;
+    case SMTP_DATA: /* chunks may have come before, if it was overruled */
+        if (positive)
+            event_drop_data(s);
         break;
     case SMTP_BDAT:
     case SMTP_CHUNK:
@@ -406,6 +424,9 @@ const struct rule *event_handle(struct server *v, struct session *s, struct smtp
         r = v->o->n_rules > 0 ? find_rule(v, s, e) : NULL;
     }
     if (e->type == SMTP_EOM) {
+        bool usual = r == NULL || r->action == RULES_GO_ON;
+        if (usual && e->code != 0 && e->code < 400 && s->heard->transaction->mail.n_recipients == 0) /* RFC 2920 3.1 */
+            smtp_reply(&s->smtp, e, 554, "5.5.1", "No valid recipients");
         if (held == NULL && e->recipient <= 1)
             end_mail(v, s, e, r);
         if (event_waits(s, e))

@@ -1,13 +1,14 @@
 /*
  * rules.c - misbehaviour on purpose.  The grammar:
  *
- *     rule       event [condition ...] ":" action
+ *     rule       event ["!"] [condition ...] ":" action
  *     condition  pattern | times | "+" number | ">" size | "/" match "/"
  *     times      "#" number ["/conn" | "/addr"] | "%" number | ">" number "/" time
  *     action     [manner ","] what [";" action] | manner [";" action]
  *     manner     "delay" time | ("drip" | "lines") time | manner "," manner
  *     what       code [text] | "drop" | "reset" | "stall"
  *
+ * "!" is for commands, and lets the rule act on those that would be refused, too.
  * There is one pattern, and one "times".  "#" is the first times in the run, on a
  * connection, or for an argument such as an address; ">" is what comes after so
  * many times within that time.
@@ -73,6 +74,11 @@ static struct span take_word(struct reader *r)
     return span_between(start, r->p);
 }
 
+static bool is_command(enum smtp_event_type event)
+{
+    return event != SMTP_CONNECT && event != SMTP_BODY && event != SMTP_CHUNK && event != SMTP_EOM;
+}
+
 static bool parse_event(struct reader *r, struct rule *rule, const struct event **event)
 {
     skip_blanks(r);
@@ -88,6 +94,8 @@ static bool parse_event(struct reader *r, struct rule *rule, const struct event 
                       "vrfy, expn, help, xclient, quit, unknown or command");
     rule->event = (*event)->type;
     rule->extended = span_is(word, "ehlo");
+    rule->overrules = *r->p == '!' && is_command(rule->event) && rule->event != SMTP_BDAT;
+    r->p += rule->overrules;
     if (*r->p != '\0' && *r->p != ':' && !is_blank(*r->p))
         return expect(r, r->p, "a blank or the colon");
     skip_blanks(r);
@@ -550,17 +558,12 @@ static bool acts(struct rule *r, const struct rules_occasion *o, size_t place)
     return r->percent == 0 || draw(&r->random) % 100 < r->percent;
 }
 
-static bool is_command(enum smtp_event_type event)
-{
-    return event != SMTP_CONNECT && event != SMTP_BODY && event != SMTP_CHUNK && event != SMTP_EOM;
-}
-
 struct rule *rules_find(struct rule *rules, size_t n, const struct rules_occasion *o)
 {
     for (size_t i = 0; i < n; i++) {
         struct rule *r = &rules[i];
         bool named = r->event == o->event || (r->event == SMTP_NONE && is_command(o->event));
-        bool here = named && (!r->extended || o->extended) &&
+        bool here = named && (!o->refused || r->overrules) && (!r->extended || o->extended) &&
                     (r->event != SMTP_BODY || (o->before < r->after && r->after <= o->octets)) &&
                     (r->larger == 0 || o->size > r->larger) && (r->content.p == NULL || o->contents >> i & 1);
         if (here && matches_argument(r, o) && acts(r, o, i)) {

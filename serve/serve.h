@@ -58,6 +58,7 @@ struct rule {
     const char *text;           /* as it was given; borrowed */
     enum smtp_event_type event; /* SMTP_NONE: any command */
     bool extended;              /* HELO: EHLO and LHLO only */
+    bool overrules;             /* it is also for commands that would be refused */
     struct span pattern;        /* in text; p NULL: any argument */
     uint64_t first;             /* how many times it applies, 0: always, */
     enum rules_scope scope;     /* counted for this */
@@ -123,6 +124,7 @@ static inline struct span rules_reply(const struct rule *r, size_t part)
 struct rules_occasion {
     enum smtp_event_type event;
     bool extended;           /* HELO: it was EHLO or LHLO */
+    bool refused;            /* the command would be refused */
     struct span argument;    /* the address, the name, ...; p NULL if there is none */
     struct span line;        /* the whole command */
     const struct mail *mail; /* DATA, BDAT, BODY, EOM: each of its recipients is an argument; else NULL */

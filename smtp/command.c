@@ -492,3 +492,20 @@ void command_interpret(struct smtp *s, struct smtp_event *e)
     /* the application may overrule what is against a name */
     s->legal = o >= &objections[OBJECTION_NO_NAME] && o <= &objections[OBJECTION_HELO_LITERAL];
 }
+
+bool smtp_read_argument(struct smtp *s, struct smtp_event *e)
+{
+    const struct verb *v = verbs;
+    if (s->legal || (e->type != SMTP_MAIL && e->type != SMTP_RCPT && e->type != SMTP_DATA))
+        return false;
+    while (v->event != e->type)
+        v++;
+    return v->parse(s, e) == NULL;
+}
+
+void smtp_overrule(struct smtp *s)
+{
+    if (!smtp_in_transaction(s))
+        s->mail = (struct smtp_declared){.size = 0};
+    s->legal = true;
+}

@@ -399,6 +399,40 @@ t_initial_response() {
     stop
 }
 
+# RFC 2920 3.1: 354 though each recipient was refused; the client sends a dot alone, and gets 554.
+t_overruled() {
+    group='>MAIL FROM:<a@x.test>\r\nRCPT TO:<b@x.test>\r\nDATA'
+    start -k -v -j -o lines -d mail --on 'rcpt b*: 550 no' --on 'data!: 354 go'
+    talk '<220' '>EHLO t' '<250' "$group" '<250' '<550' '<354' '>.' '<554' '>NOOP' '<250' '>QUIT' '<221' '<EOF' \
+        + '<220' '>EHLO t' '<250' '>DATA' '<354' '>x' '>.' '<554' \
+        '>MAIL FROM:<a@x.test>' '<250' '>RCPT TO:<c@x.test>' '<250' '>DATA' '<354' '>y' '>.' '<250' \
+        '>DATA x' '<503' '>DATA' '<354' '>z' '>.' '<554' '>QUIT' '<221' '<EOF' + '<220' '>DATA' '<354' '>.' '<554' '>QUIT' '<221' '<EOF' >got
+    grep -qx '554 5.5.1 No valid recipients' got
+    stop
+    taken 1
+    [ "$(jq -c .envelope.to lines)" = '["c@x.test"]' ]
+    rm -rf mail
+    # a rule may take the message all the same; and MAIL and RCPT at any time
+    start -k -j -o lines -d mail --require auth --on 'data!: 354 go' --on 'eom: 250 kept' --on 'mail! a*: 250 ok' --on 'rcpt!: 250 ok' \
+        --on 'vrfy!: 252 why not' --on 'rset! #1: delay 0' --on 'auth!: 235 in' --on 'starttls!: 220 go'
+    talk '<220' '>STARTTLS' '<220' '>RSET' '<250' '>DATA' '<354' '>.' '<250' '>MAIL FROM:<a@x>' '<250' '>RCPT TO:<b@x>' '<250' '>MAIL FROM:<a@y>' '<250' \
+        '>RCPT TO:<c@x>' '<250' '>RCPT TO c@x' '<250' '>AUTH PLAIN' '<235' '>DATA' '<354' '>x' '>.' '<250' \
+        '>EHLO t' '<250' '>VRFY' '<252' '>MAIL FROM:<b@x>' '<530' '>MAIL FROM a' '<530' '>RCPT TO:<d@x>' '<250' '>BDAT 1' '=x' '<250' \
+        '>DATA' '<354' '>y' '>.' '<250' '>QUIT' '<221' '<EOF' >got
+    stop
+    jq -c '.envelope | [.from, .to]' lines >got
+    printf '%s\n' '["",[]]' '["a@y",["c@x"]]' '["",["d@x"]]' >want
+    same got want
+    start_on lmtp://127.0.0.1:0 -k -d lmtp --on 'data!: 354 go'
+    talk '<220' '>LHLO t' '<250' '>DATA' '<354' '>.' '<554' '>MAIL FROM:<>' '<250' '>RCPT TO:<a@x>' '<250' '>RCPT TO:<b@x>' '<250' \
+        '>DATA' '<354' '>.' '<250' '<250' '>QUIT' '<221' '<EOF' >got
+    stop
+    faults pairs <<'END'
+curl --mail-rcpt-allowfails | rcpt: 550 5.1.1 no | 55 | no
+sendmail | data!: 354 go | sent | yes
+END
+}
+
 # A refused RSET refuses no message.
 t_rset() {
     faults pairs <<'END'

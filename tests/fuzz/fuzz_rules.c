@@ -70,6 +70,7 @@ static void check_rule(const struct rule *r, const char *text)
     size_t n = strlen(text);
     must(r->text == text && r->event != SMTP_CHUNK);
     must(!r->extended || r->event == SMTP_HELO);
+    must(!r->overrules || strchr(text, '!') != NULL);
     if (r->pattern.p != NULL)
         must(r->pattern.p > text && r->pattern.p + r->pattern.n < text + n &&
              (r->pattern.n > 0 || memcmp(r->pattern.p, "\"\"", 2) == 0));
@@ -131,6 +132,7 @@ static void check_occasions(const struct rule *r, char *line)
                                    .contents = n % 4,
                                    .event = (enum smtp_event_type)i,
                                    .line = {line, n / 2},
+                                   .refused = n % 3 == 0,
                                    .extended = n % 2,
                                    .argument = {line, n}};
         o.octets = n;

@@ -363,6 +363,12 @@ static void test_malformed(void **state)
         {"rset a: drop", 5, "#N, %P or the colon, as this event has no argument for a pattern"},
         {"starttls #1 x: drop", 12, "#N, %P or the colon, as this event has no argument for a pattern"},
         {"quit x: drop", 5, "#N, %P or the colon, as this event has no argument for a pattern"},
+        {"eom!: drop", 3, "a blank or the colon"},
+        {"body!: drop", 4, "a blank or the colon"},
+        {"bdat!: drop", 4, "a blank or the colon"},
+        {"connect! x: drop", 7, "a blank or the colon"},
+        {"data!!: drop", 5, "a blank or the colon"},
+        {"data !: drop x", 13, "the end"},
         {"mail #: drop", 6, "a number of times from 1 up"},
         {"mail #0: drop", 6, "a number of times from 1 up"},
         {"mail #x: drop", 6, "a number of times from 1 up"},
@@ -517,6 +523,20 @@ static void test_any_command(void **state)
         assert_int_equal(applies("command mail*: drop", &o), command);
         assert_false(applies("command a@x: drop", &o));
     }
+}
+
+/* With an exclamation mark it is for commands that are refused as well. */
+static void test_overruling(void **state)
+{
+    (void)state;
+    struct rules_occasion o = {.event = SMTP_DATA, .refused = true};
+    assert_true(applies("data!: 354 go", &o));
+    assert_true(applies("data! : 354 go", &o));
+    assert_true(applies("command!: drop", &o));
+    assert_false(applies("data: 354 go", &o));
+    assert_false(applies("command: drop", &o));
+    o.refused = false;
+    assert_true(applies("data!: 354 go", &o));
 }
 
 static void test_helo_and_ehlo(void **state)
@@ -1069,6 +1089,7 @@ int main(void)
         cmocka_unit_test(test_malformed),
         cmocka_unit_test(test_matching_events),
         cmocka_unit_test(test_any_command),
+        cmocka_unit_test(test_overruling),
         cmocka_unit_test(test_helo_and_ehlo),
         cmocka_unit_test(test_arguments),
         cmocka_unit_test(test_recipients),
