@@ -285,7 +285,8 @@ static bool start(struct run *r)
         return false;
     descriptors_raise_limit(); /* after the command has got the limit as it was */
     for (size_t i = 0; i < r->n_listeners; i++) {
-        if (o->endpoints[i].kind == ENDPOINT_STDIO && server_take_stdio(&r->server, o->endpoints[i].scheme) < 0)
+        if (o->endpoints[i].kind == ENDPOINT_STDIO &&
+            server_take_stdio(&r->server, o->endpoints[i].scheme, o->endpoints[i].proxied) < 0)
             return cannot(r, "use", "standard input and output", NULL);
     }
     return true;

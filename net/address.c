@@ -29,6 +29,15 @@ void address_text(const struct address *a, char *text, size_t size)
         (void)snprintf(text, size, "?");
 }
 
+void address_set_peer(const struct address *a, struct peer *peer)
+{
+    *peer = (struct peer){"", 0};
+    if (a->u.any.sa_family != AF_INET && a->u.any.sa_family != AF_INET6)
+        return;
+    address_text(a, peer->address, sizeof peer->address);
+    peer->port = address_port(a);
+}
+
 /* getaddrinfo(3) is for names only, as it loads libraries. */
 size_t address_resolve(const struct endpoint *e, struct address *addresses, const char **reason)
 {

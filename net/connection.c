@@ -139,15 +139,6 @@ int connection_open(const struct endpoint *e, struct connection *c, int64_t unti
     return fd < 0 ? -1 : 0;
 }
 
-static void set_peer(const struct address *a, struct peer *peer)
-{
-    *peer = (struct peer){"", 0};
-    if (a->u.any.sa_family != AF_INET && a->u.any.sa_family != AF_INET6)
-        return;
-    address_text(a, peer->address, sizeof peer->address);
-    peer->port = address_port(a);
-}
-
 /* Another process may have restored its flags at its end. */
 static int unblock(struct listener *l, int fd)
 {
@@ -169,7 +160,7 @@ int connection_accept(struct listener *l, int fd, struct connection *c, struct p
     if (accepted < 0)
         return -1;
     *c = (struct connection){.in = accepted, .out = accepted};
-    set_peer(&a, peer);
+    address_set_peer(&a, peer);
     return 0;
 }
 
@@ -186,7 +177,7 @@ int connection_take_stdio(struct connection *c, struct peer *peer)
     socklen_t length = sizeof a.u;
     a.u.any.sa_family = AF_UNSPEC;
     (void)getpeername(STDIN_FILENO, &a.u.any, &length); /* the family stays if it fails */
-    set_peer(&a, peer);
+    address_set_peer(&a, peer);
     mode_t in = file_type(STDIN_FILENO), out = file_type(STDOUT_FILENO);
     *c = (struct connection){.borrowed = true, .polled = in != S_IFSOCK || out != S_IFSOCK, .to_file = out == S_IFREG};
     c->in_flags = fcntl(STDIN_FILENO, F_GETFL);

@@ -54,6 +54,10 @@ static bool begins(const char *text, const char *start, const char **rest)
 const char *endpoint_parse(const char *text, struct endpoint *e)
 {
     *e = (struct endpoint){.scheme = SCHEME_SMTP, .fd = -1};
+    if (begins(text, "proxy+", &text))
+        e->proxied = true;
+    else
+        e->proxied = begins(text, "proxy://", &text);
     for (int i = SCHEME_SMTP; i <= SCHEME_LMTP; i++) {
         if (begins(text, endpoint_schemes[i], &text)) {
             e->scheme = (enum scheme)i;
@@ -61,7 +65,7 @@ const char *endpoint_parse(const char *text, struct endpoint *e)
         }
     }
     if (strstr(text, "://") != NULL)
-        return "the prefix must be smtp://, smtps:// or lmtp://";
+        return "the prefix must be smtp://, smtps:// or lmtp://, or one of these after proxy+, or proxy://";
     if (strcmp(text, "-") == 0) {
         e->kind = ENDPOINT_STDIO;
         return NULL;

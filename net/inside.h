@@ -33,6 +33,9 @@ struct address {
 uint16_t address_port(const struct address *a);
 void address_set_port(struct address *a, uint16_t port);
 
+/* Sets the peer to an address of any family; only IPv4 and IPv6 have a text and a port. */
+void address_set_peer(const struct address *a, struct peer *peer);
+
 /* Writes it as text, without its port. */
 void address_text(const struct address *a, char *text, size_t size);
 

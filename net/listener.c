@@ -233,7 +233,7 @@ static void set_texts(struct listener *l)
 int listener_open(const struct endpoint *e, struct listener *l, const char **reason)
 {
     int status = 0;
-    *l = (struct listener){.scheme = e->scheme, .n = 0};
+    *l = (struct listener){.scheme = e->scheme, .proxied = e->proxied};
     *reason = NULL;
     switch (e->kind) {
     case ENDPOINT_LOOPBACK:

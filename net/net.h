@@ -25,6 +25,7 @@ enum scheme { SCHEME_SMTP, SCHEME_SMTPS, SCHEME_LMTP };
 
 struct endpoint {
     enum scheme scheme;
+    bool proxied; /* a header of the PROXY protocol comes first */
     enum { ENDPOINT_LOOPBACK, ENDPOINT_ANY, ENDPOINT_HOST, ENDPOINT_UNIX, ENDPOINT_FD, ENDPOINT_STDIO } kind;
     char host[256]; /* ENDPOINT_HOST: an address or a name; ENDPOINT_UNIX: a path */
     uint16_t port;  /* 0: any free port */
@@ -33,8 +34,8 @@ struct endpoint {
 
 /*
  * Reads HOST:PORT, [ADDRESS]:PORT, :PORT (loopback), *:PORT (all addresses),
- * unix:PATH, fd:N or -, after an optional smtp://, smtps:// or lmtp://.
- * Returns NULL, or what is wrong.
+ * unix:PATH, fd:N or -, after an optional smtp://, smtps:// or lmtp://, before
+ * which proxy+ may stand; proxy:// is short for proxy+smtp://.  Returns NULL, or what is wrong.
  */
 const char *endpoint_parse(const char *text, struct endpoint *e);
 
@@ -42,6 +43,7 @@ const char *endpoint_parse(const char *text, struct endpoint *e);
 
 struct listener {
     enum scheme scheme;
+    bool proxied;
     int fds[LISTENER_SOCKETS_MAX];
     size_t n;                         /* 0 for ENDPOINT_STDIO */
     uint16_t port;                    /* 0: none */
@@ -149,6 +151,17 @@ void connection_close(struct connection *c);
 
 /* Makes the next connection_close() reset a TCP connection (RST). */
 void connection_reset(struct connection *c);
+
+/* ---- the PROXY protocol ---- */
+
+enum { PROXY_MAX = 16 + UINT16_MAX /* octets of a header */ };
+
+/*
+ * Looks at the first n octets of a header.  Returns how many more may be read
+ * without going beyond it; 0 if it is complete, or malformed: then *why is the
+ * reason, otherwise NULL.  A complete header that names a client sets the peer.
+ */
+size_t proxy_missing(const char *header, size_t n, struct peer *peer, const char **why);
 
 /* ---- TLS (RFC 5246, 8446): by tls_openssl.c, or not at all by tls_none.c ---- */
 

@@ -154,6 +154,17 @@ void dialogue_problem(struct dialogue *d, uint64_t session, enum problem problem
     console_dialogue(d->console, session, '!', (struct span){text, problem_text(problem, text)});
 }
 
+void dialogue_proxy(struct dialogue *d, uint64_t session, const char *address, const char *why)
+{
+    char text[REMARK_MAX];
+    d->amiss = d->amiss || why != NULL;
+    (void)snprintf(text, sizeof text, why != NULL ? "(no PROXY header: %s)" : "(PROXY for %s)",
+                   why != NULL        ? why
+                   : *address != '\0' ? address
+                                      : "a client without an address");
+    both(d, session, 'S', span_of(text));
+}
+
 void dialogue_tls(struct dialogue *d, uint64_t session, bool good, const char *what)
 {
     char text[REMARK_MAX];

@@ -116,6 +116,10 @@ void dialogue_rule(struct dialogue *d, uint64_t session, int64_t delay, const ch
 /* Adds a problem.  The transcript does not get it, as some problems depend on how octets arrive. */
 void dialogue_problem(struct dialogue *d, uint64_t session, enum problem problem);
 
+/* Adds what a header of the PROXY protocol says: the address of the client, "" if it has none; or why there is no good
+   one, NULL if there is. */
+void dialogue_proxy(struct dialogue *d, uint64_t session, const char *address, const char *why);
+
 /* Adds the result of a handshake: what is the version of TLS if it is good, else the reason. */
 void dialogue_tls(struct dialogue *d, uint64_t session, bool good, const char *what);
 
@@ -163,6 +167,7 @@ struct tally {
     uint64_t cut_off;                        /* mails that ended too early; */
     struct smtp_progress cut;                /* how far the first of them came, */
     uint64_t cut_in;                         /* and in which session */
+    uint64_t unproxied;                      /* connections without a good header of the PROXY protocol */
     uint64_t tls_failed;                     /* connections whose handshake failed */
     uint64_t failed;                         /* mails that could not be stored */
     int error;                               /* errno of the first of them */

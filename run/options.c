@@ -511,8 +511,8 @@ static const struct option_entry {
     {'p', NULL, "PORT", take_port, 0, "listen on this port of 127.0.0.1 and ::1; 0 takes a\nfree port"},
     {'l', NULL, "ENDPOINT", take_endpoint, 0,
      "listen on HOST:PORT, [ADDRESS]:PORT, :PORT (127.0.0.1\nand ::1), *:PORT (all addresses), unix:PATH, fd:N (a\n"
-     "listening socket) or - (standard input and output);\nthe prefix smtps:// or lmtp:// chooses TLS or LMTP; may\n"
-     "be repeated"},
+     "listening socket) or - (standard input and output);\nthe prefix smtps:// or lmtp:// chooses TLS or LMTP, and\n"
+     "proxy:// wants a PROXY header first; may be repeated"},
     {0, "port-file", "FILE", take_file, SETS(port_file),
      "write the port, or the path of the socket, to FILE once\nlistening, a line for each endpoint; FILE may be a\n"
      "FIFO, or /dev/fd/N"},
@@ -751,6 +751,8 @@ static int check(const struct options *o, size_t n_stdio, size_t n_stdin, char *
         {!o->expected.strict && problems_any(&o->expected.allowed),
          "--allow excuses departures that --strict finds: give --strict, too"},
         {!o->told && o->sendmail, "--sendmail needs a command to run, or -b"},
+        {o->sendmail && o->n_endpoints > 0 && o->endpoints[0].proxied,
+         "--sendmail submits to the first endpoint, and sends no PROXY header: put another endpoint first"},
         {!command && o->n_env > 0, "--env needs a command to run"},
         {!command && o->expected.linger > 0, "--linger needs a command to run"},
         {command && o->keep, "-k and a command exclude each other: the run ends when the command does"},

@@ -117,6 +117,7 @@ struct unsent {
 enum phase {
     PHASE_TALKING,
     PHASE_YIELDING,    /* its turn was long: others come first */
+    PHASE_PROXIED,     /* the header of the PROXY protocol is awaited */
     PHASE_HANDSHAKING, /* TLS is being negotiated */
     PHASE_DELAYED,     /* by a rule */
     PHASE_PARKED,      /* its mail waits for the store */
@@ -151,8 +152,9 @@ struct session {
     bool quit : 1;       /* QUIT was accepted */
 };
 
-/* Begins a session with a client; takes over the connection, which is closed if this is false. */
-bool session_start(struct server *v, struct connection *c, const struct peer *peer, enum scheme scheme);
+/* Begins a session with a client, after a header of the PROXY protocol if it is proxied; takes over the connection,
+   which is closed if this is false. */
+bool session_start(struct server *v, struct connection *c, const struct peer *peer, enum scheme scheme, bool proxied);
 
 /* Serves a session whose descriptor is ready. */
 void session_serve(struct server *v, struct session *s);

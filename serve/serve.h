@@ -233,7 +233,7 @@ void server_close(struct server *v);
 int server_listen(struct server *v, struct listener *l);
 
 /* Serves standard input and output as one session.  -1 with errno on failure. */
-int server_take_stdio(struct server *v, enum scheme scheme);
+int server_take_stdio(struct server *v, enum scheme scheme, bool proxied);
 
 /* Ends server_step() early when this one descriptor is readable, and sets v->watched. */
 int server_watch(struct server *v, int fd);

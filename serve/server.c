@@ -56,7 +56,7 @@ static int accept_connections(struct server *v, struct server_source *source)
                 pause_accepting(v, v->now + RETRY);
             break;
         }
-        (void)session_start(v, &conn, &peer, source->listener->scheme);
+        (void)session_start(v, &conn, &peer, source->listener->scheme, source->listener->proxied);
         if (v->open >= v->room)
             pause_accepting(v, v->now);
     }
@@ -169,13 +169,13 @@ int server_listen(struct server *v, struct listener *l)
     return status;
 }
 
-int server_take_stdio(struct server *v, enum scheme scheme)
+int server_take_stdio(struct server *v, enum scheme scheme, bool proxied)
 {
     struct connection conn;
     struct peer peer;
     if (connection_take_stdio(&conn, &peer) < 0)
         return -1;
-    return session_start(v, &conn, &peer, scheme) ? 0 : -1;
+    return session_start(v, &conn, &peer, scheme, proxied) ? 0 : -1;
 }
 
 int server_watch(struct server *v, int fd) { return add_source(v, SERVER_WATCHED, fd, NULL); }

@@ -12,6 +12,7 @@
  *     phase         watched for    wakes when                 left by
  *     TALKING       reading        its client has been idle   settle(), interrupt(), park(), begin_handshake()
  *     YIELDING      writing        its client has been idle   serve_unusual()
+ *     PROXIED       reading        the header is too slow     read_header()
  *     HANDSHAKING   what TLS wants its client has been idle   shake_hands()
  *     DELAYED       nothing        the delay of a rule ends   end_delay()
  *     PARKED        nothing        the run has ended          session_unpark()
@@ -495,6 +496,14 @@ void session_unpark(struct server *v, struct session *s)
     go_on(v, s);
 }
 
+/* Drops a connection whose header of the PROXY protocol is no good. */
+static void drop_unproxied(struct server *v, struct session *s, const char *why)
+{
+    dialogue_proxy(v->o->dialogue, s->number, NULL, why);
+    v->tally.unproxied++;
+    session_drop(v, s);
+}
+
 void session_wake(struct server *v, struct session *s)
 {
     switch (s->phase) {
@@ -513,6 +522,12 @@ void session_wake(struct server *v, struct session *s)
         } else {
             session_dismiss(v, s, "4.4.2", "You have been silent for too long");
         }
+        break;
+    case PHASE_PROXIED:
+        if (v->stopping)
+            session_drop(v, s);
+        else
+            drop_unproxied(v, s, "none came in time");
         break;
     case PHASE_PARKED:
         transaction_give_up(s->heard->transaction, v->o);
@@ -611,6 +626,52 @@ static bool read_more(struct server *v, struct session *s, size_t *n)
     return true;
 }
 
+/* ---- the beginning ---- */
+
+/* Begins with the greeting, or with TLS. */
+static void begin(struct server *v, struct session *s)
+{
+    struct problems p = {{0, 0}};
+    if (v->o->smtp->examine && s->scheme != SCHEME_SMTPS && !s->conn.borrowed && connection_has_octets(&s->conn)) {
+        problems_add(&p, PROBLEM_EARLY_TALKER);
+        event_note(v, s, &p);
+    }
+    if (s->scheme == SCHEME_SMTPS)
+        begin_handshake(v, s);
+    else
+        turn(v, s, 0);
+}
+
+/* Reads what there is of the header of the PROXY protocol, and nothing after it. */
+static void read_header(struct server *v, struct session *s)
+{
+    size_t n = wire_bring_rest(s, v->in), missing;
+    const char *why;
+    while ((missing = proxy_missing(v->in, n, &s->peer, &why)) > 0) {
+        ssize_t got = connection_read(&s->conn, v->in + n, missing);
+        if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) && wire_keep_rest(s, v->in, n)) {
+            watch(v, s);
+            return;
+        }
+        if (got <= 0 && n == 0) { /* a probe of the port */
+            session_drop(v, s);
+            return;
+        }
+        if (got <= 0) {
+            why = "the client hung up";
+            break;
+        }
+        n += (size_t)got;
+    }
+    if (why != NULL || !wire_keep_rest(s, v->in, 0)) {
+        drop_unproxied(v, s, why != NULL ? why : "memory ran out");
+        return;
+    }
+    dialogue_proxy(v->o->dialogue, s->number, s->peer.address, NULL);
+    enter(v, s, PHASE_TALKING, idle_end(v));
+    begin(v, s);
+}
+
 /* Serves a session that does more than listen.  Returns whether it is to be read now. */
 static bool serve_unusual(struct server *v, struct session *s)
 {
@@ -625,8 +686,8 @@ static bool serve_unusual(struct server *v, struct session *s)
             wake_at_time(v, s, v->now + LOOK); /* there is more to come */
         return false;
     }
-    if (s->phase == PHASE_HANDSHAKING) {
-        shake_hands(v, s);
+    if (s->phase == PHASE_HANDSHAKING || s->phase == PHASE_PROXIED) {
+        (s->phase == PHASE_PROXIED ? read_header : shake_hands)(v, s);
         return false;
     }
     if (s->phase == PHASE_YIELDING) {
@@ -666,14 +727,14 @@ void session_serve(struct server *v, struct session *s)
     }
 }
 
-/* ---- the beginning, and the server's word ---- */
+/* ---- the first and the last word ---- */
 
 void session_dismiss(struct server *v, struct session *s, const char *enhanced, const char *text)
 {
     struct held *h = s->phase == PHASE_DELAYED ? s->heard->held : NULL;
     assert(s->phase != PHASE_PARKED);
     bool ends = h != NULL && h->n == 0 && h->rule->parts[h->part].end != RULES_GO_ON;
-    if (s->phase == PHASE_HANDSHAKING || s->broken_off || ends) {
+    if (s->phase == PHASE_PROXIED || s->phase == PHASE_HANDSHAKING || s->broken_off || ends) {
         session_drop(v, s); /* nothing more is said */
         return;
     }
@@ -710,10 +771,9 @@ bool session_turn_away(struct server *v, struct session *s)
     return true;
 }
 
-bool session_start(struct server *v, struct connection *c, const struct peer *peer, enum scheme scheme)
+bool session_start(struct server *v, struct connection *c, const struct peer *peer, enum scheme scheme, bool proxied)
 {
     struct session *s = calloc(1, sizeof *s);
-    struct problems p = {{0, 0}};
     bool wakes = s != NULL && wake_add(v, s, idle_end(v));
     if (!wakes || poll_add(&v->poll, c->in, s) < 0) {
         if (wakes)
@@ -736,13 +796,11 @@ bool session_start(struct server *v, struct connection *c, const struct peer *pe
     v->open++;
     v->talking++;
     v->news = true;
-    if (v->o->smtp->examine && scheme != SCHEME_SMTPS && !c->borrowed && connection_has_octets(c)) {
-        problems_add(&p, PROBLEM_EARLY_TALKER);
-        event_note(v, s, &p);
-    }
-    if (scheme == SCHEME_SMTPS)
-        begin_handshake(v, s);
+    if (!proxied)
+        begin(v, s);
+    else if (event_allocate_heard(s))
+        enter(v, s, PHASE_PROXIED, s->wake_at);
     else
-        turn(v, s, 0);
+        session_drop(v, s);
     return true;
 }
