@@ -205,6 +205,18 @@ static bool make_sendmail(struct run *r)
     return announce_link(&r->announce, directory, program) == 0 || cannot(r, "make a link in", directory, NULL);
 }
 
+/* Names the rules that are in vain. */
+static void doubt_rules(struct run *r)
+{
+    const struct rule *rules = r->o.rules, *other;
+    for (size_t i = 0; i < r->o.server.n_rules && !r->console.quiet; i++) {
+        const char *doubt = doubt_find(rules, i, r->o.server.n_rules, r->o.smtp.extensions, &other);
+        if (doubt != NULL)
+            console_line(&r->console, other != NULL ? "--on '%s' %s --on '%s'" : "--on '%s' %s", rules[i].text, doubt,
+                         other != NULL ? other->text : "");
+    }
+}
+
 /* Says where the program listens. */
 static bool announce(struct run *r)
 {
@@ -221,6 +233,7 @@ static bool announce(struct run *r)
         n += (size_t)snprintf(all + n, sizeof all - n, "%s%s", i > 0 ? ", " : "", r->listeners[i].text);
     if (!r->console.quiet && !r->o.alone)
         console_line(&r->console, "listening on %s", all);
+    doubt_rules(r);
     return true;
 }
 

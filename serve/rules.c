@@ -74,11 +74,6 @@ static struct span take_word(struct reader *r)
     return span_between(start, r->p);
 }
 
-static bool is_command(enum smtp_event_type event)
-{
-    return event != SMTP_CONNECT && event != SMTP_BODY && event != SMTP_CHUNK && event != SMTP_EOM;
-}
-
 static bool parse_event(struct reader *r, struct rule *rule, const struct event **event)
 {
     skip_blanks(r);
@@ -94,7 +89,7 @@ static bool parse_event(struct reader *r, struct rule *rule, const struct event 
                       "vrfy, expn, help, xclient, quit, unknown or command");
     rule->event = (*event)->type;
     rule->extended = span_is(word, "ehlo");
-    rule->overrules = *r->p == '!' && is_command(rule->event) && rule->event != SMTP_BDAT;
+    rule->overrules = *r->p == '!' && rules_is_command(rule->event) && rule->event != SMTP_BDAT;
     r->p += rule->overrules;
     if (*r->p != '\0' && *r->p != ':' && !is_blank(*r->p))
         return expect(r, r->p, "a blank or the colon");
@@ -562,7 +557,7 @@ struct rule *rules_find(struct rule *rules, size_t n, const struct rules_occasio
 {
     for (size_t i = 0; i < n; i++) {
         struct rule *r = &rules[i];
-        bool named = r->event == o->event || (r->event == SMTP_NONE && is_command(o->event));
+        bool named = r->event == o->event || (r->event == SMTP_NONE && rules_is_command(o->event));
         bool here = named && (!o->refused || r->overrules) && (!r->extended || o->extended) &&
                     (r->event != SMTP_BODY || (o->before < r->after && r->after <= o->octets)) &&
                     (r->larger == 0 || o->size > r->larger) && (r->content.p == NULL || o->contents >> i & 1);

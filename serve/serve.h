@@ -140,6 +140,18 @@ struct rules_occasion {
 /* The first rule that applies, counted as fired; NULL if none does. */
 struct rule *rules_find(struct rule *rules, size_t n, const struct rules_occasion *o);
 
+static inline bool rules_is_command(enum smtp_event_type event)
+{
+    return event != SMTP_CONNECT && event != SMTP_BODY && event != SMTP_CHUNK && event != SMTP_EOM;
+}
+
+/*
+ * What is odd about rule i of n, for whoever wrote it, as in "can never act
+ * after" with another rule, or without; NULL: nothing.  extensions are those
+ * offered.
+ */
+const char *doubt_find(const struct rule *rules, size_t i, size_t n, unsigned extensions, const struct rule **other);
+
 /* Whether text matches the pattern, in any case: * is any octets, ? any one, \ quotes the next. */
 bool rules_glob(struct span pattern, struct span text);
 

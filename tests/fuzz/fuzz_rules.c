@@ -110,6 +110,9 @@ static void check_match(const struct rule *parsed, struct rules_occasion *o)
                  parsed->more > 0 || rules[0].applied == 0);
         }
         must(rules[0].applied == 0 || rules[0].applied == 8);
+        const struct rule *other;
+        const char *doubt = doubt_find(rules, 1, 2, ~0u, &other);
+        must(doubt == NULL || other != &rules[0] || rules[1].fired == 0);
         must(rules[0].applied == 0 ||
              ((parsed->event == o->event || parsed->event == SMTP_NONE) && (!parsed->extended || o->extended)));
         must(rules[1].applied <= rules[0].applied && rules[0].fired + rules[1].applied == rules[0].applied);

@@ -871,6 +871,101 @@ static void test_known_draws(void **state)
     }
 }
 
+/* ---- rules in vain ---- */
+
+#define AFTER "can never act after"
+#define PAST "can never act, as no session gets past"
+#define HIDDEN "can never act, as --hide hides the command"
+#define WORDS "has an action as text; before an action there is a semicolon"
+
+/* Of two rules, what is odd about each, and whether it is because of the other. */
+static void test_doubts(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *rules[2], *doubts[2];
+        unsigned hidden;
+    } rows[] = {
+        {{"mail: 250 ok", "mail: 550 no"}, {NULL, AFTER}, 0},
+        {{"mail: delay 0", "mail a*: 550 no"}, {NULL, AFTER}, 0},
+        {{"mail a*: 250 ok", "mail: 550 no"}, {NULL, NULL}, 0},
+        {{"mail #1: 250 ok", "mail: 550 no"}, {NULL, NULL}, 0},
+        {{"mail #1/addr: 250 ok", "mail: 550 no"}, {NULL, NULL}, 0},
+        {{"mail >1/1h: 250 ok", "mail: 550 no"}, {NULL, NULL}, 0},
+        {{"mail %99: 250 ok", "mail: 550 no"}, {NULL, NULL}, 0},
+        {{"mail %100: 250 ok", "mail: 550 no"}, {NULL, AFTER}, 0},
+        {{"eom >1M: 552 no", "eom: 550 no"}, {NULL, NULL}, 0},
+        {{"eom /to: x/: 552 no", "eom: 550 no"}, {NULL, NULL}, 0},
+        {{"eom: 552 no", "eom /to: x/: 550 no"}, {NULL, AFTER}, 0},
+        {{"ehlo: 250 ok", "helo: 550 no"}, {NULL, NULL}, 0},
+        {{"helo: 250 ok", "ehlo: 550 no"}, {NULL, AFTER}, 0},
+        {{"body: delay 1", "body +100: drop"}, {NULL, NULL}, 0},
+        {{"body +100: delay 1", "body +100: drop"}, {NULL, AFTER}, 0},
+        {{"data: 354 go", "data!: 354 go"}, {NULL, NULL}, 0},
+        {{"data!: 354 go", "data: 354 go"}, {NULL, AFTER}, 0},
+        {{"command: delay 1", "noop: 450 no"}, {NULL, AFTER}, 0},
+        {{"command: delay 1", "eom: 450 no"}, {NULL, NULL}, 0},
+        {{"noop: 450 no", "command: delay 1"}, {NULL, NULL}, 0},
+        {{"mail: drop", "rcpt: 550 no"}, {NULL, PAST}, 0},
+        {{"rcpt: 550 no", "mail: drop"}, {PAST, NULL}, 0},
+        {{"mail: 250 ok; drop", "eom: 550 no"}, {NULL, PAST}, 0},
+        {{"mail: delay 5s, 421 no", "data: 354 go"}, {NULL, PAST}, 0},
+        {{"mail: 250 ok; delay 5s, 421 no", "data: 354 go"}, {NULL, PAST}, 0},
+        {{"mail: delay 5s", "data: 354 go"}, {NULL, NULL}, 0},
+        {{"rcpt: 550 no", "data: 354 go"}, {NULL, PAST}, 0},
+        {{"rcpt: 550 no", "data!: 354 go"}, {NULL, NULL}, 0},
+        {{"rcpt b*: 550 no", "data: 354 go"}, {NULL, NULL}, 0},
+        {{"rcpt: 550 no", "noop: 450 no"}, {NULL, NULL}, 0},
+        {{"data: 354 go; drop", "eom: 550 no"}, {NULL, NULL}, 0}, /* there is BDAT */
+        {{"connect: drop", "noop: 450 no"}, {NULL, PAST}, 0},
+        {{"connect: drop", "data!: 450 no"}, {NULL, PAST}, 0},
+        {{"connect: drop", "quit: 450 no"}, {NULL, PAST}, 0},
+        {{"connect: 554 no", "quit: 450 no"}, {NULL, NULL}, 0},
+        {{"connect: 554 no", "helo: 250 hi"}, {NULL, PAST}, 0},
+        {{"connect: 554 no", "helo!: 250 hi"}, {NULL, NULL}, 0},
+        {{"connect: 554 no", "unknown: 250 hi"}, {NULL, NULL}, 0},
+        {{"connect: 421 no", "unknown: 250 hi"}, {NULL, PAST}, 0},
+        {{"rcpt: 550 no", "bdat: drop"}, {NULL, NULL}, 0},
+        {{"rcpt: 550 no", "eom: drop"}, {NULL, PAST}, 0},
+        {{"mail: drop", "noop!: drop"}, {NULL, NULL}, 0},
+        {{"helo: 550 no", "starttls: 454 no"}, {NULL, PAST}, 0},
+        {{"ehlo: 550 no", "mail: 454 no"}, {NULL, NULL}, 0},
+        {{"helo: 550 no", "noop: 454 no"}, {NULL, NULL}, 0},
+        {{"bdat: 550 no", "auth: 454 no"}, {HIDDEN, NULL}, SMTP_EXT_CHUNKING},
+        {{"help: 550 no", "starttls: 454 no"}, {NULL, HIDDEN}, SMTP_EXT_STARTTLS},
+        {{"auth: 550 no", "auth!: 454 no"}, {HIDDEN, NULL}, SMTP_EXT_AUTH},
+        {{"help: 550 no", "help!: 454 no"}, {HIDDEN, NULL}, SMTP_EXT_HELP},
+        {{"noop: 250 ok, drop", "rset: 250 ok,stall "}, {WORDS, WORDS}, 0},
+        {{"noop: 250 ok, Reset", "rset: 250 a, delay 5s"}, {WORDS, WORDS}, 0},
+        {{"noop: 250 ok, drop it", "rset: 250 drop"}, {NULL, NULL}, 0},
+        {{"noop: 250 ok, drop; drop", "rset: 250 delay, delay"}, {NULL, NULL}, 0},
+        {{"rset: 250 ok; delay 1, drop", "noop: delay 1, drop"}, {NULL, NULL}, 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct rule rules[2];
+        parse(&rules[0], rows[i].rules[0]);
+        parse(&rules[1], rows[i].rules[1]);
+        for (size_t k = 0; k < 2; k++) {
+            const struct rule *other;
+            const char *doubt = doubt_find(rules, k, 2, ~rows[i].hidden, &other), *wanted = rows[i].doubts[k];
+            if ((doubt == NULL) != (wanted == NULL) || (doubt != NULL && strcmp(doubt, wanted) != 0))
+                fail_msg("%s | %s: %s", rows[i].rules[0], rows[i].rules[1], doubt);
+            bool because = doubt != NULL && (strcmp(doubt, AFTER) == 0 || strcmp(doubt, PAST) == 0);
+            assert_ptr_equal(other, because ? &rules[1 - k] : NULL);
+        }
+    }
+    struct rule three[3];
+    const struct rule *other;
+    parse(&three[0], "mail a*: 250 ok");
+    parse(&three[1], "mail: 550 no");
+    parse(&three[2], "rcpt: 550 no");
+    assert_null(doubt_find(three, 2, 3, ~0u, &other)); /* some get past */
+    parse(&three[0], "rcpt: 550 no");
+    parse(&three[1], "data!: 354 go");
+    parse(&three[2], "eom: 554 no valid recipients");
+    assert_null(doubt_find(three, 2, 3, ~0u, &other));
+}
+
 /* ---- patterns ---- */
 
 /* The same in the plainest way, which takes its time. */
@@ -1103,6 +1198,7 @@ int main(void)
         cmocka_unit_test(test_first_match_wins),
         cmocka_unit_test(test_percentages),
         cmocka_unit_test(test_known_draws),
+        cmocka_unit_test(test_doubts),
         cmocka_unit_test(test_patterns),
         cmocka_unit_test(test_patterns_at_random),
         cmocka_unit_test(test_a_pattern_of_many_stars),
