@@ -214,10 +214,14 @@ static int take_rule(struct parse *p, const char *text)
     const char *at;
     if (check_room(p, o->server.n_rules, RULES_MAX) < 0)
         return -1;
-    const char *what = rules_parse(&o->rules[o->server.n_rules], text, &at);
+    struct rule *r = &o->rules[o->server.n_rules];
+    const char *what = rules_parse(r, text, &at);
     if (what != NULL)
         return expected_at(p, text, at, what);
-    return take_content(p, &o->rules[o->server.n_rules++]);
+    if (rules_remember(r) && o->server.past == NULL && (o->server.past = calloc(1, sizeof *o->server.past)) == NULL)
+        return wrong(p, "memory ran out");
+    o->server.n_rules++;
+    return take_content(p, r);
 }
 
 static int take_endpoint(struct parse *p, const char *text)
@@ -892,25 +896,18 @@ static int check_env(const struct options *o, char *why)
     return 0;
 }
 
-/* Prepares for the rules: what they draw from and count with, and STARTTLS if one is for it. */
-static int complete_rules(struct options *o, char why[OPTIONS_WHY_MAX])
+/* Prepares for the rules: what they draw from, and STARTTLS if one is for it. */
+static void complete_rules(struct options *o)
 {
-    bool starttls = o->starttls, remember = false;
+    bool starttls = o->starttls;
     o->server.rules = o->rules;
     o->server.contents = o->contents;
     o->store.searched = o->server.n_contents > 0;
     rules_seed(o->rules, o->server.n_rules, o->seed);
-    for (size_t i = 0; i < o->server.n_rules; i++) {
+    for (size_t i = 0; i < o->server.n_rules; i++)
         starttls = starttls || o->rules[i].event == SMTP_STARTTLS;
-        remember = remember || rules_remember(&o->rules[i]);
-    }
     if (!starttls)
         o->smtp.extensions &= ~(unsigned)SMTP_EXT_STARTTLS;
-    o->server.past = remember ? calloc(1, sizeof *o->server.past) : NULL;
-    if (!remember || o->server.past != NULL)
-        return 0;
-    (void)snprintf(why, OPTIONS_WHY_MAX, "cannot count for --on: %s", strerror(errno));
-    return -1;
 }
 
 int options_complete(struct options *o, size_t n_passed, char why[OPTIONS_WHY_MAX])
@@ -940,8 +937,7 @@ int options_complete(struct options *o, size_t n_passed, char why[OPTIONS_WHY_MA
     o->read.watch = o->expected.time >= 0 || o->keep;
     o->read.headers = o->server.headers;
     o->smtp.mechanisms = o->listed;
-    if (complete_rules(o, why) < 0)
-        return -1;
+    complete_rules(o);
     o->smtp.strict = o->expected.strict;
     o->smtp.allowed = o->expected.allowed;
     bool shows = o->store.format == STORE_JSON || o->store.beside & ~(1u << STORE_BESIDE_TEXT);
