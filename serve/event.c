@@ -102,6 +102,31 @@ void event_trace_rule(struct server *v, const struct session *s, int64_t delay, 
     dialogue_rule(v->o->dialogue, s->number, delay, action >= RULES_DROP ? words[action] : NULL);
 }
 
+/* The rule for mail data.  Without a recipient they are refused if no rule replies; RFC 2920 3.1. */
+static const struct rule *find_mail_rule(struct server *v, struct session *s, struct smtp_event *e)
+{
+    struct transaction *t = s->heard->transaction;
+    const struct rule *r = transaction_find_rule(t, v->o, e, v->now);
+    bool usual = r == NULL || r->action == RULES_GO_ON;
+    if (usual && e->type == SMTP_EOM && e->code != 0 && t->mail.n_recipients == 0)
+        smtp_reply(&s->smtp, e, 554, "5.5.1", "No valid recipients");
+    return r;
+}
+
+/* Lets MAIL, RCPT or DATA take effect though it was refused.  False if there is no memory. */
+static bool overrule(struct server *v, struct session *s, const struct smtp_event *e)
+{
+    struct heard *h = s->heard;
+    const struct smtp_event mail = {.arg = {"", 0}};
+    if (e->type != SMTP_MAIL && !smtp_in_transaction(&s->smtp) &&
+        !transaction_begin(&h->transaction, &h->client, &mail, listing_has_room(&v->tally.came)))
+        return false;
+    if (e->type == SMTP_DATA) /* chunks may have come before */
+        event_drop_data(s);
+    smtp_overrule(&s->smtp);
+    return true;
+}
+
 /*
  * The rule for an event, NULL if there is none.  Rules are for commands that
  * the engine takes; only EXPN and unknown commands have rules although the
@@ -132,7 +157,7 @@ static const struct rule *find_rule(struct server *v, struct session *s, struct 
         return NULL; /* after a 354 that has no effect, mail data would be read as commands */
     o.argument = e->arg;
     if (mail_data)
-        return transaction_find_rule(s->heard->transaction, v->o, e, v->now);
+        return find_mail_rule(v, s, e);
     if (e->type == SMTP_CONNECT)
         o.argument = span_of(s->peer.address);
     if (e->type == SMTP_UNKNOWN)
@@ -149,9 +174,8 @@ static const struct rule *find_rule(struct server *v, struct session *s, struct 
             o.argument = text_span(&s->heard->client.user);
     }
     const struct rule *r = rules_find(v->o->rules, v->o->n_rules, &o);
-    if (readable && r != NULL)
-        smtp_overrule(&s->smtp);
-    return r;
+    bool overrules = readable && r != NULL && r->action == RULES_REPLY && smtp_is_positive(e->type, r->code);
+    return overrules && !overrule(v, s, e) ? NULL : r;
 }
 
 /* Takes a piece of mail data.  Returns a rule that acts at once, NULL if none does. */
@@ -353,10 +377,6 @@ static void take_effect(struct server *v, struct session *s, struct smtp_event *
     bool positive = smtp_is_positive(e->type, e->code), taken = true;
     if (!positive)
         note_refusal(v, s, e);
-    positive = positive && smtp_may_be_taken(&s->smtp); /* else a rule has replied to what does not take effect */
-    if (positive && (e->type == SMTP_RCPT || e->type == SMTP_DATA) && !smtp_in_transaction(&s->smtp))
-        taken = transaction_begin(&h->transaction, &h->client, &(struct smtp_event){.arg = {"", 0}},
-                                  listing_has_room(&v->tally.came));
     switch (e->type) {
     case SMTP_HELO:
     case SMTP_STARTTLS:
@@ -380,11 +400,7 @@ static void take_effect(struct server *v, struct session *s, struct smtp_event *
         taken = !positive || transaction_begin(&h->transaction, &h->client, e, listing_has_room(&v->tally.came));
         break;
     case SMTP_RCPT:
-        taken = taken && (!positive || mail_add_recipient(&h->transaction->mail, e->arg, e->params));
-        break;
-    case SMTP_DATA: /* chunks may have come before, if it was overruled */
-        if (positive)
-            event_drop_data(s);
+        taken = !positive || mail_add_recipient(&h->transaction->mail, e->arg, e->params);
         break;
     case SMTP_BDAT:
     case SMTP_CHUNK:
@@ -424,9 +440,7 @@ const struct rule *event_handle(struct server *v, struct session *s, struct smtp
         r = v->o->n_rules > 0 ? find_rule(v, s, e) : NULL;
     }
     if (e->type == SMTP_EOM) {
-        bool usual = r == NULL || r->action == RULES_GO_ON;
-        if (usual && e->code != 0 && e->code < 400 && s->heard->transaction->mail.n_recipients == 0) /* RFC 2920 3.1 */
-            smtp_reply(&s->smtp, e, 554, "5.5.1", "No valid recipients");
+
         if (held == NULL && e->recipient <= 1)
             end_mail(v, s, e, r);
         if (event_waits(s, e))
@@ -443,7 +457,10 @@ const struct rule *event_handle(struct server *v, struct session *s, struct smtp
         apply_policy(v, s, e);
     if (r != NULL)
         event_trace_rule(v, s, r->parts[0].delay, r->action);
-    if (!rules_break_off(r) && e->code != 0)
+    bool vain = r != NULL && !smtp_may_be_taken(&s->smtp) && smtp_is_positive(e->type, e->code); /* only a reply */
+    if (vain && !rules_break_off(r))
+        dialogue_reply(v->o->dialogue, s->number, smtp_prepared(&s->smtp), e);
+    else if (!rules_break_off(r) && e->code != 0)
         take_effect(v, s, e);
     return r;
 }
