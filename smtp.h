@@ -27,7 +27,7 @@
 #include "smtp/event.h"
 #include "smtp/inside.h"
 
-/* Begins a session; config is borrowed.  nonce differs in each session, so that no challenge of CRAM-MD5 repeats. */
+/* Begins a session; config is borrowed.  nonce differs in each session, so that no challenge repeats. */
 void smtp_init(struct smtp *s, const struct smtp_config *config, uint64_t nonce);
 
 /*
@@ -73,7 +73,8 @@ bool smtp_next(struct smtp *s, struct smtp_event *e);
  * (RFC 5321 3.8).  All of it must fit SMTP_REPLY_MAX.
  *
  * A 334 instead of the 235 of AUTH says that it failed, in the words of text:
- * whatever the client responds, the next reply is 535 (RFC 7628 3.2.3).
+ * whatever the client responds, the next reply is 535 (RFC 7628 3.2.3).  With
+ * SCRAM it is the server's proof, and after an empty response comes 235.
  */
 void smtp_reply(struct smtp *s, struct smtp_event *e, int code, const char *enhanced, const char *text);
 
@@ -128,7 +129,8 @@ static inline bool smtp_wants_tls(const struct smtp *s) { return s->state == STA
  */
 void smtp_secure(struct smtp *s);
 
-/* The challenge of the current AUTH CRAM-MD5, as a string of up to SMTP_CHALLENGE_MAX octets; returns its length. */
+/* The challenge of the current AUTH CRAM-MD5, or the server's nonce of SCRAM, as a string of up to SMTP_CHALLENGE_MAX
+   octets; returns its length. */
 size_t smtp_challenge(const struct smtp *s, char *text);
 
 /* An attribute of XCLIENT, which says of the client that a proxy speaks for: NAME, ADDR, PORT, ... */

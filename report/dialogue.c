@@ -128,7 +128,7 @@ void dialogue_reply(struct dialogue *d, uint64_t session, struct span reply, con
         size_t n = cr != NULL ? (size_t)(cr - reply.p) : reply.n;
         if (reply.p <= shown)
             console_dialogue(d->console, session, 'S', (struct span){reply.p, n});
-        bool challenge = e != NULL && e->mechanism == SASL_CRAM_MD5 && e->code == 334;
+        bool challenge = e != NULL && e->code == 334 && sasl_proves(e->mechanism);
         write_transcript(d, session, 'S', challenge ? span_of("334 (challenge)") : (struct span){reply.p, n});
         span_skip(&reply, n + 2 <= reply.n ? n + 2 : reply.n);
     }

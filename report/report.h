@@ -107,7 +107,8 @@ void dialogue_client(struct dialogue *d, uint64_t session, const struct smtp_eve
 void dialogue_cut_off(struct dialogue *d, uint64_t session, const struct smtp_progress *p);
 
 /* Adds a reply of one or more lines, with their line ends; e is the event that it answers, NULL: it answers none.  The
-   transcript does not get a challenge of CRAM-MD5, which is random, nor the end of the dialogue the capabilities. */
+   transcript does not get a challenge of CRAM-MD5 or SCRAM, which is random, nor the end of the dialogue the
+   capabilities. */
 void dialogue_reply(struct dialogue *d, uint64_t session, struct span reply, const struct smtp_event *e);
 
 /* Adds what a rule does apart from a reply: a delay in milliseconds, or 0; the word for an action, or NULL. */

@@ -327,6 +327,7 @@ static int take_mechanisms(struct parse *p, const char *text)
                 return expected_at(p, text, word.p, "each mechanism only once");
         }
         o->mechanisms[o->n_mechanisms++] = mechanism;
+        o->chosen = true;
     }
     return 0;
 }
@@ -571,7 +572,8 @@ static const struct option_entry {
     {.help = "Logins and TLS", .member = FOR_CLIENTS},
     {0, "auth", "USER:PASSWORD", take_login, 0, "accept this login (default: any login); may be\nrepeated"},
     {0, "auth-mechs", "NAME,...", take_mechanisms, 0,
-     "offer these mechanisms of AUTH, in this order\n(default: PLAIN,LOGIN,CRAM-MD5,XOAUTH2)"},
+     "offer these mechanisms of AUTH, in this order (default:\nPLAIN,LOGIN,CRAM-MD5,XOAUTH2; there are OAUTHBEARER,\n"
+     "SCRAM-SHA-1 and SCRAM-SHA-256, too)"},
     {0, "require", "WHAT", take_required, 0, "refuse mail without auth, tls or both: auth,tls"},
     {0, "tls", "[=FLAW]", take_tls, 0,
      "offer STARTTLS; the certificate has this flaw: expired,\nnot-yet, name:NAME (it has no other), self-signed,\n"
@@ -728,10 +730,12 @@ bool options_swallowed(const struct options *o, char text[OPTIONS_WHY_MAX])
 static void list_mechanisms(struct options *o)
 {
     size_t n = 0;
-    for (size_t i = 0; i < (o->n_mechanisms > 0 ? o->n_mechanisms : SASL_MECHANISMS - 1); i++) {
-        enum sasl_mechanism mechanism = o->n_mechanisms > 0 ? o->mechanisms[i] : (enum sasl_mechanism)(i + 1);
-        if (!(o->hidden & 1u << mechanism))
-            n += (size_t)snprintf(o->listed + n, sizeof o->listed - n, "%s%s", n > 0 ? " " : "", sasl_name(mechanism));
+    for (int m = SASL_PLAIN; m <= SASL_XOAUTH2 && !o->chosen; m++)
+        o->mechanisms[o->n_mechanisms++] = (enum sasl_mechanism)m;
+    for (size_t i = 0; i < o->n_mechanisms; i++) {
+        if (!(o->hidden & 1u << o->mechanisms[i]))
+            n += (size_t)snprintf(o->listed + n, sizeof o->listed - n, "%s%s", n > 0 ? " " : "",
+                                  sasl_name(o->mechanisms[i]));
     }
     if (n == 0)
         o->smtp.extensions &= ~(unsigned)SMTP_EXT_AUTH;
@@ -740,9 +744,11 @@ static void list_mechanisms(struct options *o)
 /* Looks for options that do not go together. */
 static int check(const struct options *o, size_t n_stdio, size_t n_stdin, char *why)
 {
-    bool command = o->wrapped, hides_auth = !(o->smtp.extensions & SMTP_EXT_AUTH), hides_chosen = false;
-    for (size_t i = 0; i < o->n_mechanisms; i++)
+    bool command = o->wrapped, hides_auth = !(o->smtp.extensions & SMTP_EXT_AUTH), hides_chosen = false, scram = false;
+    for (size_t i = 0; i < o->n_mechanisms; i++) {
         hides_chosen = hides_chosen || o->hidden & 1u << o->mechanisms[i];
+        scram = scram || sasl_is_scram(o->mechanisms[i]);
+    }
     bool to_stdout = o->output == NULL ? o->format_given : strcmp(o->output, "-") == 0;
     bool prints = to_stdout && o->store.format != STORE_NONE;
     bool besides = o->store.beside != 0 && o->store.directory == NULL && o->maildir == NULL && !o->told;
@@ -802,8 +808,10 @@ static int check(const struct options *o, size_t n_stdio, size_t n_stdin, char *
         {o->tls.cert != NULL && o->ca_file != NULL,
          "--ca-file and --cert exclude each other: with --cert no certificate is made"},
         {o->starttls && !(o->smtp.extensions & SMTP_EXT_STARTTLS), "--tls offers STARTTLS, but --hide hides it"},
-        {hides_chosen, "--auth-mechs offers a mechanism that --hide hides"},
-        {hides_auth && (o->smtp.require_auth || o->server.n_logins > 0 || o->n_mechanisms > 0),
+        {o->chosen && hides_chosen, "--auth-mechs offers a mechanism that --hide hides"},
+        {scram && o->server.n_logins == 0,
+         "--auth-mechs: SCRAM needs --auth, as the server proves to the client that it knows the password"},
+        {hides_auth && (o->smtp.require_auth || o->server.n_logins > 0 || o->chosen),
          "--auth, --auth-mechs and --require auth need AUTH, but --hide hides it"},
     };
     for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {

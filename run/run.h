@@ -59,8 +59,9 @@ struct options {
     struct smtp_config smtp, lmtp;
     const char *offers[SMTP_OFFERS_MAX];             /* smtp.n_offers lines */
     unsigned hidden;                                 /* mechanisms, a set of 1 << enum sasl_mechanism */
-    enum sasl_mechanism mechanisms[SASL_MECHANISMS]; /* of --auth-mechs, in their order */
+    enum sasl_mechanism mechanisms[SASL_MECHANISMS]; /* to offer unless hidden, in their order */
     size_t n_mechanisms;
+    bool chosen;                  /* --auth-mechs was given */
     char listed[128];             /* the names of all that are offered */
     struct server_options server; /* the caller sets tls, store, console and dialogue */
     struct rule rules[RULES_MAX];

@@ -69,14 +69,22 @@ void event_drop_argv(struct client *c)
 /* Refuses a login that is not listed.  If none is listed, any is taken. */
 static void judge_login(struct server *v, struct session *s, struct smtp_event *e)
 {
-    char challenge[SMTP_CHALLENGE_MAX];
+    char challenge[SMTP_CHALLENGE_MAX], answer[SASL_ANSWER_MAX] = "";
     struct span text = {challenge, smtp_challenge(&s->smtp, challenge)};
     struct span user = e->arg.p != NULL ? e->arg : text_span(&s->heard->client.user);
-    bool known = v->o->n_logins == 0;
-    for (size_t i = 0; i < v->o->n_logins && !known; i++)
-        known = sasl_verify(e->mechanism, v->o->logins[i], user, e->secret, text);
+    bool bearer = e->mechanism == SASL_OAUTHBEARER, known = v->o->n_logins == 0 && (!bearer || e->secret.n > 0);
+    for (size_t i = 0; i < v->o->n_logins && !known; i++) {
+        const char *login = v->o->logins[i];
+        known = sasl_verify(e->mechanism, login, user, e->secret, text, answer);
+        if (known && bearer) /* the user may be known by the token alone */
+            e->arg = (struct span){login, strcspn(login, ":")};
+    }
     if (!known && e->mechanism == SASL_XOAUTH2) /* {"status":"401","schemes":"bearer"}; RFC 7628 3.2.2 */
         smtp_reply(&s->smtp, e, 334, NULL, "eyJzdGF0dXMiOiI0MDEiLCJzY2hlbWVzIjoiYmVhcmVyIn0=");
+    else if (!known && bearer) /* {"status":"invalid_token"} */
+        smtp_reply(&s->smtp, e, 334, NULL, "eyJzdGF0dXMiOiJpbnZhbGlkX3Rva2VuIn0=");
+    else if (*answer != '\0')
+        smtp_reply(&s->smtp, e, 334, NULL, answer);
     else if (!known)
         smtp_reply(&s->smtp, e, 535, "5.7.8", "Authentication failed");
 }
@@ -84,7 +92,7 @@ static void judge_login(struct server *v, struct session *s, struct smtp_event *
 /* Lowers the reply of the engine where the options are against it. */
 static void apply_policy(struct server *v, struct session *s, struct smtp_event *e)
 {
-    if (e->type == SMTP_AUTH && e->code == 235)
+    if (e->type == SMTP_AUTH && e->code == 235 && e->secret.p != NULL) /* in the last step of SCRAM there is none */
         judge_login(v, s, e);
     else if (e->type == SMTP_CONNECT && v->o->max_connections > 0 && v->talking > v->o->max_connections)
         smtp_reply(&s->smtp, e, 421, "4.7.0", "Too many connections");

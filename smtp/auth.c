@@ -67,23 +67,57 @@ static const struct objection *challenge(struct smtp *s, struct smtp_event *e, e
     return NULL;
 }
 
-/* Reads a response, already decoded. */
-static const struct objection *take_response(struct smtp *s, struct smtp_event *e, struct span text)
+static const struct smtp_canned done = CANNED(235, "2.7.0 ", "Authentication successful");
+
+/* Answers the first message of SCRAM, whose names are in the event. */
+static const struct objection *challenge_scram(struct smtp *s, struct smtp_event *e, struct span client_nonce)
 {
-    static const struct smtp_canned done = CANNED(235, "2.7.0 ", "Authentication successful");
+    char nonce[SMTP_CHALLENGE_MAX], text[SCRAM_CHALLENGE_MAX], encoded[BASE64_SIZE(SCRAM_CHALLENGE_MAX)];
+    s->nonce++;
+    size_t n = smtp_challenge(s, nonce);
+    n = scram_challenge(sasl_digest(e->mechanism), client_nonce, (struct span){nonce, n}, text);
+    base64_encode((struct span){text, n}, encoded);
+    return challenge(s, e, STEP_SECOND, encoded);
+}
+
+/* The client proves that it knows the password; then, after a 334 with the server's proof, it has nothing to say. */
+static const struct objection *end_scram(struct smtp *s, struct smtp_event *e, struct span message)
+{
+    char nonce[SMTP_CHALLENGE_MAX];
+    struct span challenge_text = {nonce, smtp_challenge(s, nonce)};
+    bool last = s->step == STEP_LAST;
+    if (last ? message.n > 0 : !scram_fits(message, challenge_text, s->scram))
+        return objection_raise(s, e, OBJECTION_RESPONSE);
+    if (!last)
+        e->secret = message;
+    s->next_step = last ? STEP_FAILED : STEP_LAST;
+    reply_canned(s, e, &done);
+    return NULL;
+}
+
+/* Reads a response, already decoded. */
+static const struct objection *take_response(struct smtp *s, struct smtp_event *e, char *p, size_t n)
+{
+    struct span text = {p, n};
     struct sasl_login login = {.secret = text};
+    bool scram = sasl_is_scram(e->mechanism);
+    if (scram && s->step != STEP_FIRST)
+        return end_scram(s, e, text);
     const struct objection *o = NULL;
-    bool first = s->mechanism == SASL_LOGIN && s->step == STEP_FIRST;
+    bool first = e->mechanism == SASL_LOGIN && s->step == STEP_FIRST;
     if (first)
         login.user = text;
-    else if (s->mechanism != SASL_LOGIN && !sasl_parse((enum sasl_mechanism)s->mechanism, text, &login))
+    else if (scram ? !scram_parse_first(p, n, &login, &s->scram)
+                   : e->mechanism != SASL_LOGIN && !sasl_parse(e->mechanism, p, n, &login))
         return objection_raise(s, e, OBJECTION_RESPONSE);
-    if (login.user.p != NULL && login.user.n == 0)
+    if (login.user.p != NULL && login.user.n == 0 && e->mechanism != SASL_OAUTHBEARER) /* its token may tell */
         o = objection_raise(s, e, OBJECTION_NO_USER);
     e->arg = login.user;
     if (o != NULL || first)
-        return o != NULL ? o : challenge(s, e, STEP_PASSWORD, "UGFzc3dvcmQ6" /* Password: */);
+        return o != NULL ? o : challenge(s, e, STEP_SECOND, "UGFzc3dvcmQ6" /* Password: */);
     e->authzid = login.authzid;
+    if (scram)
+        return challenge_scram(s, e, login.secret);
     e->secret = login.secret;
     s->next_step = STEP_FAILED;
     reply_canned(s, e, &done);
@@ -92,8 +126,7 @@ static const struct objection *take_response(struct smtp *s, struct smtp_event *
 
 static const struct objection *decode_response(struct smtp *s, struct smtp_event *e, char *text, size_t n)
 {
-    return base64_decode(text, &n) ? take_response(s, e, (struct span){text, n})
-                                   : objection_raise(s, e, OBJECTION_BASE64);
+    return base64_decode(text, &n) ? take_response(s, e, text, n) : objection_raise(s, e, OBJECTION_BASE64);
 }
 
 void auth_respond(struct smtp *s, struct smtp_event *e)
@@ -159,7 +192,7 @@ const struct objection *auth_parse(struct smtp *s, struct smtp_event *e)
         objection_set_subject(e, secret ? span_of("") : name);
         return objection_raise(s, e, OBJECTION_MECHANISM);
     }
-    if (e->mechanism != SASL_CRAM_MD5 && !s->secure && extension_offered(s) & SMTP_EXT_STARTTLS)
+    if (!sasl_proves(e->mechanism) && !s->secure && extension_offered(s) & SMTP_EXT_STARTTLS)
         problems_add(&e->problems, PROBLEM_AUTH_IN_CLEAR);
     s->mechanism = (uint8_t)e->mechanism;
     s->step = STEP_FIRST;
@@ -172,13 +205,14 @@ const struct objection *auth_parse(struct smtp *s, struct smtp_event *e)
     if (e->mechanism == SASL_CRAM_MD5) /* the challenge comes first */
         return objection_raise(s, e, OBJECTION_INITIAL_RESPONSE);
     if (n == 1 && *text == '=') /* an empty response */
-        return take_response(s, e, (struct span){text, 0});
+        return take_response(s, e, text, 0);
     return decode_response(s, e, text, n);
 }
 
 size_t smtp_challenge(const struct smtp *s, char *text)
 {
-    char digits[21] = "";
-    char *end = string_add(string_add(text, "<"), ascii_put_number(digits + 20, s->nonce));
+    char digits[] = "00000000000000000000"; /* so that all challenges have the same length */
+    (void)ascii_put_number(digits + sizeof digits - 1, s->nonce);
+    char *end = string_add(string_add(text, "<"), digits);
     return (size_t)(string_add(string_add(string_add(end, "@"), s->config->hostname), ">") - text);
 }

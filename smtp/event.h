@@ -21,7 +21,7 @@ enum {
     SMTP_REPLY_MAX = 2048,      /* octets of one reply with all its lines */
     SMTP_REFUSED_MAX = 100,     /* refused commands in a row before 421; RFC 5321 7.8 */
     SMTP_HOSTNAME_MAX = 255,    /* octets of a domain; RFC 5321 4.5.3.1.2 */
-    SMTP_CHALLENGE_MAX = 320,   /* octets of a challenge of CRAM-MD5, with a NUL */
+    SMTP_CHALLENGE_MAX = 320,   /* octets of a challenge of smtp_challenge(), with a NUL */
     SMTP_OFFERS_MAX = 32,       /* lines that --offer adds */
     SMTP_OFFER_MAX = 512 - 6,   /* octets of one; RFC 5321 4.5.3.1.5 */
     SMTP_OFFERS_ROOM = 1000,    /* octets of these, with "250-" and CRLF */
@@ -51,7 +51,22 @@ unsigned smtp_extension(struct span keyword);
 const char *smtp_keyword(size_t place);
 
 /* Mechanisms of AUTH.  sasl.c has their names, in this order, and their messages; auth.c their challenges. */
-enum sasl_mechanism { SASL_NONE, SASL_PLAIN, SASL_LOGIN, SASL_CRAM_MD5, SASL_XOAUTH2, SASL_MECHANISMS };
+enum sasl_mechanism {
+    SASL_NONE,
+    SASL_PLAIN,
+    SASL_LOGIN,
+    SASL_CRAM_MD5,
+    SASL_XOAUTH2,
+    SASL_OAUTHBEARER,
+    SASL_SCRAM_SHA_1,
+    SASL_SCRAM_SHA_256,
+    SASL_MECHANISMS, /* how many there are, and 1 */
+};
+
+static inline bool sasl_is_scram(enum sasl_mechanism m) { return m == SASL_SCRAM_SHA_1 || m == SASL_SCRAM_SHA_256; }
+
+/* Whether the client proves that it knows the password, and does not send it. */
+static inline bool sasl_proves(enum sasl_mechanism m) { return m == SASL_CRAM_MD5 || sasl_is_scram(m); }
 
 /* Its name. */
 const char *sasl_name(enum sasl_mechanism mechanism);
@@ -59,12 +74,16 @@ const char *sasl_name(enum sasl_mechanism mechanism);
 /* The mechanism of this name, in any case; SASL_NONE if there is none. */
 enum sasl_mechanism sasl_mechanism(struct span name);
 
+enum { SASL_ANSWER_MAX = 68 /* octets of what sasl_verify() answers, with a NUL */ };
+
 /*
- * Whether user and secret are those of known, a string USER:PASSWORD.  The
- * challenge is that of smtp_challenge(); only CRAM-MD5 uses it.
+ * Whether user and secret are those of known, a string USER:PASSWORD; with
+ * OAUTHBEARER the user may be empty.  The challenge is that of smtp_challenge();
+ * only CRAM-MD5 and SCRAM use it.  If so, answer becomes the text of the 334 with
+ * which the server proves the same to the client of SCRAM; with others it is "".
  */
 bool sasl_verify(enum sasl_mechanism mechanism, const char *known, struct span user, struct span secret,
-                 struct span challenge);
+                 struct span challenge, char answer[SASL_ANSWER_MAX]);
 
 /* The events of a session: the points at which policy, faults and logging attach. */
 enum smtp_event_type {
@@ -103,11 +122,12 @@ struct smtp_event {
     struct span line;              /* the command as received, without its line end and without secrets;
                                       empty if it was too long */
     struct span arg;               /* see the types above; AUTH: the user name, p NULL while it is unknown
-                                      (LOGIN: in the step before the password, and only there) */
+                                      (LOGIN, SCRAM: in the step before the secret, and only there) */
     struct span params;            /* MAIL, RCPT: the parameters, as sent */
     struct span subject;           /* what a refusal names: a command, parameter or mechanism; p NULL: nothing */
-    struct span secret;            /* AUTH: PLAIN, LOGIN: the password; XOAUTH2: the token; CRAM-MD5: the
-                                      digest in hexadecimal; for sasl_verify(); the next call wipes it */
+    struct span secret;            /* AUTH: PLAIN, LOGIN: the password; XOAUTH2, OAUTHBEARER: the token;
+                                      CRAM-MD5: the digest in hexadecimal; SCRAM: the last message; for
+                                      sasl_verify(); the next call wipes it */
     struct span authzid;           /* AUTH: the authorization identity, if the client gave one */
     struct problems problems;      /* of the command; EOM: and of the mail data, if they are examined */
     uint64_t size;                 /* MAIL: declared SIZE, 0 if none (RFC 1870); EOM: octets of mail data; BDAT,

@@ -21,7 +21,7 @@ enum smtp_state {
 };
 
 /* The response that AUTH awaits; after STEP_FAILED any response fails. */
-enum smtp_step { STEP_FIRST, STEP_PASSWORD, STEP_FAILED };
+enum smtp_step { STEP_FIRST, STEP_SECOND, STEP_LAST, STEP_FAILED };
 
 /* The part of CRLF.CRLF, or of LF.LF, which ends nothing, that the mail data so far end with. */
 enum smtp_dot { DOT_NONE, DOT_CR, DOT_CRLF, DOT_DOT, DOT_DOT_CR, DOT_LF, DOT_LF_DOT, DOT_LF_DOT_CR };
@@ -47,7 +47,7 @@ struct smtp {
     size_t reply_n; /* octets of the reply prepared after them */
     char *secret;   /* the secret part of the current command */
     size_t secret_n;
-    uint64_t nonce;                /* of the challenge of CRAM-MD5 */
+    uint64_t nonce;                /* of the challenge of CRAM-MD5 or SCRAM */
     uint64_t size;                 /* of the mail data, or of a line that is too long, so far */
     uint64_t line_size;            /* examined: of the current line of the mail data */
     struct smtp_declared mail;     /* by the MAIL in effect */
@@ -58,6 +58,7 @@ struct smtp {
     uint64_t chunk;    /* octets of the chunk still to come */
     uint64_t chunk_size;
     const struct objection *chunk_refused; /* what refuses the chunk, at its end; NULL: nothing */
+    uint32_t scram;                        /* the sum of the GS2 header of the current AUTH */
     uint32_t lines;                        /* examined: line ends of the mail data so far */
     uint16_t seen;                         /* octets of an unfinished line that hold no line end */
     uint16_t refused;                      /* refused commands in a row */
@@ -208,15 +209,46 @@ bool path_is_host(struct span t);
 
 /* The login that a client sent.  Spans into the text that was parsed. */
 struct sasl_login {
-    struct span authzid; /* PLAIN: the identity to act as, if it is another */
+    struct span authzid; /* PLAIN, SCRAM: the identity to act as, if it is another */
     struct span user;
     struct span secret; /* as in struct smtp_event */
 };
 
+/* The digest of SCRAM. */
+static inline const struct digest_kind *sasl_digest(enum sasl_mechanism scram)
+{
+    return scram == SASL_SCRAM_SHA_1 ? &digest_sha1 : &digest_sha256;
+}
+
 /*
  * Parses what a client sent, after base64, for PLAIN (RFC 4616 2), CRAM-MD5
- * (RFC 2195 2) or XOAUTH2.  False if it is malformed.
+ * (RFC 2195 2), XOAUTH2 or OAUTHBEARER (RFC 7628 3.1).  Names in text are decoded
+ * in place.  False if it is malformed.
  */
-bool sasl_parse(enum sasl_mechanism mechanism, struct span text, struct sasl_login *login);
+bool sasl_parse(enum sasl_mechanism mechanism, char *text, size_t n, struct sasl_login *login);
+
+/* ---- scram ---- */
+
+enum { SCRAM_CHALLENGE_MAX = 1400 /* octets; in base64 they fit a reply */ };
+
+/* Takes a GS2 header without channel binding (RFC 5801 4), "n,a=authzid,", off the front of t. */
+bool scram_take_header(struct span *t, struct span *authzid);
+
+/* Decodes a name (RFC 5801 4) in place; it lies in text.  False if it is malformed. */
+bool scram_decode_name(char *text, struct span *name);
+
+/* Parses the first message of the client, whose nonce becomes the secret; *header is a sum of its GS2 header. */
+bool scram_parse_first(char *text, size_t n, struct sasl_login *login, uint32_t *header);
+
+/* Makes the challenge that answers it, with the server's nonce: up to SCRAM_CHALLENGE_MAX octets with a NUL.  Returns
+   its length. */
+size_t scram_challenge(const struct digest_kind *kind, struct span client_nonce, struct span nonce, char *text);
+
+/* Whether the last message of the client is well-formed, and has the nonce and the header. */
+bool scram_fits(struct span message, struct span nonce, uint32_t header);
+
+/* Whether its proof is right; and if so, the text of a 334 that proves the same to the client. */
+bool scram_verify(const struct digest_kind *kind, struct span password, struct span user, struct span message,
+                  struct span nonce, char answer[SASL_ANSWER_MAX]);
 
 #endif

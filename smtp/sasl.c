@@ -1,13 +1,19 @@
 /*
- * sasl.c - PLAIN, LOGIN, CRAM-MD5 and XOAUTH2.
+ * sasl.c - the mechanisms of AUTH; scram.c has the messages of SCRAM.
  */
 #include "smtp/inside.h"
 
 enum { DIGEST = 32 /* digits of MD5 */ };
 
 static const char *const names[SASL_MECHANISMS] = {
-    [SASL_NONE] = "",           [SASL_PLAIN] = "PLAIN", [SASL_LOGIN] = "LOGIN", [SASL_CRAM_MD5] = "CRAM-MD5",
+    [SASL_NONE] = "",
+    [SASL_PLAIN] = "PLAIN",
+    [SASL_LOGIN] = "LOGIN",
+    [SASL_CRAM_MD5] = "CRAM-MD5",
     [SASL_XOAUTH2] = "XOAUTH2",
+    [SASL_OAUTHBEARER] = "OAUTHBEARER",
+    [SASL_SCRAM_SHA_1] = "SCRAM-SHA-1",
+    [SASL_SCRAM_SHA_256] = "SCRAM-SHA-256",
 };
 
 const char *sasl_name(enum sasl_mechanism mechanism) { return names[mechanism]; }
@@ -59,8 +65,27 @@ static bool parse_xoauth2(struct span t, struct sasl_login *login)
     return t.n == 1 && *t.p == '\1';
 }
 
-bool sasl_parse(enum sasl_mechanism mechanism, struct span text, struct sasl_login *login)
+/* GS2 header, ^A, then each with another ^A: pairs as in "host=x", one of them "auth=Bearer " token; and ^A */
+static bool parse_oauthbearer(struct span t, struct sasl_login *login)
 {
+    struct span pair;
+    if (!scram_take_header(&t, &login->user) || !take_until(&t, '\1', &pair) || pair.n > 0)
+        return false;
+    while (take_until(&t, '\1', &pair) && pair.n > 0) {
+        if (memchr(pair.p, '=', pair.n) == NULL)
+            return false;
+        if (!span_takes(&pair, "auth="))
+            continue;
+        if (pair.n > 0 && !span_takes(&pair, "Bearer ")) /* without one a client asks what the server wants; 4.3 */
+            return false;
+        login->secret = pair;
+    }
+    return login->secret.p != NULL && pair.n == 0 && t.n == 0;
+}
+
+bool sasl_parse(enum sasl_mechanism mechanism, char *p, size_t n, struct sasl_login *login)
+{
+    struct span text = {p, n};
     *login = (struct sasl_login){{NULL, 0}, {NULL, 0}, {NULL, 0}};
     bool good = false;
     switch (mechanism) {
@@ -76,8 +101,13 @@ bool sasl_parse(enum sasl_mechanism mechanism, struct span text, struct sasl_log
     case SASL_XOAUTH2:
         good = parse_xoauth2(text, login);
         break;
+    case SASL_OAUTHBEARER:
+        good = parse_oauthbearer(text, login) && scram_decode_name(p, &login->user);
+        break;
     case SASL_NONE:
     case SASL_LOGIN:
+    case SASL_SCRAM_SHA_1:
+    case SASL_SCRAM_SHA_256:
     case SASL_MECHANISMS:
         break;
     }
@@ -87,12 +117,16 @@ bool sasl_parse(enum sasl_mechanism mechanism, struct span text, struct sasl_log
 static bool is_same(struct span a, const char *p, size_t n) { return a.n == n && (n == 0 || memcmp(a.p, p, n) == 0); }
 
 bool sasl_verify(enum sasl_mechanism mechanism, const char *known, struct span user, struct span secret,
-                 struct span challenge)
+                 struct span challenge, char answer[SASL_ANSWER_MAX])
 {
     const char *colon = strchr(known, ':');
-    if (colon == NULL || !is_same(user, known, (size_t)(colon - known)))
+    bool by_token = mechanism == SASL_OAUTHBEARER && user.n == 0;
+    answer[0] = '\0';
+    if (colon == NULL || (!by_token && !is_same(user, known, (size_t)(colon - known))))
         return false;
     struct span password = {colon + 1, strlen(colon + 1)};
+    if (sasl_is_scram(mechanism))
+        return scram_verify(sasl_digest(mechanism), password, user, secret, challenge, answer);
     if (mechanism != SASL_CRAM_MD5)
         return is_same(secret, password.p, password.n);
     struct hmac hmac;

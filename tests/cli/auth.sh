@@ -56,6 +56,137 @@ t_xoauth2_failure() {
     stop
 }
 
+t_curl_oauthbearer() {
+    start -k -d mail -v -j -o out.json --auth cid:token --auth eve:tok,en= --auth-mechs OAUTHBEARER
+    for initial in --no-sasl-ir --sasl-ir; do
+        deliver --login-options AUTH=OAUTHBEARER "$initial" -u cid: --oauth2-bearer token
+        status_is 0
+        deliver --login-options AUTH=OAUTHBEARER "$initial" -u cid: --oauth2-bearer toke
+        status_is 67
+        deliver --login-options AUTH=OAUTHBEARER "$initial" -u cid: --oauth2-bearer tok,en=
+        status_is 67
+    done
+    # GS2 has no names without a user, but tokens that tell it: "n,," ^A "auth=Bearer tok,en=" ^A ^A
+    talk '<220' '>EHLO t' '<250' '>AUTH OAUTHBEARER bixhPWV2ZSwBYXV0aD1CZWFyZXIgd3JvbmcBAQ==' '<334' '>AQ==' '<535' \
+        '>AUTH OAUTHBEARER biwsAWF1dGg9AQE=' '<334' '>AQ==' '<535' \
+        '>AUTH OAUTHBEARER biwsAWF1dGg9QmVhcmVyIHRvayxlbj0BAQ==' '<235' '>MAIL FROM:<a@x.test>' '<250' \
+        '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' '>hello' '>.' '<250' '>QUIT' '<221' '<EOF' >got
+    sed -n 's/^334 \(..*\)/\1/p' got | head -n 1 >challenge
+    python3 -c 'import base64, json; assert json.loads(base64.b64decode(open("challenge").read()))["status"] == "invalid_token"'
+    taken 3
+    stop
+    grep -qx '1 C: AUTH OAUTHBEARER' err
+    grep -Eqx '4 C: AUTH OAUTHBEARER \([0-9]+ octets\)' err
+    [ "$(jq -r .client.auth out.json | tr '\n' ' ')" = 'cid cid eve ' ]
+    # nobody is known by no token at all
+    start -k --auth-mechs PLAIN,OAUTHBEARER
+    talk '<220' '>EHLO t' '<250' '>AUTH OAUTHBEARER biwsAWF1dGg9AQE=' '<334' '>AQ==' '<535' '>QUIT' '<221' '<EOF' >got
+    stop
+}
+
+# The client is ours, so that it can be wrong in each way; that it is right is for msmtp to show.
+t_scram() {
+    start -k -d mail -v --transcript said --auth-mechs SCRAM-SHA-1,SCRAM-SHA-256 --auth 'a,n=n:pencil' --auth 'bob:p:w' --auth "long:$(printf '%0100d' 7)"
+    python3 - "$port" <<'PY'
+import base64, hashlib, hmac, smtplib, sys
+nonces = set()
+def login(kind, user, password, header="n,,", header_again=None, nonce="abc", said=None, proof=None, initial=True, end=""):
+    """Logs in; returns the codes of the replies, and whether the server has proved that it knows the password."""
+    digest, codes, proved = "sha256" if kind.endswith("256") else "sha1", [], False
+    b64 = lambda text: base64.b64encode(text).decode()
+    def mac(key, text):
+        return hmac.new(key, text, digest).digest()
+    with smtplib.SMTP("127.0.0.1", int(sys.argv[1]), timeout=60) as s:
+        s.ehlo()
+        def say(text):
+            code, reply = s.docmd(text)
+            codes.append(code)
+            return base64.b64decode(reply).decode() if code == 334 else None
+        bare = "n=%s,r=%s" % (user.replace("=", "=3D").replace(",", "=2C"), nonce)
+        first = b64((header + bare).encode())
+        if initial:
+            challenge = say("AUTH %s %s" % (kind, first))
+        else:
+            assert say("AUTH " + kind) == ""
+            challenge = say(first)
+        if challenge is None:
+            return codes, proved
+        both, salt, iterations = (attribute[2:] for attribute in challenge.split(","))
+        assert both.startswith(nonce) and both not in nonces and int(iterations) >= 4096, challenge
+        nonces.add(both)
+        salted = hashlib.pbkdf2_hmac(digest, password.encode(), base64.b64decode(salt), int(iterations))
+        last = "c=%s,r=%s" % (b64((header_again or header).encode()), said(both) if said else both)
+        message = ("%s,%s,%s" % (bare, challenge, last)).encode()
+        key = mac(salted, b"Client Key")
+        signature = mac(hashlib.new(digest, key).digest(), message)
+        right = bytes(a ^ b for a, b in zip(key, signature))
+        answer = say(b64(("%s,p=%s" % (last, b64(proof or right))).encode()))
+        if answer is not None:
+            proved = answer == "v=" + b64(mac(mac(salted, b"Server Key"), message))
+            say(end)
+            if codes[-1] == 235:
+                s.sendmail("a@x.test", ["b@x.test"], "Subject: t\r\n\r\nhello\r\n")
+    return codes, proved
+for kind in "SCRAM-SHA-1", "SCRAM-SHA-256", "scram-sha-256":
+    for user, password in ("a,n=n", "pencil"), ("bob", "p:w"), ("long", "%0100d" % 7):
+        assert login(kind, user, password) == ([334, 334, 235], True), (kind, user)
+    assert login(kind, "bob", "p:w", initial=False) == ([334, 334, 334, 235], True)
+    assert login(kind, "bob", "p:w", header="y,a=eve,", nonce="x" * 1024) == ([334, 334, 235], True)
+    assert login(kind, "bob", "p:x") == ([334, 535], False)
+    assert login(kind, "eve", "p:w") == ([334, 535], False)
+    assert login(kind, "a,n=n", "p:w") == ([334, 535], False)
+    assert login(kind, "", "") in (([501], False), ([334, 535], False))
+    assert login(kind, "bob", "p:w", proof=b"x" * 20) == ([334, 535], False)
+    assert login(kind, "bob", "p:w", header_again="y,,") == ([334, 501], False)
+    assert login(kind, "bob", "p:w", said=lambda both: both[1:]) == ([334, 535], False)
+    assert login(kind, "bob", "p:w", said=lambda both: both + "x") == ([334, 501], False)
+    assert login(kind, "bob", "p:w", header="p=tls-unique,,") == ([501], False)
+    assert login(kind, "bob", "p:w", end="*") == ([334, 334, 501], True)
+    assert login(kind, "bob", "p:w", nonce="x" * 1025) == ([501], False)
+PY
+    taken 15
+    stop
+    fails grep -q pencil err said
+    # no random text is in the transcript
+    sed -n 's/^2 //p' said | sed -n '/C: AUTH/,/235/p' >got
+    printf '%s\n' 'C: AUTH SCRAM-SHA-1 (20 octets)' 'S: 334 (challenge)' 'C: (100 octets)' 'S: 334 (challenge)' \
+        'C: ' 'S: 235 2.7.0 Authentication successful' >want
+    same got want
+}
+
+# msmtp checks the proof of the server.
+t_msmtp_scram_and_oauthbearer() {
+    send() {
+        status=0
+        printf 'Subject: t\n\nhello\n' | msmtp --file=/dev/null --host=127.0.0.1 --port="$port" --tls=off \
+            --auth="$1" --user=ann --passwordeval="echo $2" --from=a@x.test b@x.test 2>msmtp.err || status=$?
+    }
+    start -k -d mail -v --auth ann:secret --auth-mechs SCRAM-SHA-256,OAUTHBEARER,SCRAM-SHA-1
+    for mechanism in scram-sha-1 scram-sha-256 oauthbearer; do
+        send "$mechanism" secret
+        status_is 0
+        send "$mechanism" wrong
+        status_is 77
+    done
+    taken 3
+    stop
+    for mechanism in SCRAM-SHA-1 SCRAM-SHA-256 OAUTHBEARER; do grep -Eq "^[135] C: AUTH $mechanism" err; done
+    # a proof of another server: 334 "v=" and so on
+    start -k -d other --auth ann:secret --auth-mechs SCRAM-SHA-1 --on 'auth scram-sha-1/2 #1: 334 dj1ybUY5cHFWOFM3c3VBb1pXamE0ZEpSa0ZzS1E9'
+    send scram-sha-1 secret
+    [ "$status" -ne 0 ]
+    send scram-sha-1 secret
+    status_is 0
+    [ "$(ls other)" = 0001.eml ]
+    stop
+}
+
+# Only a server that knows the password can prove that it does.
+t_scram_needs_a_login() {
+    run --auth-mechs PLAIN,SCRAM-SHA-1
+    status_is 2 'fakesmtp: --auth-mechs: SCRAM needs --auth, as the server proves to the client that it knows the password'
+}
+
 t_any_login_is_good_without_a_list() {
     start -k -d mail
     deliver --login-options AUTH=PLAIN -u who:ever
@@ -482,6 +613,9 @@ t_chosen_mechanisms() {
 --auth-mechs LOGIN --auth-mechs CRAM-MD5,PLAIN|LOGIN CRAM-MD5 PLAIN
 --auth-mechs LOGIN,PLAIN --hide CRAM-MD5,SIZE|LOGIN PLAIN
 --hide PLAIN,LOGIN,CRAM-MD5|XOAUTH2
+--auth a:b --auth-mechs SCRAM-SHA-256,PLAIN|SCRAM-SHA-256 PLAIN
+--auth a:b|PLAIN LOGIN CRAM-MD5 XOAUTH2
+--auth-mechs OAUTHBEARER,XOAUTH2 --hide PLAIN,SCRAM-SHA-1|OAUTHBEARER XOAUTH2
 END
     # a client takes the one that is there, and nothing else is taken
     start -k -d mail -v --auth ann:secret --auth-mechs LOGIN

@@ -125,7 +125,7 @@ static void run(struct outcome *o, const char *input, size_t n, struct choice ch
                                  .max_size = choice.policy & 1 ? 40 : 0,
                                  .max_recipients = choice.policy & 2 ? 2 : 0,
                                  .extensions = SMTP_EXT_ALL & ~((unsigned)choice.extensions << 3 | choice.config >> 5),
-                                 .mechanisms = "PLAIN LOGIN CRAM-MD5 XOAUTH2",
+                                 .mechanisms = "PLAIN LOGIN CRAM-MD5 XOAUTH2 OAUTHBEARER SCRAM-SHA-1 SCRAM-SHA-256",
                                  .offers = offers,
                                  .n_offers = choice.offer ? sizeof offers / sizeof offers[0] : 0,
                                  .lmtp = choice.config & 1,

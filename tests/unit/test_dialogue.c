@@ -53,8 +53,14 @@ static const char *const names[EVENTS] = {
 };
 
 static const char *const mechanisms[] = {
-    [SASL_NONE] = "none",         [SASL_PLAIN] = "plain",     [SASL_LOGIN] = "login",
-    [SASL_CRAM_MD5] = "cram-md5", [SASL_XOAUTH2] = "xoauth2",
+    [SASL_NONE] = "none",
+    [SASL_PLAIN] = "plain",
+    [SASL_LOGIN] = "login",
+    [SASL_CRAM_MD5] = "cram-md5",
+    [SASL_XOAUTH2] = "xoauth2",
+    [SASL_OAUTHBEARER] = "oauthbearer",
+    [SASL_SCRAM_SHA_1] = "scram-sha-1",
+    [SASL_SCRAM_SHA_256] = "scram-sha-256",
 };
 
 /* What the application replies to an event. */
@@ -304,7 +310,7 @@ static size_t read_file(char *file, struct dialogue **all, size_t n)
             assert(*all != NULL);
             (*all)[n] = (struct dialogue){.name = strdup(line + 2), .file = file, .accepted = -1};
             (*all)[n].config.hostname = "mail.test";
-            (*all)[n].config.mechanisms = "PLAIN LOGIN CRAM-MD5 XOAUTH2";
+            (*all)[n].config.mechanisms = "PLAIN LOGIN CRAM-MD5 XOAUTH2 OAUTHBEARER SCRAM-SHA-1 SCRAM-SHA-256";
             (*all)[n].config.extensions = SMTP_EXT_ALL & ~(unsigned)SMTP_EXT_STARTTLS;
             add_text(&(*all)[n].said, "");
             add_text(&(*all)[n].mail, "");

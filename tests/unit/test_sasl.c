@@ -205,7 +205,7 @@ static void check_login(enum sasl_mechanism m, const char *p, size_t n, const ch
     char *exact = malloc(n + 1); /* so that reading past the end is seen */
     assert_non_null(exact);
     memcpy(exact + 1, p, n);
-    bool good = sasl_parse(m, (struct span){exact + 1, n}, &login);
+    bool good = sasl_parse(m, exact + 1, n, &login);
     assert_int_equal(good, user != NULL);
     if (good) {
         check_span(login.authzid, authzid);
@@ -256,6 +256,172 @@ static void test_xoauth2(void **state)
     NO_LOGIN(SASL_XOAUTH2, "");
 }
 
+/* RFC 7628 3.1, 4.1 */
+static void test_oauthbearer(void **state)
+{
+    (void)state;
+    LOGIN(SASL_OAUTHBEARER, "n,a=user@example.com,\1host=server.example.com\1port=587\1auth=Bearer vF9dft4qmT==\1\1",
+          "", "user@example.com", "vF9dft4qmT==");
+    LOGIN(SASL_OAUTHBEARER, "y,a=a=2Cb=3Dc,\1auth=bearer t\1\1", "", "a,b=c", "t");
+    LOGIN(SASL_OAUTHBEARER, "n,,\1auth=Bearer t\1\1", "", "", "t");
+    LOGIN(SASL_OAUTHBEARER, "n,,\1auth=\1\1", "", "", "");
+    NO_LOGIN(SASL_OAUTHBEARER, "");
+    NO_LOGIN(SASL_OAUTHBEARER, "\1");
+    NO_LOGIN(SASL_OAUTHBEARER, "n,,\1\1");
+    NO_LOGIN(SASL_OAUTHBEARER, "n,,\1host=x\1\1");
+    NO_LOGIN(SASL_OAUTHBEARER, "n,,\1auth=Basic t\1\1");
+    NO_LOGIN(SASL_OAUTHBEARER, "n,,\1auth=Bearer t\1");
+    NO_LOGIN(SASL_OAUTHBEARER, "n,,\1auth=Bearer t\1\1x");
+    NO_LOGIN(SASL_OAUTHBEARER, "n,,\1host\1auth=Bearer t\1\1");
+    NO_LOGIN(SASL_OAUTHBEARER, "n,,auth=Bearer t\1\1");
+    NO_LOGIN(SASL_OAUTHBEARER, "n,\1auth=Bearer t\1\1");
+    NO_LOGIN(SASL_OAUTHBEARER, "p=tls-unique,,\1auth=Bearer t\1\1");
+    NO_LOGIN(SASL_OAUTHBEARER, "n,u,\1auth=Bearer t\1\1");
+    NO_LOGIN(SASL_OAUTHBEARER, "n,a=,\1auth=Bearer t\1\1");
+    NO_LOGIN(SASL_OAUTHBEARER, "n,a=b=2c,\1auth=Bearer t\1\1");
+    NO_LOGIN(SASL_OAUTHBEARER, "n,a=b=2,\1auth=Bearer t\1\1");
+    NO_LOGIN(SASL_OAUTHBEARER, "user=u\1auth=Bearer t\1\1");
+}
+
+/* The sum of the header of a first message, whose user is expected; NULL if it is malformed. */
+static uint32_t take_first(const char *message, const char *authzid, const char *user, const char *nonce)
+{
+    struct sasl_login login;
+    uint32_t header = 0;
+    size_t n = strlen(message);
+    char *exact = malloc(n + 1); /* so that reading past the end is seen */
+    assert_non_null(exact);
+    memcpy(exact + 1, message, n);
+    bool good = scram_parse_first(exact + 1, n, &login, &header);
+    if (good != (user != NULL))
+        fail_msg("%s", message);
+    if (good) {
+        check_span(login.authzid, authzid);
+        check_span(login.user, user);
+        check_span(login.secret, nonce);
+    }
+    free(exact);
+    return header;
+}
+
+/* RFC 5802 7 */
+static void test_scram_messages(void **state)
+{
+    (void)state;
+    uint32_t header = take_first("n,,n=user,r=fyko+d2l", "", "user", "fyko+d2l");
+    assert_int_equal(take_first("n,,n=,r=a", "", "", "a"), header);
+    assert_int_not_equal(take_first("y,,n=u,r=a", "", "u", "a"), header);
+    uint32_t other = take_first("n,a=z=2C,n=a=3Db=2C=3D,r==,", "z,", NULL, NULL);
+    other = take_first("n,a=z=2C,n=a=3Db=2C=3D,r==", "z,", "a=b,=", "=");
+    assert_int_not_equal(other, header);
+    static const char *const malformed[] = {"",
+                                            "n",
+                                            "n,",
+                                            "n,,",
+                                            "n,,n",
+                                            "n,,n=u",
+                                            "n,,n=u,",
+                                            "n,,n=u,r=",
+                                            "n,,n=u,r=a,",
+                                            "n,,n=u,r=a b",
+                                            "n,,n=u,r=\x7f",
+                                            "n,,n=u,r=\xc3\xa9",
+                                            "n,,N=u,r=a",
+                                            "n,,n=u,R=a",
+                                            "N,,n=u,r=a",
+                                            "n,,r=a,n=u",
+                                            "n,,m=x,n=u,r=a",
+                                            "n,,n=u,r=a,x=y",
+                                            "p=tls-unique,,n=u,r=a",
+                                            "n,a=,n=u,r=a",
+                                            "n,z,n=u,r=a",
+                                            "n,n=u,r=a",
+                                            "n,,n=u=,r=a",
+                                            "n,,n=u=2,r=a",
+                                            "n,,n=u=2c,r=a",
+                                            "n=u,r=a",
+                                            "nn,,n=u,r=a",
+                                            "n,a==,n=u,r=a",
+                                            "x,,n=u,r=a"};
+    for (size_t i = 0; i < sizeof malformed / sizeof malformed[0]; i++)
+        (void)take_first(malformed[i], NULL, NULL, NULL);
+    const struct {
+        const char *message;
+        bool good;
+    } rows[] = {
+        {"c=biws,r=a<1>,p=v0X8", true},    {"c=biws,r=a<1>,x=,y=1,p=v0X8", true},
+        {"c=biws,r=a<1>,p=", true},        {"c=eSws,r=a<1>,p=v0X8", false},
+        {"c=biwsx,r=a<1>,p=v0X8", false},  {"c=,r=a<1>,p=v0X8", false},
+        {"c=biws,r=<1>,p=v0X8", false},    {"c=biws,r=a<2>,p=v0X8", false},
+        {"c=biws,r=a,p=v0X8", false},      {"c=biws,r=,p=v0X8", false},
+        {"c=biws,r=a<1>,p=v0X8,", false},  {"c=biws,r=a<1>,p=v0X8,x=1", false},
+        {"c=biws,r=a<1>", false},          {"c=biws,r=a<1>,", false},
+        {"r=a<1>,c=biws,p=v0X8", false},   {"c=biws,r=a<1>,x,p=v0X8", false},
+        {"c=biws,r=a<1>,P=v0X8", false},   {"C=biws,r=a<1>,p=v0X8", false},
+        {"c=biws,r=a b<1>,p=v0X8", false}, {"", false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (scram_fits(text(rows[i].message), text("<1>"), header) != rows[i].good)
+            fail_msg("%s", rows[i].message);
+    }
+}
+
+/* A nonce of the client as long as it may be, with the longest of ours, makes a challenge that fits. */
+static void test_longest_nonce(void **state)
+{
+    (void)state;
+    char message[2048] = "n,,n=u,r=", challenge[SCRAM_CHALLENGE_MAX];
+    struct sasl_login login;
+    uint32_t header;
+    size_t n = strlen(message);
+    memset(message + n, 'x', 1025);
+    assert_false(scram_parse_first(message, n + 1025, &login, &header));
+    assert_true(scram_parse_first(message, n + 1024, &login, &header));
+    assert_int_equal(login.secret.n, 1024);
+    n = scram_challenge(&digest_sha256, login.secret, (struct span){message, SMTP_CHALLENGE_MAX - 1}, challenge);
+    assert_true(n < SCRAM_CHALLENGE_MAX);
+    assert_true(strlen("334 \r\n") + BASE64_SIZE(n) - 1 <= SMTP_REPLY_MAX);
+}
+
+/* The examples of RFC 5802 5 and RFC 7677 3. */
+static void test_scram_proofs(void **state)
+{
+    (void)state;
+    static const struct {
+        enum sasl_mechanism mechanism;
+        const char *client, *server, *challenge, *last, *answer;
+    } rows[] = {
+        {SASL_SCRAM_SHA_1, "fyko+d2lbbFgONRv9qkxdawL", "3rfcNHYJY1ZVvWVs7j",
+         "r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,s=QSXCR+Q6sek8bf92,i=4096",
+         "c=biws,r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,p=v0X8v3Bz2T0CJGbJQyF0X+HI4Ts=",
+         "v=rmF9pqV8S7suAoZWja4dJRkFsKQ="},
+        {SASL_SCRAM_SHA_256, "rOprNGfwEbeRWgbNEkqO", "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0",
+         "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096",
+         "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,"
+         "p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=",
+         "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        enum sasl_mechanism m = rows[i].mechanism;
+        char challenge[SCRAM_CHALLENGE_MAX], answer[SASL_ANSWER_MAX], expected[SASL_ANSWER_MAX], wrong[128];
+        struct span server = text(rows[i].server), last = text(rows[i].last);
+        size_t n = scram_challenge(sasl_digest(m), text(rows[i].client), server, challenge);
+        check_span((struct span){challenge, n}, rows[i].challenge);
+        assert_true(sasl_verify(m, "user:pencil", text("user"), last, server, answer));
+        base64_encode(text(rows[i].answer), expected);
+        assert_string_equal(answer, expected);
+        assert_false(sasl_verify(m, "user:pencils", text("user"), last, server, answer));
+        assert_string_equal(answer, "");
+        assert_false(sasl_verify(m, "use:pencil", text("use"), last, server, answer));
+        assert_false(sasl_verify(m, "use:pencil", text("user"), last, server, answer));
+        assert_false(sasl_verify(m, "user:pencil", text("user"), last, text("x"), answer));
+        memcpy(wrong, last.p, last.n);
+        wrong[last.n - 3] ^= 1;
+        assert_false(sasl_verify(m, "user:pencil", text("user"), (struct span){wrong, last.n}, server, answer));
+        assert_false(sasl_verify(m, "user:pencil", text("user"), (struct span){last.p, last.n - 1}, server, answer));
+    }
+}
+
 static void test_names(void **state)
 {
     (void)state;
@@ -263,6 +429,10 @@ static void test_names(void **state)
     assert_int_equal(sasl_mechanism(text("Login")), SASL_LOGIN);
     assert_int_equal(sasl_mechanism(text("CRAM-MD5")), SASL_CRAM_MD5);
     assert_int_equal(sasl_mechanism(text("XOAUTH2")), SASL_XOAUTH2);
+    assert_int_equal(sasl_mechanism(text("oauthbearer")), SASL_OAUTHBEARER);
+    assert_int_equal(sasl_mechanism(text("SCRAM-SHA-1")), SASL_SCRAM_SHA_1);
+    assert_int_equal(sasl_mechanism(text("SCRAM-SHA-256")), SASL_SCRAM_SHA_256);
+    assert_int_equal(sasl_mechanism(text("SCRAM-SHA-256-PLUS")), SASL_NONE);
     assert_int_equal(sasl_mechanism(text("PLAI")), SASL_NONE);
     assert_int_equal(sasl_mechanism(text("")), SASL_NONE);
 }
@@ -273,16 +443,23 @@ static void test_verifying(void **state)
     (void)state;
     struct span challenge = text("<1896.697170952@postoffice.reston.mci.net>");
     struct span digest = text("b913a602c7eda7a495b4e6e7334d3890"), none = {NULL, 0};
-    assert_true(sasl_verify(SASL_CRAM_MD5, "tim:tanstaaftanstaaf", text("tim"), digest, challenge));
-    assert_false(sasl_verify(SASL_CRAM_MD5, "tim:tanstaaf", text("tim"), digest, challenge));
-    assert_false(sasl_verify(SASL_CRAM_MD5, "tom:tanstaaftanstaaf", text("tim"), digest, challenge));
-    assert_false(sasl_verify(SASL_CRAM_MD5, "tim:tanstaaftanstaaf", text("tim"), digest, text("<1@x>")));
-    assert_true(sasl_verify(SASL_PLAIN, "a:b:c", text("a"), text("b:c"), none));
-    assert_true(sasl_verify(SASL_LOGIN, "a:", text("a"), text(""), none));
-    assert_false(sasl_verify(SASL_PLAIN, "a:b", text("a"), text("B"), none));
-    assert_false(sasl_verify(SASL_PLAIN, "a:b", text("A"), text("b"), none));
-    assert_false(sasl_verify(SASL_XOAUTH2, "a:b", text("a"), text("bb"), none));
-    assert_false(sasl_verify(SASL_PLAIN, "a", text("a"), text(""), none));
+    char answer[SASL_ANSWER_MAX] = "x";
+    assert_true(sasl_verify(SASL_CRAM_MD5, "tim:tanstaaftanstaaf", text("tim"), digest, challenge, answer));
+    assert_false(sasl_verify(SASL_CRAM_MD5, "tim:tanstaaf", text("tim"), digest, challenge, answer));
+    assert_false(sasl_verify(SASL_CRAM_MD5, "tom:tanstaaftanstaaf", text("tim"), digest, challenge, answer));
+    assert_false(sasl_verify(SASL_CRAM_MD5, "tim:tanstaaftanstaaf", text("tim"), digest, text("<1@x>"), answer));
+    assert_true(sasl_verify(SASL_PLAIN, "a:b:c", text("a"), text("b:c"), none, answer));
+    assert_true(sasl_verify(SASL_LOGIN, "a:", text("a"), text(""), none, answer));
+    assert_false(sasl_verify(SASL_PLAIN, "a:b", text("a"), text("B"), none, answer));
+    assert_false(sasl_verify(SASL_PLAIN, "a:b", text("A"), text("b"), none, answer));
+    assert_false(sasl_verify(SASL_XOAUTH2, "a:b", text("a"), text("bb"), none, answer));
+    assert_false(sasl_verify(SASL_PLAIN, "a", text("a"), text(""), none, answer));
+    assert_true(sasl_verify(SASL_OAUTHBEARER, "a:b", text("a"), text("b"), none, answer));
+    assert_true(sasl_verify(SASL_OAUTHBEARER, "a:b", text(""), text("b"), none, answer));
+    assert_false(sasl_verify(SASL_OAUTHBEARER, "a:b", text(""), text("c"), none, answer));
+    assert_false(sasl_verify(SASL_OAUTHBEARER, "a:b", text("c"), text("b"), none, answer));
+    assert_false(sasl_verify(SASL_XOAUTH2, "a:b", text(""), text("b"), none, answer));
+    assert_string_equal(answer, "");
 }
 
 int main(void)
@@ -297,6 +474,10 @@ int main(void)
         cmocka_unit_test(test_plain),
         cmocka_unit_test(test_cram_md5),
         cmocka_unit_test(test_xoauth2),
+        cmocka_unit_test(test_oauthbearer),
+        cmocka_unit_test(test_scram_messages),
+        cmocka_unit_test(test_longest_nonce),
+        cmocka_unit_test(test_scram_proofs),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_verifying),
     };
