@@ -188,23 +188,21 @@ static int take_path(struct parse *p, const char *text)
 }
 
 /* Takes the --match in a rule, if there is one, as a copy. */
-static int take_content(struct parse *p, const struct rule *rule)
+static int take_content(struct parse *p, const struct rule *r)
 {
-    struct options *o = p->o;
-    struct span content = rule->content;
-    if (content.p == NULL)
+    if (r->content.p == NULL)
         return 0;
-    struct match *m = &o->contents[o->server.n_contents];
+    struct match *m = &p->o->contents[p->o->server.n_contents];
     const char *at = NULL, *why = NULL;
-    char *copy = strndup(content.p, content.n);
+    char *copy = strndup(r->content.p, r->content.n);
     if (copy == NULL || match_parse(m, copy, &at, &why) < 0) {
         int status =
-            why != NULL ? expected_at(p, rule->text, content.p + (at - copy), why) : wrong(p, "memory ran out");
+            why != NULL ? expected_at(p, r->text, r->content.p + (at - copy), why) : wrong(p, "memory ran out");
         free(copy);
         return status;
     }
-    m->expectation = (unsigned)(rule - o->rules);
-    o->server.n_contents++;
+    m->expectation = (unsigned)(r - p->o->rules);
+    p->o->server.n_contents++;
     return 0;
 }
 
