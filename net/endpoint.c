@@ -65,7 +65,7 @@ const char *endpoint_parse(const char *text, struct endpoint *e)
         }
     }
     if (strstr(text, "://") != NULL)
-        return "the prefix must be smtp://, smtps:// or lmtp://, or one of these after proxy+, or proxy://";
+        return "the prefix must be smtp://, smtps://, lmtp:// or proxy://";
     if (strcmp(text, "-") == 0) {
         e->kind = ENDPOINT_STDIO;
         return NULL;

@@ -287,7 +287,7 @@ t_proxy_endpoints() {
     "$FAKESMTP" -q -l proxy://127.0.0.1:0 -l proxy+lmtp://127.0.0.1:0 sh -c 'echo "$SMTP_URL $SMTP_URL_2"' >urls
     grep -Eqx 'smtp://127\.0\.0\.1:[0-9]+ lmtp://127\.0\.0\.1:[0-9]+' urls
     wrong_offer "-l: 'proxy:x' is not an endpoint: .*" -l proxy:x
-    wrong_offer "-l: 'proxy\+foo://:0' is not an endpoint: the prefix must be smtp://, smtps:// or lmtp://, or one of these after proxy\+, or proxy://" -l proxy+foo://:0
+    wrong_offer "-l: 'proxy\+foo://:0' is not an endpoint: the prefix must be smtp://, smtps://, lmtp:// or proxy://" -l proxy+foo://:0
     wrong_offer '--sendmail submits to the first endpoint, and sends no PROXY header: put another endpoint first' --sendmail -l proxy://:0 true
 }
 

@@ -477,7 +477,7 @@ t_usage() {
     usage "-p: '70000' is not a port: give a number from 0 to 65535; 0 takes a free port" -p 70000
     usage "-p: 'smtp' is not a port: .*" -p smtp
     usage "-l: 'localhost' is not an endpoint: give HOST:PORT, \[ADDRESS\]:PORT, :PORT, \*:PORT, unix:PATH, fd:N or -" -l localhost
-    usage "-l: 'http://x:1' is not an endpoint: the prefix must be smtp://, smtps:// or lmtp://" -l http://x:1
+    usage "-l: 'http://x:1' is not an endpoint: the prefix must be smtp://, smtps://, lmtp:// or proxy://" -l http://x:1
     usage "-l: 'unix:' is not an endpoint: give a path after unix:" -l unix:
     usage "-l: 'fd:x' is not an endpoint: give the number of an open descriptor after fd:" -l fd:x
     usage "--hide: 'FOO' is not an extension or mechanism: give one or more of PIPELINING, .*SIZE, .*XOAUTH2, separated by commas" --hide SIZE,FOO
