@@ -334,15 +334,12 @@ static int take_mechanisms(struct parse *p, const char *text)
 static const char *why_not_offer(struct span keyword)
 {
     unsigned extension = smtp_extension(keyword);
-    if (extension == SMTP_EXT_STARTTLS)
-        return "with --tls";
-    if (extension == SMTP_EXT_SIZE)
-        return "unless --hide leaves it out; --max-size gives its number";
-    if (extension == SMTP_EXT_LIMITS)
-        return "unless --hide leaves it out; --max-recipients gives its number";
-    if (extension == SMTP_EXT_AUTH)
-        return "unless --hide leaves it out; --auth-mechs chooses its mechanisms";
-    return extension != 0 ? "unless --hide leaves it out" : NULL;
+    return extension == 0                   ? NULL
+           : extension == SMTP_EXT_STARTTLS ? "with --tls"
+           : extension == SMTP_EXT_SIZE     ? "unless --hide leaves it out; --max-size gives its number"
+           : extension == SMTP_EXT_LIMITS   ? "unless --hide leaves it out; --max-recipients gives its number"
+           : extension == SMTP_EXT_AUTH     ? "unless --hide leaves it out; --auth-mechs chooses its mechanisms"
+                                            : "unless --hide leaves it out";
 }
 
 static int take_offer(struct parse *p, const char *text)
@@ -354,7 +351,6 @@ static int take_offer(struct parse *p, const char *text)
     while (ascii_is_letter(text[n]) || ascii_is_digit(text[n]) || (n > 0 && text[n] == '-'))
         n++;
     struct span keyword = {text, n};
-    const char *why_not = why_not_offer(keyword);
     if (n == 0)
         return expected_at(p, text, text, "a keyword: letters and digits, and dashes after the first");
     if (text[n] != '\0' && text[n] != ' ')
@@ -365,8 +361,8 @@ static int take_offer(struct parse *p, const char *text)
     }
     if (sasl_mechanism(keyword) != SASL_NONE)
         return wrong(p, "'%.*s' is a mechanism of AUTH: --auth-mechs chooses these", (int)n, text);
-    if (why_not != NULL)
-        return wrong(p, "'%.*s' is offered %s", (int)n, text, why_not);
+    if (why_not_offer(keyword) != NULL)
+        return wrong(p, "'%.*s' is offered %s", (int)n, text, why_not_offer(keyword));
     if (strlen(text) > SMTP_OFFER_MAX)
         return wrong(p, "a line may have at most %d octets (RFC 5321 4.5.3.1.5)", SMTP_OFFER_MAX);
     bool xclient = span_is(keyword, "XCLIENT");

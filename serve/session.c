@@ -631,11 +631,9 @@ static bool read_more(struct server *v, struct session *s, size_t *n)
 /* Begins with the greeting, or with TLS. */
 static void begin(struct server *v, struct session *s)
 {
-    struct problems p = {{0, 0}};
-    if (v->o->smtp->examine && s->scheme != SCHEME_SMTPS && !s->conn.borrowed && connection_has_octets(&s->conn)) {
-        problems_add(&p, PROBLEM_EARLY_TALKER);
-        event_note(v, s, &p);
-    }
+    static const struct problems early = {.bits[PROBLEM_EARLY_TALKER / 64] = UINT64_C(1) << PROBLEM_EARLY_TALKER % 64};
+    if (v->o->smtp->examine && s->scheme != SCHEME_SMTPS && !s->conn.borrowed && connection_has_octets(&s->conn))
+        event_note(v, s, &early);
     if (s->scheme == SCHEME_SMTPS)
         begin_handshake(v, s);
     else

@@ -402,8 +402,12 @@ static const struct objection *object(struct smtp *s, struct smtp_event *e, cons
         return objection_raise(s, e, OBJECTION_HTTP);
     if (v->name == NULL)
         return objection_raise(s, e, good ? OBJECTION_UNKNOWN : OBJECTION_OCTETS);
-    if (v->with != 0 && !(v->with & spoken(s)))
-        return objection_raise(s, e, OBJECTION_NOT_OFFERED);
+    if (v->with != 0 && !(v->with & spoken(s))) {
+        if (v->with != XCLIENT)
+            return objection_raise(s, e, OBJECTION_NOT_OFFERED);
+        s->event = (uint8_t)(e->type = SMTP_UNKNOWN); /* no RFC has it */
+        return objection_raise(s, e, OBJECTION_UNKNOWN);
+    }
     if (v->event == SMTP_UNKNOWN)
         return objection_raise(s, e, OBJECTION_OBSOLETE);
     if (c->require_tls && v->after & AFTER_TLS && !s->secure)
@@ -457,8 +461,6 @@ static const struct verb *take_verb(struct smtp *s, struct smtp_event *e, bool *
         problems_add(&e->problems, PROBLEM_TRAILING_BLANK);
     size_t length;
     const struct verb *v = find_verb(*good ? span_between(start, end) : (struct span){start, 0}, &length);
-    if (v->with == XCLIENT && !(spoken(s) & XCLIENT))
-        v = verbs + sizeof verbs / sizeof verbs[0] - 1; /* as any command that is not known */
     const char *after = v->name != NULL ? start + length : memchr(start, ' ', (size_t)(end - start));
     e->arg = span_between(after != NULL ? after : end, end);
     return v;
