@@ -351,6 +351,7 @@ static int take_offer(struct parse *p, const char *text)
     while (ascii_is_letter(text[n]) || ascii_is_digit(text[n]) || (n > 0 && text[n] == '-'))
         n++;
     struct span keyword = {text, n};
+    bool xclient = span_is(keyword, "XCLIENT");
     if (n == 0)
         return expected_at(p, text, text, "a keyword: letters and digits, and dashes after the first");
     if (text[n] != '\0' && text[n] != ' ')
@@ -358,6 +359,8 @@ static int take_offer(struct parse *p, const char *text)
     for (const char *at = text + n; *at != '\0'; at++) {
         if (*at == ' ' ? at[1] == ' ' || at[1] == '\0' : *at < ' ' || *at > '~')
             return expected_at(p, text, *at == ' ' ? at + 1 : at, "a parameter, printable ASCII after one blank");
+        if (xclient && *at == ' ' && !smtp_is_attribute((struct span){at + 1, strcspn(at + 1, " ")}))
+            return expected_at(p, text, at + 1, "NAME, ADDR, PORT, PROTO, HELO, LOGIN, DESTADDR or DESTPORT");
     }
     if (sasl_mechanism(keyword) != SASL_NONE)
         return wrong(p, "'%.*s' is a mechanism of AUTH: --auth-mechs chooses these", (int)n, text);
@@ -365,14 +368,6 @@ static int take_offer(struct parse *p, const char *text)
         return wrong(p, "'%.*s' is offered %s", (int)n, text, why_not_offer(keyword));
     if (strlen(text) > SMTP_OFFER_MAX)
         return wrong(p, "a line may have at most %d octets (RFC 5321 4.5.3.1.5)", SMTP_OFFER_MAX);
-    bool xclient = span_is(keyword, "XCLIENT");
-    for (const char *at = text + n; xclient && *at == ' ';) {
-        struct span word = {at + 1, strcspn(at + 1, " ")};
-        if (!smtp_is_attribute(word))
-            return expected_at(p, text, word.p,
-                               "an attribute: NAME, ADDR, PORT, PROTO, HELO, LOGIN, DESTADDR or DESTPORT");
-        at = word.p + word.n;
-    }
     if (xclient && text[n] == '\0')
         text = "XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT";
     p->o->offers[c->n_offers++] = text;

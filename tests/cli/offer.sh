@@ -119,7 +119,7 @@ t_xclient_usage() {
     talk '<220' '>EHLO t' '<250' '>XCLIENT PORT=1' '<501' '>XCLIENT HELO=x' '<220' '>QUIT' '<221' '<EOF' >got
     stop
     grep -qx '250 XCLIENT ADDR Helo' got
-    wrong_offer "--offer: 'XCLIENT ADDR FOO': at 'FOO', column 14: expected an attribute: NAME, ADDR, PORT, PROTO, HELO, LOGIN, DESTADDR or DESTPORT" \
+    wrong_offer "--offer: 'XCLIENT ADDR FOO': at 'FOO', column 14: expected NAME, ADDR, PORT, PROTO, HELO, LOGIN, DESTADDR or DESTPORT" \
         --offer 'XCLIENT ADDR FOO'
 }
 
