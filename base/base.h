@@ -168,6 +168,27 @@ void text_add_number(struct text *t, uint64_t n);    /* in decimal */
 
 static inline struct span text_span(const struct text *t) { return (struct span){t->p, t->n}; }
 
+/* ---- the peer under TLS ---- */
+
+/* What a client has shown; p NULL: nothing. */
+struct tls_peer {
+    const char *version;     /* of TLS */
+    struct span sni;         /* the name of the server that it asked for; RFC 6066 3 */
+    struct span alpn;        /* the protocols that it offered, each after an octet with its length; RFC 7301 3.1 */
+    struct span certificate; /* the fingerprint by SHA-256 in hexadecimal, a space, and the subject as in RFC 2253 */
+};
+
+/* Takes the first protocol off the front of alpn.  False if there is none. */
+static inline bool tls_take_protocol(struct span *alpn, struct span *name)
+{
+    size_t n = alpn->n > 0 ? (unsigned char)*alpn->p : 0;
+    if (n >= alpn->n)
+        return false;
+    *name = (struct span){alpn->p + 1, n};
+    span_skip(alpn, 1 + n);
+    return true;
+}
+
 /* ---- UTF-8, RFC 3629 ---- */
 
 /* The length of the sequence at the front of t, which is not empty.  0 if it is malformed: an overlong form, a

@@ -52,8 +52,30 @@ static void add_argv(struct text *t, struct span argv)
     text_add_string(t, has_some ? "]" : "");
 }
 
+static void add_tls(struct text *t, const struct tls_peer *p)
+{
+    const char *space = p->certificate.n > 0 ? memchr(p->certificate.p, ' ', p->certificate.n) : NULL;
+    json_add_member(t, "tls", span_of(p->version));
+    json_add_member(t, "sni", p->sni);
+    json_add_key(t, "alpn");
+    text_add_string(t, p->alpn.n > 0 ? "[" : "null");
+    for (struct span rest = p->alpn, name; tls_take_protocol(&rest, &name);) {
+        json_separate(t);
+        json_add_string(t, name);
+    }
+    text_add_string(t, p->alpn.n > 0 ? "]" : "");
+    json_add_key(t, "certificate");
+    text_add_string(t, space != NULL ? "{" : "null");
+    if (space == NULL)
+        return;
+    json_add_member(t, "subject", span_between(space + 1, p->certificate.p + p->certificate.n));
+    json_add_member(t, "fingerprint", span_between(p->certificate.p, space));
+    text_add_string(t, "}");
+}
+
 static void add_client(struct text *t, const struct mail *mail)
 {
+    static const struct tls_peer none;
     struct span address = span_of(mail->address);
     text_add_string(t, ",\"client\":{");
     json_add_member(t, "address", address.n > 0 ? address : null);
@@ -64,7 +86,7 @@ static void add_client(struct text *t, const struct mail *mail)
     json_add_member(t, "helo", mail->helo);
     json_add_member(t, "protocol", span_of(mail->protocol));
     json_add_member(t, "auth", mail->user);
-    json_add_member(t, "tls", span_of(mail->tls));
+    add_tls(t, mail->tls != NULL ? mail->tls : &none);
     add_argv(t, mail->argv);
     text_add_string(t, "}");
 }

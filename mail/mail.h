@@ -38,11 +38,11 @@ struct mail {
     const char *address;
     uint16_t port;
     struct span helo;
-    const char *protocol; /* in the words of RFC 3848 */
-    struct span user;     /* authenticated as this one */
-    const char *tls;      /* the version of TLS, NULL without it */
-    struct span argv;     /* the arguments of its command line, each with a NUL; n 0: none */
-    uint64_t session;     /* the number of its session */
+    const char *protocol;       /* in the words of RFC 3848 */
+    struct span user;           /* authenticated as this one */
+    const struct tls_peer *tls; /* NULL without TLS */
+    struct span argv;           /* the arguments of its command line, each with a NUL; n 0: none */
+    uint64_t session;           /* the number of its session */
     /* the envelope */
     struct span sender, sender_params; /* the parameters as sent */
     struct mail_recipient *recipients;

@@ -349,7 +349,7 @@ static bool holds(const struct match *match, struct message *m, const struct mai
         add_value(&s, mail->user);
         break;
     case MATCH_CLIENT_TLS:
-        add_value(&s, string_or_none(mail->tls));
+        add_value(&s, string_or_none(mail->tls != NULL ? mail->tls->version : NULL));
         break;
     }
     *none = s.n == 0;

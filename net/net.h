@@ -13,6 +13,8 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
+struct tls_peer; /* base.h */
+
 /* ---- endpoints: where to listen, or to connect to ---- */
 
 enum {
@@ -104,9 +106,10 @@ struct transport {
        again, from the first one on. */
     ssize_t (*read)(struct connection *c, void *octets, size_t n);
     ssize_t (*write)(struct connection *c, const void *octets, size_t n);
-    void (*end)(struct connection *c);                  /* tells the peer that nothing more will come */
-    void (*close)(struct connection *c);                /* frees the state */
-    const char *(*version)(const struct connection *c); /* of the protocol, after the handshake; static */
+    void (*end)(struct connection *c);   /* tells the peer that nothing more will come */
+    void (*close)(struct connection *c); /* frees the state */
+    /* after the handshake; lives as long as the state */
+    const struct tls_peer *(*peer)(const struct connection *c);
 };
 
 /*
@@ -174,10 +177,13 @@ enum tls_flaw { TLS_SOUND, TLS_EXPIRED, TLS_NOT_YET, TLS_OTHER_NAME, TLS_SELF_SI
 enum tls_version { TLS_ANY, TLS_1_0, TLS_1_1, TLS_1_2, TLS_1_3 };
 
 struct tls_options {
-    const char *cert;     /* a PEM file, the server's certificate first; NULL: make a certificate */
-    const char *key;      /* a PEM file; NULL: the same as cert */
-    const char *hostname; /* for the certificate that is made, besides localhost, 127.0.0.1 and ::1 */
-    const char *name;     /* TLS_OTHER_NAME: the only one in it */
+    const char *cert;      /* a PEM file, the server's certificate first; NULL: make a certificate */
+    const char *key;       /* a PEM file; NULL: the same as cert */
+    const char *hostname;  /* for the certificate that is made, besides localhost, 127.0.0.1 and ::1 */
+    const char *name;      /* TLS_OTHER_NAME: the only one in it */
+    const char *client_ca; /* a PEM file: a client's certificate must be in it, or be issued by one that is; NULL: a
+                              client is not asked for one */
+    bool require_cert;     /* the client must show one */
     enum tls_flaw flaw;
     enum tls_version min, max; /* TLS_ANY: 1.2, or max if that is lower; no limit */
 };

@@ -47,6 +47,8 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include "base/base.h"
+
 const char tls_kind[] = "TLS by OpenSSL";
 
 /* ---- what differs between systems and versions ---- */
@@ -95,7 +97,9 @@ enum {
     F(SSL_CTX_new) F(SSL_CTX_free) F(SSL_CTX_ctrl) F(SSL_CTX_set_options) F(SSL_CTX_set_num_tickets) \
     F(SSL_CTX_set_default_passwd_cb) F(SSL_CTX_use_certificate_chain_file) F(SSL_CTX_use_certificate) \
     F(SSL_CTX_use_PrivateKey) F(SSL_CTX_check_private_key) \
-    F(SSL_CTX_set_security_level) F(SSL_CTX_load_verify_locations) F(SSL_CTX_set_verify) F(SSL_CTX_get0_param) F(X509_VERIFY_PARAM_set_flags) \
+    F(SSL_CTX_set_security_level) F(SSL_CTX_set_alpn_select_cb) F(SSL_load_client_CA_file) F(SSL_CTX_set_client_CA_list) \
+    F(SSL_get_servername) F(SSL_get_session) F(SSL_SESSION_get0_peer) F(X509_digest) F(X509_NAME_print_ex) \
+    F(SSL_CTX_load_verify_locations) F(SSL_CTX_set_verify) F(SSL_CTX_get0_param) F(X509_VERIFY_PARAM_set_flags) \
     F(SSL_new) F(SSL_ctrl) F(SSL_free) F(SSL_set_rfd) F(SSL_set_wfd) F(SSL_get_rbio) F(SSL_set_accept_state) F(SSL_do_handshake) \
     F(SSL_set_connect_state) F(SSL_is_server) F(SSL_set_msg_callback) F(BIO_set_callback_ex) F(BIO_set_flags) \
     F(SSL_is_init_finished) F(SSL_read_ex) F(SSL_write_ex) F(SSL_shutdown) F(SSL_get_error) F(SSL_get_version) \
@@ -134,6 +138,8 @@ struct tls {
 struct session {
     const struct functions *f;
     SSL *ssl;
+    struct tls_peer peer; /* what it has shown; these are its texts: */
+    struct text alpn, certificate;
     unsigned records, updates;   /* that came: in the current call, in all */
     bool begun;                  /* the peer has sent a handshake message */
     bool established;            /* the handshake is done */
@@ -142,6 +148,10 @@ struct session {
     bool broken;                 /* not even a close_notify can be sent */
     int read_error, write_error; /* errno of all further calls, or 0 */
 };
+
+/* The session that OpenSSL is called for.  An argument of its own would not do for limit_records(): a session is needed
+   to ask for it. */
+static struct session *operating;
 
 static int load(struct tls *t, char *why, size_t size)
 {
@@ -439,6 +449,16 @@ static int use_made(struct tls *t, const struct tls_options *o, char *why, size_
 
 /* ---- opening and closing ---- */
 
+/* Keeps the protocols that the client offers, and chooses none: there is no name for SMTP. */
+static int see_alpn(SSL *ssl, const unsigned char **chosen, unsigned char *chosen_n, const unsigned char *offered,
+                    unsigned n, void *argument)
+{
+    (void)ssl, (void)chosen, (void)chosen_n, (void)argument;
+    operating->alpn.n = 0;
+    text_add(&operating->alpn, (const char *)offered, n);
+    return SSL_TLSEXT_ERR_NOACK;
+}
+
 /* Loads OpenSSL, and makes a context; o NULL: for a client. */
 static struct tls *open_context(const struct tls_options *o, char *why, size_t size)
 {
@@ -451,12 +471,27 @@ static struct tls *open_context(const struct tls_options *o, char *why, size_t s
     return NULL;
 }
 
+/* Verifies the peer's certificate by those in the file.  A server tells clients their names, to choose one by. */
+static int trust(struct tls *t, const char *path, int mode, char *why, size_t size)
+{
+    const struct functions *f = &t->f;
+    if (use_certificate(t, path, true, why, size) < 0)
+        return -1;
+    (void)f->X509_VERIFY_PARAM_set_flags(f->SSL_CTX_get0_param(t->context), X509_V_FLAG_PARTIAL_CHAIN);
+    f->SSL_CTX_set_client_CA_list(t->context, f->SSL_load_client_CA_file(path));
+    f->SSL_CTX_set_verify(t->context, mode, NULL);
+    return 0;
+}
+
 struct tls *tls_open(const struct tls_options *o, char *why, size_t size)
 {
     struct tls *t = open_context(o, why, size);
     if (t == NULL)
         return NULL;
-    if ((o->cert != NULL ? use_files(t, o, why, size) : use_made(t, o, why, size)) == 0)
+    t->f.SSL_CTX_set_alpn_select_cb(t->context, see_alpn, NULL);
+    int mode = SSL_VERIFY_PEER | (o->require_cert ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0);
+    if ((o->client_ca == NULL || trust(t, o->client_ca, mode, why, size) == 0) &&
+        (o->cert != NULL ? use_files(t, o, why, size) : use_made(t, o, why, size)) == 0)
         return t;
     tls_close(t);
     return NULL;
@@ -467,13 +502,10 @@ struct tls *tls_open_client(const char *ca_file, char *why, size_t size)
     struct tls *t = open_context(NULL, why, size);
     if (t == NULL || ca_file == NULL)
         return t;
-    if (use_certificate(t, ca_file, true, why, size) < 0) {
-        tls_close(t);
-        return NULL;
-    }
-    (void)t->f.X509_VERIFY_PARAM_set_flags(t->f.SSL_CTX_get0_param(t->context), X509_V_FLAG_PARTIAL_CHAIN);
-    t->f.SSL_CTX_set_verify(t->context, SSL_VERIFY_PEER, NULL);
-    return t;
+    if (trust(t, ca_file, SSL_VERIFY_PEER, why, size) == 0)
+        return t;
+    tls_close(t);
+    return NULL;
 }
 
 void tls_close(struct tls *t)
@@ -518,10 +550,6 @@ static int explain(struct connection *c, int status)
         return EPROTO;
     }
 }
-
-/* The session that OpenSSL is called for.  An argument of its own would not do for limit_records(): a session is needed
-   to ask for it. */
-static struct session *operating;
 
 /*
  * Sees each record.  After the handshake the peer may send handshake messages
@@ -595,11 +623,49 @@ static void write_reason(const struct session *s, int error, char *why, size_t s
     else if (number == SSL_R_CERTIFICATE_VERIFY_FAILED)
         (void)snprintf(why, size, "the %s's certificate is not trusted: %s", peer,
                        f->X509_verify_cert_error_string(f->SSL_get_verify_result(s->ssl)));
+    else if (number == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE)
+        (void)snprintf(why, size, "the %s showed no certificate", peer);
     else if (number >= SSL_AD_REASON_OFFSET)
         (void)snprintf(why, size, "the %s says: %s", peer,
                        f->SSL_alert_desc_string_long(number - SSL_AD_REASON_OFFSET));
     else
         (void)snprintf(why, size, "%s", reason(f));
+}
+
+static void add_certificate(const struct functions *f, const X509 *x, struct text *t)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned n = 0;
+    char *subject = NULL;
+    BIO *b = f->BIO_new(f->BIO_s_mem());
+    t->failed = b == NULL || f->X509_digest(x, f->EVP_sha256(), digest, &n) != 1;
+    if (b != NULL) /* of a malformed name a part is shown */
+        (void)f->X509_NAME_print_ex(b, f->X509_get_subject_name(x), 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB);
+    for (unsigned i = 0; i < n; i++) {
+        char octet[4];
+        (void)snprintf(octet, sizeof octet, "%02X%s", digest[i], i + 1 < n ? ":" : " ");
+        text_add(t, octet, 3);
+    }
+    long length = b != NULL ? f->BIO_ctrl(b, BIO_CTRL_INFO, 0, &subject) : 0;
+    if (length > 0)
+        text_add(t, subject, (size_t)length);
+    (void)f->BIO_free(b);
+}
+
+/* Fills s->peer after the handshake.  False if there is no memory. */
+static bool see_peer(struct session *s)
+{
+    const struct functions *f = s->f;
+    s->peer.version = f->SSL_get_version(s->ssl);
+    if (!f->SSL_is_server(s->ssl))
+        return true;
+    X509 *x = f->SSL_SESSION_get0_peer(f->SSL_get_session(s->ssl));
+    if (x != NULL)
+        add_certificate(f, x, &s->certificate);
+    s->peer.sni = span_of(f->SSL_get_servername(s->ssl, TLSEXT_NAMETYPE_host_name));
+    s->peer.alpn = text_span(&s->alpn);
+    s->peer.certificate = text_span(&s->certificate);
+    return !s->alpn.failed && !s->certificate.failed;
 }
 
 static int handshake(struct connection *c, char *why, size_t size)
@@ -608,12 +674,12 @@ static int handshake(struct connection *c, char *why, size_t size)
     s->records = 0;
     begin(s);
     int status = s->f->SSL_do_handshake(s->ssl);
-    if (status == 1) {
+    if (status == 1 && see_peer(s)) {
         c->wants_write = false;
         s->established = true;
         return 1;
     }
-    int error = explain(c, status);
+    int error = status == 1 ? ENOMEM : explain(c, status);
     if (error == EAGAIN)
         return 0;
     s->broken = true;
@@ -693,15 +759,13 @@ static void close_session(struct connection *c)
 {
     struct session *s = c->state;
     s->f->SSL_free(s->ssl);
+    free(s->alpn.p);
+    free(s->certificate.p);
     free(s);
     c->state = NULL;
 }
 
-static const char *version(const struct connection *c)
-{
-    const struct session *s = c->state;
-    return s->f->SSL_get_version(s->ssl);
-}
+static const struct tls_peer *peer(const struct connection *c) { return &((const struct session *)c->state)->peer; }
 
 int tls_start(struct tls *t, struct connection *c)
 {
@@ -710,7 +774,7 @@ int tls_start(struct tls *t, struct connection *c)
                                                .write = write_octets,
                                                .end = end,
                                                .close = close_session,
-                                               .version = version};
+                                               .peer = peer};
     const struct functions *f = &t->f;
     struct session *s = calloc(1, sizeof *s);
     SSL *ssl = s != NULL ? f->SSL_new(t->context) : NULL;

@@ -36,8 +36,9 @@ int watch_is_written(int fd);
 
 /* The strings that struct mail borrows, and what else the lines say. */
 struct origin {
-    struct text helo, user, argv;
-    char address[64], protocol[32], tls[32];
+    struct text helo, user, argv, sni, alpn, certificate;
+    struct tls_peer tls;
+    char address[64], protocol[32], version[32];
     bool has_size, has_lines;
     uint64_t size;  /* of the mail, if has_size */
     bool crlf;      /* its lines end in CRLF, if has_lines */

@@ -190,6 +190,17 @@ static void read_problems(struct span t, struct mail *mail)
     }
 }
 
+static void add_protocol(struct text *alpn, struct span t)
+{
+    size_t at = alpn->n;
+    text_add(alpn, "", 1);
+    add_unescaped(alpn, t);
+    if (alpn->failed || alpn->n - at - 1 > UINT8_MAX)
+        alpn->n = at;
+    else
+        alpn->p[at] = (char)(alpn->n - at - 1);
+}
+
 /* What only a file beside a message says. */
 static void read_rest(struct origin *o, struct span lines, struct mail *mail)
 {
@@ -213,7 +224,13 @@ static void read_rest(struct origin *o, struct span lines, struct mail *mail)
     if (find_field(lines, "X-Fakesmtp-Auth:", &value))
         add_unescaped(&o->user, value);
     if (find_field(lines, "X-Fakesmtp-TLS:", &value))
-        copy(o->tls, sizeof o->tls, value);
+        copy(o->version, sizeof o->version, value);
+    if (find_field(lines, "X-Fakesmtp-SNI:", &value))
+        add_unescaped(&o->sni, value);
+    for (struct span rest = lines; take_field(&rest, "X-Fakesmtp-ALPN:", &value);)
+        add_protocol(&o->alpn, value);
+    if (find_field(lines, "X-Fakesmtp-Certificate:", &value))
+        add_unescaped(&o->certificate, value);
     for (struct span rest = lines; take_field(&rest, "X-Fakesmtp-Argument:", &value);) {
         add_unescaped(&o->argv, value);
         text_add(&o->argv, "", 1);
@@ -242,8 +259,8 @@ bool origin_read(struct origin *o, struct span lines, struct mail *mail)
     int64_t time = mail->time;
     struct text params = {NULL, 0, 0, false};
     struct span value, sender = {"", 0};
-    o->helo.n = o->user.n = o->argv.n = 0;
-    o->address[0] = o->protocol[0] = o->tls[0] = '\0';
+    o->helo.n = o->user.n = o->argv.n = o->sni.n = o->alpn.n = o->certificate.n = 0;
+    o->address[0] = o->protocol[0] = o->version[0] = '\0';
     if (find_field(lines, "Return-Path:", &sender) && sender.n >= 2 && *sender.p == '<' &&
         sender.p[sender.n - 1] == '>')
         sender = (struct span){sender.p + 1, sender.n - 2};
@@ -260,9 +277,13 @@ bool origin_read(struct origin *o, struct span lines, struct mail *mail)
     mail->helo = o->helo.n > 0 ? text_span(&o->helo) : (struct span){NULL, 0};
     mail->protocol = o->protocol[0] != '\0' ? o->protocol : NULL;
     mail->user = o->user.n > 0 ? text_span(&o->user) : (struct span){NULL, 0};
-    mail->tls = o->tls[0] != '\0' ? o->tls : NULL;
+    o->tls = (struct tls_peer){.version = o->version, .alpn = text_span(&o->alpn)};
+    o->tls.sni = o->sni.n > 0 ? text_span(&o->sni) : (struct span){NULL, 0};
+    o->tls.certificate = o->certificate.n > 0 ? text_span(&o->certificate) : (struct span){NULL, 0};
+    mail->tls = o->version[0] != '\0' ? &o->tls : NULL;
     mail->argv = text_span(&o->argv);
-    return good && !o->helo.failed && !o->user.failed && !o->argv.failed;
+    return good && !o->helo.failed && !o->user.failed && !o->argv.failed && !o->sni.failed && !o->alpn.failed &&
+           !o->certificate.failed;
 }
 
 bool origin_read_mbox(struct span line, struct mail *mail)
@@ -285,4 +306,7 @@ void origin_close(struct origin *o)
     free(o->helo.p);
     free(o->user.p);
     free(o->argv.p);
+    free(o->sni.p);
+    free(o->alpn.p);
+    free(o->certificate.p);
 }

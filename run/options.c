@@ -415,10 +415,12 @@ static int take_required(struct parse *p, const char *text)
 {
     for (const char *rest = text; rest != NULL;) {
         struct span word = take_word(&rest);
-        bool auth = span_is(word, "auth");
-        if (!auth && !span_is(word, "tls"))
-            return wrong(p, "'%s' cannot be required: give auth, tls or auth,tls", text);
+        bool auth = span_is(word, "auth"), cert = span_is(word, "client-cert");
+        if (!auth && !cert && !span_is(word, "tls"))
+            return wrong(p, "'%s' cannot be required: give auth, tls, client-cert, or several, separated by commas",
+                         text);
         *(auth ? &p->o->smtp.require_auth : &p->o->smtp.require_tls) = true;
+        p->o->tls.require_cert = p->o->tls.require_cert || cert;
     }
     return 0;
 }
@@ -563,7 +565,8 @@ static const struct option_entry {
     {0, "auth-mechs", "NAME,...", take_mechanisms, 0,
      "offer these mechanisms of AUTH, in this order (default:\nPLAIN,LOGIN,CRAM-MD5,XOAUTH2; there are OAUTHBEARER,\n"
      "SCRAM-SHA-1 and SCRAM-SHA-256, too)"},
-    {0, "require", "WHAT", take_required, 0, "refuse mail without auth, tls or both: auth,tls"},
+    {0, "require", "WHAT", take_required, 0,
+     "refuse mail without auth, tls, a client-cert of\n--client-ca, or several: auth,tls"},
     {0, "tls", "[=FLAW]", take_tls, 0,
      "offer STARTTLS; the certificate has this flaw: expired,\nnot-yet, name:NAME (it has no other), self-signed,\n"
      "weak-key"},
@@ -572,6 +575,8 @@ static const struct option_entry {
     {0, "tls-max", "VERSION", take_version, SETS(tls.max), "speak no version above it (default: 1.3)"},
     {0, "cert", "FILE", take_file, SETS(tls.cert), "show the certificate in FILE (default: one is made)"},
     {0, "key", "FILE", take_file, SETS(tls.key), "read its key from FILE (default: the file of --cert)"},
+    {0, "client-ca", "FILE", take_file, SETS(tls.client_ca),
+     "ask clients for a certificate, which must be in FILE or\nbe issued by one that is"},
     {0, "ca-file", "FILE", take_file, SETS(ca_file),
      "write to FILE the certificate that is made, for clients\nto trust"},
 
@@ -789,6 +794,10 @@ static int check(const struct options *o, size_t n_stdio, size_t n_stdin, char *
         {!o->has_tls && (o->tls.min != TLS_ANY || o->tls.max != TLS_ANY),
          "--tls-min and --tls-max need TLS: give --tls, or an endpoint that begins with smtps://"},
         {o->tls.max != TLS_ANY && o->tls.min > o->tls.max, "--tls-min is above --tls-max"},
+        {!o->has_tls && o->tls.client_ca != NULL,
+         "--client-ca needs TLS: give --tls, or an endpoint that begins with smtps://"},
+        {o->tls.require_cert && o->tls.client_ca == NULL,
+         "--require client-cert needs --client-ca, which says whose certificates are good"},
         {o->tls.key != NULL && o->tls.cert == NULL, "--key needs a certificate: give it with --cert"},
         {o->tls.cert != NULL && o->tls.flaw != TLS_SOUND,
          "--cert and a flaw of --tls exclude each other: with --cert no certificate is made"},

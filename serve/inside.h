@@ -14,12 +14,12 @@ struct client {
     const struct peer *peer; /* borrowed */
     uint64_t session;        /* the session's number */
     struct text helo;
-    struct text user;   /* of the last AUTH */
-    struct text *argv;  /* its arguments, each with a NUL; failed: there were more than is kept.  NULL: none */
-    const char *tls;    /* the version of TLS, NULL without it; borrowed */
-    bool authenticated; /* AUTH succeeded */
-    bool extended;      /* the client said EHLO or LHLO */
-    bool named;         /* XCLIENT gave the name, and that of EHLO does not count */
+    struct text user;           /* of the last AUTH */
+    struct text *argv;          /* its arguments, each with a NUL; failed: there were more than is kept.  NULL: none */
+    const struct tls_peer *tls; /* NULL without TLS; borrowed from the connection */
+    bool authenticated;         /* AUTH succeeded */
+    bool extended;              /* the client said EHLO or LHLO */
+    bool named;                 /* XCLIENT gave the name, and that of EHLO does not count */
     bool lmtp;
 };
 

@@ -553,7 +553,7 @@ void session_wake(struct server *v, struct session *s)
 /* Goes on with the handshake, and with the session once that is done.  A client that begins a handshake has spoken. */
 static void shake_hands(struct server *v, struct session *s)
 {
-    char why[80];
+    char why[160];
     if (v->now >= v->shake_end) { /* a signature by a large key takes milliseconds */
         watch(v, s);
         return;
@@ -569,13 +569,13 @@ static void shake_hands(struct server *v, struct session *s)
         dialogue_tls(v->o->dialogue, s->number, false, why);
         v->tally.tls_failed += s->spoken;
         v->o->dialogue->amiss = v->o->dialogue->amiss || s->spoken;
-        session_drop(v, s);
+        end(v, s); /* in TLS 1.3 the client may have gone on: a reset would keep the alert from it */
     } else if (done == 0) {
         watch(v, s);
     } else {
         enter(v, s, PHASE_TALKING, idle_end(v));
-        s->heard->client.tls = s->conn.transport->version(&s->conn);
-        dialogue_tls(v->o->dialogue, s->number, true, s->heard->client.tls);
+        s->heard->client.tls = s->conn.transport->peer(&s->conn);
+        dialogue_tls(v->o->dialogue, s->number, true, s->heard->client.tls->version);
         smtp_secure(&s->smtp);
         turn(v, s, 0);
     }

@@ -13,6 +13,9 @@
  *     X-Fakesmtp-Helo          the name that it gave, whole
  *     X-Fakesmtp-Auth          the user that it authenticated as
  *     X-Fakesmtp-TLS           the version of TLS
+ *     X-Fakesmtp-SNI           the name of the server that it asked for
+ *     X-Fakesmtp-ALPN          a protocol that it offered; a line for each
+ *     X-Fakesmtp-Certificate   the fingerprint of its certificate, a space, and the subject
  *     X-Fakesmtp-Argument      an argument of its command line; a line for each
  *     X-Fakesmtp-Params        the parameters of MAIL as sent, such as SMTPUTF8
  *     X-Fakesmtp-To-Params     those of RCPT, if any has some: a line for each Delivered-To, in their order
@@ -159,7 +162,13 @@ void envelope_add_file(const struct mail *mail, const struct spool *p, struct te
         add_number(t, "Port", mail->port);
     add_line(t, "Helo", mail->helo);
     add_line(t, "Auth", mail->user);
-    add_line(t, "TLS", span_of(mail->tls));
+    if (mail->tls != NULL) {
+        add_line(t, "TLS", span_of(mail->tls->version));
+        add_line(t, "SNI", mail->tls->sni);
+        for (struct span rest = mail->tls->alpn, name; tls_take_protocol(&rest, &name);)
+            add_line(t, "ALPN", name);
+        add_line(t, "Certificate", mail->tls->certificate);
+    }
     for (struct span argv = mail->argv; argv.n > 0;)
         add_line(t, "Argument", mail_take_argument(&argv));
     if (mail->sender_params.n > 0)

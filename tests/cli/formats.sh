@@ -76,7 +76,8 @@ t_json_every_key_always() {
     holds out '(keys - ["attachments", "bcc", "cc", "client", "date", "date_epoch", "envelope", "expectations", "file", "from", "headers", "html",
         "in_reply_to", "links", "list_unsubscribe", "matched", "message_id", "n", "parts", "problems", "references", "reply_to", "sender", "size",
         "subject", "text", "time", "time_epoch", "to"] == []) and (keys | length) == 29'
-    holds out '(.client | keys) == ["address", "argv", "auth", "helo", "port", "protocol", "tls"] and .client.argv == null'
+    holds out '(.client | keys) == ["address", "alpn", "argv", "auth", "certificate", "helo", "port", "protocol", "sni", "tls"] and
+        ([.client | .alpn, .argv, .certificate, .sni, .tls] | all(. == null))'
     holds out '.envelope | has("from") and has("to") and has("params")'
     jq -s -e 'map(.n) == [1, 2, 3]' out
 }

@@ -16,6 +16,8 @@ t_asked_for() {
     status_is 3 "fakesmtp: cannot set up TLS: $why"
     run -p 0 --tls=expired
     status_is 3 "fakesmtp: cannot set up TLS: $why"
+    run -p 0 --tls --tls-min 1.3 --client-ca ca.pem --require client-cert
+    status_is 3 "fakesmtp: cannot set up TLS: $why"
     run --tls touch ran
     status_is 3
     [ ! -e ran ]

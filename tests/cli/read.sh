@@ -157,12 +157,13 @@ t_envelope_beside() {
     printf '%s\n' 'Return-Path: <s@x.test>' 'Delivered-To: b@x.test' 'Delivered-To: c@x.test' \
         'Received: from me.test ([127.0.0.1])' '	by localhost with UTF8SMTP id 1;' '	Tue, 24 Nov 2026 03:12:00 +0000' \
         'X-Fakesmtp-Time: 1795490000123' 'X-Fakesmtp-Size: 4711' 'X-Fakesmtp-Port: 99' 'X-Fakesmtp-Helo: m\x09\x5ce' \
-        'X-Fakesmtp-Auth: ann' 'X-Fakesmtp-TLS: TLSv1.3' 'X-Fakesmtp-Params: SMTPUTF8' 'X-Fakesmtp-To-Params: ' \
+        'X-Fakesmtp-Auth: ann' 'X-Fakesmtp-TLS: TLSv1.3' 'X-Fakesmtp-SNI: a\x20' 'X-Fakesmtp-ALPN: smtp' 'X-Fakesmtp-ALPN: \x00' \
+        'X-Fakesmtp-Certificate: AB:CD CN=\x5c"' 'X-Fakesmtp-Params: SMTPUTF8' 'X-Fakesmtp-To-Params: ' \
         'X-Fakesmtp-To-Params: NOTIFY=NEVER' 'X-Fakesmtp-Argument: -t' 'X-Fakesmtp-Argument: \x20a\x0a\xzz\x20' 'X-Fakesmtp-Argument: ' \
         'X-Fakesmtp-Problems: bare-lf, no-quit' >mail/.0007.envelope
     run -j -r mail --match 'client-auth: ^ann$' --match 'client-tls: 1\.3$'
     status_is 0
-    [ "$(jq -c '[.n, .time, .size, .client, .envelope]' out)" = '[7,"2026-11-24T03:13:20.123Z",4711,{"address":"127.0.0.1","port":99,"helo":"m\t\\e","protocol":"UTF8SMTP","auth":"ann","tls":"TLSv1.3","argv":["-t"," a\n\\xzz ",""]},{"from":"s@x.test","to":["b@x.test","c@x.test"],"params":{"SMTPUTF8":null},"to_params":[{},{"NOTIFY":"NEVER"}]}]' ] ||
+    [ "$(jq -c '[.n, .time, .size, .client, .envelope]' out)" = '[7,"2026-11-24T03:13:20.123Z",4711,{"address":"127.0.0.1","port":99,"helo":"m\t\\e","protocol":"UTF8SMTP","auth":"ann","tls":"TLSv1.3","sni":"a ","alpn":["smtp","\u0000"],"certificate":{"subject":"CN=\\\"","fingerprint":"AB:CD"},"argv":["-t"," a\n\\xzz ",""]},{"from":"s@x.test","to":["b@x.test","c@x.test"],"params":{"SMTPUTF8":null},"to_params":[{},{"NOTIFY":"NEVER"}]}]' ] ||
         { jq -c '[.n, .time, .size, .client, .envelope]' out; return 1; }
     [ "$(jq '[.problems[] | select(startswith("bare-lf") or startswith("no-quit"))] | length' out)" -eq 2 ]
     # of a message that is read by itself, too

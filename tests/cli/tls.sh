@@ -202,6 +202,142 @@ EOF
     diff want all
 }
 
+# make_client_certs: ann's, which ca-of-clients.pem has issued, bob's, which it has not, and one that is for servers
+make_client_certs() {
+    openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj '/CN=CA of clients' -keyout ca.key -out ca-of-clients.pem 2>openssl.err
+    printf 'extendedKeyUsage=clientAuth\n' >ann.ext
+    printf 'extendedKeyUsage=serverAuth\n' >server.ext
+    for name in ann server; do
+        openssl req -newkey rsa:2048 -nodes -utf8 -subj "$(printf '/O=T\303\253st, Inc/CN=%s' "$name")" -keyout "$name.key" -out "$name.csr" 2>openssl.err
+        openssl x509 -req -in "$name.csr" -CA ca-of-clients.pem -CAkey ca.key -CAcreateserial -days 2 \
+            -extfile "$name.ext" -out "$name.pem" 2>openssl.err
+    done
+    make_cert bob
+}
+
+# show_cert SCHEME VERSION CERT|'': a client that shows this certificate says what became of it
+show_cert() {
+    python3 - "$port" "$@" <<'PY'
+import smtplib, ssl, sys
+port, scheme, version, cert = sys.argv[1:]
+c = ssl.create_default_context(cafile="ca.pem")
+c.maximum_version = ssl.TLSVersion[version]
+if cert:
+    c.load_cert_chain(cert + ".pem", cert + ".key")
+try:
+    if scheme == "smtps":
+        s = smtplib.SMTP_SSL("localhost", int(port), timeout=60, context=c)
+    else:
+        s = smtplib.SMTP("localhost", int(port), timeout=60)
+        s.starttls(context=c)
+    s.sendmail("a@x.test", ["b@x.test"], "Subject: t\n\nhello\n")
+    s.quit()
+    print("taken")
+except (OSError, smtplib.SMTPException) as e: # in TLS 1.3 the client has done its part before we look at the certificate
+    print(*(word for word in ("UNKNOWN_CA", "CERTIFICATE_REQUIRED", "HANDSHAKE_FAILURE", "UNSUPPORTED_CERTIFICATE")
+            if word in str(e) or word in str(e.__context__)))
+PY
+}
+
+t_client_certificate() {
+    make_client_certs
+    for scheme in smtp smtps; do
+        for version in TLSv1_2 TLSv1_3; do
+            start_scheme="start_tls"
+            [ "$scheme" = smtp ] || start_scheme=start_smtps
+            "$start_scheme" -k -j -v --client-ca ca-of-clients.pem
+            [ "$(show_cert "$scheme" "$version" ann)" = taken ]
+            [ "$(show_cert "$scheme" "$version" '')" = taken ]
+            show_cert "$scheme" "$version" bob >got
+            grep -qx UNKNOWN_CA got
+            show_cert "$scheme" "$version" server >got
+            grep -qx UNSUPPORTED_CERTIFICATE got
+            stop
+            grep -qx "3 S: (no TLS: the client's certificate is not trusted: self-signed certificate)" err
+            grep -qx "4 S: (no TLS: the client's certificate is not trusted: unsuit.* certificate purpose)" err
+            print=$(openssl x509 -in ann.pem -noout -fingerprint -sha256)
+            printf '{"subject":"CN=ann,O=T\303\253st\\\\, Inc","fingerprint":"%s"}\nnull\n' "${print#*=}" >want
+            jq -c .client.certificate out | diff want -
+        done
+    done
+    # a certificate that is in the file itself is good
+    start_tls -k -j --client-ca bob.pem
+    [ "$(show_cert smtp TLSv1_3 bob)" = taken ]
+    [ "$(show_cert smtp TLSv1_3 ann)" = UNKNOWN_CA ]
+    stop
+    # without the option none is asked for
+    start_tls -k -j
+    [ "$(show_cert smtp TLSv1_3 bob)" = taken ]
+    stop
+    [ "$(jq -c .client.certificate out)" = null ]
+}
+
+t_client_certificate_required() {
+    make_client_certs
+    for scheme in smtp smtps; do
+        start_scheme=start_tls
+        [ "$scheme" = smtp ] || start_scheme=start_smtps
+        "$start_scheme" -n 2 -j -v -t 300 --client-ca ca-of-clients.pem --require client-cert
+        show_cert "$scheme" TLSv1_3 '' >got
+        grep -qx CERTIFICATE_REQUIRED got
+        show_cert "$scheme" TLSv1_2 '' >got
+        grep -qx HANDSHAKE_FAILURE got
+        [ "$scheme" = smtps ] || talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<530' '>QUIT' '<221' '<EOF'
+        [ "$(show_cert "$scheme" TLSv1_3 ann)" = taken ]
+        [ "$(show_cert "$scheme" TLSv1_2 ann)" = taken ]
+        finish
+        status_is 0
+        for n in 1 2; do grep -qx "$n S: (no TLS: the client showed no certificate)" err; done
+    done
+    run --tls --require client-cert
+    status_is 2 'fakesmtp: --require client-cert needs --client-ca, which says whose certificates are good'
+    run --client-ca bob.pem
+    status_is 2 'fakesmtp: --client-ca needs TLS: .*'
+    run --tls --require client
+    status_is 2
+    run -p 0 --tls --client-ca none.pem
+    status_is 3 'fakesmtp: cannot set up TLS: none\.pem: No such file or directory'
+    run -p 0 --tls --client-ca bob.key
+    status_is 3 'fakesmtp: cannot set up TLS: bob\.key holds no certificate: .*'
+}
+
+# what the client's hello says, and -r says it as well
+t_sni_and_alpn() {
+    make_client_certs
+    start_smtps -n 4 -j -d mail --beside envelope -o stream --client-ca ca-of-clients.pem
+    python3 - "$port" <<'PY'
+import smtplib, socket, ssl, sys
+def send(name, protocols, version, cert=None):
+    c = ssl.create_default_context()
+    c.check_hostname, c.verify_mode = False, ssl.CERT_NONE
+    c.minimum_version = c.maximum_version = version
+    if protocols:
+        c.set_alpn_protocols(protocols)
+    if cert:
+        c.load_cert_chain(cert + ".pem", cert + ".key")
+    s = smtplib.SMTP(timeout=60)
+    s.sock = c.wrap_socket(socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=60), server_hostname=name)
+    assert s.sock.selected_alpn_protocol() is None
+    s.getreply()
+    s.sendmail("a@x.test", ["b@x.test"], "Subject: t\n\nhello\n")
+    s.quit()
+send(None, None, ssl.TLSVersion.TLSv1_3)
+send("MX.x.test", ["smtp"], ssl.TLSVersion.TLSv1_2)
+send("mx.x.test", ["h2", "a\0 ", " \\"], ssl.TLSVersion.TLSv1_3, "ann")
+send("x" * 60 + ".test", ["%03d" % i + "x" * 252 for i in range(60)], ssl.TLSVersion.TLSv1_3)
+PY
+    finish
+    status_is 0
+    [ "$(head -n 3 stream | jq -c '[.client.sni, .client.alpn, .client.certificate != null]')" = '[null,null,false]
+["MX.x.test",["smtp"],false]
+["mx.x.test",["h2","a\u0000 "," \\"],true]' ]
+    [ "$(tail -n 1 stream | jq -c '[(.client.sni | length), (.client.alpn | length), .client.alpn[59][0:4]]')" = '[65,60,"059x"]' ]
+    run -r mail -j
+    status_is 0
+    jq -c .client stream >want
+    jq -c .client out | diff want -
+}
+
 t_chain_is_sent() {
     openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj '/CN=test root' -keyout root.key -out root.pem 2>openssl.err
     printf 'basicConstraints=critical,CA:TRUE\n' >middle.ext

@@ -231,7 +231,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     m.mail.helo = next_span(&w);
     m.mail.protocol = next_word(&w);
     m.mail.user = next_span(&w);
-    m.mail.tls = next_word(&w);
+    struct tls_peer peer = {.version = next_word(&w), .sni = next_span(&w), .alpn = {octets, n}};
+    peer.certificate = next_span(&w);
+    m.mail.tls = &peer;
     m.mail.file = next_word(&w);
     m.mail.argv = (struct span){octets, n};
     m.mail.sender = next_span(&w);

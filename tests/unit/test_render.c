@@ -93,7 +93,7 @@ static const char nothing[] =
     "{\"n\":7,\"time\":\"2026-11-24T00:32:00.045Z\",\"time_epoch\":1795480320.045,\"size\":0,\"file\":null,\"matched\":"
     "true,\"expectations\":[1],"
     "\"client\":{\"address\":\"127.0.0.1\",\"port\":51234,\"helo\":\"t\",\"protocol\":\"ESMTP\",\"auth\":null,\"tls\":"
-    "null,\"argv\":null},"
+    "null,\"sni\":null,\"alpn\":null,\"certificate\":null,\"argv\":null},"
     "\"envelope\":{\"from\":\"a@x.test\",\"to\":[\"b@x.test\"],\"params\":{},\"to_params\":[{}]},"
     "\"subject\":null,\"from\":[],\"sender\":[],\"to\":[],\"cc\":[],\"bcc\":[],\"reply_to\":[],\"date\":null,\"date_"
     "epoch\":null,\"message_id\":null,"
@@ -147,7 +147,8 @@ static void test_known(void **state)
     m.mail.file = "mail/0001.eml";
     m.mail.fits = 0;
     m.mail.user = (struct span){"alice", 5};
-    m.mail.tls = "TLSv1.3";
+    static const struct tls_peer peer = {"TLSv1.3", {"mx", 2}, {"\1a\0\5cut", 7}, {"AB:CD ", 6}};
+    m.mail.tls = &peer;
     m.mail.argv = (struct span){"-t\0\0a", 5};
     m.mail.size = UINT64_MAX;
     m.mail.time = 0;
@@ -155,7 +156,8 @@ static void test_known(void **state)
     has_in(got,
            "\"time\":\"1970-01-01T00:00:00.000Z\",\"time_epoch\":0.000,\"size\":18446744073709551615,\"file\":\"mail/"
            "0001.eml\",\"matched\":false,\"expectations\":[],");
-    has_in(got, "\"auth\":\"alice\",\"tls\":\"TLSv1.3\",\"argv\":[\"-t\",\"\",\"a\"]}");
+    has_in(got, "\"auth\":\"alice\",\"tls\":\"TLSv1.3\",\"sni\":\"mx\",\"alpn\":[\"a\",\"\"],"
+                "\"certificate\":{\"subject\":\"\",\"fingerprint\":\"AB:CD\"},\"argv\":[\"-t\",\"\",\"a\"]}");
     m.mail.address = "";
     m.mail.port = 0;
     m.mail.helo = (struct span){NULL, 0};
@@ -201,14 +203,16 @@ static void test_each_octet_of_the_envelope(void **state)
         char word[3] = {'<', (char)i, '>'}, part[64], text[4] = {'<', (char)i, '>', '\0'};
         struct received m = base("\n", 1);
         m.mail.helo = m.mail.sender = m.mail.user = (struct span){word, 3};
+        struct tls_peer peer = {.version = i > 0 ? text : NULL, .sni = {word, 3}};
+        m.mail.tls = &peer;
         if (i > 0)
-            m.mail.address = m.mail.tls = m.mail.file = text;
+            m.mail.address = m.mail.file = text;
         recipient.address = (struct span){word, 3};
         const char *got = json_of(&m);
-        for (int k = 0; k < 4; k++) {
-            static const char *const keys[] = {"helo", "auth", "envelope\":{\"from", "file"};
+        for (int k = 0; k < 5; k++) {
+            static const char *const keys[] = {"helo", "auth", "envelope\":{\"from", "sni", "file"};
             snprintf(part, sizeof part, "\"%s\":\"<%s>\"", keys[k], written(i));
-            if (k < 3 || i > 0)
+            if (k < 4 || i > 0)
                 has_in(got, part);
         }
         snprintf(part, sizeof part, "\"to\":[\"<%s>\"]", written(i));

@@ -25,6 +25,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include "base/base.h"
 #include "net/net.h"
 
 enum { TURNS = 100000, MANY = 1024 * 1024, ROOM = 64 * 1024, RECORD = 16 * 1024, RECORDS_MAX = 64 };
@@ -221,7 +222,7 @@ static bool is_readable(int fd)
 static void shakes_hands(void **state)
 {
     struct ends *e = *state;
-    assert_string_equal(e->server.transport->version(&e->server), "TLSv1.3");
+    assert_string_equal(e->server.transport->peer(&e->server)->version, "TLSv1.3");
     assert_false(e->server.wants_write);
     assert_string_equal(e->why, "");
 }
@@ -232,7 +233,7 @@ static void takes_tls12(void **state)
     SSL_CTX_set_max_proto_version(e->context, TLS1_2_VERSION);
     add_client(e);
     assert_int_equal(shake_both(e), 1);
-    assert_string_equal(e->server.transport->version(&e->server), "TLSv1.2");
+    assert_string_equal(e->server.transport->peer(&e->server)->version, "TLSv1.2");
     assert_false(SSL_SESSION_has_ticket(SSL_get_session(e->client)));
 }
 
@@ -784,7 +785,7 @@ static int remove_files(void **state)
 }
 
 /* In what is said, @ stands for the directory. */
-static const struct failure {
+static const struct bad_files {
     const char *cert, *key, *why;
 } failures[] = {
     {"missing", "key", "@/missing: No such file or directory"},
@@ -823,7 +824,7 @@ static void tells_what_is_wrong_with_files(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof failures / sizeof failures[0]; i++) {
-        const struct failure *f = &failures[i];
+        const struct bad_files *f = &failures[i];
         char why[300] = "";
         struct tls_options o = {.cert = path_of(f->cert), .key = f->key != NULL ? path_of(f->key) : NULL};
         assert_null(tls_open(&o, why, sizeof why));
@@ -1021,7 +1022,7 @@ static void talks_to_itself(void **state)
     (void)state;
     begin_own(&e, NULL, "made");
     assert_int_equal(shake_own(&e, NULL), 1);
-    assert_string_equal(e.own.transport->version(&e.own), "TLSv1.3");
+    assert_string_equal(e.own.transport->peer(&e.own)->version, "TLSv1.3");
     send_all(&e.own, &e.server);
     send_all(&e.server, &e.own);
     e.own.transport->end(&e.own);
