@@ -75,9 +75,13 @@ always:
 demo: fakesmtp
 	@sh tests/demo ./fakesmtp
 
+# A static program cannot load OpenSSL, so it is linked if the compiler has a static one.
 static:
-	$(MUSL_CC) $(COMPILE_FLAGS) -static $(LDFLAGS) -o fakesmtp-static fakesmtp.c $(SOURCES) \
-	    $(CHOSEN) net/tls_none.c
+	@tls=net/tls_none.c; test $(TLS) != openssl || { echo 'int main(void) { return !SSL_new(0); }' | \
+	    $(MUSL_CC) $(CPPFLAGS) -static $(LDFLAGS) -include openssl/ssl.h -x c -o /dev/null - -lssl -lcrypto $(LDLIBS) \
+	    >/dev/null 2>&1 && tls='-DTLS_LINKED net/tls_openssl.c -lssl -lcrypto'; } || \
+	    echo 'fakesmtp-static will have no TLS: $(MUSL_CC) finds no static OpenSSL'; \
+	$(MUSL_CC) $(COMPILE_FLAGS) -static $(LDFLAGS) -o fakesmtp-static fakesmtp.c $(SOURCES) $(CHOSEN) $$tls $(LDLIBS)
 	./fakesmtp-static --version
 
 install: fakesmtp

@@ -3,7 +3,8 @@
  *
  * OpenSSL is not linked.  load() opens libssl, which loads libcrypto, and
  * looks up each function of FUNCTIONS.  So a run without TLS does not need it,
- * and does not pay for it.  The headers give types and constants.  Many functions
+ * and does not pay for it.  A static program is linked with it (TLS_LINKED), as
+ * it cannot load it.  The headers give types and constants.  Many functions
  * of the manual are macros there; this file calls the functions they use.
  *
  * A certificate that is made here stays in memory, and is its own issuer.  It is
@@ -75,9 +76,6 @@ const char tls_kind[] = "TLS by OpenSSL";
 #define TLS_LIBDIR "/usr/lib"
 #endif
 
-/* the last one is for systems with other numbers */
-static const char *const libraries[] = {LIBRARY, TLS_LIBDIR "/" LIBRARY, "libssl.so"};
-
 enum {
     RECORD = 16 * 1024, /* octets of a record at most; RFC 8446 5.1 */
     RECORDS_MAX = 64,   /* that one call reads */
@@ -120,13 +118,6 @@ struct functions {
     FUNCTIONS(DECLARE)
 };
 
-static const struct {
-    const char *name;
-    size_t at;
-} symbols[] = {
-#define PLACE(name) {#name, offsetof(struct functions, name)},
-    FUNCTIONS(PLACE)};
-
 struct tls {
     struct functions f;
     void *library;
@@ -153,6 +144,28 @@ struct session {
    to ask for it. */
 static struct session *operating;
 
+#ifdef TLS_LINKED
+
+static int load(struct tls *t, char *why, size_t size)
+{
+#define LINK(name) t->f.name = name;
+    FUNCTIONS(LINK)
+    (void)why, (void)size;
+    return 0;
+}
+
+#else
+
+/* the last one is for systems with other numbers */
+static const char *const libraries[] = {LIBRARY, TLS_LIBDIR "/" LIBRARY, "libssl.so"};
+
+static const struct {
+    const char *name;
+    size_t at;
+} symbols[] = {
+#define PLACE(name) {#name, offsetof(struct functions, name)},
+    FUNCTIONS(PLACE)};
+
 static int load(struct tls *t, char *why, size_t size)
 {
     for (size_t i = 0; t->library == NULL && i < sizeof libraries / sizeof libraries[0]; i++) {
@@ -175,6 +188,8 @@ static int load(struct tls *t, char *why, size_t size)
         (void)snprintf(why, size, "this fakesmtp was built for OpenSSL %lu, but found OpenSSL %lu", built, found);
     return found == built ? 0 : -1;
 }
+
+#endif
 
 /* The text of the first error, which is the cause; later ones are from its callers. */
 static const char *reason(const struct functions *f)

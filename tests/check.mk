@@ -67,8 +67,8 @@ check-cli: fakesmtp
 check-both: fakesmtp
 	FAKESMTP_TLS=$(TLS) sh tests/both ./fakesmtp $(CLI_GROUPS)
 
-check-static: static
-	FAKESMTP_TLS=none sh tests/cli/run ./fakesmtp-static $(CLI_GROUPS)
+check-static:
+	$(MAKE) TLS=none static && FAKESMTP_TLS=none sh tests/cli/run ./fakesmtp-static $(CLI_GROUPS)
 
 check-posix: # the same with what POSIX alone has
 	sh tests/variant posix $(MAKE) OS=posix CC='$(CC)' check
