@@ -427,8 +427,7 @@ static int take_required(struct parse *p, const char *text)
 
 static int take_tls(struct parse *p, const char *text)
 {
-    static const char *const flaws[] = {"",      "expired",     "not-yet",
-                                        "name:", "self-signed", "weak-key"}; /* enum tls_flaw */
+    static const char *const flaws[] = {"", "expired", "not-yet", "name:", "self-signed", "weak-key"};
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_*:";
     struct tls_options *o = &p->o->tls;
     p->o->starttls = true;
@@ -449,14 +448,10 @@ static int take_tls(struct parse *p, const char *text)
 
 static int take_version(struct parse *p, const char *text)
 {
-    static const char *const versions[] = {"1.0", "1.1", "1.2", "1.3"}; /* as enum tls_version has them */
-    for (int i = TLS_1_0; i <= TLS_1_3; i++) {
-        if (strcmp(text, versions[i - TLS_1_0]) != 0)
-            continue;
-        *(enum tls_version *)p->member = (enum tls_version)i;
-        return 0;
-    }
-    return wrong(p, "'%s' is not a version of TLS: give 1.0, 1.1, 1.2 or 1.3", text);
+    if (strncmp(text, "1.", 2) != 0 || text[2] < '0' || text[2] > '3' || text[3] != '\0')
+        return wrong(p, "'%s' is not a version of TLS: give 1.0, 1.1, 1.2 or 1.3", text);
+    *(enum tls_version *)p->member = (enum tls_version)(TLS_1_0 + (text[2] - '0'));
+    return 0;
 }
 
 static int take_env(struct parse *p, const char *text)
@@ -570,9 +565,8 @@ static const struct option_entry {
     {0, "tls", "[=FLAW]", take_tls, 0,
      "offer STARTTLS; the certificate has this flaw: expired,\nnot-yet, name:NAME (it has no other), self-signed,\n"
      "weak-key"},
-    {0, "tls-min", "VERSION", take_version, SETS(tls.min),
-     "speak no version of TLS below 1.0, 1.1, 1.2 (the\ndefault) or 1.3"},
-    {0, "tls-max", "VERSION", take_version, SETS(tls.max), "speak no version above it (default: 1.3)"},
+    {0, "tls-min", "VERSION", take_version, SETS(tls.min), "speak no TLS below it (default: 1.2)"},
+    {0, "tls-max", "VERSION", take_version, SETS(tls.max), "speak no TLS above it (default: 1.3)"},
     {0, "cert", "FILE", take_file, SETS(tls.cert), "show the certificate in FILE (default: one is made)"},
     {0, "key", "FILE", take_file, SETS(tls.key), "read its key from FILE (default: the file of --cert)"},
     {0, "client-ca", "FILE", take_file, SETS(tls.client_ca),
@@ -792,10 +786,9 @@ static int check(const struct options *o, size_t n_stdio, size_t n_stdin, char *
         {!o->has_tls && o->smtp.require_tls,
          "--require tls needs TLS: give --tls, or an endpoint that begins with smtps://"},
         {!o->has_tls && (o->tls.min != TLS_ANY || o->tls.max != TLS_ANY),
-         "--tls-min and --tls-max need TLS: give --tls, or an endpoint that begins with smtps://"},
+         "--tls-min and --tls-max need TLS: give --tls"},
         {o->tls.max != TLS_ANY && o->tls.min > o->tls.max, "--tls-min is above --tls-max"},
-        {!o->has_tls && o->tls.client_ca != NULL,
-         "--client-ca needs TLS: give --tls, or an endpoint that begins with smtps://"},
+        {!o->has_tls && o->tls.client_ca != NULL, "--client-ca needs TLS: give --tls"},
         {o->tls.require_cert && o->tls.client_ca == NULL,
          "--require client-cert needs --client-ca, which says whose certificates are good"},
         {o->tls.key != NULL && o->tls.cert == NULL, "--key needs a certificate: give it with --cert"},
