@@ -480,9 +480,9 @@ t_usage() {
     usage "-l: 'http://x:1' is not an endpoint: the prefix must be smtp://, smtps://, lmtp:// or proxy://" -l http://x:1
     usage "-l: 'unix:' is not an endpoint: give a path after unix:" -l unix:
     usage "-l: 'fd:x' is not an endpoint: give the number of an open descriptor after fd:" -l fd:x
-    usage "--hide: 'FOO' is not an extension or mechanism: give one or more of PIPELINING, .*SIZE, .*XOAUTH2, separated by commas" --hide SIZE,FOO
+    usage "--hide: 'FOO' is not an extension or mechanism: give one or more of PIPELINING, .*SIZE, .*XOAUTH2.*, separated by commas" --hide SIZE,FOO
     usage '--auth: give USER:PASSWORD' --auth ann
-    usage "--require: 'mail' cannot be required: give auth, tls or auth,tls" --require mail
+    usage "--require: 'mail' cannot be required: give auth, tls, client-cert, or several, separated by commas" --require mail
     usage '-b and a command exclude each other: .*' -b true
     usage '-b prints assignments on standard output: .*' -b -f eml
     usage '-l - and a command exclude each other: .*' -l - true
@@ -496,7 +496,7 @@ t_usage() {
     usage '--key needs a certificate: .*' --tls --key k
     usage '--ca-file and --cert exclude each other: .*' --tls --cert c --ca-file f
     usage '--tls offers STARTTLS, but --hide hides it' --tls --hide starttls
-    usage '--auth and --require auth need AUTH, .*' --require auth --hide AUTH
+    usage '--auth, --auth-mechs and --require auth need AUTH, .*' --require auth --hide AUTH
     usage "-l: '::1:25' is not an endpoint: put an IPv6 address in brackets: \[ADDRESS\]:PORT" -l ::1:25
     usage "-l: 'x:99999' is not an endpoint: give a port from 0 to 65535 after the colon" -l x:99999
     usage "-l: '\[\]:1' is not an endpoint: give an IPv6 address between the brackets" -l '[]:1'
