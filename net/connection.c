@@ -253,11 +253,12 @@ ssize_t connection_discard(struct connection *c, void *room, size_t n)
     return c->borrowed ? read_borrowed(c, room, n) : socket_discard(c->in, room, n);
 }
 
-bool connection_has_octets(const struct connection *c)
+int connection_peek(const struct connection *c)
 {
     char octet;
     ssize_t got = recv(c->in, &octet, 1, MSG_PEEK);
-    return got > 0 || (got < 0 && errno == ENOTSOCK);
+    bool later = got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+    return got > 0 || (got < 0 && errno == ENOTSOCK) ? 1 : later ? 0 : -1;
 }
 
 /* A pipe is closed, so that its reader sees the end. */

@@ -138,8 +138,8 @@ static inline bool connection_is_plain(const struct connection *c) { return c->t
 ssize_t connection_read(struct connection *c, void *octets, size_t n);
 ssize_t connection_write(struct connection *c, const void *octets, size_t n);
 
-/* Whether there are octets to read.  Always true unless it is a socket. */
-bool connection_has_octets(const struct connection *c);
+/* Returns 1 if there are octets to read, or if it is not a socket; 0 if there are none yet; -1 if none will come. */
+int connection_peek(const struct connection *c);
 
 /* Drops up to n octets from the peer, below the transport.  room holds n octets.  Returns the same as read(2). */
 ssize_t connection_discard(struct connection *c, void *room, size_t n);

@@ -558,7 +558,12 @@ static void shake_hands(struct server *v, struct session *s)
         watch(v, s);
         return;
     }
-    if (s->spoken || connection_has_octets(&s->conn)) {
+    int octets = s->spoken ? 1 : connection_peek(&s->conn);
+    if (octets == 0) { /* the client is the one that begins */
+        watch(v, s);
+        return;
+    }
+    if (octets > 0) {
         if (!s->spoken && session_turn_away(v, s))
             return;
         hear(v, s);
@@ -632,7 +637,7 @@ static bool read_more(struct server *v, struct session *s, size_t *n)
 static void begin(struct server *v, struct session *s)
 {
     static const struct problems early = {.bits[PROBLEM_EARLY_TALKER / 64] = UINT64_C(1) << PROBLEM_EARLY_TALKER % 64};
-    if (v->o->smtp->examine && s->scheme != SCHEME_SMTPS && !s->conn.borrowed && connection_has_octets(&s->conn))
+    if (v->o->smtp->examine && s->scheme != SCHEME_SMTPS && !s->conn.borrowed && connection_peek(&s->conn) > 0)
         event_note(v, s, &early);
     if (s->scheme == SCHEME_SMTPS)
         begin_handshake(v, s);
