@@ -93,7 +93,7 @@ static bool prepare(struct run *r)
     int passed = o->reading ? 0 : listener_count_passed();
     if (passed < 0 || passed > OPTIONS_PASSED_MAX)
         return cannot(r, "use", "LISTEN_FDS", "it is not a number up to 16");
-    if (options_complete(o, (size_t)passed, r->reason) < 0) {
+    if (settings_complete(o, (size_t)passed, r->reason) < 0) {
         r->status = USAGE;
         return false;
     }

@@ -204,6 +204,12 @@ struct expectations {
     struct problems allowed; /* that do not matter to strict */
 };
 
+/* Whether the last expectation says anything. */
+static inline bool expectations_said(const struct expectations *all)
+{
+    return all->each[all->n - 1].counted || all->each[all->n - 1].matching;
+}
+
 /* A run that is over.  Everything is borrowed. */
 struct verdict {
     const struct expectations *expected;

@@ -91,9 +91,13 @@ struct options {
    right.  o->command is set, and so is what follows from the options, except o->alone. */
 int options_parse(struct options *o, int argc, char **argv, char why[OPTIONS_WHY_MAX]);
 
+/* Looks for options that do not go together; n_stdio endpoints and n_stdin paths are "-".  Returns the same as
+   options_parse(), which calls it. */
+int settings_check(const struct options *o, size_t n_stdio, size_t n_stdin, char *why);
+
 /* Adds defaults, and n_passed sockets of a service manager, at most OPTIONS_PASSED_MAX.  o must not be moved later.
    Returns the same as options_parse(). */
-int options_complete(struct options *o, size_t n_passed, char why[OPTIONS_WHY_MAX]);
+int settings_complete(struct options *o, size_t n_passed, char why[OPTIONS_WHY_MAX]);
 
 /* Whether a word after the command looks like an option of this program: text is the first that does. */
 bool options_swallowed(const struct options *o, char text[OPTIONS_WHY_MAX]);
