@@ -379,7 +379,8 @@ static bool parse_what(struct reader *r, struct rule *rule, bool first, const ch
     return *r->p == '\0' || expect(r, r->p, "the end");
 }
 
-/* Takes the actions.  Those without a delay between them are one part. */
+/* Takes the actions.  Those without a delay between them are one part; but replies after the usual one, which is not
+   among the rule's, are another. */
 static bool parse_actions(struct reader *r, struct rule *rule)
 {
     for (bool first = true, alone;; first = false, r->p++) {
@@ -388,7 +389,12 @@ static bool parse_actions(struct reader *r, struct rule *rule)
         r->p = start;
         if (!parse_manner(r, &manner, &alone))
             return false;
-        bool begins = first || manner.delay > 0 || manner.pace > 0;
+        bool usual = !first && rule->n_parts == 1 && rule->action == RULES_GO_ON && ascii_is_digit(*r->p);
+        bool begins = first || manner.delay > 0 || manner.pace > 0 || usual;
+        if (usual && manner.pace == 0) {
+            manner.pace = rule->parts[0].pace;
+            manner.by_line = rule->parts[0].by_line;
+        }
         if (rule->n_parts == RULES_PARTS_MAX && begins)
             return expect(r, start, "at most 8 actions with delays");
         if (begins)

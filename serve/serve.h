@@ -113,7 +113,7 @@ static inline bool rules_end_session(const struct rule *r)
            (r->code == 421 || r->parts[r->n_parts - 1].end != RULES_GO_ON || r->parts[r->n_parts - 1].closes);
 }
 
-/* The replies of a part; of the first one, they are in place of the usual reply. */
+/* The replies of a part; of the first one, they are in place of the usual reply, or there are none. */
 static inline struct span rules_reply(const struct rule *r, size_t part)
 {
     const char *start = r->reply + (part > 0 ? r->parts[part - 1].reply_end : 0);

@@ -336,7 +336,7 @@ with       | eom: 250 kept; drop                   | sent                       
 with       | eom: 250 kept; delay 300ms, drop      | sent                              | yes
 with       | eom: 250 ke\c; drop                   | sent                              | yes
 sendmail   | eom: 554 no; 421 bye                  | SMTPDataError 554                 | no
-with       | eom: delay 300ms; 421 bye             | sent                              | yes
+with       | eom: delay 300ms; 421 bye             | SMTPResponseException 421         | yes
 after noop | noop: 250 ok; 421 4.4.2 idle          | 250, SMTPSenderRefused 421        | no
 after noop | noop: 250 ok; delay 300ms, 421 4.4.2 idle | 250, SMTPSenderRefused 421    | no
 curl       | mail: 250 ok; drop                    | 55 or 56                          | no
@@ -363,6 +363,17 @@ t_reply_and_then_in_a_group() {
     stop
     [ "$(grep -c 'S: (drop)' err)" -eq 3 ]
     err_has '4 S: \(delay of 50 ms\)'
+}
+
+# A rule that leaves the usual reply as it is may send others after it.
+t_usual_reply_and_then() {
+    start -k -v --on 'noop a: delay 5ms; 250 more' --on 'noop b: delay 0; 250 more; 250 again; drop' \
+        --on 'noop c: drip 1ms; 250 more; delay 5ms, 250 again' --on 'noop d: delay 5ms; 421 4.4.2 idle'
+    talk '<220' '>NOOP a\r\nNOOP' '<250 2.0.0 Ok' '<250 more' '<250 2.0.0 Ok' '>NOOP c' '<250 2.0.0 Ok' '<250 more' '<250 again' \
+        '>NOOP b' '<250 2.0.0 Ok' '<250 more' '<250 again' '<EOF' + '<220' '>NOOP d' '<250 2.0.0 Ok' '<421 4.4.2 idle' '<EOF' >got
+    stop
+    [ "$(grep -c 'S: 250 more' err)" -eq 3 ]
+    err_has '2 S: 421 4\.4\.2 idle'
 }
 
 # Each command is slow, apart from those for which another rule comes first; and a reply that comes piece by piece.

@@ -58,7 +58,9 @@ static void check_parts(const struct rule *r)
         bool last = i + 1 == r->n_parts;
         struct span reply = rules_reply(r, i);
         must(reply.p == r->reply + at && part->reply_end >= at && part->delay >= 0 && part->pace >= 0);
-        must((i == 0 || part->delay > 0 || part->pace > 0) && (last || (part->end == RULES_GO_ON && !part->closes)));
+        bool usual = r->action == RULES_GO_ON;
+        must(i == 0 || part->delay > 0 || part->pace > 0 || (i == 1 && usual));
+        must((i > 0 || !usual || reply.n == 0) && (last || (part->end == RULES_GO_ON && !part->closes)));
         must(!part->closes || part->end == RULES_GO_ON);
         at = part->reply_end;
     }
