@@ -129,6 +129,9 @@ static inline bool smtp_wants_tls(const struct smtp *s) { return s->state == STA
  */
 void smtp_secure(struct smtp *s);
 
+/* The name of the mechanism of the current AUTH, as it is offered. */
+struct span smtp_mechanism(const struct smtp *s);
+
 /* The challenge of the current AUTH CRAM-MD5, or the server's nonce of SCRAM, as a string of up to SMTP_CHALLENGE_MAX
    octets; returns its length. */
 size_t smtp_challenge(const struct smtp *s, char *text);

@@ -12,8 +12,6 @@
 #include "smtp.h"
 #include "smtp/objection.h"
 
-enum { MECHANISM_MAX = 20 /* octets of a name; RFC 4422 3.1 */ };
-
 /* Leaves the line from there on out of the event, and has it wiped at the commit. */
 static void hide_from(struct smtp *s, struct smtp_event *e, size_t from)
 {
@@ -34,7 +32,7 @@ static bool may_be_mechanism(struct span name)
         upper = upper || (name.p[i] >= 'A' && name.p[i] <= 'Z');
         lower = lower || (name.p[i] >= 'a' && name.p[i] <= 'z');
     }
-    return upper != lower && name.n <= MECHANISM_MAX;
+    return upper != lower && sasl_is_name(name);
 }
 
 void auth_hide(struct smtp *s, struct smtp_event *e)
@@ -54,7 +52,8 @@ void auth_hide(struct smtp *s, struct smtp_event *e)
         n++;
     bool whole = n == t.n || t.p[n] == ' ' || t.p[n] == '\t';
     struct span name = {t.p, n};
-    if (sasl_mechanism(name) != SASL_NONE || (whole && may_be_mechanism(name)))
+    if (sasl_mechanism(name) != SASL_NONE || sasl_find(s->config->mechanisms, name) != NULL ||
+        (whole && may_be_mechanism(name)))
         shown = (size_t)(t.p - e->line.p) + n;
     hide_from(s, e, shown);
 }
@@ -68,6 +67,15 @@ static const struct objection *challenge(struct smtp *s, struct smtp_event *e, e
 }
 
 static const struct smtp_canned done = CANNED(235, "2.7.0 ", "Authentication successful");
+static const struct smtp_canned failed = CANNED(535, "5.7.8 ", "Authentication failed");
+
+/* Leaves a step of a mechanism that is not built in to the application: without a reply of its own, it fails. */
+static const struct objection *leave_step(struct smtp *s, struct smtp_event *e)
+{
+    s->next_step = STEP_FIRST;
+    reply_canned(s, e, &failed);
+    return NULL;
+}
 
 /* Answers the first message of SCRAM, whose names are in the event. */
 static const struct objection *challenge_scram(struct smtp *s, struct smtp_event *e, struct span client_nonce)
@@ -101,6 +109,8 @@ static const struct objection *take_response(struct smtp *s, struct smtp_event *
     struct span text = {p, n};
     struct sasl_login login = {.secret = text};
     bool scram = sasl_is_scram(e->mechanism);
+    if (e->mechanism == SASL_NONE)
+        return leave_step(s, e);
     if (scram && s->step != STEP_FIRST)
         return end_scram(s, e, text);
     const struct objection *o = NULL;
@@ -131,13 +141,12 @@ static const struct objection *decode_response(struct smtp *s, struct smtp_event
 
 void auth_respond(struct smtp *s, struct smtp_event *e)
 {
-    static const struct smtp_canned failed = CANNED(535, "5.7.8 ", "Authentication failed");
     const struct objection *o = NULL;
     bool cancel = e->line.n == 1 && *e->line.p == '*';
     size_t n = e->line.n;
     s->event = e->type = SMTP_AUTH;
     s->legal = true;
-    e->mechanism = (enum sasl_mechanism)s->mechanism;
+    e->mechanism = sasl_mechanism(smtp_mechanism(s));
     if (!cancel)
         hide_from(s, e, 0);
     if (s->step == STEP_FAILED)
@@ -153,26 +162,15 @@ void auth_respond(struct smtp *s, struct smtp_event *e)
 static const struct objection *first_challenge(struct smtp *s, struct smtp_event *e)
 {
     char text[SMTP_CHALLENGE_MAX], encoded[BASE64_SIZE(SMTP_CHALLENGE_MAX)] = "";
-    if (s->mechanism == SASL_LOGIN)
+    if (e->mechanism == SASL_NONE)
+        return leave_step(s, e);
+    if (e->mechanism == SASL_LOGIN)
         return challenge(s, e, STEP_FIRST, "VXNlcm5hbWU6" /* Username: */);
-    if (s->mechanism == SASL_CRAM_MD5) {
+    if (e->mechanism == SASL_CRAM_MD5) {
         s->nonce++;
         base64_encode((struct span){text, smtp_challenge(s, text)}, encoded);
     }
     return challenge(s, e, STEP_FIRST, encoded);
-}
-
-/* Whether it is one of the mechanisms that EHLO lists. */
-static bool is_offered(const struct smtp *s, struct span name)
-{
-    struct span all = span_of(s->config->mechanisms), word = all;
-    do {
-        word.n = strcspn(word.p, " ");
-        if (span_same(word, name))
-            return true;
-        word.p += word.n + 1;
-    } while (word.p < all.p + all.n);
-    return false;
 }
 
 const struct objection *auth_parse(struct smtp *s, struct smtp_event *e)
@@ -186,15 +184,17 @@ const struct objection *auth_parse(struct smtp *s, struct smtp_event *e)
         return objection_raise(s, e, OBJECTION_SECOND_AUTH);
     if (name.n == 0)
         return objection_raise(s, e, OBJECTION_AUTH);
+    const char *offer = sasl_find(s->config->mechanisms, name);
     e->mechanism = sasl_mechanism(name);
-    if (!is_offered(s, name)) {
+    if (offer == NULL) {
         bool secret = e->mechanism == SASL_NONE && !may_be_mechanism(name);
         objection_set_subject(e, secret ? span_of("") : name);
         return objection_raise(s, e, OBJECTION_MECHANISM);
     }
-    if (!sasl_proves(e->mechanism) && !s->secure && extension_offered(s) & SMTP_EXT_STARTTLS)
+    bool sends = e->mechanism != SASL_NONE && !sasl_proves(e->mechanism);
+    if (sends && !s->secure && extension_offered(s) & SMTP_EXT_STARTTLS)
         problems_add(&e->problems, PROBLEM_AUTH_IN_CLEAR);
-    s->mechanism = (uint8_t)e->mechanism;
+    s->mechanism = (uint16_t)(offer - s->config->mechanisms);
     s->step = STEP_FIRST;
     for (; n > 0 && *text == ' '; n--)
         text++;
@@ -207,6 +207,12 @@ const struct objection *auth_parse(struct smtp *s, struct smtp_event *e)
     if (n == 1 && *text == '=') /* an empty response */
         return take_response(s, e, text, 0);
     return decode_response(s, e, text, n);
+}
+
+struct span smtp_mechanism(const struct smtp *s)
+{
+    const char *name = s->config->mechanisms + s->mechanism;
+    return (struct span){name, strcspn(name, " ")};
 }
 
 size_t smtp_challenge(const struct smtp *s, char *text)

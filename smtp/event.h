@@ -25,6 +25,7 @@ enum {
     SMTP_OFFERS_MAX = 32,       /* lines that --offer adds */
     SMTP_OFFER_MAX = 512 - 6,   /* octets of one; RFC 5321 4.5.3.1.5 */
     SMTP_OFFERS_ROOM = 1000,    /* octets of these, with "250-" and CRLF */
+    SMTP_MECHANISMS_MAX = 501,  /* octets of the names that AUTH lists; RFC 5321 4.5.3.1.5 */
 };
 
 /* Service extensions: the lines of the reply to EHLO, each with its commands and parameters. */
@@ -74,6 +75,12 @@ const char *sasl_name(enum sasl_mechanism mechanism);
 /* The mechanism of this name, in any case; SASL_NONE if there is none. */
 enum sasl_mechanism sasl_mechanism(struct span name);
 
+/* Whether text may be the name of a mechanism, if in capitals: letters, digits, "-" and "_"; RFC 4422 3.1. */
+bool sasl_is_name(struct span text);
+
+/* Where a mechanism stands, in any case, in a list of names with a blank between them; NULL: nowhere. */
+const char *sasl_find(const char *list, struct span name);
+
 enum { SASL_ANSWER_MAX = 68 /* octets of what sasl_verify() answers, with a NUL */ };
 
 /*
@@ -91,7 +98,8 @@ enum smtp_event_type {
     SMTP_CONNECT,  /* the client is there; the reply is the greeting */
     SMTP_HELO,     /* HELO, EHLO or LHLO; arg is the client's name */
     SMTP_STARTTLS, /* after the 220, smtp_wants_tls() */
-    SMTP_AUTH,     /* one step of AUTH; the default reply is 235 to the last step, 334 to the others */
+    SMTP_AUTH,     /* one step of AUTH; the default reply is 235 to the last step, 334 to the others, and 535 to
+                      each step of a mechanism that is not built in: 334 goes on, any other code ends it */
     SMTP_MAIL,     /* arg is the reverse-path without brackets and source route, "" if null */
     SMTP_RCPT,     /* arg is a forward-path, likewise */
     SMTP_DATA,     /* the client asks to send mail data */
@@ -134,7 +142,7 @@ struct smtp_event {
                                       CHUNK: of the chunk; STARTTLS: octets sent too early after it, which are
                                       dropped; UNKNOWN: octets of a line that was too long */
     uint64_t recipient;            /* EOM with LMTP: the recipient that the reply is for, from 1 */
-    enum sasl_mechanism mechanism; /* AUTH */
+    enum sasl_mechanism mechanism; /* AUTH; SASL_NONE: smtp_mechanism() is not built in, or AUTH is refused */
     bool extended;                 /* HELO: the client said EHLO or LHLO */
     bool utf8;                     /* MAIL: SMTPUTF8 was given (RFC 6531) */
     bool binary;                   /* MAIL: BODY=BINARYMIME was given (RFC 3030) */
@@ -147,7 +155,8 @@ struct smtp_config {
     uint64_t max_size;         /* octets of mail data, 0 for no limit; RFC 1870 */
     uint64_t max_recipients;   /* of one message, 0 for no limit */
     unsigned extensions;       /* the set to offer */
-    const char *mechanisms;    /* the names that AUTH lists, in this order, with a blank between them */
+    const char *mechanisms;    /* the names that AUTH lists, in this order, with a blank between them: at most
+                                  SMTP_MECHANISMS_MAX octets; some may not be built in */
     bool lmtp;                 /* RFC 2033 */
     bool require_auth;         /* before MAIL; RFC 4954 6 */
     bool require_tls;          /* before all but NOOP, EHLO, STARTTLS and QUIT; RFC 3207 4 */

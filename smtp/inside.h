@@ -62,12 +62,12 @@ struct smtp {
     uint32_t lines;                        /* examined: line ends of the mail data so far */
     uint16_t seen;                         /* octets of an unfinished line that hold no line end */
     uint16_t refused;                      /* refused commands in a row */
+    uint16_t mechanism;                    /* of the current AUTH: its place in config->mechanisms */
     int16_t code;                          /* of the reply prepared */
     uint8_t event;                         /* the event whose reply is prepared */
     uint8_t state;
     uint8_t dot;
     uint8_t lone_dot;    /* the last one in the mail data */
-    uint8_t mechanism;   /* of the current AUTH */
     uint8_t step;        /* the response it awaits */
     uint8_t next_step;   /* the response it awaits after the reply prepared */
     bool legal;          /* the command of that event was in order and well-formed */

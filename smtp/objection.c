@@ -8,8 +8,6 @@
 
 enum { REFUSED = false, TOLERATED = true };
 
-enum { SUBJECT_MAX = 20 /* octets; RFC 4422 3.1 for mechanisms */ };
-
 const struct objection objections[] = {
 #define X(name, tolerated, problem, code, enhanced, text) {CANNED(code, enhanced, text), problem, tolerated},
     OBJECTIONS_LIST(X)
@@ -39,11 +37,7 @@ void objection_refuse(struct smtp *s, struct smtp_event *e, const struct objecti
 
 void objection_set_subject(struct smtp_event *e, struct span word)
 {
-    size_t i = 0;
-    while (i < word.n &&
-           (ascii_is_letter(word.p[i]) || ascii_is_digit(word.p[i]) || word.p[i] == '-' || word.p[i] == '_'))
-        i++;
-    e->subject = i == word.n && i > 0 && i <= SUBJECT_MAX ? word : span_of("This");
+    e->subject = sasl_is_name(word) ? word : span_of("This");
 }
 
 const struct objection *objection_to_path(const struct smtp *s, struct smtp_event *e, enum problem problem)

@@ -3,7 +3,10 @@
  */
 #include "smtp/inside.h"
 
-enum { DIGEST = 32 /* digits of MD5 */ };
+enum {
+    DIGEST = 32,       /* digits of MD5 */
+    MECHANISM_MAX = 20 /* octets of the name of a mechanism; RFC 4422 3.1 */
+};
 
 static const char *const names[SASL_MECHANISMS] = {
     [SASL_NONE] = "",
@@ -24,6 +27,27 @@ enum sasl_mechanism sasl_mechanism(struct span name)
     while (i > SASL_NONE && !span_is(name, names[i]))
         i--;
     return (enum sasl_mechanism)i;
+}
+
+bool sasl_is_name(struct span text)
+{
+    size_t i = 0;
+    while (i < text.n &&
+           (ascii_is_letter(text.p[i]) || ascii_is_digit(text.p[i]) || text.p[i] == '-' || text.p[i] == '_'))
+        i++;
+    return i == text.n && i > 0 && i <= MECHANISM_MAX;
+}
+
+const char *sasl_find(const char *list, struct span name)
+{
+    for (const char *word = list;; word++) {
+        size_t n = strcspn(word, " ");
+        if (n > 0 && span_same(name, (struct span){word, n}))
+            return word;
+        word += n;
+        if (*word == '\0')
+            return NULL;
+    }
 }
 
 /* Takes the text before the next separator, and drops the separator.  False if there is none. */

@@ -77,6 +77,10 @@ static void policy(struct smtp *s, struct smtp_event *e, uint8_t choice)
         smtp_reply(s, e, 554, NULL, "no");
     if (choice & 64 && e->type == SMTP_AUTH && e->code == 235)
         smtp_reply(s, e, e->secret.n % 2 == 1 ? 334 : 535, NULL, "no");
+    if (choice & 64 && e->type == SMTP_AUTH && e->code == 535 && e->mechanism == SASL_NONE) {
+        must(span_is(smtp_mechanism(s), "NTLM") && e->arg.p == NULL && e->secret.p == NULL);
+        smtp_reply(s, e, e->hidden % 3 == 0 ? 334 : e->hidden % 3 == 1 ? 235 : 454, NULL, "so");
+    }
     if (choice & 128 && e->type == SMTP_CHUNK && e->size % 5 == 4)
         smtp_reply(s, e, 452, "4.3.1", "full");
 }
@@ -125,7 +129,8 @@ static void run(struct outcome *o, const char *input, size_t n, struct choice ch
                                  .max_size = choice.policy & 1 ? 40 : 0,
                                  .max_recipients = choice.policy & 2 ? 2 : 0,
                                  .extensions = SMTP_EXT_ALL & ~((unsigned)choice.extensions << 3 | choice.config >> 5),
-                                 .mechanisms = "PLAIN LOGIN CRAM-MD5 XOAUTH2 OAUTHBEARER SCRAM-SHA-1 SCRAM-SHA-256",
+                                 .mechanisms =
+                                     "PLAIN LOGIN CRAM-MD5 XOAUTH2 OAUTHBEARER SCRAM-SHA-1 SCRAM-SHA-256 NTLM",
                                  .offers = offers,
                                  .n_offers = choice.offer ? sizeof offers / sizeof offers[0] : 0,
                                  .lmtp = choice.config & 1,

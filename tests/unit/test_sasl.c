@@ -21,6 +21,34 @@ static void check_span(struct span found, const char *expected)
     assert_memory_equal(found.p, expected, found.n);
 }
 
+/* ---- what may be a name ---- */
+
+static void test_words(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"PLAIN", "a", "X-Y_1", "4711", "ABCDEFGHIJKLMNOPQRST"};
+    static const char *const bad[] = {"", "A B", "A/B", "A*", "\xc3\x84", "A\n", "ABCDEFGHIJKLMNOPQRSTU"};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+        assert_true(sasl_is_name(text(good[i])));
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_false(sasl_is_name(text(bad[i])));
+}
+
+static void test_find(void **state)
+{
+    (void)state;
+    static const char list[] = "PLAIN X-PLAIN NTLM";
+    assert_ptr_equal(sasl_find(list, text("plain")), list);
+    assert_ptr_equal(sasl_find(list, text("X-Plain")), list + strlen("PLAIN "));
+    assert_ptr_equal(sasl_find(list, text("NTLM")), list + strlen("PLAIN X-PLAIN "));
+    assert_null(sasl_find(list, text("PLAI")));
+    assert_null(sasl_find(list, text("NTLMX")));
+    assert_null(sasl_find(list, text("PLAIN X-PLAIN")));
+    assert_null(sasl_find(list, text("")));
+    assert_null(sasl_find("", text("")));
+    assert_null(sasl_find("", text("PLAIN")));
+}
+
 /* ---- base64: RFC 4648 10 ---- */
 
 static void test_base64_vectors(void **state)
@@ -465,6 +493,8 @@ static void test_verifying(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_words),
+        cmocka_unit_test(test_find),
         cmocka_unit_test(test_base64_vectors),
         cmocka_unit_test(test_base64_round_trip),
         cmocka_unit_test(test_what_is_not_base64),

@@ -15,7 +15,7 @@
 #include "smtp.h"
 
 static const struct smtp_config config = {
-    .hostname = "mail.test", .extensions = SMTP_EXT_ALL, .mechanisms = "PLAIN LOGIN CRAM-MD5"};
+    .hostname = "mail.test", .extensions = SMTP_EXT_ALL, .mechanisms = "PLAIN LOGIN CRAM-MD5 NTLM"};
 
 struct fixture {
     struct smtp s;
@@ -222,6 +222,35 @@ static void test_challenges_differ(void **state)
     next(&f, SMTP_AUTH, 334);
     (void)smtp_challenge(&f.s, two);
     assert_string_not_equal(one, two);
+}
+
+/* A mechanism that is not built in: its name is as it is offered; of what the client sends nothing is in the events. */
+static void test_a_mechanism_of_the_application(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, "EHLO t\r\nAUTH ntlm c2VzYW1l\r\nc2VzYW1l\r\nAUTH LOGIN\r\n");
+    next(&f, SMTP_HELO, 250);
+    for (int step = 1; step <= 2; step++) {
+        next(&f, SMTP_AUTH, 535);
+        assert_int_equal(f.e.mechanism, SASL_NONE);
+        struct span name = smtp_mechanism(&f.s);
+        assert_int_equal(name.n, strlen("NTLM"));
+        assert_memory_equal(name.p, "NTLM", name.n);
+        assert_memory_equal(f.e.line.p, "AUTH ntlm", f.e.line.n);
+        assert_int_equal(f.e.line.n, step == 1 ? strlen("AUTH ntlm") : 0);
+        assert_int_equal(f.e.hidden, strlen("c2VzYW1l"));
+        assert_null(f.e.arg.p);
+        assert_null(f.e.secret.p);
+        smtp_reply(&f.s, &f.e, step == 1 ? 334 : 454, NULL, "TlRMTVNTUA==");
+    }
+    next(&f, SMTP_AUTH, 334);
+    assert_int_equal(f.e.mechanism, SASL_LOGIN);
+    assert_memory_equal(smtp_mechanism(&f.s).p, "LOGIN", smtp_mechanism(&f.s).n);
+    assert_null(strstr(f.input, "sesame"));
+    const char *behind = f.input + strlen("EHLO t\r\nAUTH ntlm");
+    for (size_t i = 0; i < strlen(" c2VzYW1l"); i++)
+        assert_int_equal(behind[i], '\0');
 }
 
 static void test_a_secret_is_shown_once_and_wiped(void **state)
@@ -632,6 +661,7 @@ int main(void)
         cmocka_unit_test(test_longest_hostname_fits),
         cmocka_unit_test(test_idle_session_is_small),
         cmocka_unit_test(test_challenges_differ),
+        cmocka_unit_test(test_a_mechanism_of_the_application),
         cmocka_unit_test(test_a_secret_is_shown_once_and_wiped),
         cmocka_unit_test(test_what_came_before_tls_is_dropped),
         cmocka_unit_test(test_chunks_are_told_apart),
