@@ -118,13 +118,15 @@ static const struct rule *waiting(const struct transaction *t, const struct smtp
     return t->body != NULL ? t->body : e->last ? t->chunk : NULL;
 }
 
-/* LMTP: finds the rule for each recipient, and keeps the recipients that accept.  False if there is no memory. */
+/* LMTP: finds the rule for each reply, of which there is one without recipients, and keeps the recipients that accept.
+   False if there is no memory. */
 static bool choose_answers(struct transaction *t, const struct server_options *o, const struct smtp_event *e,
                            int64_t now)
 {
-    size_t n = t->mail.n_recipients;
-    bool over = false, *kept = malloc(n + 1);
-    t->answers = calloc(n + 1, sizeof(struct rule *));
+    size_t n = t->mail.n_recipients > 0 ? t->mail.n_recipients : 1;
+    const struct rule *other = waiting(t, e);
+    bool over = false, *kept = malloc(n);
+    t->answers = calloc(n, sizeof(struct rule *));
     if (kept == NULL || t->answers == NULL) {
         free(kept);
         free(t->answers);
@@ -132,9 +134,12 @@ static bool choose_answers(struct transaction *t, const struct server_options *o
         return false;
     }
     for (size_t i = 0; i < n; i++) {
-        struct rules_occasion end = {
-            .event = SMTP_EOM, .argument = t->mail.recipients[i].address, .size = e->size, .now = now};
+        struct rules_occasion end = {.event = SMTP_EOM, .size = e->size, .now = now};
+        if (t->mail.n_recipients > 0)
+            end.argument = t->mail.recipients[i].address;
         const struct rule *r = over ? NULL : find_rule(t, o, &end);
+        if (other != NULL && accepts(r))
+            r = other;
         t->answers[i] = r;
         kept[i] = !over && accepts(r);
         over = over || rules_end_session(r);
@@ -150,7 +155,7 @@ static bool choose_answers(struct transaction *t, const struct server_options *o
 const struct rule *transaction_find_rule(struct transaction *t, const struct server_options *o,
                                          const struct smtp_event *e, int64_t now)
 {
-    const struct rule *r = t->chunk, *answer = NULL;
+    const struct rule *r = t->chunk;
     struct rules_occasion chunk = {.event = SMTP_BDAT, .line = e->line, .now = now},
                           end = {.event = SMTP_EOM, .size = e->size, .now = now};
     if (e->type == SMTP_BDAT) {
@@ -162,7 +167,8 @@ const struct rule *transaction_find_rule(struct transaction *t, const struct ser
         t->chunk = NULL;
         return r;
     }
-    r = waiting(t, e);
+    if (e->code == 0) /* there is no reply */
+        return NULL;
     if (e->recipient <= 1 && o->n_contents > 0) {
         if (!t->has_data)
             begin_data(t, o);
@@ -171,10 +177,9 @@ const struct rule *transaction_find_rule(struct transaction *t, const struct ser
     if (e->recipient == 1 && !choose_answers(t, o, e, now))
         t->no_memory = true;
     if (e->recipient > 0 && e->recipient <= t->n_answers)
-        answer = t->answers[e->recipient - 1];
-    if (r != NULL && accepts(answer))
-        return r;
-    return e->recipient > 0 ? answer : find_rule(t, o, &end);
+        return t->answers[e->recipient - 1];
+    r = waiting(t, e);
+    return r != NULL || e->recipient > 0 ? r : find_rule(t, o, &end);
 }
 
 /* ---- the end ---- */
@@ -203,7 +208,7 @@ enum outcome transaction_end(struct transaction *t, const struct server_options 
 {
     if (e->recipient > 0 && t->answers == NULL)
         t->last_accepted = t->mail.n_recipients;
-    bool accepted = e->recipient == 0 ? accepts(r) : t->last_accepted > 0 && accepts(waiting(t, e));
+    bool accepted = e->recipient == 0 ? accepts(r) : t->last_accepted > 0;
     if (!accepted || !smtp_is_positive(SMTP_EOM, e->code))
         t->outcome = OUTCOME_REFUSED;
     else

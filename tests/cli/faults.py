@@ -834,6 +834,42 @@ def t_lmtp_drop():
     same((server.stop(), delivered(server)), (0, [["one@x.test"]]), "status, and recipients")
 
 
+def t_lmtp_reply_and_then_the_end():
+    """Whichever rule a reply comes from: who had one before the end has the message."""
+    for rule, words in (
+        ("eom: 250 ok; drop", [b"250 ok"]),
+        ("body: 250 ok; drop", [b"250 ok"]),
+        ("body: 250 ok; delay 5ms, 421 bye", [b"250 ok", b"421 bye"]),
+        ("bdat: 250 ok; drop", [b"250 ok"]),
+    ):
+        server = lmtp(rule)
+        c = Raw(server.port)
+        c.say(b"LHLO t", b"250")
+        c.say(b"MAIL FROM:<a@x.test>", b"250")
+        for to in (b"one@x.test", b"two@x.test"):
+            c.say(b"RCPT TO:<%s>" % to, b"250")
+        c.send(b"BDAT 4 LAST\r\nhi\r\n")
+        for word in words:
+            c.expect(word + b"\r\n")
+        c.is_over()
+        same((server.stop(), delivered(server)), (0, [["one@x.test"]]), "status, and recipients: " + rule)
+
+
+def t_lmtp_chunk_for_nobody():
+    """It has no reply (RFC 2033 4.3), so no rule for one acts, and none is used up."""
+    server = lmtp("eom #1: 450 later", "rcpt one@*: 550 no")
+    c = Raw(server.port)
+    c.say(b"LHLO t", b"250")
+    c.say(b"MAIL FROM:<a@x.test>", b"250")
+    c.say(b"RCPT TO:<one@x.test>", b"550")
+    c.send(b"BDAT 4 LAST\r\nhi\r\n")
+    c.say(b"MAIL FROM:<a@x.test>", b"250")
+    c.say(b"RCPT TO:<two@x.test>", b"250")
+    c.send(b"BDAT 4 LAST\r\nhi\r\n")
+    c.expect(b"450 later\r\n")
+    same((server.stop(), delivered(server)), (1, []), "status, and recipients")
+
+
 def t_lmtp_empty_message():
     """A message of nothing has its rules, too."""
     server = lmtp("eom one@*: 550 no")

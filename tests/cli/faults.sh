@@ -438,6 +438,13 @@ t_overruled() {
     talk '<220' '>LHLO t' '<250' '>DATA' '<354' '>.' '<554' '>MAIL FROM:<>' '<250' '>RCPT TO:<a@x>' '<250' '>RCPT TO:<b@x>' '<250' \
         '>DATA' '<354' '>.' '<250' '<250' '>QUIT' '<221' '<EOF' >got
     stop
+    for event in eom body; do
+        rm -rf mail
+        start_on lmtp://127.0.0.1:0 -n 1- -d mail --on 'data!: 354 go' --on "$event: 250 kept"
+        talk '<220' '>LHLO t' '<250' '>DATA' '<354' '>x' '>.' '<250 kept' '>QUIT' '<221' '<EOF' >got
+        stop
+        taken 1
+    done
     faults pairs <<'END'
 curl --mail-rcpt-allowfails | rcpt: 550 5.1.1 no | 55 | no
 sendmail | data!: 354 go | sent | yes
@@ -609,6 +616,8 @@ t_refused_message_leaves_nothing() { faults t_refused_message_leaves_nothing; }
 t_lmtp_each_recipient_has_a_verdict() { faults t_lmtp_each_recipient_has_a_verdict; }
 t_lmtp_all_refused() { faults t_lmtp_all_refused; }
 t_lmtp_drop() { faults t_lmtp_drop; }
+t_lmtp_reply_and_then_the_end() { faults t_lmtp_reply_and_then_the_end; }
+t_lmtp_chunk_for_nobody() { faults t_lmtp_chunk_for_nobody; }
 t_lmtp_empty_message() { faults t_lmtp_empty_message; }
 t_silent_client_is_sent_home() { faults t_silent_client_is_sent_home; }
 t_signal_during_a_delay_of_mail_data() { faults t_signal_during_a_delay_of_mail_data; }
