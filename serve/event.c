@@ -110,10 +110,13 @@ void event_trace_rule(struct server *v, const struct session *s, int64_t delay, 
     dialogue_rule(v->o->dialogue, s->number, delay, action >= RULES_DROP ? words[action] : NULL);
 }
 
-/* The rule for mail data.  Without a recipient they are refused if no rule replies; RFC 2920 3.1. */
+/* The rule for mail data, NULL while they are searched.  Without a recipient they are refused if no rule replies; RFC
+   2920 3.1. */
 static const struct rule *find_mail_rule(struct server *v, struct session *s, struct smtp_event *e)
 {
     struct transaction *t = s->heard->transaction;
+    if (e->type == SMTP_EOM && e->recipient <= 1 && v->o->n_contents > 0 && !transaction_search(t, v->o))
+        return NULL;
     const struct rule *r = transaction_find_rule(t, v->o, e, v->now);
     bool usual = r == NULL || r->action == RULES_GO_ON;
     if (usual && e->type == SMTP_EOM && e->code != 0 && t->mail.n_recipients == 0)
@@ -223,7 +226,7 @@ void event_take(struct server *v, struct session *s)
 static void await_waiting(struct server *v, struct session *s)
 {
     const struct transaction *t = s->heard->transaction;
-    event_await(v, s, store_has_matched(&t->data) ? t->mail.fits : 0);
+    event_await(v, s, !t->searching && store_has_matched(&t->data) ? t->mail.fits : 0);
 }
 
 bool event_go_on(struct server *v, struct session *s)
@@ -441,15 +444,16 @@ const struct rule *event_handle(struct server *v, struct session *s, struct smtp
     if (e->type == SMTP_BODY)
         return take_data(v, s, e);
     const struct rule *r = held != NULL ? held->rule : NULL;
+    bool searched = held != NULL && s->heard->transaction->searching;
     if (held == NULL) {
         dialogue_client(v->o->dialogue, s->number, e);
         if (problems_any(&e->problems))
             event_note(v, s, &e->problems);
-        r = v->o->n_rules > 0 ? find_rule(v, s, e) : NULL;
     }
+    if ((held == NULL || searched) && v->o->n_rules > 0)
+        r = find_rule(v, s, e);
     if (e->type == SMTP_EOM) {
-
-        if (held == NULL && e->recipient <= 1)
+        if ((held == NULL || searched) && e->recipient <= 1 && !s->heard->transaction->searching)
             end_mail(v, s, e, r);
         if (event_waits(s, e))
             return r;

@@ -26,10 +26,11 @@ struct client {
 /* What became of a mail at its end. */
 enum outcome {
     OUTCOME_STORED,
-    OUTCOME_REFUSED, /* by the engine, or by a rule */
-    OUTCOME_FULL,    /* no more mails are taken */
-    OUTCOME_FAILED,  /* it could not be stored */
-    OUTCOME_WAITS,   /* it is not stored yet: a large mail is being read, or the stream takes nothing now */
+    OUTCOME_REFUSED,  /* by the engine, or by a rule */
+    OUTCOME_FULL,     /* no more mails are taken */
+    OUTCOME_FAILED,   /* it could not be stored */
+    OUTCOME_WAITS,    /* not known yet: a large mail is being read, or the stream takes nothing now */
+    OUTCOME_SEARCHED, /* it has been read for the rules, and is not stored yet */
 };
 
 /* A mail transaction.  Zeroed at first; its memory serves one mail after another. */
@@ -38,9 +39,10 @@ struct transaction {
     struct spool data; /* the mail data, if has_data */
     bool has_data;
     bool listed;                     /* the mail will have a line in the listing */
-    bool no_memory;                  /* for the answers */
+    bool failed;                     /* before the mail could be stored; failure says why */
+    bool searching;                  /* at the end: for what the rules look for in it, */
+    struct store_search search;      /* which is this */
     uint64_t octets;                 /* of mail data so far */
-    uint64_t contents;               /* at the end: as in struct rules_occasion */
     const struct rule *chunk, *body; /* whose replies wait for the end of a chunk, of the mail data */
     const struct rule **answers;     /* LMTP: the rule for each recipient's reply, NULL: none */
     size_t n_answers;
@@ -61,6 +63,10 @@ const struct rule *transaction_add_data(struct transaction *t, const struct serv
 const struct rule *transaction_find_rule(struct transaction *t, const struct server_options *o,
                                          const struct smtp_event *e, int64_t now);
 
+/* Looks for what the rules want to know of the complete mail data, at first and after OUTCOME_SEARCHED.  Returns
+   whether that is known now; otherwise the outcome is OUTCOME_WAITS. */
+bool transaction_search(struct transaction *t, const struct server_options *o);
+
 /*
  * Ends it when the first reply is due: stores the mail, unless the reply in the
  * event or r, the rule for that reply, refuses it, or it is full.
@@ -68,7 +74,7 @@ const struct rule *transaction_find_rule(struct transaction *t, const struct ser
 enum outcome transaction_end(struct transaction *t, const struct server_options *o, const struct smtp_event *e,
                              const struct rule *r, bool full);
 
-/* Goes on storing after OUTCOME_WAITS.  full: a mail that has not been matched yet is not taken. */
+/* Goes on after OUTCOME_WAITS.  full: a mail that has not been matched yet is not taken. */
 enum outcome transaction_go_on(struct transaction *t, const struct server_options *o, bool full);
 
 /* Waits no longer: the mail has failed. */

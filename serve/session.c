@@ -487,7 +487,9 @@ void session_unpark(struct server *v, struct session *s)
         smtp_reply_raw(&s->smtp, &e, e.code, (struct span){h->reply, h->n});
     const struct rule *r = event_handle(v, s, &e, h);
     free(h);
-    if (interrupts(r)) {
+    if (event_waits(s, &e)) {
+        park(v, s, 0, &e, r);
+    } else if (interrupts(r)) {
         interrupt(v, s, 0, r);
     } else {
         smtp_commit(&s->smtp);

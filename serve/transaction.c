@@ -84,7 +84,7 @@ static struct rule *find_rule(const struct transaction *t, const struct server_o
         occasion->mail = &t->mail;
     occasion->session = t->mail.session;
     occasion->past = o->past;
-    occasion->contents = t->contents;
+    occasion->contents = t->search.found;
     return rules_find(o->rules, o->n_rules, occasion);
 }
 
@@ -169,13 +169,10 @@ const struct rule *transaction_find_rule(struct transaction *t, const struct ser
     }
     if (e->code == 0) /* there is no reply */
         return NULL;
-    if (e->recipient <= 1 && o->n_contents > 0) {
-        if (!t->has_data)
-            begin_data(t, o);
-        t->contents = store_search(&t->data, o->contents, o->n_contents, &t->mail);
+    if (e->recipient == 1 && !choose_answers(t, o, e, now)) {
+        t->failed = true;
+        t->failure = (struct failure){ENOMEM, "memory"};
     }
-    if (e->recipient == 1 && !choose_answers(t, o, e, now))
-        t->no_memory = true;
     if (e->recipient > 0 && e->recipient <= t->n_answers)
         return t->answers[e->recipient - 1];
     r = waiting(t, e);
@@ -183,6 +180,20 @@ const struct rule *transaction_find_rule(struct transaction *t, const struct ser
 }
 
 /* ---- the end ---- */
+
+bool transaction_search(struct transaction *t, const struct server_options *o)
+{
+    bool begins = !t->searching;
+    t->searching = begins;
+    if (begins) {
+        if (!t->has_data)
+            begin_data(t, o);
+        t->search = (struct store_search){o->contents, o->n_contents, &t->mail, 0};
+        t->searching = store_search(&t->data, &t->search) == STORE_WAITS;
+        t->outcome = t->searching ? OUTCOME_WAITS : OUTCOME_SEARCHED;
+    }
+    return !t->searching;
+}
 
 static enum outcome outcome_of(enum store_outcome outcome)
 {
@@ -192,8 +203,7 @@ static enum outcome outcome_of(enum store_outcome outcome)
 static enum outcome store(struct transaction *t, const struct server_options *o, const struct smtp_event *e)
 {
     struct timespec now;
-    t->failure = (struct failure){ENOMEM, "memory"};
-    if (t->no_memory)
+    if (t->failed)
         return OUTCOME_FAILED;
     if (!t->has_data)
         begin_data(t, o);
@@ -218,7 +228,9 @@ enum outcome transaction_end(struct transaction *t, const struct server_options 
 
 enum outcome transaction_go_on(struct transaction *t, const struct server_options *o, bool full)
 {
-    if (full && !store_has_matched(&t->data))
+    if (t->searching)
+        t->outcome = store_search(&t->data, &t->search) == STORE_WAITS ? OUTCOME_WAITS : OUTCOME_SEARCHED;
+    else if (full && !store_has_matched(&t->data))
         t->outcome = OUTCOME_FULL;
     else
         t->outcome = outcome_of(store_go_on(o->store, &t->data, &t->failure));
@@ -229,13 +241,14 @@ void transaction_give_up(struct transaction *t, const struct server_options *o)
 {
     store_give_up(o->store, &t->data, &t->failure);
     t->outcome = OUTCOME_FAILED;
+    t->failed = t->searching;
 }
 
 void transaction_drop(struct transaction *t)
 {
     if (t->has_data)
         store_drop(&t->data);
-    t->has_data = t->no_memory = false;
+    t->has_data = t->failed = t->searching = false;
 }
 
 void transaction_free(struct transaction *t)

@@ -11,6 +11,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 enum {
@@ -18,6 +19,18 @@ enum {
     STEPS = 16 * 1024 * 1024, /* of matching, that others can wait for: less than 0.1 s */
     PATH = 256,               /* octets of a recipient, RFC 5321 4.5.3.1.3 */
 };
+
+static int search_message(struct spool *p, struct message *m)
+{
+    struct mail searched = *p->search->mail;
+    struct text had = {NULL, 0, 0, false};
+    searched.fits = UINT64_MAX;
+    match_all(p->search->matches, p->search->n, m, &searched, &had);
+    bool failed = had.failed || message_failed(m);
+    free(had.p);
+    p->search->found = failed ? 0 : searched.fits;
+    return failed ? spool_fail(p, ENOMEM, "memory") : 0;
+}
 
 static int examine_message(struct store *s, struct spool *p, struct mail *mail, struct message *m)
 {
@@ -41,7 +54,7 @@ static int examine_message(struct store *s, struct spool *p, struct mail *mail, 
 static int examine(struct store *s, struct spool *p)
 {
     struct span octets;
-    if (s->o.directory != NULL) {
+    if (p->search == NULL && s->o.directory != NULL) {
         p->path.n = 0;
         place_add_path(p->place, &p->file, &p->path);
         if (spool_check_text(p, &p->path) < 0)
@@ -55,7 +68,7 @@ static int examine(struct store *s, struct spool *p)
     int status = -1;
     if (m != NULL) {
         message_stop_on(m, &s->examiner.stop);
-        status = examine_message(s, p, p->mail, m);
+        status = p->search != NULL ? search_message(p, m) : examine_message(s, p, p->mail, m);
     } else {
         (void)spool_fail(p, ENOMEM, "memory");
     }
@@ -115,8 +128,9 @@ static void join(struct examiner *e)
 
 static bool takes_long(const struct store *s, const struct spool *p)
 {
-    uint64_t octets = p->octets.n + PATH * (uint64_t)p->mail->n_recipients;
-    return p->octets.p == NULL || match_steps(s->o.matches, s->o.n_matches) * octets > STEPS;
+    const struct store_search all = {s->o.matches, s->o.n_matches, p->mail, 0}, *search = p->search ? p->search : &all;
+    uint64_t octets = p->octets.n + PATH * (uint64_t)search->mail->n_recipients;
+    return p->octets.p == NULL || match_steps(search->matches, search->n) * octets > STEPS;
 }
 
 enum store_outcome examiner_go_on(struct store *s, struct spool *p)
@@ -132,7 +146,8 @@ enum store_outcome examiner_go_on(struct store *s, struct spool *p)
             return STORE_WAITS;
         join(e);
     }
-    p->mail = NULL;
+    if (p->search == NULL)
+        p->mail = NULL;
     return e->status < 0 ? STORE_FAILED : STORE_DONE;
 }
 

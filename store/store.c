@@ -65,24 +65,14 @@ static enum store_outcome fail(struct spool *p, struct failure *why)
     return STORE_FAILED;
 }
 
-uint64_t store_search(struct spool *p, const struct match *matches, size_t n, const struct mail *mail)
+enum store_outcome store_search(struct spool *p, struct store_search *search)
 {
-    struct mail searched = *mail;
-    struct text had = {NULL, 0, 0, false};
-    struct span octets;
-    if (spool_complete(p) < 0 || spool_look(p, &octets) < 0)
-        return 0;
-    span_skip(&octets, (size_t)p->ours);
-    struct message *m = message_open(octets);
-    searched.fits = UINT64_MAX;
-    if (m != NULL)
-        match_all(matches, n, m, &searched, &had);
-    bool failed = m == NULL || had.failed || message_failed(m);
-    message_close(m);
-    free(had.p);
-    if (failed)
-        (void)spool_fail(p, ENOMEM, "memory");
-    return spool_look_away(p) < 0 || failed ? 0 : searched.fits;
+    bool begins = p->search == NULL;
+    p->search = search;
+    enum store_outcome outcome = begins && spool_complete(p) < 0 ? STORE_FAILED : examiner_go_on(p->store, p);
+    if (outcome != STORE_WAITS)
+        p->search = NULL;
+    return outcome;
 }
 
 enum store_outcome store_finish(struct store *s, struct spool *p, struct mail *mail, struct failure *why)
@@ -154,7 +144,7 @@ struct store_wait store_waits_for(const struct store *s)
 
 void store_give_up(struct store *s, struct spool *p, struct failure *why)
 {
-    bool locked = waits_for_lock(&s->stream), reads = s->stream.is_file || p->mail != NULL;
+    bool locked = waits_for_lock(&s->stream), reads = s->stream.is_file || p->mail != NULL || p->search != NULL;
     examiner_leave(s, p);
     (void)spool_fail(p,
                      locked  ? ENOLCK

@@ -127,14 +127,15 @@ struct store {
 
 /* The mail data of a mail under way. */
 struct spool {
-    struct store *store; /* NULL: it is an attachment */
-    struct place *place; /* NULL: the mail has been dropped */
-    bool wanted;         /* octets are kept */
-    bool crlf;           /* line ends stay as they are */
-    bool cr;             /* a CR is held back, as LF may follow */
-    bool waits;          /* the outcome is STORE_WAITS */
-    bool skips;          /* the stream does not get it */
-    struct mail *mail;   /* a complete mail that is not examined yet; otherwise NULL */
+    struct store *store;         /* NULL: it is an attachment */
+    struct place *place;         /* NULL: the mail has been dropped */
+    bool wanted;                 /* octets are kept */
+    bool crlf;                   /* line ends stay as they are */
+    bool cr;                     /* a CR is held back, as LF may follow */
+    bool waits;                  /* the outcome is STORE_WAITS */
+    bool skips;                  /* the stream does not get it */
+    struct mail *mail;           /* a complete mail that is not examined yet; otherwise NULL */
+    struct store_search *search; /* what it is being searched for; NULL: it is not */
     char *buffer;
     size_t n, size;
     uint64_t total;         /* octets so far */
@@ -168,9 +169,16 @@ void envelope_add_headers(const struct mail *mail, struct spool *p);
 /* Adds octets as they came over the wire. */
 void spool_add(struct spool *p, const char *octets, size_t n);
 
-/* The bits of the expectations that complete mail data fit, before they are stored; all that have no match are among
-   them.  0 on failure, which store_finish() reports. */
-uint64_t store_search(struct spool *p, const struct match *matches, size_t n, const struct mail *mail);
+/* What complete mail data are searched for before they are stored.  All is borrowed until that is done. */
+struct store_search {
+    const struct match *matches;
+    size_t n;
+    const struct mail *mail;
+    uint64_t found; /* the bits of the expectations that they fit, and of all without a match; 0 on failure */
+};
+
+/* Searches.  A failure is reported by store_finish().  STORE_WAITS: call it again when store_waits_for() is ready. */
+enum store_outcome store_search(struct spool *p, struct store_search *search);
 
 /*
  * Stores a complete mail: publishes its file, examines it, writes its

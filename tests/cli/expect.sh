@@ -632,11 +632,11 @@ t_huge_regex() {
     grep -q 'expected a ) for this (' err
 }
 
-# slowly MATCH LINE COUNT SIGNALS: matches a message of so many of these lines with a slow expression; others
+# slowly OPTION MATCH LINE COUNT SIGNALS: matches a message of so many of these lines with a slow expression; others
 # are served, and signals end the program, long before that is done.
 slowly() {
-    match=$1 line=$2 count=$3 signals=$4
-    start -n 1 --match "$match"
+    line=$3 count=$4 signals=$5
+    start -n 1 "$1" "$2"
     timeout 100 python3 - "$port" "$count" "$pid" "$signals" "$line" <<'PY'
 import os, signal, smtplib, socket, sys
 port, count, pid, signals = map(int, sys.argv[1:5])
@@ -663,9 +663,13 @@ PY
 
 t_slow_regex_keeps_nobody_waiting() {
     line=$(printf '%0999d' 0 | tr 0 a)
-    slowly 'body: (.{0,100}a){90}c' "$line" 60 0
+    slowly --match 'body: (.{0,100}a){90}c' "$line" 60 0
     stop 1
-    for how in "'body: (.{0,100}a){90}c' $line 5000 2" "'x: ((a?){999}){9}b' x: 250000 2"; do
+    slowly --on 'eom /body: (.{0,100}a){90}c/: 554 found' "$line" 60 0
+    finish
+    status_is 0
+    for how in "--match 'body: (.{0,100}a){90}c' $line 5000 2" "--match 'x: ((a?){999}){9}b' x: 250000 2" \
+        "--on 'eom /body: (.{0,100}a){90}c/: 554 found' $line 5000 2"; do
         eval "slowly $how"
         finish
         status_is 4
