@@ -34,6 +34,8 @@ static void add(struct octets *o, const char *p, size_t n)
     o->p[o->n] = '\0';
 }
 
+static const char all_mechanisms[] = "PLAIN LOGIN CRAM-MD5 XOAUTH2 OAUTHBEARER SCRAM-SHA-1 SCRAM-SHA-256";
+
 static void add_text(struct octets *o, const char *text) { add(o, text, strlen(text)); }
 
 static void clear(struct octets *o)
@@ -310,7 +312,7 @@ static size_t read_file(char *file, struct dialogue **all, size_t n)
             assert(*all != NULL);
             (*all)[n] = (struct dialogue){.name = strdup(line + 2), .file = file, .accepted = -1};
             (*all)[n].config.hostname = "mail.test";
-            (*all)[n].config.mechanisms = "PLAIN LOGIN CRAM-MD5 XOAUTH2 OAUTHBEARER SCRAM-SHA-1 SCRAM-SHA-256";
+            (*all)[n].config.mechanisms = all_mechanisms;
             (*all)[n].config.extensions = SMTP_EXT_ALL & ~(unsigned)SMTP_EXT_STARTTLS;
             add_text(&(*all)[n].said, "");
             add_text(&(*all)[n].mail, "");
@@ -770,6 +772,8 @@ static void forget(struct dialogue *d)
         free(d->rules[i].text);
     for (size_t i = 0; i < d->config.n_offers; i++)
         free((char *)d->offers[i]);
+    if (d->config.mechanisms != all_mechanisms)
+        free((char *)d->config.mechanisms);
     clear(&d->said);
     clear(&d->mail);
     free(d->name);
