@@ -57,7 +57,8 @@ static bool is_barrier(const struct rule *rules, size_t i, size_t n)
         return false;
     for (size_t k = 0; k < n; k++) {
         bool before = k < i && (rules[k].event == r->event || rules[k].event == SMTP_NONE);
-        if (before || (rules[k].overrules && r->event != SMTP_CONNECT)) /* DATA may come without MAIL */
+        bool ends = r->event == SMTP_CONNECT && rules_end_session(r);
+        if (before || (rules[k].overrules && !ends)) /* DATA may come without MAIL */
             return false;
     }
     return true;

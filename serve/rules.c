@@ -460,12 +460,14 @@ bool rules_glob(struct span pattern, struct span text)
 static bool matches(const struct rule *r, const struct rules_occasion *o, size_t i, struct span *argument, bool *over)
 {
     bool by_step = o->step != NULL && r->pattern.p != NULL && memchr(r->pattern.p, '/', r->pattern.n) != NULL;
-    *over = i >= (o->mail != NULL && r->event != SMTP_NONE ? o->mail->n_recipients : 1);
+    const struct mail *mail = r->event != SMTP_NONE ? o->mail : NULL;
+    *over = i >= (mail != NULL ? mail->n_recipients : 1);
     if (*over)
         return false;
-    *argument = o->mail != NULL ? o->mail->recipients[i].address : by_step ? span_of(o->step) : o->argument;
-    if (r->event == SMTP_NONE)
-        *argument = o->line;
+    *argument = mail != NULL            ? mail->recipients[i].address
+                : r->event == SMTP_NONE ? o->line
+                : by_step               ? span_of(o->step)
+                                        : o->argument;
     return r->pattern.p == NULL || (argument->p != NULL && rules_glob(r->pattern, *argument));
 }
 

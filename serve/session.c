@@ -412,7 +412,11 @@ static bool converse(struct server *v, struct session *s)
             }
             if (interrupts(r)) {
                 interrupt(v, s, said, r);
-                return mail;
+                if (s->phase != PHASE_TALKING)
+                    return mail;
+                smtp_output(&s->smtp, v->out, SERVER_OUT_SIZE); /* the reply was a single piece, and has been sent */
+                more = true;
+                break;
             }
             if (s->pending && (e.type == SMTP_DATA || e.type == SMTP_BDAT)) {
                 smtp_commit(&s->smtp); /* one mark at a time */

@@ -365,6 +365,24 @@ t_reply_and_then_in_a_group() {
     err_has '4 S: \(delay of 50 ms\)'
 }
 
+# Replies that are a single piece hold nothing back that came after their command.
+t_pieces_in_a_group() {
+    group='>EHLO t\r\nMAIL FROM:<a@x.test>\r\nRCPT TO:<b@x.test>\r\nDATA\r\nhi\r\n.\r\nNOOP\r\nQUIT'
+    for rule in 'command: lines 5ms' 'connect: lines 5ms' 'eom: lines 5ms' 'body: drip 5ms' 'body: lines 5ms; delay 5ms'; do
+        rm -rf mail
+        start -n 1 -d mail --on "$rule"
+        talk "$group" '<220' '<250' '<250' '<250' '<354' '<250' '<250' '<221' '<EOF' >got
+        finish
+        status_is 0
+        taken 1
+    done
+    start_on lmtp://127.0.0.1:0 -n 1 --on 'eom: lines 5ms'
+    talk '<220' '>LHLO t' '<250' '>MAIL FROM:<a@x.test>' '<250' '>RCPT TO:<b@x.test>' '<250' '>RCPT TO:<c@x.test>' '<250' \
+        '>DATA' '<354' '>hi' '>.' '<250' '<250' '>QUIT' '<221' '<EOF' >got
+    finish
+    status_is 0
+}
+
 # A rule that leaves the usual reply as it is may send others after it.
 t_usual_reply_and_then() {
     start -k -v --on 'noop a: delay 5ms; 250 more' --on 'noop b: delay 0; 250 more; 250 again; drop' \

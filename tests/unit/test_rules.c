@@ -524,6 +524,9 @@ static void test_any_command(void **state)
         assert_int_equal(applies("command: drop", &o), command);
         assert_int_equal(applies("command mail*: drop", &o), command);
         assert_false(applies("command a@x: drop", &o));
+        o.mail = &(struct mail){.n_recipients = 0}; /* before RCPT, or with LMTP after each was refused */
+        assert_int_equal(applies("command mail*: drop", &o), command);
+        assert_false(applies("command a@x: drop", &o));
     }
 }
 
@@ -962,6 +965,11 @@ static void test_doubts(void **state)
     parse(&three[1], "mail: 550 no");
     parse(&three[2], "rcpt: 550 no");
     assert_null(doubt_find(three, 2, 3, ~0u, &other)); /* some get past */
+    parse(&three[0], "connect: 554 no");
+    parse(&three[1], "mail!: 250 ok");
+    assert_null(doubt_find(three, 2, 3, ~0u, &other));
+    parse(&three[0], "connect: 421 no");
+    assert_string_equal(doubt_find(three, 2, 3, ~0u, &other), PAST);
     parse(&three[0], "rcpt: 550 no");
     parse(&three[1], "data!: 354 go");
     parse(&three[2], "eom: 554 no valid recipients");
