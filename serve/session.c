@@ -418,8 +418,9 @@ static bool converse(struct server *v, struct session *s)
                 more = true;
                 break;
             }
-            if (s->pending && (e.type == SMTP_DATA || e.type == SMTP_BDAT)) {
-                smtp_commit(&s->smtp); /* one mark at a time */
+            /* one mark at a time; and a proof may have taken milliseconds */
+            if ((s->pending && (e.type == SMTP_DATA || e.type == SMTP_BDAT)) || e.type == SMTP_AUTH) {
+                smtp_commit(&s->smtp);
                 more = true;
                 break;
             }

@@ -18,6 +18,7 @@ If the rule has a delay, that time must have passed.  If it stalls, the client w
 for some seconds.
 """
 import atexit
+import base64
 import concurrent.futures
 import fcntl
 import glob
@@ -1123,6 +1124,30 @@ def t_others_are_served_meanwhile():
     check(all(c.is_silent() for c in waiting), "a reply came that was to be held back")
     server.stop()
     same(len(server.mails()), 20, "messages")
+
+
+def t_proofs_do_not_hold_up_others():
+    """A proof of SCRAM takes milliseconds to check, and a client that guesses the nonces can send many at once."""
+    logins = [word for i in range(20) for word in ("--auth", "ann:%d" % i)]
+    server = Server("-v", "--auth-mechs", "SCRAM-SHA-256", *logins, keep=False)
+    guesser, other = Raw(server.port), Raw(server.port)
+    guesser.say(b"EHLO t")
+    first = b"AUTH SCRAM-SHA-256 " + base64.b64encode(b"n,,n=ann,r=c")
+    challenge = base64.b64decode(guesser.say(first, b"334")[4:])
+    nonce = int(re.search(rb"<(\d+)@", challenge)[1])
+    guesser.say(b"*", b"501")
+    guesses = [b"c=biws,r=c<%020d@localhost>,p=AAAA" % (nonce + 1 + i) for i in range(20)]
+    server.signal("SIGSTOP")  # so that both are ready together
+    guesser.send(b"".join(first + b"\r\n" + base64.b64encode(guess) + b"\r\n" for guess in guesses))
+    other.send(b"NOOP\r\n")
+    server.signal("SIGCONT")
+    other.expect(b"250")
+    for _ in guesses:
+        guesser.expect(b"334")
+        guesser.expect(b"535")
+    server.stop()
+    before = server.err().split("2 C: NOOP")[0].count("1 S: 535")
+    check(before < 5, "proofs that were checked before another client was heard:", before)
 
 
 def t_order_of_delays():

@@ -654,6 +654,7 @@ t_delay_is_not_idle() { faults t_delay_is_not_idle; }
 t_pipelined() { faults t_pipelined; }
 t_delays_do_not_add_up() { faults t_delays_do_not_add_up; }
 t_others_are_served_meanwhile() { faults t_others_are_served_meanwhile; }
+t_proofs_do_not_hold_up_others() { faults t_proofs_do_not_hold_up_others; }
 t_order_of_delays() { faults t_order_of_delays; }
 t_long_delay() { faults t_long_delay; }
 t_signal_ends_waits() { faults t_signal_ends_waits; }
