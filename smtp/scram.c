@@ -109,9 +109,9 @@ static bool parse_last(struct span message, struct span nonce, struct last *last
     struct span t = message;
     if (!take_attribute(&t, 'c', &last->header) || !take_attribute(&t, 'r', &last->nonce))
         return false;
-    for (char name = '\0'; name != 'p';) { /* extensions may come before it */
+    for (char name = '\0'; name != 'p';) { /* extensions may come before it, except "m"; RFC 5802 5.1 */
         name = t.n > 0 ? *t.p : '\0';
-        if (!take_attribute(&t, name, &last->proof))
+        if (name == 'm' || !take_attribute(&t, name, &last->proof))
             return false;
     }
     last->unproved = span_between(message.p, last->proof.p - strlen(",p="));

@@ -377,16 +377,27 @@ static void test_scram_messages(void **state)
         const char *message;
         bool good;
     } rows[] = {
-        {"c=biws,r=a<1>,p=v0X8", true},    {"c=biws,r=a<1>,x=,y=1,p=v0X8", true},
-        {"c=biws,r=a<1>,p=", true},        {"c=eSws,r=a<1>,p=v0X8", false},
-        {"c=biwsx,r=a<1>,p=v0X8", false},  {"c=,r=a<1>,p=v0X8", false},
-        {"c=biws,r=<1>,p=v0X8", false},    {"c=biws,r=a<2>,p=v0X8", false},
-        {"c=biws,r=a,p=v0X8", false},      {"c=biws,r=,p=v0X8", false},
-        {"c=biws,r=a<1>,p=v0X8,", false},  {"c=biws,r=a<1>,p=v0X8,x=1", false},
-        {"c=biws,r=a<1>", false},          {"c=biws,r=a<1>,", false},
-        {"r=a<1>,c=biws,p=v0X8", false},   {"c=biws,r=a<1>,x,p=v0X8", false},
-        {"c=biws,r=a<1>,P=v0X8", false},   {"C=biws,r=a<1>,p=v0X8", false},
-        {"c=biws,r=a b<1>,p=v0X8", false}, {"", false},
+        {"c=biws,r=a<1>,p=v0X8", true},
+        {"c=biws,r=a<1>,x=,y=1,p=v0X8", true},
+        {"c=biws,r=a<1>,p=", true},
+        {"c=eSws,r=a<1>,p=v0X8", false},
+        {"c=biwsx,r=a<1>,p=v0X8", false},
+        {"c=,r=a<1>,p=v0X8", false},
+        {"c=biws,r=<1>,p=v0X8", false},
+        {"c=biws,r=a<2>,p=v0X8", false},
+        {"c=biws,r=a,p=v0X8", false},
+        {"c=biws,r=,p=v0X8", false},
+        {"c=biws,r=a<1>,p=v0X8,", false},
+        {"c=biws,r=a<1>,p=v0X8,x=1", false},
+        {"c=biws,r=a<1>", false},
+        {"c=biws,r=a<1>,", false},
+        {"r=a<1>,c=biws,p=v0X8", false},
+        {"c=biws,r=a<1>,x,p=v0X8", false},
+        {"c=biws,r=a<1>,P=v0X8", false},
+        {"C=biws,r=a<1>,p=v0X8", false},
+        {"c=biws,r=a b<1>,p=v0X8", false},
+        {"", false},
+        {"c=biws,r=a<1>,x=,m=1,p=v0X8", false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (scram_fits(text(rows[i].message), text("<1>"), header) != rows[i].good)
