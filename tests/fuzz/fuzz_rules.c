@@ -131,7 +131,7 @@ static void check_occasions(const struct rule *r, char *line)
 {
     size_t n = strlen(line);
     struct mail_recipient recipient = {.address = {line, n}};
-    bool to_nobody = n % 5 == 0;
+    bool to_nobody = n % 5 == 0 && r->scope != RULES_ARGUMENT; /* then there is nothing to count for */
     const struct mail mail = {.recipients = to_nobody ? NULL : &recipient, .n_recipients = !to_nobody};
     for (int i = SMTP_CONNECT; i <= SMTP_UNKNOWN; i++) {
         struct rules_occasion o = {.size = n,
