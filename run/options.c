@@ -281,23 +281,17 @@ static int take_max_size(struct parse *p, const char *text)
     return 0;
 }
 
+/* settings_list_mechanisms() looks at the names of mechanisms, as rules have some, too. */
 static int take_hidden(struct parse *p, const char *text)
 {
     for (const char *rest = text; rest != NULL;) {
         struct span word = take_word(&rest);
-        unsigned extension = smtp_extension(word), mechanism = sasl_mechanism(word);
+        unsigned extension = smtp_extension(word);
         p->o->smtp.extensions &= ~extension;
-        p->o->hidden |= 1u << mechanism;
-        if (extension != 0 || mechanism != SASL_NONE)
-            continue;
-        char all[OPTIONS_WHY_MAX / 2] = "";
-        size_t n = 0;
-        for (size_t i = 0; smtp_keyword(i) != NULL; i++)
-            n += (size_t)snprintf(all + n, sizeof all - n, "%s%s", i > 0 ? ", " : "", smtp_keyword(i));
-        for (int i = SASL_NONE + 1; i < SASL_MECHANISMS; i++)
-            n += (size_t)snprintf(all + n, sizeof all - n, ", %s", sasl_name((enum sasl_mechanism)i));
-        return wrong(p, "'%.*s' is not an extension or mechanism: give one or more of %s, separated by commas",
-                     word.n < 40 ? (int)word.n : 40, word.p, all);
+        if (extension == 0 && check_room(p, p->o->n_hidden, OPTIONS_MECHANISMS_MAX) < 0)
+            return -1;
+        if (extension == 0)
+            p->o->hidden[p->o->n_hidden++] = word;
     }
     return 0;
 }
@@ -307,15 +301,13 @@ static int take_mechanisms(struct parse *p, const char *text)
     struct options *o = p->o;
     for (const char *rest = text; rest != NULL;) {
         struct span word = take_word(&rest);
-        enum sasl_mechanism mechanism = sasl_mechanism(word);
-        if (mechanism == SASL_NONE)
-            return expected_at(p, text, word.p, "a mechanism of AUTH, as --hide has them");
-        for (size_t i = 0; i < o->n_mechanisms; i++) {
-            if (o->mechanisms[i] == mechanism)
+        for (size_t i = 0; i < o->n_chosen; i++) {
+            if (span_same(o->chosen[i], word))
                 return expected_at(p, text, word.p, "each mechanism only once");
         }
-        o->mechanisms[o->n_mechanisms++] = mechanism;
-        o->chosen = true;
+        if (check_room(p, o->n_chosen, OPTIONS_MECHANISMS_MAX) < 0)
+            return -1;
+        o->chosen[o->n_chosen++] = word;
     }
     return 0;
 }
@@ -548,8 +540,9 @@ static const struct option_entry {
     {.help = "Logins and TLS", .member = FOR_CLIENTS},
     {0, "auth", "USER:PASSWORD", take_login, 0, "accept this login (default: any login); may be\nrepeated"},
     {0, "auth-mechs", "NAME,...", take_mechanisms, 0,
-     "offer these mechanisms of AUTH, in this order (default:\nPLAIN,LOGIN,CRAM-MD5,XOAUTH2; there are OAUTHBEARER,\n"
-     "SCRAM-SHA-1 and SCRAM-SHA-256, too)"},
+     "offer these mechanisms of AUTH, in this order (default:\nPLAIN,LOGIN,CRAM-MD5,XOAUTH2 and those of rules such "
+     "as\n"
+     "'auth ntlm/1: 334 x'; there are OAUTHBEARER,\nSCRAM-SHA-1 and SCRAM-SHA-256, too)"},
     {0, "require", "WHAT", take_required, 0,
      "refuse mail without auth, tls, a client-cert of\n--client-ca, or several: auth,tls"},
     {0, "tls", "[=FLAW]", take_tls, 0,
@@ -704,21 +697,6 @@ bool options_swallowed(const struct options *o, char text[OPTIONS_WHY_MAX])
 
 /* ---- the whole command line ---- */
 
-/* Lists the mechanisms that AUTH offers. */
-static void list_mechanisms(struct options *o)
-{
-    size_t n = 0;
-    for (int m = SASL_PLAIN; m <= SASL_XOAUTH2 && !o->chosen; m++)
-        o->mechanisms[o->n_mechanisms++] = (enum sasl_mechanism)m;
-    for (size_t i = 0; i < o->n_mechanisms; i++) {
-        if (!(o->hidden & 1u << o->mechanisms[i]))
-            n += (size_t)snprintf(o->listed + n, sizeof o->listed - n, "%s%s", n > 0 ? " " : "",
-                                  sasl_name(o->mechanisms[i]));
-    }
-    if (n == 0)
-        o->smtp.extensions &= ~(unsigned)SMTP_EXT_AUTH;
-}
-
 int options_parse(struct options *o, int argc, char **argv, char why[OPTIONS_WHY_MAX])
 {
     o->expected.n = 1;
@@ -752,8 +730,7 @@ int options_parse(struct options *o, int argc, char **argv, char why[OPTIONS_WHY
         (void)snprintf(why, OPTIONS_WHY_MAX, "-r takes messages from files, and %s is about clients", p.served);
         return -1;
     }
-    list_mechanisms(o);
-    return settings_check(o, n_stdio, n_stdin, why);
+    return settings_list_mechanisms(o, why) < 0 ? -1 : settings_check(o, n_stdio, n_stdin, why);
 }
 
 void options_close(struct options *o)

@@ -31,6 +31,7 @@ enum {
     OPTIONS_LISTENERS_MAX = OPTIONS_ENDPOINTS_MAX + OPTIONS_PASSED_MAX,
     OPTIONS_LOGINS_MAX = 64,
     OPTIONS_ENV_MAX = 64,
+    OPTIONS_MECHANISMS_MAX = RULES_MAX + SASL_MECHANISMS,
     OPTIONS_WHY_MAX = 1024, /* octets of a complaint, with the NUL */
 };
 
@@ -57,13 +58,13 @@ struct options {
     struct read_options read; /* the caller sets store */
     /* the protocol */
     struct smtp_config smtp, lmtp;
-    const char *offers[SMTP_OFFERS_MAX];             /* smtp.n_offers lines */
-    unsigned hidden;                                 /* mechanisms, a set of 1 << enum sasl_mechanism */
-    enum sasl_mechanism mechanisms[SASL_MECHANISMS]; /* to offer unless hidden, in their order */
-    size_t n_mechanisms;
-    bool chosen;                  /* --auth-mechs was given */
-    char listed[128];             /* the names of all that are offered */
-    struct server_options server; /* the caller sets tls, store, console and dialogue */
+    const char *offers[SMTP_OFFERS_MAX];        /* smtp.n_offers lines */
+    struct span hidden[OPTIONS_MECHANISMS_MAX]; /* mechanisms of --hide */
+    size_t n_hidden;
+    struct span chosen[OPTIONS_MECHANISMS_MAX]; /* those of --auth-mechs */
+    size_t n_chosen;
+    char mechanisms[SMTP_MECHANISMS_MAX + 1]; /* those that are offered */
+    struct server_options server;             /* the caller sets tls, store, console and dialogue */
     struct rule rules[RULES_MAX];
     struct match contents[RULES_MAX]; /* of rules; their texts are copies */
     uint64_t seed;
@@ -90,6 +91,10 @@ struct options {
 /* Reads the command line into o, which is zeroed.  Returns 0; or -1, and why says what is wrong and what would be
    right.  o->command is set, and so is what follows from the options, except o->alone. */
 int options_parse(struct options *o, int argc, char **argv, char why[OPTIONS_WHY_MAX]);
+
+/* Lists in o->mechanisms those of AUTH that are offered: those of --auth-mechs; or else the usual ones, and those whose
+   steps are in rules.  Returns the same as options_parse(), which calls it. */
+int settings_list_mechanisms(struct options *o, char *why);
 
 /* Looks for options that do not go together; n_stdio endpoints and n_stdin paths are "-".  Returns the same as
    options_parse(), which calls it. */

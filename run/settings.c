@@ -1,6 +1,6 @@
 /*
- * settings.c - what follows from the options: which exclude each other, and what
- * the user did not say.
+ * settings.c - what follows from the options: which exclude each other, what is
+ * offered, and what the user did not say.
  */
 #include "run/run.h"
 
@@ -12,9 +12,9 @@ enum { DEFAULT_PORT = 1025 };
 int settings_check(const struct options *o, size_t n_stdio, size_t n_stdin, char *why)
 {
     bool command = o->wrapped, hides_auth = !(o->smtp.extensions & SMTP_EXT_AUTH), hides_chosen = false, scram = false;
-    for (size_t i = 0; i < o->n_mechanisms; i++) {
-        hides_chosen = hides_chosen || o->hidden & 1u << o->mechanisms[i];
-        scram = scram || sasl_is_scram(o->mechanisms[i]);
+    for (size_t i = 0; i < o->n_chosen; i++) {
+        hides_chosen = hides_chosen || sasl_find(o->mechanisms, o->chosen[i]) == NULL;
+        scram = scram || sasl_is_scram(sasl_mechanism(o->chosen[i]));
     }
     bool to_stdout = o->output == NULL ? o->format_given : strcmp(o->output, "-") == 0;
     bool prints = to_stdout && o->store.format != STORE_NONE;
@@ -78,10 +78,10 @@ int settings_check(const struct options *o, size_t n_stdio, size_t n_stdin, char
         {o->tls.cert != NULL && o->ca_file != NULL,
          "--ca-file and --cert exclude each other: with --cert no certificate is made"},
         {o->starttls && !(o->smtp.extensions & SMTP_EXT_STARTTLS), "--tls offers STARTTLS, but --hide hides it"},
-        {o->chosen && hides_chosen, "--auth-mechs offers a mechanism that --hide hides"},
+        {hides_chosen, "--auth-mechs offers a mechanism that --hide hides"},
         {scram && o->server.n_logins == 0,
          "--auth-mechs: SCRAM needs --auth, as the server proves to the client that it knows the password"},
-        {hides_auth && (o->smtp.require_auth || o->server.n_logins > 0 || o->chosen),
+        {hides_auth && (o->smtp.require_auth || o->server.n_logins > 0 || o->n_chosen > 0),
          "--auth, --auth-mechs and --require auth need AUTH, but --hide hides it"},
     };
     for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {
@@ -92,6 +92,90 @@ int settings_check(const struct options *o, size_t n_stdio, size_t n_stdin, char
     }
     return 0;
 }
+
+/* ---- the mechanisms of AUTH ---- */
+
+static bool is_among(struct span name, const struct span *names, size_t n)
+{
+    while (n > 0 && !span_same(name, names[n - 1]))
+        n--;
+    return n > 0;
+}
+
+/* Whether it is built in, or a rule is for its steps. */
+static bool is_known(const struct options *o, struct span name)
+{
+    bool known = sasl_mechanism(name) != SASL_NONE;
+    for (size_t i = 0; i < o->server.n_rules && !known; i++) {
+        struct span ruled = rules_mechanism(&o->rules[i]);
+        known = ruled.p != NULL && span_same(name, ruled);
+    }
+    return known;
+}
+
+/* Looks for a name of --hide or --auth-mechs that is none. */
+static int check_mechanisms(const struct options *o, bool hides, char *why)
+{
+    const struct span *names = hides ? o->hidden : o->chosen, *end = names + (hides ? o->n_hidden : o->n_chosen);
+    char all[OPTIONS_WHY_MAX / 2] = "";
+    size_t n = 0;
+    while (names < end && is_known(o, *names))
+        names++;
+    if (names == end)
+        return 0;
+    for (size_t i = 0; hides && smtp_keyword(i) != NULL; i++)
+        n += (size_t)snprintf(all + n, sizeof all - n, "%s, ", smtp_keyword(i));
+    for (int i = SASL_NONE + 1; i < SASL_MECHANISMS; i++)
+        n += (size_t)snprintf(all + n, sizeof all - n, "%s, ", sasl_name((enum sasl_mechanism)i));
+    (void)snprintf(
+        why, OPTIONS_WHY_MAX,
+        "%s: '%.*s' is not %s: give one or more of %sor NAME of --on 'auth NAME/1: ...', separated by commas",
+        hides ? "--hide" : "--auth-mechs", names->n < 40 ? (int)names->n : 40, names->p,
+        hides ? "an extension or mechanism" : "a mechanism", all);
+    return -1;
+}
+
+/* Adds it to the list, unless it is hidden or there already.  -1 if there is no room. */
+static int add_mechanism(struct options *o, struct span name)
+{
+    char *list = o->mechanisms;
+    size_t n = strlen(list);
+    if (is_among(name, o->hidden, o->n_hidden) || sasl_find(list, name) != NULL)
+        return 0;
+    if (n + (n > 0) + name.n > SMTP_MECHANISMS_MAX)
+        return -1;
+    if (n > 0)
+        list[n++] = ' ';
+    for (size_t i = 0; i < name.n; i++)
+        list[n++] = (char)(ascii_is_letter(name.p[i]) ? name.p[i] & 0x5f : name.p[i]); /* in capitals */
+    list[n] = '\0';
+    return 0;
+}
+
+int settings_list_mechanisms(struct options *o, char *why)
+{
+    int added = 0;
+    if (check_mechanisms(o, true, why) < 0 || check_mechanisms(o, false, why) < 0)
+        return -1;
+    for (size_t i = 0; i < o->n_chosen; i++)
+        added |= add_mechanism(o, o->chosen[i]);
+    for (int m = SASL_PLAIN; m <= SASL_XOAUTH2 && o->n_chosen == 0; m++)
+        added |= add_mechanism(o, span_of(sasl_name((enum sasl_mechanism)m)));
+    for (size_t i = 0; i < o->server.n_rules && o->n_chosen == 0; i++) {
+        struct span name = rules_mechanism(&o->rules[i]);
+        if (name.p != NULL && sasl_mechanism(name) == SASL_NONE)
+            added |= add_mechanism(o, name);
+    }
+    if (added < 0)
+        (void)snprintf(why, OPTIONS_WHY_MAX,
+                       "--on: the names of the mechanisms of AUTH may have at most %d octets (RFC 5321 4.5.3.1.5)",
+                       SMTP_MECHANISMS_MAX);
+    if (*o->mechanisms == '\0')
+        o->smtp.extensions &= ~(unsigned)SMTP_EXT_AUTH;
+    return added;
+}
+
+/* ---- what the user did not say ---- */
 
 /* Messages that match are expected, and so is one message where nothing else ends the run.  Of several expectations,
    each is of one message. */
@@ -177,7 +261,7 @@ int settings_complete(struct options *o, size_t n_passed, char why[OPTIONS_WHY_M
     o->store.selects = o->reading && o->store.n_matches > 0;
     o->read.watch = o->expected.time >= 0 || o->keep;
     o->read.headers = o->server.headers;
-    o->smtp.mechanisms = o->listed;
+    o->smtp.mechanisms = o->mechanisms;
     complete_rules(o);
     o->smtp.strict = o->expected.strict;
     o->smtp.allowed = o->expected.allowed;

@@ -89,11 +89,32 @@ static void judge_login(struct server *v, struct session *s, struct smtp_event *
         smtp_reply(&s->smtp, e, 535, "5.7.8", "Authentication failed");
 }
 
+/* Names the step of AUTH that it is: "NTLM/initial", "LOGIN/2". */
+static void name_step(const struct session *s, const struct smtp_event *e, char step[RULES_STEP_MAX])
+{
+    struct span name = smtp_mechanism(&s->smtp);
+    if (s->heard->auth_step == 1 && e->hidden > 0)
+        (void)snprintf(step, RULES_STEP_MAX, "%.*s/initial", (int)name.n, name.p);
+    else
+        (void)snprintf(step, RULES_STEP_MAX, "%.*s/%u", (int)name.n, name.p, s->heard->auth_step);
+}
+
+/* Fails a step of a mechanism that is not built in. */
+static void fail_step(struct session *s, struct smtp_event *e)
+{
+    char step[RULES_STEP_MAX], text[RULES_STEP_MAX + 32];
+    name_step(s, e, step);
+    (void)snprintf(text, sizeof text, "No rule replies to %s", step);
+    smtp_reply(&s->smtp, e, 535, "5.7.8", text);
+}
+
 /* Lowers the reply of the engine where the options are against it. */
 static void apply_policy(struct server *v, struct session *s, struct smtp_event *e)
 {
     if (e->type == SMTP_AUTH && e->code == 235 && e->secret.p != NULL) /* in the last step of SCRAM there is none */
         judge_login(v, s, e);
+    else if (e->type == SMTP_AUTH && e->code == 535 && e->mechanism == SASL_NONE)
+        fail_step(s, e);
     else if (e->type == SMTP_CONNECT && v->o->max_connections > 0 && v->talking > v->o->max_connections)
         smtp_reply(&s->smtp, e, 421, "4.7.0", "Too many connections");
     else if (e->type == SMTP_STARTTLS && e->code < 400 && v->o->tls == NULL) /* it is offered for a rule; RFC 3207 4 */
@@ -141,8 +162,8 @@ static bool overrule(struct server *v, struct session *s, const struct smtp_even
 /*
  * The rule for an event, NULL if there is none.  Rules are for commands that
  * the engine takes; only EXPN and unknown commands have rules although the
- * engine always refuses them, and HELO has some whatever its name.  Others have
- * those that overrule the engine.
+ * engine always refuses them, HELO has some whatever its name, and AUTH for a step
+ * that would fail.  Others have those that overrule the engine.
  */
 static const struct rule *find_rule(struct server *v, struct session *s, struct smtp_event *e)
 {
@@ -152,8 +173,8 @@ static const struct rule *find_rule(struct server *v, struct session *s, struct 
                                .session = s->number,
                                .now = v->now,
                                .past = v->o->past};
-    bool always =
-        e->type == SMTP_EXPN || e->type == SMTP_UNKNOWN || (e->type == SMTP_HELO && smtp_may_be_taken(&s->smtp));
+    bool may = (e->type == SMTP_HELO || e->type == SMTP_AUTH) && smtp_may_be_taken(&s->smtp);
+    bool always = may || e->type == SMTP_EXPN || e->type == SMTP_UNKNOWN;
     char step[RULES_STEP_MAX];
     o.size = e->size;
     o.line = e->line;
@@ -175,15 +196,13 @@ static const struct rule *find_rule(struct server *v, struct session *s, struct 
         o.argument = e->line;
     if (e->type == SMTP_DATA && smtp_in_transaction(&s->smtp))
         o.mail = &s->heard->transaction->mail;
-    if (e->type == SMTP_AUTH && !o.refused) { /* with LOGIN the name comes a step before the password */
-        if (s->heard->auth_step == 1 && e->hidden > 0)
-            (void)snprintf(step, sizeof step, "%s/initial", sasl_name(e->mechanism));
-        else
-            (void)snprintf(step, sizeof step, "%s/%u", sasl_name(e->mechanism), s->heard->auth_step);
+    bool responds = e->type == SMTP_AUTH && s->heard->auth_step > 1;
+    if (responds || (e->type == SMTP_AUTH && !o.refused)) {
+        name_step(s, e, step);
         o.step = step;
-        if (e->arg.p == NULL && s->heard->auth_step > 1)
-            o.argument = text_span(&s->heard->client.user);
     }
+    if (responds && e->arg.p == NULL && s->heard->client.user.n > 0) /* with LOGIN the name comes before the password */
+        o.argument = text_span(&s->heard->client.user);
     const struct rule *r = rules_find(v->o->rules, v->o->n_rules, &o);
     bool overrules = readable && r != NULL && r->action == RULES_REPLY && smtp_is_positive(e->type, r->code);
     return overrules && !overrule(v, s, e) ? NULL : r;
@@ -365,7 +384,7 @@ static bool take_client(struct client *c, const struct smtp_event *e)
     }
     if (e->type == SMTP_AUTH) {
         c->authenticated = e->code < 300;
-        return e->arg.p == NULL || set(&c->user, e->arg);
+        return (e->arg.p == NULL && e->line.n == 0) || set(&c->user, e->arg); /* a command begins anew */
     }
     if (e->type == SMTP_STARTTLS) { /* all is forgotten; RFC 3207 4.2 */
         c->helo.n = c->user.n = 0;

@@ -168,6 +168,29 @@ static bool parse_content(struct reader *r, const char *end, struct rule *rule)
     return is_over(r, end) || expect(r, r->p, "a blank or the colon");
 }
 
+static bool is_literal(struct span pattern)
+{
+    while (pattern.n > 0 && strchr("*?\\", *pattern.p) == NULL)
+        span_skip(&pattern, 1);
+    return pattern.n == 0;
+}
+
+/* Checks a pattern that is for a step of AUTH, as it has a slash: there must be such a step. */
+static bool check_step(struct reader *r, struct span pattern)
+{
+    const char *slash = pattern.n > 0 ? memchr(pattern.p, '/', pattern.n) : NULL;
+    if (slash == NULL)
+        return true;
+    struct span name = span_between(pattern.p, slash), step = span_between(slash + 1, pattern.p + pattern.n);
+    const char *end = step.p;
+    uint64_t number;
+    if (is_literal(name) && !sasl_is_name(name))
+        return expect(r, name.p, "a mechanism before the slash: up to 20 letters, digits, dashes and underscores");
+    bool numbered = step.n > 0 && *step.p != '0' && number_take(&end, &number) && end == step.p + step.n;
+    return numbered || span_is(step, "initial") || (step.n > 0 && !is_literal(step)) ||
+           expect(r, step.p, "the number of a step, or initial; in the name of a user ? matches a slash");
+}
+
 /* Parses one condition; the colon is at end. */
 static bool parse_condition(struct reader *r, const char *end, struct rule *rule, const struct event *event)
 {
@@ -201,7 +224,7 @@ static bool parse_condition(struct reader *r, const char *end, struct rule *rule
         rule->pattern = span_between(start, r->p);
         if (rule->pattern.n == 2 && memcmp(start, "\"\"", 2) == 0)
             rule->pattern.n = 0; /* "" is the empty argument */
-        return true;
+        return rule->event != SMTP_AUTH || check_step(r, rule->pattern);
     }
 }
 
@@ -424,6 +447,13 @@ const char *rules_parse(struct rule *rule, const char *text, const char **at)
         (void)parse_actions(&r, rule);
     *at = r.p;
     return r.expected;
+}
+
+struct span rules_mechanism(const struct rule *r)
+{
+    const char *slash = r->event == SMTP_AUTH && r->pattern.n > 0 ? memchr(r->pattern.p, '/', r->pattern.n) : NULL;
+    struct span name = slash != NULL ? span_between(r->pattern.p, slash) : (struct span){NULL, 0};
+    return sasl_is_name(name) ? name : (struct span){NULL, 0};
 }
 
 /* ---- matching ---- */

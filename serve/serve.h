@@ -26,7 +26,7 @@
 
 enum {
     RULES_MAX = 64,
-    RULES_STEP_MAX = 32,      /* octets of "cram-md5/2", with a NUL */
+    RULES_STEP_MAX = 32,      /* octets of "CRAM-MD5/2", with a NUL; a name has up to 20 */
     RULES_PARTS_MAX = 8,      /* of an action, each with its delay */
     RULES_COUNTS_MAX = 65536, /* counts that are remembered; the oldest is forgotten first */
 };
@@ -101,6 +101,9 @@ const char *rules_parse(struct rule *r, const char *text, const char **at);
 /* Sets what percentages are drawn from, for all of n rules; the same seed, the same draws. */
 void rules_seed(struct rule *rules, size_t n, uint64_t seed);
 
+/* The mechanism of AUTH that a rule is for steps of, as in "auth ntlm/1"; p NULL: it names none. */
+struct span rules_mechanism(const struct rule *r);
+
 static inline bool rules_remember(const struct rule *r) { return r->scope != RULES_RUN; }
 
 /* Whether the rule, if there is one, breaks the session off without a reply. */
@@ -128,7 +131,7 @@ struct rules_occasion {
     struct span argument;    /* the address, the name, ...; p NULL if there is none */
     struct span line;        /* the whole command */
     const struct mail *mail; /* DATA, BDAT, BODY, EOM: each of its recipients is an argument; else NULL */
-    const char *step;        /* AUTH: "plain/initial", "login/2"; else NULL */
+    const char *step;        /* AUTH: "PLAIN/initial", "LOGIN/2"; else NULL */
     uint64_t before, octets; /* BODY: of mail data, before this piece and with it */
     uint64_t size;           /* MAIL: declared; EOM: of the mail data */
     uint64_t contents;       /* EOM: bits of the rules whose content it has, or that have none */

@@ -58,7 +58,7 @@ bool transaction_begin(struct transaction **at, const struct client *c, const st
     t->mail.port = c->peer->port;
     t->mail.helo = c->helo.n > 0 ? text_span(&c->helo) : (struct span){NULL, 0};
     t->mail.protocol = protocol(c, e->utf8);
-    t->mail.user = c->authenticated ? text_span(&c->user) : (struct span){NULL, 0};
+    t->mail.user = c->authenticated && c->user.n > 0 ? text_span(&c->user) : (struct span){NULL, 0};
     t->mail.tls = c->tls;
     t->mail.argv = c->argv != NULL ? text_span(c->argv) : (struct span){NULL, 0};
     return true;

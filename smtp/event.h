@@ -99,7 +99,7 @@ enum smtp_event_type {
     SMTP_HELO,     /* HELO, EHLO or LHLO; arg is the client's name */
     SMTP_STARTTLS, /* after the 220, smtp_wants_tls() */
     SMTP_AUTH,     /* one step of AUTH; the default reply is 235 to the last step, 334 to the others, and 535 to
-                      each step of a mechanism that is not built in: 334 goes on, any other code ends it */
+                      each step of a mechanism that is not built in, which 334 continues */
     SMTP_MAIL,     /* arg is the reverse-path without brackets and source route, "" if null */
     SMTP_RCPT,     /* arg is a forward-path, likewise */
     SMTP_DATA,     /* the client asks to send mail data */

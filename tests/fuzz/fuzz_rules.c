@@ -76,6 +76,9 @@ static void check_rule(const struct rule *r, const char *text)
     if (r->pattern.p != NULL)
         must(r->pattern.p > text && r->pattern.p + r->pattern.n < text + n &&
              (r->pattern.n > 0 || memcmp(r->pattern.p, "\"\"", 2) == 0));
+    struct span mechanism = rules_mechanism(r);
+    must(mechanism.p == NULL || (r->event == SMTP_AUTH && mechanism.p == r->pattern.p && sasl_is_name(mechanism) &&
+                                 mechanism.p[mechanism.n] == '/'));
     must(r->larger == 0 || r->event == SMTP_MAIL || r->event == SMTP_EOM);
     if (r->content.p != NULL)
         must(r->event == SMTP_EOM && r->content.p[-1] == '/' && r->content.p[r->content.n] == '/');

@@ -339,6 +339,8 @@ static void test_length_of_a_reply(void **state)
 #define FURTHER \
     "a reply code and its text, drop, reset, stall, delay TIME, drip TIME or lines TIME after the semicolon; one in " \
     "a text is \\;"
+#define MECHANISM "a mechanism before the slash: up to 20 letters, digits, dashes and underscores"
+#define STEP "the number of a step, or initial; in the name of a user ? matches a slash"
 #define ONE "only one #N, %P or >N/TIME"
 #define RATE "a number of times and a time, as in >10/1m"
 #define SIZE "a size, as in 10M, or a number of times and a time, as in >10/1m"
@@ -390,6 +392,19 @@ static void test_malformed(void **state)
         {"mail #1/connection: drop", 8, "conn or addr"},
         {"mail #1/addr2: drop", 8, "conn or addr"},
         {"mail #1/conn #2: drop", 13, ONE},
+        {"auth ABCDEFGHIJKLMNOPQRSTU/1: drop", 5, MECHANISM},
+        {"auth /1: drop", 5, MECHANISM},
+        {"auth a@x/1: drop", 5, MECHANISM},
+        {"auth corp/ann: drop", 10, STEP},
+        {"auth corp\\/ann: drop", 11, STEP},
+        {"auth ntlm/: drop", 10, STEP},
+        {"auth */: drop", 7, STEP},
+        {"auth ntlm/0: drop", 10, STEP},
+        {"auth ntlm/01: drop", 10, STEP},
+        {"auth ntlm/1x: drop", 10, STEP},
+        {"auth ntlm/1/2: drop", 10, STEP},
+        {"auth ntlm/18446744073709551616: drop", 10, STEP},
+        {"auth ntlm/initially: drop", 10, STEP},
         {"mail %5/conn: drop", 6, "a percentage from 1 to 100"},
         {"rcpt >: drop", 6, RATE},
         {"noop >10: drop", 6, RATE},
@@ -629,6 +644,36 @@ static void test_steps_of_auth(void **state)
         struct rules_occasion o = {.event = SMTP_AUTH, .argument = span(rows[i].user), .step = rows[i].step};
         if (applies(rows[i].rule, &o) != rows[i].applies)
             fail_msg("%s, %s %s", rows[i].rule, rows[i].user, rows[i].step);
+    }
+}
+
+/* A mechanism before a slash, and only there; "" is none. */
+static void test_mechanism_of_a_rule(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        {"auth ntlm/1: 334 x", "ntlm"},
+        {"auth! Digest-MD5/initial #1: drop", "Digest-MD5"},
+        {"auth x_1/*: drop", "x_1"},
+        {"auth plain/18446744073709551615: drop", "plain"},
+        {"auth abcdefghijklmnopqrst/?: drop", "abcdefghijklmnopqrst"},
+        {"auth ntlm: 535 no", ""},
+        {"auth */1: 535 no", ""},
+        {"auth nt?m/1: 535 no", ""},
+        {"auth nt\\lm/1: 535 no", ""},
+        {"auth corp?ann: 535 no", ""},
+        {"auth: 535 no", ""},
+        {"auth \"\": 535 no", ""},
+        {"rcpt ntlm/1: 550 no", ""},
+        {"command AUTH?ntlm/1: 550 no", ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct rule r;
+        parse(&r, rows[i][0]);
+        struct span name = rules_mechanism(&r);
+        if (name.n != strlen(rows[i][1]) || (name.p == NULL) != (name.n == 0) ||
+            memcmp(rows[i][1], name.n > 0 ? name.p : "", name.n) != 0)
+            fail_msg("%s: %.*s", rows[i][0], (int)name.n, name.p);
     }
 }
 
@@ -1199,6 +1244,7 @@ int main(void)
         cmocka_unit_test(test_arguments),
         cmocka_unit_test(test_recipients),
         cmocka_unit_test(test_steps_of_auth),
+        cmocka_unit_test(test_mechanism_of_a_rule),
         cmocka_unit_test(test_thresholds_of_body),
         cmocka_unit_test(test_first_times),
         cmocka_unit_test(test_times_for_each),
