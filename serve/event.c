@@ -270,8 +270,8 @@ static void end_mail(struct server *v, struct session *s, const struct smtp_even
         await_waiting(v, s);
 }
 
-/* Counts the outcome, once it is known. */
-static void note_outcome(struct server *v, struct session *s, const struct smtp_event *e)
+/* Counts the outcome, once it is known.  A mail that a rule drops will be counted as cut off. */
+static void note_outcome(struct server *v, struct session *s, const struct smtp_event *e, const struct rule *r)
 {
     struct transaction *t = s->heard->transaction;
     v->news = true;
@@ -289,7 +289,7 @@ static void note_outcome(struct server *v, struct session *s, const struct smtp_
     }
     if (t->outcome == OUTCOME_FAILED)
         counts_fail(&v->tally, &t->failure);
-    v->tally.refused += e->code != 0 && !s->pending;
+    v->tally.refused += e->code != 0 && !s->pending && !rules_break_off(r);
     s->heard->problems = (struct problems){{0, 0}}; /* from now on they belong to the next mail */
     transaction_drop(t);
 }
@@ -477,7 +477,7 @@ const struct rule *event_handle(struct server *v, struct session *s, struct smtp
         if (event_waits(s, e))
             return r;
         if (e->recipient <= 1)
-            note_outcome(v, s, e);
+            note_outcome(v, s, e, r);
         if (e->code == 0)
             return NULL;
         reply_to_mail(s, e, r);

@@ -306,13 +306,21 @@ static bool interrupts(const struct rule *r)
                          r->parts[0].closes || r->n_parts > 1);
 }
 
-/* Ends the session after a 421 that a rule has sent after another reply. */
-static void close_by_rule(struct server *v, struct session *s)
+/* Ends the session after the replies of a part, if the rule says so. */
+static void end_part(struct server *v, struct session *s, const struct rule *r, size_t i)
 {
-    event_cut_off(v, s);
-    smtp_close_raw(&s->smtp, span_of(""));
-    event_drop_data(s);
-    v->o->dialogue->amiss = true;
+    const struct rules_part *part = &r->parts[i];
+    if (part->closes) { /* the part has sent its 421 */
+        event_cut_off(v, s);
+        smtp_close_raw(&s->smtp, span_of(""));
+        event_drop_data(s);
+        v->o->dialogue->amiss = true;
+    }
+    if (part->end == RULES_GO_ON)
+        return;
+    if (!rules_break_off(r))
+        event_trace_rule(v, s, 0, part->end);
+    break_off(v, s, part->end);
 }
 
 /* How much of a reply is sent at once. */
@@ -336,12 +344,7 @@ static void carry_out(struct server *v, struct session *s, const struct rule *r,
         delay(v, s, span_between(reply.p + n, reply.p + reply.n), r, i, true);
         return;
     }
-    if (part->closes)
-        close_by_rule(v, s);
-    if (part->end != RULES_GO_ON && !rules_break_off(r))
-        event_trace_rule(v, s, 0, part->end);
-    if (part->end != RULES_GO_ON)
-        break_off(v, s, part->end);
+    end_part(v, s, r, i);
     if (++i == r->n_parts)
         return;
     event_trace_rule(v, s, r->parts[i].delay, RULES_GO_ON);
@@ -751,13 +754,16 @@ void session_dismiss(struct server *v, struct session *s, const char *enhanced, 
     if (h != NULL) { /* only a reply that accepts a mail, is the last anyway or has begun is still given */
         enter(v, s, PHASE_TALKING, idle_end(v));
         s->heard->held = NULL;
-        if (s->pending || h->begun || smtp_closed(&s->smtp))
+        if (s->pending || h->begun || smtp_closed(&s->smtp)) {
             send_replies(v, s, h->reply, h->n);
+            if (s->phase != PHASE_GONE)
+                end_part(v, s, h->rule, h->part);
+        }
         free(h);
     }
     if (s->phase == PHASE_GONE)
         return;
-    if (!smtp_closed(&s->smtp)) {
+    if (!smtp_closed(&s->smtp) && !s->broken_off) {
         char room[SMTP_REPLY_MAX];
         event_cut_off(v, s);
         smtp_output(&s->smtp, room, sizeof room);

@@ -237,7 +237,7 @@ struct smtp_progress smtp_progress(const struct smtp *s)
     struct smtp_progress p = {.octets = s->size, .whole = s->more || s->event == SMTP_EOM};
     if (s->in_chunk)
         p.missing = s->chunk;
-    else if (s->state == STATE_DATA && (s->size > 0 || s->dot != DOT_CRLF))
+    else if (s->state == STATE_DATA && !p.whole && (s->size > 0 || s->dot != DOT_CRLF))
         p.ending = endings[s->dot];
     if (s->state == STATE_DATA)
         p.lone_dot = lone_dots[s->lone_dot];

@@ -1255,6 +1255,28 @@ def t_signal_before_a_delayed_250():
         same(kept(server), "yes", "kept, with eom: delay 600s" + reply[:10])
 
 
+def t_signal_and_then_the_end():
+    """What a rule does after a reply that is still given, it does; a 421 of its own is not followed by ours."""
+    for rule, begun, left in (
+        ("eom: delay 600s, 250 ok; drop", b"", b"250 ok\r\n"),
+        ("eom: delay 600s, 250 ok; stall", b"", b"250 ok\r\n"),
+        ("eom: drip 600s, 250 ok; drop", b"2", b"50 ok\r\n"),
+        ("eom: 250 ok; drip 600s, 421 bye", b"250 ok\r\n4", b"21 bye\r\n"),
+        ("eom: delay 600s; delay 600s, drop", b"", b"250 2.0.0 Message accepted\r\n421 4.3.2 Closing down\r\n"),
+    ):
+        server = Server("--on", rule)
+        c = Raw(server.port)
+        c.begin_data()
+        c.send(b"x\r\n.\r\n")
+        wait_for(server.mails, "the message's file")
+        while len(c.buffer) < len(begun):
+            c.buffer += c.socket.recv(65536)
+        server.signal()
+        same(c.end(), ("closed", begun + left), "what the client is told by " + rule)
+        server.end()
+        same(kept(server), "yes", "kept, with " + rule)
+
+
 def t_signal_lets_a_short_delay_end():
     """A message that is being transferred may finish within a second, the last reply included."""
     server = Server("--on", "eom: delay 300ms")

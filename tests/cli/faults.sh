@@ -324,6 +324,18 @@ swaks    | eom: stall                      | 26                | no
 END
 }
 
+# A message that a rule drops is cut off, and not refused as well.
+t_dropped_once() {
+    for action in drop reset stall 'delay 5ms, drop'; do
+        start -n 1- --on "eom: $action"
+        talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' '>x' '>.' \
+            'kill:TERM:'"$pid" '<GONE' >got
+        finish
+        err_has 'fakesmtp: cut off in connection 1: 3 octets came, and their end'
+        status_is 1 'fakesmtp: expected at least 1 message, got none before SIGTERM; 1 more cut off before the end'
+    done
+}
+
 # A reply, and then the end, or a further reply: what a client makes of it.
 t_reply_and_then() {
     faults pairs <<'END'
@@ -660,6 +672,7 @@ t_long_delay() { faults t_long_delay; }
 t_signal_ends_waits() { faults t_signal_ends_waits; }
 t_limit_ends_waits() { faults t_limit_ends_waits; }
 t_signal_before_a_delayed_250() { faults t_signal_before_a_delayed_250; }
+t_signal_and_then_the_end() { faults t_signal_and_then_the_end; }
 t_signal_lets_a_short_delay_end() { faults t_signal_lets_a_short_delay_end; }
 t_command_ends_while_others_wait() { faults t_command_ends_while_others_wait; }
 t_waiting_takes_no_time() { faults t_waiting_takes_no_time; }
