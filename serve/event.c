@@ -245,15 +245,15 @@ void event_take(struct server *v, struct session *s)
 static void await_waiting(struct server *v, struct session *s)
 {
     const struct transaction *t = s->heard->transaction;
-    event_await(v, s, !t->searching && store_has_matched(&t->data) ? t->mail.fits : 0);
+    if (t->outcome == OUTCOME_WAITS)
+        event_await(v, s, store_has_matched(&t->data) ? t->mail.fits : 0);
 }
 
 bool event_go_on(struct server *v, struct session *s)
 {
-    if (transaction_go_on(s->heard->transaction, v->o, v->full) != OUTCOME_WAITS)
-        return true;
+    transaction_go_on(s->heard->transaction, v->o, v->full);
     await_waiting(v, s);
-    return false;
+    return !transaction_waits(s->heard->transaction);
 }
 
 /* Stores the mail, unless it is refused, when its first reply is due. */
@@ -264,10 +264,9 @@ static void end_mail(struct server *v, struct session *s, const struct smtp_even
     t->mail.problems = s->heard->problems;
     if (v->o->console->status)
         console_status(v->o->console, "");
-    enum outcome outcome = transaction_end(t, v->o, e, r, v->full);
+    transaction_end(t, v->o, e, r, v->full);
     v->now = clock_now(); /* that may have taken a while */
-    if (outcome == OUTCOME_WAITS)
-        await_waiting(v, s);
+    await_waiting(v, s);
 }
 
 /* Counts the outcome, once it is known.  A mail that a rule drops will be counted as cut off. */
@@ -463,7 +462,7 @@ const struct rule *event_handle(struct server *v, struct session *s, struct smtp
     if (e->type == SMTP_BODY)
         return take_data(v, s, e);
     const struct rule *r = held != NULL ? held->rule : NULL;
-    bool searched = held != NULL && s->heard->transaction->searching;
+    bool searched = held != NULL && s->heard->transaction->outcome == OUTCOME_SEARCHED;
     if (held == NULL) {
         dialogue_client(v->o->dialogue, s->number, e);
         if (problems_any(&e->problems))
@@ -472,7 +471,7 @@ const struct rule *event_handle(struct server *v, struct session *s, struct smtp
     if ((held == NULL || searched) && v->o->n_rules > 0)
         r = find_rule(v, s, e);
     if (e->type == SMTP_EOM) {
-        if ((held == NULL || searched) && e->recipient <= 1 && !s->heard->transaction->searching)
+        if ((held == NULL || searched) && e->recipient <= 1 && s->heard->transaction->outcome != OUTCOME_SEARCHES)
             end_mail(v, s, e, r);
         if (event_waits(s, e))
             return r;

@@ -29,8 +29,9 @@ enum outcome {
     OUTCOME_REFUSED,  /* by the engine, or by a rule */
     OUTCOME_FULL,     /* no more mails are taken */
     OUTCOME_FAILED,   /* it could not be stored */
-    OUTCOME_WAITS,    /* not known yet: a large mail is being read, or the stream takes nothing now */
-    OUTCOME_SEARCHED, /* it has been read for the rules, and is not stored yet */
+    OUTCOME_SEARCHES, /* not known yet: it is being read for the rules */
+    OUTCOME_SEARCHED, /* that is done, and it is not stored yet */
+    OUTCOME_WAITS,    /* not known yet: a large mail is being read to be stored, or the stream takes nothing now */
 };
 
 /* A mail transaction.  Zeroed at first; its memory serves one mail after another. */
@@ -39,16 +40,14 @@ struct transaction {
     struct spool data; /* the mail data, if has_data */
     bool has_data;
     bool listed;                     /* the mail will have a line in the listing */
-    bool failed;                     /* before the mail could be stored; failure says why */
-    bool searching;                  /* at the end: for what the rules look for in it, */
-    struct store_search search;      /* which is this */
+    struct store_search search;      /* at the end: for what the rules look for in it */
     uint64_t octets;                 /* of mail data so far */
     const struct rule *chunk, *body; /* whose replies wait for the end of a chunk, of the mail data */
     const struct rule **answers;     /* LMTP: the rule for each recipient's reply, NULL: none */
     size_t n_answers;
     uint64_t last_accepted; /* LMTP: the recipient, from 1, with the last reply that accepts; 0: none */
-    enum outcome outcome;   /* at the end, */
-    struct failure failure; /* and what failed */
+    enum outcome outcome;   /* at the end */
+    struct failure failure; /* what failed, perhaps before the mail could be stored; error 0: nothing */
 };
 
 /* MAIL: begins one in *t, allocated if it is NULL; with listed it keeps the mail's head.  False if memory ran out. */
@@ -63,19 +62,25 @@ const struct rule *transaction_add_data(struct transaction *t, const struct serv
 const struct rule *transaction_find_rule(struct transaction *t, const struct server_options *o,
                                          const struct smtp_event *e, int64_t now);
 
-/* Looks for what the rules want to know of the complete mail data, at first and after OUTCOME_SEARCHED.  Returns
-   whether that is known now; otherwise the outcome is OUTCOME_WAITS. */
+/* Searches the complete mail data for the rules, unless that is done.  Returns whether it is done now; otherwise the
+   outcome is OUTCOME_SEARCHES. */
 bool transaction_search(struct transaction *t, const struct server_options *o);
 
 /*
  * Ends it when the first reply is due: stores the mail, unless the reply in the
  * event or r, the rule for that reply, refuses it, or it is full.
  */
-enum outcome transaction_end(struct transaction *t, const struct server_options *o, const struct smtp_event *e,
-                             const struct rule *r, bool full);
+void transaction_end(struct transaction *t, const struct server_options *o, const struct smtp_event *e,
+                     const struct rule *r, bool full);
 
-/* Goes on after OUTCOME_WAITS.  full: a mail that has not been matched yet is not taken. */
-enum outcome transaction_go_on(struct transaction *t, const struct server_options *o, bool full);
+/* Goes on after OUTCOME_SEARCHES or OUTCOME_WAITS.  full: a mail that waits and has not been matched is not taken. */
+void transaction_go_on(struct transaction *t, const struct server_options *o, bool full);
+
+/* Whether the outcome is not known yet. */
+static inline bool transaction_waits(const struct transaction *t)
+{
+    return t->outcome == OUTCOME_SEARCHES || t->outcome == OUTCOME_WAITS;
+}
 
 /* Waits no longer: the mail has failed. */
 void transaction_give_up(struct transaction *t, const struct server_options *o);
@@ -252,7 +257,7 @@ const struct rule *event_handle(struct server *v, struct session *s, struct smtp
 /* Whether, after event_handle(), the mail waits for the store, so that the event has no reply yet. */
 static inline bool event_waits(const struct session *s, const struct smtp_event *e)
 {
-    return e->type == SMTP_EOM && s->heard->transaction->outcome == OUTCOME_WAITS;
+    return e->type == SMTP_EOM && transaction_waits(s->heard->transaction);
 }
 
 /* Counts mail data that are cut off, if any are under way, and says how far they came. */

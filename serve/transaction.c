@@ -2,7 +2,7 @@
  * transaction.c - a mail transaction (RFC 5321 3.3): MAIL, RCPT, mail data, and
  * their end.
  *
- * It uses the store and the rules of the options, and returns an outcome; it
+ * It uses the store and the rules of the options, and sets an outcome; it
  * knows neither the server nor the session.  A mail is stored before its 250.
  * LMTP asks for a reply once for each recipient (RFC 2033 4.2): the mail is
  * stored at the first one, for the recipients that accept it.
@@ -49,6 +49,7 @@ bool transaction_begin(struct transaction **at, const struct client *c, const st
     t->chunk = t->body = NULL;
     t->octets = 0;
     t->listed = listed;
+    t->failure.error = 0;
     if (!mail_begin(&t->mail, e->arg, e->params))
         return false;
     t->mail.session = c->session;
@@ -169,10 +170,8 @@ const struct rule *transaction_find_rule(struct transaction *t, const struct ser
     }
     if (e->code == 0) /* there is no reply */
         return NULL;
-    if (e->recipient == 1 && !choose_answers(t, o, e, now)) {
-        t->failed = true;
+    if (e->recipient == 1 && !choose_answers(t, o, e, now))
         t->failure = (struct failure){ENOMEM, "memory"};
-    }
     if (e->recipient > 0 && e->recipient <= t->n_answers)
         return t->answers[e->recipient - 1];
     r = waiting(t, e);
@@ -181,18 +180,20 @@ const struct rule *transaction_find_rule(struct transaction *t, const struct ser
 
 /* ---- the end ---- */
 
+static void go_on_searching(struct transaction *t)
+{
+    t->outcome = store_search(&t->data, &t->search) == STORE_WAITS ? OUTCOME_SEARCHES : OUTCOME_SEARCHED;
+}
+
 bool transaction_search(struct transaction *t, const struct server_options *o)
 {
-    bool begins = !t->searching;
-    t->searching = begins;
-    if (begins) {
-        if (!t->has_data)
-            begin_data(t, o);
-        t->search = (struct store_search){o->contents, o->n_contents, &t->mail, 0};
-        t->searching = store_search(&t->data, &t->search) == STORE_WAITS;
-        t->outcome = t->searching ? OUTCOME_WAITS : OUTCOME_SEARCHED;
-    }
-    return !t->searching;
+    if (t->outcome == OUTCOME_SEARCHED)
+        return true;
+    if (!t->has_data)
+        begin_data(t, o);
+    t->search = (struct store_search){o->contents, o->n_contents, &t->mail, 0};
+    go_on_searching(t);
+    return t->outcome == OUTCOME_SEARCHED;
 }
 
 static enum outcome outcome_of(enum store_outcome outcome)
@@ -203,7 +204,7 @@ static enum outcome outcome_of(enum store_outcome outcome)
 static enum outcome store(struct transaction *t, const struct server_options *o, const struct smtp_event *e)
 {
     struct timespec now;
-    if (t->failed)
+    if (t->failure.error != 0)
         return OUTCOME_FAILED;
     if (!t->has_data)
         begin_data(t, o);
@@ -213,8 +214,8 @@ static enum outcome store(struct transaction *t, const struct server_options *o,
     return outcome_of(store_finish(o->store, &t->data, &t->mail, &t->failure));
 }
 
-enum outcome transaction_end(struct transaction *t, const struct server_options *o, const struct smtp_event *e,
-                             const struct rule *r, bool full)
+void transaction_end(struct transaction *t, const struct server_options *o, const struct smtp_event *e,
+                     const struct rule *r, bool full)
 {
     if (e->recipient > 0 && t->answers == NULL)
         t->last_accepted = t->mail.n_recipients;
@@ -223,32 +224,29 @@ enum outcome transaction_end(struct transaction *t, const struct server_options 
         t->outcome = OUTCOME_REFUSED;
     else
         t->outcome = full ? OUTCOME_FULL : store(t, o, e);
-    return t->outcome;
 }
 
-enum outcome transaction_go_on(struct transaction *t, const struct server_options *o, bool full)
+void transaction_go_on(struct transaction *t, const struct server_options *o, bool full)
 {
-    if (t->searching)
-        t->outcome = store_search(&t->data, &t->search) == STORE_WAITS ? OUTCOME_WAITS : OUTCOME_SEARCHED;
+    if (t->outcome == OUTCOME_SEARCHES)
+        go_on_searching(t);
     else if (full && !store_has_matched(&t->data))
         t->outcome = OUTCOME_FULL;
     else
         t->outcome = outcome_of(store_go_on(o->store, &t->data, &t->failure));
-    return t->outcome;
 }
 
 void transaction_give_up(struct transaction *t, const struct server_options *o)
 {
     store_give_up(o->store, &t->data, &t->failure);
-    t->outcome = OUTCOME_FAILED;
-    t->failed = t->searching;
+    t->outcome = t->outcome == OUTCOME_SEARCHES ? OUTCOME_SEARCHED : OUTCOME_FAILED;
 }
 
 void transaction_drop(struct transaction *t)
 {
     if (t->has_data)
         store_drop(&t->data);
-    t->has_data = t->failed = t->searching = false;
+    t->has_data = false;
 }
 
 void transaction_free(struct transaction *t)
