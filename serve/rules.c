@@ -342,7 +342,8 @@ static bool parse_reply(struct reader *r, struct rule *rule, bool first)
         rule->action = RULES_REPLY;
         rule->code = (int)value;
     }
-    rule->parts[rule->n_parts - 1].closes = !first && value == 421;
+    if (!first && value == 421)
+        rule->parts[rule->n_parts - 1].end = RULES_CLOSE;
     if (!ends_action(*r->p))
         r->p++;
     while (put_line(r, rule, code)) {
@@ -433,7 +434,7 @@ static bool parse_actions(struct reader *r, struct rule *rule)
         part->reply_end = rule->reply_n;
         if (*r->p == '\0')
             return true;
-        if (part->closes || rule->code == 421)
+        if (part->end == RULES_CLOSE || rule->code == 421)
             return expect(r, r->p, "the end, as 421 closes the connection");
     }
 }

@@ -34,6 +34,7 @@ enum {
 enum rules_action {
     RULES_GO_ON, /* as if there were no rule, except for the delay */
     RULES_REPLY,
+    RULES_CLOSE, /* end the session after a 421 that is not the first reply */
     /* the following break the session off */
     RULES_DROP,  /* close the connection */
     RULES_RESET, /* close it with a RST */
@@ -49,8 +50,7 @@ struct rules_part {
     int64_t pace;  /* milliseconds between two octets of the replies, or lines; 0: they are sent at once */
     bool by_line;
     size_t reply_end;      /* where its replies end in those of the rule; they begin at the end of the part before */
-    enum rules_action end; /* how it breaks off; RULES_GO_ON: not at all */
-    bool closes;           /* a 421 comes after another reply */
+    enum rules_action end; /* RULES_CLOSE or later; RULES_GO_ON: none */
 };
 
 /* The caller allocates it, zeroed. */
@@ -112,8 +112,7 @@ static inline bool rules_break_off(const struct rule *r) { return r != NULL && r
 /* Whether the rule, if there is one, ends the session in any way. */
 static inline bool rules_end_session(const struct rule *r)
 {
-    return r != NULL &&
-           (r->code == 421 || r->parts[r->n_parts - 1].end != RULES_GO_ON || r->parts[r->n_parts - 1].closes);
+    return r != NULL && (r->code == 421 || r->parts[r->n_parts - 1].end != RULES_GO_ON);
 }
 
 /* The replies of a part; of the first one, they are in place of the usual reply, or there are none. */

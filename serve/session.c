@@ -287,40 +287,33 @@ static void delay(struct server *v, struct session *s, struct span reply, const 
     enter(v, s, PHASE_DELAYED, time_after(v, (begun ? r->parts[part].pace : r->parts[part].delay) + 1));
 }
 
-/* Breaks the session off as a rule says, after the replies before have been sent. */
-static void break_off(struct server *v, struct session *s, enum rules_action action)
-{
-    s->broken_off = true;
-    if (action == RULES_RESET) {
-        connection_reset(&s->conn);
-        session_drop(v, s);
-    } else {
-        enter(v, s, action == RULES_STALL ? PHASE_STALLED : PHASE_CLOSING, idle_end(v));
-    }
-}
-
 /* Whether a rule does more than reply at once. */
 static bool interrupts(const struct rule *r)
 {
-    return r != NULL && (r->parts[0].delay > 0 || r->parts[0].pace > 0 || r->parts[0].end != RULES_GO_ON ||
-                         r->parts[0].closes || r->n_parts > 1);
+    return r != NULL &&
+           (r->parts[0].delay > 0 || r->parts[0].pace > 0 || r->parts[0].end != RULES_GO_ON || r->n_parts > 1);
 }
 
 /* Ends the session after the replies of a part, if the rule says so. */
 static void end_part(struct server *v, struct session *s, const struct rule *r, size_t i)
 {
-    const struct rules_part *part = &r->parts[i];
-    if (part->closes) { /* the part has sent its 421 */
+    enum rules_action end = r->parts[i].end;
+    if (end == RULES_GO_ON)
+        return;
+    if (!rules_break_off(r)) /* else it is in the dialogue already */
+        event_trace_rule(v, s, 0, end);
+    s->broken_off = end != RULES_CLOSE;
+    if (end == RULES_CLOSE) { /* the part has sent its 421 */
         event_cut_off(v, s);
         smtp_close_raw(&s->smtp, span_of(""));
         event_drop_data(s);
         v->o->dialogue->amiss = true;
+    } else if (end == RULES_RESET) {
+        connection_reset(&s->conn);
+        session_drop(v, s);
+    } else {
+        enter(v, s, end == RULES_STALL ? PHASE_STALLED : PHASE_CLOSING, idle_end(v));
     }
-    if (part->end == RULES_GO_ON)
-        return;
-    if (!rules_break_off(r))
-        event_trace_rule(v, s, 0, part->end);
-    break_off(v, s, part->end);
 }
 
 /* How much of a reply is sent at once. */

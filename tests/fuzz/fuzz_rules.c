@@ -60,8 +60,7 @@ static void check_parts(const struct rule *r)
         must(reply.p == r->reply + at && part->reply_end >= at && part->delay >= 0 && part->pace >= 0);
         bool usual = r->action == RULES_GO_ON;
         must(i == 0 || part->delay > 0 || part->pace > 0 || (i == 1 && usual));
-        must((i > 0 || !usual || reply.n == 0) && (last || (part->end == RULES_GO_ON && !part->closes)));
-        must(!part->closes || part->end == RULES_GO_ON);
+        must((i > 0 || !usual || reply.n == 0) && (last || part->end == RULES_GO_ON) && part->end != RULES_REPLY);
         at = part->reply_end;
     }
     must(at == r->reply_n && (!rules_break_off(r) || (r->n_parts == 1 && rules_end_session(r))));

@@ -248,7 +248,7 @@ static void test_several_actions(void **state)
         {"noop: 421 x", RULES_REPLY, 421, "0 <421 x>"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        static const char *const ends[] = {"", "", " drop", " reset", " stall"};
+        static const char *const ends[] = {"", "", " close", " drop", " reset", " stall"};
         struct rule r;
         char got[256] = "";
         parse(&r, rows[i].text);
@@ -265,7 +265,7 @@ static void test_several_actions(void **state)
             }
             n -= got[n - 1] == '|';
             bool open = r.parts[k].reply_end > 0 && r.reply[r.parts[k].reply_end - 1] != '\n';
-            sprintf(got + n, "%c%s%s", open ? '~' : '>', ends[r.parts[k].end], r.parts[k].closes ? " close" : "");
+            sprintf(got + n, "%c%s", open ? '~' : '>', ends[r.parts[k].end]);
         }
         assert_string_equal(got, rows[i].parts);
         assert_int_equal(r.action, rows[i].action);
