@@ -128,9 +128,11 @@ static void join(struct examiner *e)
 
 static bool takes_long(const struct store *s, const struct spool *p)
 {
-    const struct store_search all = {s->o.matches, s->o.n_matches, p->mail, 0}, *search = p->search ? p->search : &all;
-    uint64_t octets = p->octets.n + PATH * (uint64_t)search->mail->n_recipients;
-    return p->octets.p == NULL || match_steps(search->matches, search->n) * octets > STEPS;
+    const struct mail *mail = p->search != NULL ? p->search->mail : p->mail;
+    uint64_t octets = p->octets.n + PATH * (uint64_t)mail->n_recipients;
+    uint64_t steps =
+        p->search != NULL ? match_steps(p->search->matches, p->search->n) : match_steps(s->o.matches, s->o.n_matches);
+    return p->octets.p == NULL || steps * octets > STEPS;
 }
 
 enum store_outcome examiner_go_on(struct store *s, struct spool *p)

@@ -149,10 +149,10 @@ void beside_close(struct spool *p);
 /* ---- examiner.c: reading a mail, a large one in a thread ---- */
 
 /*
- * Reads the mail once: for p->search, or, if that is NULL, p->mail: matches it,
- * saves its attachments, and makes p->front of it, or looks for its problems.
- * STORE_WAITS: call it again when
- * s->examiner.done[0] is ready.  STORE_FAILED: the failure is kept in p.
+ * Reads the mail once.  With p->search it does that search.  Otherwise it reads
+ * p->mail: matches it, saves its attachments, and makes p->front of it, or looks
+ * for its problems.  STORE_WAITS: call it again when s->examiner.done[0] is
+ * ready.  STORE_FAILED: the failure is kept in p.
  */
 enum store_outcome examiner_go_on(struct store *s, struct spool *p);
 

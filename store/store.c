@@ -10,8 +10,6 @@
  */
 #include "store/inside.h"
 
-#include <stdlib.h>
-
 int store_open(struct store *s, const struct store_options *o, struct failure *why)
 {
     s->o = *o;

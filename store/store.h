@@ -169,7 +169,7 @@ void envelope_add_headers(const struct mail *mail, struct spool *p);
 /* Adds octets as they came over the wire. */
 void spool_add(struct spool *p, const char *octets, size_t n);
 
-/* What complete mail data are searched for before they are stored.  All is borrowed until that is done. */
+/* A search of complete mail data before they are stored.  All is borrowed until it is done. */
 struct store_search {
     const struct match *matches;
     size_t n;
@@ -187,8 +187,8 @@ enum store_outcome store_search(struct spool *p, struct store_search *search);
  * and what match_all() sets; file and had live until store_drop().  On
  * STORE_FAILED the spool has been dropped, and *why has the reason; ESTALE:
  * another process has cut off its file.  On STORE_WAITS mail is borrowed until
- * the outcome is another one; call store_go_on(),
- * store_give_up() or store_drop().
+ * the outcome is another one; call store_go_on(), store_give_up() or
+ * store_drop().
  */
 enum store_outcome store_finish(struct store *s, struct spool *p, struct mail *mail, struct failure *why);
 
