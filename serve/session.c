@@ -639,18 +639,22 @@ static bool read_more(struct server *v, struct session *s, size_t *n)
 /* Begins with the greeting, or with TLS. */
 static void begin(struct server *v, struct session *s)
 {
-    static const struct problems early = {.bits[PROBLEM_EARLY_TALKER / 64] = UINT64_C(1) << PROBLEM_EARLY_TALKER % 64};
-    if (v->o->smtp->examine && s->scheme != SCHEME_SMTPS && !s->conn.borrowed && connection_peek(&s->conn) > 0)
-        event_note(v, s, &early);
-    if (s->scheme == SCHEME_SMTPS)
+    if (s->scheme == SCHEME_SMTPS) {
         begin_handshake(v, s);
-    else
-        turn(v, s, 0);
+        return;
+    }
+    if (v->o->smtp->examine && !s->conn.borrowed && connection_peek(&s->conn) > 0) {
+        struct problems p = {{0, 0}};
+        problems_add(&p, PROBLEM_EARLY_TALKER);
+        event_note(v, s, &p);
+    }
+    turn(v, s, 0);
 }
 
 /* Reads what there is of the header of the PROXY protocol, and nothing after it. */
 static void read_header(struct server *v, struct session *s)
 {
+    _Static_assert(PROXY_MAX <= (size_t)SERVER_IN_SIZE, "the buffer holds any header");
     size_t n = wire_bring_rest(s, v->in), missing;
     const char *why;
     while ((missing = proxy_missing(v->in, n, &s->peer, &why)) > 0) {
@@ -692,8 +696,12 @@ static bool serve_unusual(struct server *v, struct session *s)
             wake_at_time(v, s, v->now + LOOK); /* there is more to come */
         return false;
     }
-    if (s->phase == PHASE_HANDSHAKING || s->phase == PHASE_PROXIED) {
-        (s->phase == PHASE_PROXIED ? read_header : shake_hands)(v, s);
+    if (s->phase == PHASE_PROXIED) {
+        read_header(v, s);
+        return false;
+    }
+    if (s->phase == PHASE_HANDSHAKING) {
+        shake_hands(v, s);
         return false;
     }
     if (s->phase == PHASE_YIELDING) {
