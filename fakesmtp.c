@@ -209,8 +209,11 @@ static bool make_sendmail(struct run *r)
 static void doubt_rules(struct run *r)
 {
     const struct rule *rules = r->o.rules, *other;
+    bool in_clear = false;
+    for (size_t i = 0; i < r->o.n_endpoints; i++)
+        in_clear = in_clear || r->o.endpoints[i].scheme != SCHEME_SMTPS;
     for (size_t i = 0; i < r->o.server.n_rules && !r->console.quiet; i++) {
-        const char *doubt = doubt_find(rules, i, r->o.server.n_rules, r->o.smtp.extensions, &other);
+        const char *doubt = doubt_find(rules, i, r->o.server.n_rules, &r->o.smtp, in_clear, &other);
         if (doubt != NULL)
             console_line(&r->console, other != NULL ? "--on '%s' %s --on '%s'" : "--on '%s' %s", rules[i].text, doubt,
                          other != NULL ? other->text : "");

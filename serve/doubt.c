@@ -74,14 +74,26 @@ static bool is_past(const struct rule *barrier, const struct rule *r)
     return rules_end_session(barrier) || !always;
 }
 
-static bool is_hidden(const struct rule *r, unsigned extensions)
+/* Why a rule is for what is not offered; NULL: it is for what is. */
+static const char *why_not_offered(const struct rule *r, const struct smtp_config *c, bool in_clear)
 {
+    struct span mechanism = rules_mechanism(r);
     unsigned needed = r->event == SMTP_STARTTLS ? SMTP_EXT_STARTTLS
                       : r->event == SMTP_AUTH   ? SMTP_EXT_AUTH
                       : r->event == SMTP_BDAT   ? SMTP_EXT_CHUNKING
                       : r->event == SMTP_HELP   ? SMTP_EXT_HELP
                                                 : 0;
-    return needed != 0 && !(extensions & needed) && !r->overrules;
+    if (needed != 0 && !(c->extensions & needed) && !r->overrules)
+        return "can never act, as --hide hides the command";
+    if (r->event == SMTP_STARTTLS && !in_clear && !r->overrules)
+        return "can never act, as all endpoints begin with TLS";
+    if (r->event == SMTP_XCLIENT && smtp_find_offer(c, span_of("XCLIENT")) == SMTP_OFFERS_MAX)
+        return "can never act without --offer XCLIENT";
+    if (mechanism.p != NULL && sasl_find(c->mechanisms, mechanism) == NULL)
+        return "can never act, as its mechanism of AUTH is not offered";
+    if (r->event == SMTP_MAIL && r->larger > 0 && !(c->extensions & SMTP_EXT_SIZE))
+        return "can never act, as --hide hides SIZE";
+    return NULL;
 }
 
 /* Whether a reply ends in ", drop" or the like. */
@@ -102,12 +114,14 @@ static bool ends_like_an_action(const struct rule *r)
            (delay ? ascii_is_digit(*word.p) : span_is_one_of(word, words));
 }
 
-const char *doubt_find(const struct rule *rules, size_t i, size_t n, unsigned extensions, const struct rule **other)
+const char *doubt_find(const struct rule *rules, size_t i, size_t n, const struct smtp_config *c, bool in_clear,
+                       const struct rule **other)
 {
     const struct rule *r = &rules[i];
+    const char *why = why_not_offered(r, c, in_clear);
     *other = NULL;
-    if (is_hidden(r, extensions))
-        return "can never act, as --hide hides the command";
+    if (why != NULL)
+        return why;
     for (size_t k = 0; k < n; k++) {
         *other = &rules[k];
         if (k < i && covers(*other, r))

@@ -149,10 +149,11 @@ static inline bool rules_is_command(enum smtp_event_type event)
 
 /*
  * What is odd about rule i of n, for whoever wrote it, as in "can never act
- * after" with another rule, or without; NULL: nothing.  extensions are those
- * offered.
+ * after" with another rule, or without; NULL: nothing.  in_clear: some sessions
+ * begin without TLS.
  */
-const char *doubt_find(const struct rule *rules, size_t i, size_t n, unsigned extensions, const struct rule **other);
+const char *doubt_find(const struct rule *rules, size_t i, size_t n, const struct smtp_config *c, bool in_clear,
+                       const struct rule **other);
 
 /* Whether text matches the pattern, in any case: * is any octets, ? any one, \ quotes the next. */
 bool rules_glob(struct span pattern, struct span text);

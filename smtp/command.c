@@ -43,7 +43,7 @@ enum { AFTER_TLS = 1, AFTER_AUTH = 2 };
 /* The extensions, the protocol and the offer that a command may come with in this session. */
 static unsigned spoken(const struct smtp *s)
 {
-    bool xclient = s->config->n_offers > 0 && extension_find_offer(s, span_of("XCLIENT")) < SMTP_OFFERS_MAX;
+    bool xclient = s->config->n_offers > 0 && smtp_find_offer(s->config, span_of("XCLIENT")) < SMTP_OFFERS_MAX;
     return extension_offered(s) | (s->config->lmtp ? LMTP_ONLY : SMTP_ONLY) | (xclient ? XCLIENT : 0);
 }
 

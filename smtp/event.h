@@ -167,4 +167,7 @@ struct smtp_config {
     bool examine;              /* look for problems in the mail data */
 };
 
+/* The place in c->offers of the line with this keyword, in any case; SMTP_OFFERS_MAX if there is none. */
+size_t smtp_find_offer(const struct smtp_config *c, struct span keyword);
+
 #endif

@@ -49,10 +49,10 @@ unsigned extension_offered(const struct smtp *s)
     return set;
 }
 
-size_t extension_find_offer(const struct smtp *s, struct span keyword)
+size_t smtp_find_offer(const struct smtp_config *c, struct span keyword)
 {
-    for (size_t i = 0; i < s->config->n_offers; i++) {
-        const char *offer = s->config->offers[i];
+    for (size_t i = 0; i < c->n_offers; i++) {
+        const char *offer = c->offers[i];
         if (span_same(keyword, (struct span){offer, strcspn(offer, " ")}))
             return i;
     }

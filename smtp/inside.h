@@ -147,9 +147,6 @@ const struct objection *parameter_parse(struct smtp *s, struct smtp_event *e, st
 /* The extensions of this session, a set of enum smtp_extension. */
 unsigned extension_offered(const struct smtp *s);
 
-/* The place of the line of --offer with this keyword, in any case; SMTP_OFFERS_MAX if there is none. */
-size_t extension_find_offer(const struct smtp *s, struct span keyword);
-
 /* Prepares the reply to EHLO: our name, then a line for each extension (RFC 5321 4.1.1.1). */
 void extension_list(struct smtp *s, struct smtp_event *e);
 

@@ -277,11 +277,11 @@ static size_t find_offered(const struct smtp *s, enum smtp_event_type command, s
     for (size_t i = 0; i < OFFERED; i++) {
         const struct offered *o = &offered[i];
         if (o->command == command && span_is(keyword, o->keyword) &&
-            extension_find_offer(s, span_of(o->offer)) < SMTP_OFFERS_MAX)
+            smtp_find_offer(s->config, span_of(o->offer)) < SMTP_OFFERS_MAX)
             return PARAMETERS + i;
         known = known || span_is(keyword, o->offer);
     }
-    return known ? PLACES : PARAMETERS + OFFERED + extension_find_offer(s, keyword);
+    return known ? PLACES : PARAMETERS + OFFERED + smtp_find_offer(s->config, keyword);
 }
 
 /* ---- parsing ---- */

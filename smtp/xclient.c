@@ -89,7 +89,7 @@ static bool fits(const struct smtp_attribute *a)
 /* Whether the line of --offer has the attribute. */
 static bool is_listed(const struct smtp *s, struct span name)
 {
-    const char *word = s->config->offers[extension_find_offer(s, span_of("XCLIENT"))];
+    const char *word = s->config->offers[smtp_find_offer(s->config, span_of("XCLIENT"))];
     while ((word = strchr(word, ' ')) != NULL) {
         word++;
         if (span_same(name, (struct span){word, strcspn(word, " ")}))

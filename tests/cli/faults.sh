@@ -890,6 +890,24 @@ END
     same got want
     run -q --on 'rcpt: 550 no' --on 'data: 354 go' true
     fails grep 'never act' err
+    # what is not offered
+    run --on 'xclient: 550 no' --on 'auth oauthbearer/1: 334 x' --on 'auth ntlm/1: 334 x' --on 'auth plain/1: 334 x' --on 'mail >1M: 552 no' \
+        --on 'starttls: 454 no' --hide ntlm,SIZE true
+    grep 'never act' err >got
+    cat >want <<'END'
+fakesmtp: --on 'xclient: 550 no' can never act without --offer XCLIENT
+fakesmtp: --on 'auth oauthbearer/1: 334 x' can never act, as its mechanism of AUTH is not offered
+fakesmtp: --on 'auth ntlm/1: 334 x' can never act, as its mechanism of AUTH is not offered
+fakesmtp: --on 'mail >1M: 552 no' can never act, as --hide hides SIZE
+END
+    same got want
+    run --offer XCLIENT --auth-mechs OAUTHBEARER,NTLM --on 'xclient: 550 no' --on 'auth oauthbearer/1: 334 x' --on 'auth ntlm/1: 334 x' --on 'mail >1M: 552 no' true
+    fails grep 'never act' err
+    [ "${FAKESMTP_TLS-}" != none ] || return 0
+    run -l smtps://:0 --on 'starttls: 454 no' true
+    err_has "fakesmtp: --on 'starttls: 454 no' can never act, as all endpoints begin with TLS"
+    run -l smtps://:0 -l :0 --on 'starttls: 454 no' true
+    fails grep 'never act' err
 }
 
 t_many_rules() {

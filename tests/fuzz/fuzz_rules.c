@@ -115,7 +115,8 @@ static void check_match(const struct rule *parsed, struct rules_occasion *o)
         }
         must(rules[0].applied == 0 || rules[0].applied == 8);
         const struct rule *other;
-        const char *doubt = doubt_find(rules, 1, 2, ~0u, &other);
+        static const struct smtp_config config = {.extensions = SMTP_EXT_ALL, .mechanisms = "PLAIN NTLM"};
+        const char *doubt = doubt_find(rules, 1, 2, &config, true, &other);
         must(doubt == NULL || other != &rules[0] || rules[1].fired == 0);
         must(rules[0].applied == 0 ||
              ((parsed->event == o->event || parsed->event == SMTP_NONE) && (!parsed->extended || o->extended)));

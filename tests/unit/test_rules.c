@@ -997,7 +997,8 @@ static void test_doubts(void **state)
         parse(&rules[1], rows[i].rules[1]);
         for (size_t k = 0; k < 2; k++) {
             const struct rule *other;
-            const char *doubt = doubt_find(rules, k, 2, ~rows[i].hidden, &other), *wanted = rows[i].doubts[k];
+            const struct smtp_config config = {.extensions = ~rows[i].hidden, .mechanisms = ""};
+            const char *doubt = doubt_find(rules, k, 2, &config, true, &other), *wanted = rows[i].doubts[k];
             if ((doubt == NULL) != (wanted == NULL) || (doubt != NULL && strcmp(doubt, wanted) != 0))
                 fail_msg("%s | %s: %s", rows[i].rules[0], rows[i].rules[1], doubt);
             bool because = doubt != NULL && (strcmp(doubt, AFTER) == 0 || strcmp(doubt, PAST) == 0);
@@ -1006,19 +1007,70 @@ static void test_doubts(void **state)
     }
     struct rule three[3];
     const struct rule *other;
+    static const struct smtp_config all = {.extensions = SMTP_EXT_ALL, .mechanisms = ""};
     parse(&three[0], "mail a*: 250 ok");
     parse(&three[1], "mail: 550 no");
     parse(&three[2], "rcpt: 550 no");
-    assert_null(doubt_find(three, 2, 3, ~0u, &other)); /* some get past */
+    assert_null(doubt_find(three, 2, 3, &all, true, &other)); /* some get past */
     parse(&three[0], "connect: 554 no");
     parse(&three[1], "mail!: 250 ok");
-    assert_null(doubt_find(three, 2, 3, ~0u, &other));
+    assert_null(doubt_find(three, 2, 3, &all, true, &other));
     parse(&three[0], "connect: 421 no");
-    assert_string_equal(doubt_find(three, 2, 3, ~0u, &other), PAST);
+    assert_string_equal(doubt_find(three, 2, 3, &all, true, &other), PAST);
     parse(&three[0], "rcpt: 550 no");
     parse(&three[1], "data!: 354 go");
     parse(&three[2], "eom: 554 no valid recipients");
-    assert_null(doubt_find(three, 2, 3, ~0u, &other));
+    assert_null(doubt_find(three, 2, 3, &all, true, &other));
+}
+
+/* What is for a command, a mechanism or a parameter that is not offered. */
+static void test_doubts_of_what_is_not_offered(void **state)
+{
+    (void)state;
+    static const char xclient[] = "can never act without --offer XCLIENT",
+                      size[] = "can never act, as --hide hides SIZE";
+    static const char mechanism[] = "can never act, as its mechanism of AUTH is not offered";
+    static const char tls[] = "can never act, as all endpoints begin with TLS";
+    static const char *const offers[] = {"X-XCLIENT", "xclient NAME"};
+    static const struct {
+        const char *rule, *doubt;
+        unsigned hidden;
+        size_t n_offers;
+        bool in_clear;
+    } rows[] = {
+        {"mail >1M: 552 no", NULL, 0, 1, true},
+        {"mail >1M: 552 no", size, SMTP_EXT_SIZE, 1, true},
+        {"mail! >1M: 552 no", size, SMTP_EXT_SIZE, 1, true},
+        {"mail >1/1h: 552 no", NULL, SMTP_EXT_SIZE, 1, true},
+        {"eom >1M: 552 no", NULL, SMTP_EXT_SIZE, 1, true},
+        {"xclient: 550 no", xclient, 0, 1, true},
+        {"xclient! a: 550 no", xclient, 0, 1, true},
+        {"xclient: 550 no", NULL, 0, 2, true},
+        {"unknown XCLIENT*: 550 no", NULL, 0, 1, true},
+        {"auth plain/1: 535 no", NULL, 0, 1, true},
+        {"auth NTLM/2: 535 no", NULL, 0, 1, true},
+        {"auth oauthbearer/2: 535 no", mechanism, 0, 1, true},
+        {"auth! gssapi/*: 535 no", mechanism, 0, 1, true},
+        {"auth nt/initial: 535 no", mechanism, 0, 1, true},
+        {"auth oauth*/1: 535 no", NULL, 0, 1, true},
+        {"auth oauthbearer: 535 no", NULL, 0, 1, true},
+        {"auth oauthbearer/1: 535 no", HIDDEN, SMTP_EXT_AUTH, 1, true},
+        {"starttls: 454 no", NULL, 0, 1, true},
+        {"starttls: 454 no", tls, 0, 1, false},
+        {"starttls!: 454 no", NULL, 0, 1, false},
+        {"command: 454 no", NULL, 0, 1, false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct smtp_config config = {
+            .extensions = ~rows[i].hidden, .mechanisms = "PLAIN NTLM", .offers = offers, .n_offers = rows[i].n_offers};
+        const struct rule *other;
+        struct rule r;
+        parse(&r, rows[i].rule);
+        const char *doubt = doubt_find(&r, 0, 1, &config, rows[i].in_clear, &other);
+        if ((doubt == NULL) != (rows[i].doubt == NULL) || (doubt != NULL && strcmp(doubt, rows[i].doubt) != 0))
+            fail_msg("%s: %s", rows[i].rule, doubt);
+        assert_null(other);
+    }
 }
 
 /* ---- patterns ---- */
@@ -1255,6 +1307,7 @@ int main(void)
         cmocka_unit_test(test_percentages),
         cmocka_unit_test(test_known_draws),
         cmocka_unit_test(test_doubts),
+        cmocka_unit_test(test_doubts_of_what_is_not_offered),
         cmocka_unit_test(test_patterns),
         cmocka_unit_test(test_patterns_at_random),
         cmocka_unit_test(test_a_pattern_of_many_stars),
