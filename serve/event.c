@@ -159,50 +159,55 @@ static bool overrule(struct server *v, struct session *s, const struct smtp_even
     return true;
 }
 
+/* The argument of an event that patterns are compared with. */
+static struct span find_argument(const struct session *s, const struct smtp_event *e)
+{
+    if (e->type == SMTP_CONNECT)
+        return span_of(s->peer.address);
+    if (e->type == SMTP_UNKNOWN)
+        return e->line;
+    bool responds = e->type == SMTP_AUTH && s->heard->auth_step > 1;
+    if (responds && e->arg.p == NULL && s->heard->client.user.n > 0) /* with LOGIN the name comes before the password */
+        return text_span(&s->heard->client.user);
+    return e->arg;
+}
+
 /*
  * The rule for an event, NULL if there is none.  Rules are for commands that
- * the engine takes; only EXPN and unknown commands have rules although the
- * engine always refuses them, HELO has some whatever its name, and AUTH for a step
- * that would fail.  Others have those that overrule the engine.
+ * the engine takes.  EXPN and unknown commands have rules although the engine
+ * always refuses them, HELO has some whatever its name, and AUTH for a step that
+ * would fail.  Others have those that overrule the engine.
  */
 static const struct rule *find_rule(struct server *v, struct session *s, struct smtp_event *e)
 {
+    bool mail_data = e->type == SMTP_BDAT || e->type == SMTP_CHUNK || e->type == SMTP_EOM;
+    bool may = (e->type == SMTP_HELO || e->type == SMTP_AUTH) && smtp_may_be_taken(&s->smtp);
+    bool refused = e->code >= 400 && !may && e->type != SMTP_EXPN && e->type != SMTP_UNKNOWN;
+    char step[RULES_STEP_MAX];
+    if (e->type == SMTP_AUTH)
+        s->heard->auth_step = e->line.p != NULL && span_starts(e->line, "AUTH") ? 1 : s->heard->auth_step + 1;
+    if ((refused && mail_data) || e->code == 421 || smtp_refuses_chunk(&s->smtp))
+        return NULL;
+    if (mail_data)
+        return find_mail_rule(v, s, e);
+    bool readable = refused && smtp_read_argument(&s->smtp, e);
+    if (refused && !readable && e->type == SMTP_DATA)
+        return NULL; /* after a 354 that has no effect, mail data would be read as commands */
     struct rules_occasion o = {.event = e->type,
                                .extended = e->extended,
-                               .argument = e->arg,
+                               .refused = refused,
+                               .argument = find_argument(s, e),
+                               .line = e->line,
+                               .size = e->size,
                                .session = s->number,
                                .now = v->now,
                                .past = v->o->past};
-    bool may = (e->type == SMTP_HELO || e->type == SMTP_AUTH) && smtp_may_be_taken(&s->smtp);
-    bool always = may || e->type == SMTP_EXPN || e->type == SMTP_UNKNOWN;
-    char step[RULES_STEP_MAX];
-    o.size = e->size;
-    o.line = e->line;
-    if (e->type == SMTP_AUTH)
-        s->heard->auth_step = e->line.p != NULL && span_starts(e->line, "AUTH") ? 1 : s->heard->auth_step + 1;
-    bool mail_data = e->type == SMTP_BDAT || e->type == SMTP_CHUNK || e->type == SMTP_EOM;
-    o.refused = e->code >= 400 && !always;
-    if ((o.refused && mail_data) || e->code == 421 || smtp_refuses_chunk(&s->smtp))
-        return NULL;
-    bool readable = o.refused && smtp_read_argument(&s->smtp, e);
-    if (o.refused && !readable && e->type == SMTP_DATA)
-        return NULL; /* after a 354 that has no effect, mail data would be read as commands */
-    o.argument = e->arg;
-    if (mail_data)
-        return find_mail_rule(v, s, e);
-    if (e->type == SMTP_CONNECT)
-        o.argument = span_of(s->peer.address);
-    if (e->type == SMTP_UNKNOWN)
-        o.argument = e->line;
     if (e->type == SMTP_DATA && smtp_in_transaction(&s->smtp))
         o.mail = &s->heard->transaction->mail;
-    bool responds = e->type == SMTP_AUTH && s->heard->auth_step > 1;
-    if (responds || (e->type == SMTP_AUTH && !o.refused)) {
+    if (e->type == SMTP_AUTH && (!refused || s->heard->auth_step > 1)) {
         name_step(s, e, step);
         o.step = step;
     }
-    if (responds && e->arg.p == NULL && s->heard->client.user.n > 0) /* with LOGIN the name comes before the password */
-        o.argument = text_span(&s->heard->client.user);
     const struct rule *r = rules_find(v->o->rules, v->o->n_rules, &o);
     bool overrules = readable && r != NULL && r->action == RULES_REPLY && smtp_is_positive(e->type, r->code);
     return overrules && !overrule(v, s, e) ? NULL : r;
