@@ -487,30 +487,35 @@ bool rules_glob(struct span pattern, struct span text)
     }
 }
 
-/* Whether argument i of the occasion matches the pattern; *over: there are no more. */
-static bool matches(const struct rule *r, const struct rules_occasion *o, size_t i, struct span *argument, bool *over)
+/* Each recipient is an argument, and there may be none of these; anything else has one. */
+static size_t count_arguments(const struct rule *r, const struct rules_occasion *o)
 {
-    bool by_step = o->step != NULL && r->pattern.p != NULL && memchr(r->pattern.p, '/', r->pattern.n) != NULL;
-    const struct mail *mail = r->event != SMTP_NONE ? o->mail : NULL;
-    *over = i >= (mail != NULL ? mail->n_recipients : 1);
-    if (*over)
-        return false;
-    *argument = mail != NULL            ? mail->recipients[i].address
-                : r->event == SMTP_NONE ? o->line
-                : by_step               ? span_of(o->step)
-                                        : o->argument;
-    return r->pattern.p == NULL || (argument->p != NULL && rules_glob(r->pattern, *argument));
+    return r->event != SMTP_NONE && o->mail != NULL ? o->mail->n_recipients : 1;
 }
 
-static bool matches_argument(const struct rule *r, const struct rules_occasion *o)
+static struct span argument_at(const struct rule *r, const struct rules_occasion *o, size_t i)
 {
-    struct span argument;
-    bool over = r->pattern.p == NULL;
-    for (size_t i = 0; !over; i++) {
-        if (matches(r, o, i, &argument, &over))
-            return true;
-    }
-    return r->pattern.p == NULL;
+    bool by_step = o->step != NULL && r->pattern.p != NULL && memchr(r->pattern.p, '/', r->pattern.n) != NULL;
+    if (r->event == SMTP_NONE)
+        return o->line;
+    if (o->mail != NULL)
+        return o->mail->recipients[i].address;
+    return by_step ? span_of(o->step) : o->argument;
+}
+
+static bool matches(const struct rule *r, struct span argument)
+{
+    return r->pattern.p == NULL || (argument.p != NULL && rules_glob(r->pattern, argument));
+}
+
+static bool matches_any(const struct rule *r, const struct rules_occasion *o)
+{
+    size_t i = 0, n = count_arguments(r, o);
+    if (r->pattern.p == NULL)
+        return true;
+    while (i < n && !matches(r, argument_at(r, o, i)))
+        i++;
+    return i < n;
 }
 
 /* splitmix64: a good draw from any seed. */
@@ -553,18 +558,18 @@ static uint32_t count(struct rules_past *past, uint64_t key)
 static bool is_among_first(const struct rule *r, const struct rules_occasion *o, size_t place)
 {
     uint64_t seed = place;
-    bool among = false, over = false;
+    bool among = false;
     if (r->scope == RULES_RUN)
         return r->applied <= r->first;
     if (r->scope == RULES_CONNECTION) {
         seed += o->session * RULES_MAX;
         return count(o->past, draw(&seed)) <= r->first;
     }
-    for (size_t i = 0; !over; i++) {
-        struct span argument;
-        if (!matches(r, o, i, &argument, &over))
-            continue;
+    for (size_t i = 0, n = count_arguments(r, o); i < n; i++) {
+        struct span argument = argument_at(r, o, i);
         uint64_t key = seed;
+        if (!matches(r, argument))
+            continue;
         for (; argument.n > 0; span_skip(&argument, 1))
             key = draw(&key) ^ (unsigned char)ascii_lower(*argument.p);
         among |= count(o->past, draw(&key)) <= r->first;
@@ -600,7 +605,7 @@ struct rule *rules_find(struct rule *rules, size_t n, const struct rules_occasio
         bool here = named && (!o->refused || r->overrules) && (!r->extended || o->extended) &&
                     (r->event != SMTP_BODY || (o->before < r->after && r->after <= o->octets)) &&
                     (r->larger == 0 || o->size > r->larger) && (r->content.p == NULL || o->contents >> i & 1);
-        if (here && matches_argument(r, o) && acts(r, o, i)) {
+        if (here && matches_any(r, o) && acts(r, o, i)) {
             r->fired++;
             return r;
         }

@@ -55,29 +55,33 @@ struct rules_part {
 
 /* The caller allocates it, zeroed. */
 struct rule {
-    const char *text;           /* as it was given; borrowed */
+    const char *text; /* as it was given; borrowed */
+    /* what it applies to */
     enum smtp_event_type event; /* SMTP_NONE: any command */
     bool extended;              /* HELO: EHLO and LHLO only */
     bool overrules;             /* it is also for commands that would be refused */
     struct span pattern;        /* in text; p NULL: any argument */
-    uint64_t first;             /* how many times it applies, 0: always, */
-    enum rules_scope scope;     /* counted for this */
-    uint64_t more;              /* times within that many milliseconds after which it applies; 0: always */
-    int64_t within;
-    unsigned percent;           /* of the times that it would apply; 0: always */
     struct span content;        /* EOM: a --match, in text; p NULL: none */
-    uint64_t larger;            /* MAIL, EOM: applies to more octets than these; 0: to all */
-    uint64_t after;             /* BODY: octets of mail data before it applies, at least 1 */
+    uint64_t larger;            /* MAIL, EOM: more octets than these; 0: any number */
+    uint64_t after;             /* BODY: the octet of the mail data at which it applies, from 1 */
+    /* how often it acts where it applies; first, more and percent are 0 if always, and one of them is not otherwise */
+    uint64_t first;         /* the first times */
+    enum rules_scope scope; /* what they are counted for */
+    uint64_t more;          /* after this many times */
+    int64_t within;         /* in this many milliseconds */
+    unsigned percent;       /* this many of a hundred times */
+    /* what it does */
     enum rules_action action;   /* RULES_GO_ON: the usual reply; what follows it is in the parts */
     int code;                   /* of the (first) reply, 100 to 999 */
     char reply[SMTP_REPLY_MAX]; /* all replies, with codes and line ends, */
     size_t reply_n;             /* in octets */
     struct rules_part parts[RULES_PARTS_MAX];
-    size_t n_parts;          /* at least 1 */
+    size_t n_parts; /* at least 1 */
+    /* what has happened */
     uint64_t random;         /* the next percentage is drawn from it */
-    uint64_t applied, fired; /* how many times it would have applied, and did */
+    uint64_t applied, fired; /* how many times it has applied, and acted */
     int64_t since;           /* when the present time of `within` began, */
-    uint64_t recent;         /* and how many times it would have applied since */
+    uint64_t recent;         /* and how many times it has applied since */
 };
 
 /* How many times rules have applied for a connection or an argument.  The caller allocates it, zeroed, if
