@@ -86,6 +86,7 @@
     X(PARAMETER_VALUE, TOLERATED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", \
       " takes a value that is not empty and has no '='") \
     X(PARAMETER_FORM, REFUSED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", " has a value that is not well-formed") \
+    X(HOLDS, REFUSED, PROBLEM_MAIL_PARAMETER_TWICE, 501, "5.5.4 ", "Say HOLDFOR or HOLDUNTIL, not both") \
     X(SIZE, REFUSED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", "SIZE takes a number of octets") \
     X(SIZE_DIGITS, REFUSED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", "SIZE takes a number of up to 20 digits") \
     X(BODY, REFUSED, PROBLEM_MAIL_PARAMETER, 501, "5.5.4 ", "BODY is 7BIT, or 8BITMIME or BINARYMIME if offered") \

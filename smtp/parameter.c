@@ -248,17 +248,19 @@ static bool is_by(struct span value)
     return good && digits > 0 && digits <= 9 && value.n == 0;
 }
 
+enum { HOLDFOR = 3, HOLDUNTIL, HOLDS = 1 << HOLDFOR | 1 << HOLDUNTIL /* their rows */ };
+
 /* A keyword that is not here brings a parameter of its own name, with MAIL and RCPT. */
 static const struct offered {
     const char *offer, *keyword;
     enum smtp_event_type command;
     bool (*fits)(struct span value); /* p is NULL if none was given */
 } offered[] = {
-    {"REQUIRETLS", "REQUIRETLS", SMTP_MAIL, is_none},       /* RFC 8689 */
-    {"DELIVERBY", "BY", SMTP_MAIL, is_by},                  /* RFC 2852 */
-    {"MT-PRIORITY", "MT-PRIORITY", SMTP_MAIL, is_priority}, /* RFC 6710 */
-    {"FUTURERELEASE", "HOLDFOR", SMTP_MAIL, is_seconds},    /* RFC 4865 */
-    {"FUTURERELEASE", "HOLDUNTIL", SMTP_MAIL, is_time},
+    {"REQUIRETLS", "REQUIRETLS", SMTP_MAIL, is_none},                /* RFC 8689 */
+    {"DELIVERBY", "BY", SMTP_MAIL, is_by},                           /* RFC 2852 */
+    {"MT-PRIORITY", "MT-PRIORITY", SMTP_MAIL, is_priority},          /* RFC 6710 */
+    [HOLDFOR] = {"FUTURERELEASE", "HOLDFOR", SMTP_MAIL, is_seconds}, /* RFC 4865 */
+    [HOLDUNTIL] = {"FUTURERELEASE", "HOLDUNTIL", SMTP_MAIL, is_time},
     {"RRVS", "RRVS", SMTP_RCPT, is_rrvs},             /* RFC 7293 */
     {"SUBMITTER", "SUBMITTER", SMTP_MAIL, is_xtext},  /* RFC 4405 */
     {"MTRK", "MTRK", SMTP_MAIL, is_some},             /* RFC 3885 */
@@ -327,6 +329,8 @@ static const struct objection *parse_one(struct smtp *s, struct smtp_event *e, s
         o = p->parse(s, e, value);
     else if (o == NULL && place < PARAMETERS + OFFERED && !offered[place - PARAMETERS].fits(value))
         o = objection_raise(s, e, OBJECTION_PARAMETER_FORM);
+    else if (o == NULL && (*given >> PARAMETERS & HOLDS) == HOLDS)
+        o = objection_raise(s, e, OBJECTION_HOLDS);
     if (o != NULL)
         objection_set_subject(e, keyword);
     return o;

@@ -91,6 +91,7 @@ static const struct row {
     [OBJECTION_PARAMETER_TWICE] = {EHLO "MAIL FROM:<a@x.test> SIZE=1 SIZE=1", 0, NULL, 0},
     [OBJECTION_PARAMETER_VALUE] = {EHLO "MAIL FROM:<a@x.test> ENVID=", 0, NULL, 0},
     [OBJECTION_PARAMETER_FORM] = {EHLO "MAIL FROM:<a@x.test> BY=1", 0, NULL, 0},
+    [OBJECTION_HOLDS] = {EHLO "MAIL FROM:<a@x.test> HOLDFOR=1 HOLDUNTIL=2029-12-31T23:59:59Z", 0, NULL, 0},
     [OBJECTION_SIZE] = {EHLO "MAIL FROM:<a@x.test> SIZE=1k", 0, NULL, 0},
     [OBJECTION_SIZE_DIGITS] = {EHLO "MAIL FROM:<a@x.test> SIZE", 0, NULL, 0},
     [OBJECTION_BODY] = {EHLO "MAIL FROM:<a@x.test> BODY=9BIT", 0, NULL, 0},
@@ -125,7 +126,7 @@ struct fixture {
     char in[SMTP_AUTH_LINE_MAX + 512], room[SMTP_REPLY_MAX];
 };
 
-static const char *const offers[] = {"DELIVERBY", "XCLIENT ADDR"};
+static const char *const offers[] = {"DELIVERBY", "FUTURERELEASE", "XCLIENT ADDR"};
 
 /* Plays the row, up to the event of its last line, whose reply is not yet given. */
 static void play(struct fixture *f, const struct row *r, bool strict)
@@ -137,7 +138,7 @@ static void play(struct fixture *f, const struct row *r, bool strict)
         .mechanisms = "PLAIN LOGIN CRAM-MD5",
         .extensions = SMTP_EXT_ALL & ~(r->flags & NO_CHUNKING ? (unsigned)SMTP_EXT_CHUNKING : 0),
         .offers = offers,
-        .n_offers = 2,
+        .n_offers = 3,
         .lmtp = r->flags & LMTP,
         .require_auth = r->flags & REQUIRE_AUTH,
         .require_tls = r->flags & REQUIRE_TLS,
