@@ -89,8 +89,8 @@ static inline bool smtp_is_positive(enum smtp_event_type event, int code)
 }
 
 /*
- * For MAIL, RCPT or DATA that was refused before its argument was read, as it is
- * out of order: reads the argument.  Returns whether it is well-formed, so that
+ * For MAIL, RCPT or DATA that was refused although its argument may be good, as
+ * it is out of order, or a recipient too many: reads the argument.  Returns whether it is well-formed, so that
  * smtp_overrule() makes sense.
  */
 bool smtp_read_argument(struct smtp *s, struct smtp_event *e);

@@ -46,8 +46,6 @@ bool transaction_begin(struct transaction **at, const struct client *c, const st
     free(t->answers);
     t->answers = NULL;
     t->n_answers = t->last_accepted = 0;
-    t->chunk = t->body = NULL;
-    t->octets = 0;
     t->listed = listed;
     t->failure.error = 0;
     if (!mail_begin(&t->mail, e->arg, e->params))
@@ -247,6 +245,8 @@ void transaction_drop(struct transaction *t)
     if (t->has_data)
         store_drop(&t->data);
     t->has_data = false;
+    t->chunk = t->body = NULL;
+    t->octets = 0;
 }
 
 void transaction_free(struct transaction *t)

@@ -498,6 +498,8 @@ void command_interpret(struct smtp *s, struct smtp_event *e)
 bool smtp_read_argument(struct smtp *s, struct smtp_event *e)
 {
     const struct verb *v = verbs;
+    if (e->type == SMTP_RCPT && e->code == objections[OBJECTION_TOO_MANY_RECIPIENTS].reply.code)
+        return true; /* it has been read */
     if (s->legal || (e->type != SMTP_MAIL && e->type != SMTP_RCPT && e->type != SMTP_DATA))
         return false;
     while (v->event != e->type)

@@ -468,6 +468,12 @@ t_overruled() {
     talk '<220' '>LHLO t' '<250' '>DATA' '<354' '>.' '<554' '>MAIL FROM:<>' '<250' '>RCPT TO:<a@x>' '<250' '>RCPT TO:<b@x>' '<250' \
         '>DATA' '<354' '>.' '<250' '<250' '>QUIT' '<221' '<EOF' >got
     stop
+    # DATA after a chunk begins anew; and a recipient is well-formed though there are too many
+    start -k -j -o lines --max-recipients 1 --on 'data!: 354 go' --on 'body +5: 554 no' --on 'rcpt! c@*: 250 one more'
+    talk '<220' '>EHLO t' '<250' '>MAIL FROM:<a@x>' '<250' '>RCPT TO:<b@x>' '<250' '>RCPT TO:<c@x>' '<250' '>RCPT TO:<d@x>' '<452' \
+        '>BDAT 6' '=hello!' '<250' '>DATA' '<354' '>y' '>.' '<250' '>QUIT' '<221' '<EOF' >got
+    stop
+    [ "$(jq -c .envelope.to lines)" = '["b@x","c@x"]' ]
     for event in eom body; do
         rm -rf mail
         start_on lmtp://127.0.0.1:0 -n 1- -d mail --on 'data!: 354 go' --on "$event: 250 kept"
