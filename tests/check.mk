@@ -3,12 +3,12 @@
 #:  make deps       installs the tools that the tests need, with the system's package manager
 #:  make check      runs all tests
 #:  make check-posix check-static check-asan check-valgrind
-#:                  runs them with POSIX calls only, with musl, with sanitizers,
-#:                  under valgrind
+#:                  runs them with POSIX calls only, with musl, with sanitizers, under valgrind
 #:  make check-both compares what -r reports with what SMTP reported
+#:  make check-reactions
+#:                  checks how curl, PHPMailer, Symfony, Nodemailer and Jakarta Mail react to faults
 #:  make check-oracle check-json
-#:                  compares messages with what Python's email package reads, and
-#:                  checks JSON_MESSAGES=5000 random messages as JSON
+#:                  compares messages with Python's email package, checks JSON_MESSAGES=5000 random ones
 #:  make lint       checks warnings, structure, manual and scripts
 #:  make format     formats the sources, as lint wants them
 #:  make fuzz       gives each target random input for FUZZ_SECONDS=60
@@ -22,8 +22,9 @@
 CLANG = clang
 FUZZ_SECONDS = 60
 JSON_MESSAGES = 5000
-# the groups of command-line tests to run, and the target to measure the coverage of
+# the groups of command-line tests to run, the clients of check-reactions, and the target to measure the coverage of
 CLI_GROUPS =
+CLIENTS =
 VALGRIND_GROUPS = run storage
 COVERED = check
 VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full
@@ -60,16 +61,15 @@ check: # by another make, as deps may have brought what TLS needs
 check-unit: $(TESTS) $(TESTS_$(TLS)) $(GROWTH) $(REPLAYS)
 	sh tests/conformance
 	sh tests/run-unit $(TESTS) $(TESTS_$(TLS)) $(GROWTH) $(REPLAYS)
-
 check-cli: fakesmtp
 	FAKESMTP_TLS=$(TLS) sh tests/cli/run ./fakesmtp $(CLI_GROUPS)
-
 check-both: fakesmtp
 	FAKESMTP_TLS=$(TLS) sh tests/both ./fakesmtp $(CLI_GROUPS)
+check-reactions: fakesmtp
+	FAKESMTP_TLS=$(TLS) python3 tests/reactions/run.py ./fakesmtp $(CLIENTS)
 
 check-static:
 	$(MAKE) TLS=none static && FAKESMTP_TLS=none sh tests/cli/run ./fakesmtp-static $(CLI_GROUPS)
-
 check-posix: # the same with what POSIX alone has
 	sh tests/variant posix $(MAKE) OS=posix CC='$(CC)' check
 
