@@ -5,7 +5,9 @@
  * Only what is certain counts.  A rule without a condition always acts, unless
  * one before it does.
  */
-#include "serve/inside.h"
+#include "serve/serve.h"
+
+#include <string.h>
 
 /* How far a session has come at an event: those of a higher stage come only after the others. */
 static int stage(enum smtp_event_type event)
@@ -100,17 +102,14 @@ static const char *why_not_offered(const struct rule *r, const struct smtp_confi
 static bool ends_like_an_action(const struct rule *r)
 {
     static const char *const words[] = {"drop", "reset", "stall", NULL};
-    struct span rest = span_of(r->text), word = {NULL, 0};
-    for (; rest.n > 0; span_skip(&rest, 1)) {
-        if (*rest.p == ',')
-            word = (struct span){rest.p + 1, rest.n - 1};
-    }
+    const char *comma = strrchr(r->text, ',');
+    struct span word = span_of(comma != NULL ? comma + 1 : "");
     while (word.n > 0 && (*word.p == ' ' || *word.p == '\t'))
         span_skip(&word, 1);
     while (word.n > 0 && (word.p[word.n - 1] == ' ' || word.p[word.n - 1] == '\t'))
         word.n--;
     bool delay = span_takes(&word, "delay ");
-    return r->reply_n > 0 && r->parts[r->n_parts - 1].end == RULES_GO_ON && word.n > 0 &&
+    return r->reply_n > 0 && r->parts[r->n_parts - 1].end == RULES_GO_ON &&
            (delay ? ascii_is_digit(*word.p) : span_is_one_of(word, words));
 }
 
@@ -130,5 +129,5 @@ const char *doubt_find(const struct rule *rules, size_t i, size_t n, const struc
             return "can never act, as no session gets past";
     }
     *other = NULL;
-    return ends_like_an_action(r) ? "has an action as text; before an action there is a semicolon" : NULL;
+    return ends_like_an_action(r) ? "ends in what looks like an action; put a semicolon before it, not a comma" : NULL;
 }

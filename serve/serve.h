@@ -64,7 +64,7 @@ struct rule {
     struct span content;        /* EOM: a --match, in text; p NULL: none */
     uint64_t larger;            /* MAIL, EOM: more octets than these; 0: any number */
     uint64_t after;             /* BODY: the octet of the mail data at which it applies, from 1 */
-    /* how often it acts where it applies; first, more and percent are 0 if always, and one of them is not otherwise */
+    /* how often it acts where it applies: always if first, more and percent are 0; at most one of them is not */
     uint64_t first;         /* the first times */
     enum rules_scope scope; /* what they are counted for */
     uint64_t more;          /* after this many times */

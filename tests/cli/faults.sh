@@ -886,11 +886,11 @@ END
 t_rules_in_vain() {
     run --on 'rcpt: 550 no' --on 'data: 354 go' --on 'rcpt a*: 451 later' --on 'noop: 250 ok, drop' --on 'bdat: drop' --hide CHUNKING true
     status_is 0
-    grep -e 'never act' -e 'has an action' err >got
+    grep -e 'never act' -e 'looks like an action' err >got
     cat >want <<'END'
 fakesmtp: --on 'data: 354 go' can never act, as no session gets past --on 'rcpt: 550 no'
 fakesmtp: --on 'rcpt a*: 451 later' can never act after --on 'rcpt: 550 no'
-fakesmtp: --on 'noop: 250 ok, drop' has an action as text; before an action there is a semicolon
+fakesmtp: --on 'noop: 250 ok, drop' ends in what looks like an action; put a semicolon before it, not a comma
 fakesmtp: --on 'bdat: drop' can never act, as --hide hides the command
 END
     same got want

@@ -926,7 +926,7 @@ static void test_known_draws(void **state)
 #define AFTER "can never act after"
 #define PAST "can never act, as no session gets past"
 #define HIDDEN "can never act, as --hide hides the command"
-#define WORDS "has an action as text; before an action there is a semicolon"
+#define WORDS "ends in what looks like an action; put a semicolon before it, not a comma"
 
 /* Of two rules, what is odd about each, and whether it is because of the other. */
 static void test_doubts(void **state)
