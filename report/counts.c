@@ -139,8 +139,8 @@ static void append_uncounted(char *text, size_t size, const struct tally *v)
         {v->cut_off, "%ju more cut off before the end"},
         {v->refused - v->failed, "%ju more refused"},
         {v->unheard, "%ju more stored, but the client left before the reply"},
-        {v->unproxied,
-         v->unproxied == 1 ? "%ju connection without a PROXY header" : "%ju connections without a PROXY header"},
+        {v->unproxied, v->unproxied == 1 ? "%ju connection without a valid PROXY header"
+                                         : "%ju connections without a valid PROXY header"},
         {v->tls_failed, v->tls_failed == 1 ? "%ju TLS handshake failed" : "%ju TLS handshakes failed"},
         {in_clear, in_clear == 1 ? "%ju client spoke TLS to a plain-text port (use smtps:// or --tls)"
                                  : "%ju clients spoke TLS to a plain-text port (use smtps:// or --tls)"},

@@ -158,7 +158,7 @@ void dialogue_proxy(struct dialogue *d, uint64_t session, const char *address, c
 {
     char text[REMARK_MAX];
     d->amiss = d->amiss || why != NULL;
-    (void)snprintf(text, sizeof text, why != NULL ? "(no PROXY header: %s)" : "(PROXY for %s)",
+    (void)snprintf(text, sizeof text, why != NULL ? "(no valid PROXY header: %s)" : "(PROXY for %s)",
                    why != NULL        ? why
                    : *address != '\0' ? address
                                       : "a client without an address");

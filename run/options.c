@@ -312,16 +312,16 @@ static int take_mechanisms(struct parse *p, const char *text)
     return 0;
 }
 
-/* What would be right in place of an offer of what there is already; NULL: there is nothing like it. */
+/* Where the keyword is offered without --offer, as in "with --tls"; NULL: nowhere. */
 static const char *why_not_offer(struct span keyword)
 {
     unsigned extension = smtp_extension(keyword);
     return extension == 0                   ? NULL
            : extension == SMTP_EXT_STARTTLS ? "with --tls"
-           : extension == SMTP_EXT_SIZE     ? "unless --hide leaves it out; --max-size gives its number"
-           : extension == SMTP_EXT_LIMITS   ? "unless --hide leaves it out; --max-recipients gives its number"
-           : extension == SMTP_EXT_AUTH     ? "unless --hide leaves it out; --auth-mechs chooses its mechanisms"
-                                            : "unless --hide leaves it out";
+           : extension == SMTP_EXT_SIZE     ? "already, unless --hide hides it; --max-size sets its number"
+           : extension == SMTP_EXT_LIMITS   ? "already, unless --hide hides it; --max-recipients sets its number"
+           : extension == SMTP_EXT_AUTH     ? "already, unless --hide hides it; --auth-mechs chooses its mechanisms"
+                                            : "already, unless --hide hides it";
 }
 
 static int take_offer(struct parse *p, const char *text)
@@ -337,7 +337,7 @@ static int take_offer(struct parse *p, const char *text)
     if (n == 0)
         return expected_at(p, text, text, "a keyword: letters and digits, and dashes after the first");
     if (text[n] != '\0' && text[n] != ' ')
-        return expected_at(p, text, text + n, "a blank and parameters, or the end; give each keyword with an --offer");
+        return expected_at(p, text, text + n, "a blank and parameters, or the end; give each keyword its own --offer");
     for (const char *at = text + n; *at != '\0'; at++) {
         if (*at == ' ' ? at[1] == ' ' || at[1] == '\0' : *at < ' ' || *at > '~')
             return expected_at(p, text, *at == ' ' ? at + 1 : at, "a parameter, printable ASCII after one blank");
@@ -345,7 +345,7 @@ static int take_offer(struct parse *p, const char *text)
             return expected_at(p, text, at + 1, "NAME, ADDR, PORT, PROTO, HELO, LOGIN, DESTADDR or DESTPORT");
     }
     if (sasl_mechanism(keyword) != SASL_NONE)
-        return wrong(p, "'%.*s' is a mechanism of AUTH: --auth-mechs chooses these", (int)n, text);
+        return wrong(p, "'%.*s' is a mechanism of AUTH: give it to --auth-mechs", (int)n, text);
     if (why_not_offer(keyword) != NULL)
         return wrong(p, "'%.*s' is offered %s", (int)n, text, why_not_offer(keyword));
     if (strlen(text) > SMTP_OFFER_MAX)
@@ -359,7 +359,7 @@ static int take_offer(struct parse *p, const char *text)
         if (offer != text && span_same(keyword, (struct span){offer, strcspn(offer, " ")}))
             return wrong(p, "'%.*s' is offered already", (int)n, text);
     }
-    return room <= SMTP_OFFERS_ROOM ? 0 : wrong(p, "all its lines may have at most %d octets", SMTP_OFFERS_ROOM);
+    return room <= SMTP_OFFERS_ROOM ? 0 : wrong(p, "there is no room in the reply to EHLO for more lines");
 }
 
 static int take_allowed(struct parse *p, const char *text)
@@ -399,8 +399,9 @@ static int take_required(struct parse *p, const char *text)
         struct span word = take_word(&rest);
         bool auth = span_is(word, "auth"), cert = span_is(word, "client-cert");
         if (!auth && !cert && !span_is(word, "tls"))
-            return wrong(p, "'%s' cannot be required: give auth, tls, client-cert, or several, separated by commas",
-                         text);
+            return wrong(
+                p, "'%s' cannot be required: give auth, tls or client-cert, or several of these, separated by commas",
+                text);
         *(auth ? &p->o->smtp.require_auth : &p->o->smtp.require_tls) = true;
         p->o->tls.require_cert = p->o->tls.require_cert || cert;
     }
@@ -525,8 +526,8 @@ static const struct option_entry {
     {0, "hide", "EXT,...", take_hidden, 0,
      "do not offer these extensions, or mechanisms of AUTH,\nas in SIZE,CRAM-MD5"},
     {0, "offer", "LINE", take_offer, 0,
-     "add LINE to the reply to EHLO: a keyword, perhaps with\nparameters; and take those of MAIL and RCPT that come\n"
-     "with it, as in REQUIRETLS or 'DELIVERBY 240'; may be\nrepeated"},
+     "add LINE to the reply to EHLO, as in REQUIRETLS or\n'DELIVERBY 240', and accept the parameters of MAIL and\n"
+     "RCPT that come with it; may be repeated"},
     {0, "on", "'EVENT: ACTION'", take_rule, 0,
      "misbehave: 'EVENT [PATTERN] [TIMES]: ACTION', as in\n'rcpt bounce@*: 550 5.1.1 no such user' or\n"
      "'mail #1: delay 5s, 451 later'.  EVENT is connect,\nhelo, starttls, auth, mail, rcpt, data, bdat, body,\n"
@@ -544,12 +545,12 @@ static const struct option_entry {
      "as\n"
      "'auth ntlm/1: 334 x'; there are OAUTHBEARER,\nSCRAM-SHA-1 and SCRAM-SHA-256, too)"},
     {0, "require", "WHAT", take_required, 0,
-     "refuse mail without auth, tls, a client-cert of\n--client-ca, or several: auth,tls"},
+     "refuse mail without auth, tls or client-cert (of\n--client-ca), or several: auth,tls"},
     {0, "tls", "[=FLAW]", take_tls, 0,
-     "offer STARTTLS; the certificate has this flaw: expired,\nnot-yet, name:NAME (it has no other), self-signed,\n"
-     "weak-key"},
-    {0, "tls-min", "VERSION", take_version, SETS(tls.min), "speak no TLS below it (default: 1.2)"},
-    {0, "tls-max", "VERSION", take_version, SETS(tls.max), "speak no TLS above it (default: 1.3)"},
+     "offer STARTTLS; the certificate has this flaw (default:\nnone): expired, not-yet, name:NAME (it has no other),\n"
+     "self-signed or weak-key"},
+    {0, "tls-min", "VERSION", take_version, SETS(tls.min), "speak no TLS below VERSION (default: 1.2)"},
+    {0, "tls-max", "VERSION", take_version, SETS(tls.max), "speak no TLS above VERSION (default: 1.3)"},
     {0, "cert", "FILE", take_file, SETS(tls.cert), "show the certificate in FILE (default: one is made)"},
     {0, "key", "FILE", take_file, SETS(tls.key), "read its key from FILE (default: the file of --cert)"},
     {0, "client-ca", "FILE", take_file, SETS(tls.client_ca),

@@ -9,6 +9,8 @@
 
 enum { DEFAULT_PORT = 1025 };
 
+#define GIVE_TLS ": give --tls, or an endpoint that begins with smtps://"
+
 int settings_check(const struct options *o, size_t n_stdio, size_t n_stdin, char *why)
 {
     bool command = o->wrapped, hides_auth = !(o->smtp.extensions & SMTP_EXT_AUTH), hides_chosen = false, scram = false;
@@ -59,15 +61,12 @@ int settings_check(const struct options *o, size_t n_stdio, size_t n_stdin, char
         {o->stdio && o->background, "-l - and -b exclude each other"},
         {o->stdio && prints, "-l - speaks SMTP on standard output: send the stream elsewhere with -o"},
 
-        {!o->has_tls && o->tls.cert != NULL, "--cert needs TLS: give --tls, or an endpoint that begins with smtps://"},
-        {!o->has_tls && o->ca_file != NULL,
-         "--ca-file needs TLS: give --tls, or an endpoint that begins with smtps://"},
-        {!o->has_tls && o->smtp.require_tls,
-         "--require tls needs TLS: give --tls, or an endpoint that begins with smtps://"},
-        {!o->has_tls && (o->tls.min != TLS_ANY || o->tls.max != TLS_ANY),
-         "--tls-min and --tls-max need TLS: give --tls"},
+        {!o->has_tls && o->tls.cert != NULL, "--cert needs TLS" GIVE_TLS},
+        {!o->has_tls && o->ca_file != NULL, "--ca-file needs TLS" GIVE_TLS},
+        {!o->has_tls && o->smtp.require_tls, "--require tls needs TLS" GIVE_TLS},
+        {!o->has_tls && (o->tls.min != TLS_ANY || o->tls.max != TLS_ANY), "--tls-min and --tls-max need TLS" GIVE_TLS},
         {o->tls.max != TLS_ANY && o->tls.min > o->tls.max, "--tls-min is above --tls-max"},
-        {!o->has_tls && o->tls.client_ca != NULL, "--client-ca needs TLS: give --tls"},
+        {!o->has_tls && o->tls.client_ca != NULL, "--client-ca needs TLS" GIVE_TLS},
         {o->tls.require_cert && o->tls.client_ca == NULL,
          "--require client-cert needs --client-ca, which says whose certificates are good"},
         {o->tls.key != NULL && o->tls.cert == NULL, "--key needs a certificate: give it with --cert"},
@@ -129,7 +128,7 @@ static int check_mechanisms(const struct options *o, bool hides, char *why)
         n += (size_t)snprintf(all + n, sizeof all - n, "%s, ", sasl_name((enum sasl_mechanism)i));
     (void)snprintf(
         why, OPTIONS_WHY_MAX,
-        "%s: '%.*s' is not %s: give one or more of %sor NAME of --on 'auth NAME/1: ...', separated by commas",
+        "%s: '%.*s' is not %s: give one or more of %sor the NAME of --on 'auth NAME/1: ...', separated by commas",
         hides ? "--hide" : "--auth-mechs", names->n < 40 ? (int)names->n : 40, names->p,
         hides ? "an extension or mechanism" : "a mechanism", all);
     return -1;

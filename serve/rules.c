@@ -206,7 +206,7 @@ static bool parse_condition(struct reader *r, const char *end, struct rule *rule
         return parse_times(r, end, rule);
     case '+':
         if (rule->event != SMTP_BODY)
-            return expect(r, start, "a pattern, #N, %P or the colon, as only body takes +N");
+            return expect(r, start, "a pattern, #N, >N/TIME, %P or the colon, as only body takes +N");
         if (rule->after > 0)
             return expect(r, start, "only one +N");
         return parse_number(r, end, 0, UINT64_MAX, &rule->after, "a number of octets");
@@ -218,9 +218,9 @@ static bool parse_condition(struct reader *r, const char *end, struct rule *rule
         while (r->p < end && !is_blank(*r->p))
             r->p++;
         if (rule->pattern.p != NULL)
-            return expect(r, start, "#N, %P or the colon, as there is a pattern already");
+            return expect(r, start, "#N, >N/TIME, %P or the colon, as there is a pattern already");
         if (!event->argument)
-            return expect(r, start, "#N, %P or the colon, as this event has no argument for a pattern");
+            return expect(r, start, "#N, >N/TIME, %P or the colon, as this event has no argument for a pattern");
         rule->pattern = span_between(start, r->p);
         if (rule->pattern.n == 2 && memcmp(start, "\"\"", 2) == 0)
             rule->pattern.n = 0; /* "" is the empty argument */
@@ -427,7 +427,7 @@ static bool parse_actions(struct reader *r, struct rule *rule)
             r->p > start ? "a reply code and its text, drop, reset or stall"
             : first      ? "a reply code and its text, drop, reset, stall, delay TIME, drip TIME or lines TIME"
                     : "a reply code and its text, drop, reset, stall, delay TIME, drip TIME or lines TIME after the "
-                      "semicolon; one in a text is \\;";
+                      "semicolon; in a text, write \\; for a semicolon";
         if (!alone && !parse_what(r, rule, first, expected))
             return false;
         struct rules_part *part = &rule->parts[rule->n_parts - 1];

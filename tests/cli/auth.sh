@@ -747,9 +747,9 @@ ntlm/1x|11|step
 ntlm/initially|11|step
 END
     run --auth-mechs NTLM true
-    status_is 2 "fakesmtp: --auth-mechs: 'NTLM' is not a mechanism: give one or more of PLAIN, LOGIN, .*, SCRAM-SHA-256, or NAME of --on 'auth NAME/1: ...', separated by commas"
+    status_is 2 "fakesmtp: --auth-mechs: 'NTLM' is not a mechanism: give one or more of PLAIN, LOGIN, .*, SCRAM-SHA-256, or the NAME of --on 'auth NAME/1: ...', separated by commas"
     run --hide SIZE,NTLM --on 'auth gssapi/1: 334 ' true
-    status_is 2 "fakesmtp: --hide: 'NTLM' is not an extension or mechanism: give .* or NAME of --on 'auth NAME/1: ...', separated by commas"
+    status_is 2 "fakesmtp: --hide: 'NTLM' is not an extension or mechanism: give .* or the NAME of --on 'auth NAME/1: ...', separated by commas"
     run --auth-mechs NTLM --hide ntlm --on 'auth ntlm/1: 334 ' true
     status_is 2 'fakesmtp: --auth-mechs offers a mechanism that --hide hides'
     run --auth-mechs NTLM,ntlm --on 'auth ntlm/1: 334 ' true

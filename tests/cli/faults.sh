@@ -867,7 +867,7 @@ mail: delay -1s|13|a time, as in .*
 mail: delay 5s, |end|a reply code and its text, drop, reset or stall
 mail: delay 5s, delay 5s|17|a reply code and its text, drop, reset or stall
 mail: delay 5s drop|16|a comma and another action, a semicolon, or the end
-mail: 550 no; never|15|.*one in a text is \\;
+mail: 550 no; never|15|.*write \\; for a semicolon
 mail: 250 ok; drop; 250 x|19|the end
 mail: 421 no; drop|13|the end, as 421 closes the connection
 mail: delay 5s, 55 x|17|a reply code of three digits.*

@@ -42,13 +42,13 @@ wrong_offer() { # PATTERN OPTION ...
 }
 
 t_offer_usage() {
-    wrong_offer "--offer: 'DSN' is offered unless --hide leaves it out" --offer DSN
-    wrong_offer "--offer: 'binarymime' is offered unless --hide leaves it out" --offer 'binarymime'
-    wrong_offer "--offer: 'SIZE' is offered unless --hide leaves it out; --max-size gives its number" --offer 'SIZE 1000'
-    wrong_offer "--offer: 'LIMITS' is offered unless --hide leaves it out; --max-recipients gives its number" --offer 'LIMITS RCPTMAX=3'
+    wrong_offer "--offer: 'DSN' is offered already, unless --hide hides it" --offer DSN
+    wrong_offer "--offer: 'binarymime' is offered already, unless --hide hides it" --offer 'binarymime'
+    wrong_offer "--offer: 'SIZE' is offered already, unless --hide hides it; --max-size sets its number" --offer 'SIZE 1000'
+    wrong_offer "--offer: 'LIMITS' is offered already, unless --hide hides it; --max-recipients sets its number" --offer 'LIMITS RCPTMAX=3'
     wrong_offer "--offer: 'STARTTLS' is offered with --tls" --offer STARTTLS
-    wrong_offer "--offer: 'PLAIN' is a mechanism of AUTH: --auth-mechs chooses these" --offer PLAIN
-    wrong_offer "--offer: 'AUTH' is offered unless .*; --auth-mechs chooses its mechanisms" --offer 'AUTH PLAIN'
+    wrong_offer "--offer: 'PLAIN' is a mechanism of AUTH: give it to --auth-mechs" --offer PLAIN
+    wrong_offer "--offer: 'AUTH' is offered already, unless .*; --auth-mechs chooses its mechanisms" --offer 'AUTH PLAIN'
     wrong_offer "--offer: 'X-FOO' is offered already" --offer 'X-Foo 1' --offer X-FOO
     wrong_offer "--offer: '': at the end, column 1: expected a keyword: .*" --offer ''
     wrong_offer "--offer: '-X': at '-X', column 1: expected a keyword: .*" --offer=-X
@@ -63,7 +63,7 @@ t_offer_usage() {
     set --
     for i in $(seq 1 33); do set -- "$@" --offer "X$i"; done
     wrong_offer '--offer: this option may be given at most 32 times' "$@"
-    wrong_offer '--offer: all its lines .* at most .* octets' --offer "X $(printf %0500d 1)" --offer "Y $(printf %0500d 1)"
+    wrong_offer '--offer: there is no room in the reply to EHLO for more lines' --offer "X $(printf %0500d 1)" --offer "Y $(printf %0500d 1)"
     wrong_offer '-r takes messages from files, and --offer is about clients' -r x --offer X
 }
 
@@ -193,7 +193,7 @@ not_proxy() { # WHY WORD ...
     why=$1
     shift
     talk "$@" '<GONE'
-    tail -n 1 err | grep -Fqx "$n S: (no PROXY header: $why)" || { cat err; return 1; }
+    tail -n 1 err | grep -Fqx "$n S: (no valid PROXY header: $why)" || { cat err; return 1; }
     n=$((n + 1))
 }
 
@@ -230,9 +230,9 @@ t_proxy_without_a_header() {
     talk '<GONE' + '=PROXY' '<GONE'
     kill "$pid"
     finish
-    status_is 1 'fakesmtp: expected 1 message, got none before SIGTERM; 2 connections without a PROXY header'
-    err_has '2 S: \(no PROXY header: none came in time\)'
-    err_has '3 S: \(no PROXY header: none came in time\)'
+    status_is 1 'fakesmtp: expected 1 message, got none before SIGTERM; 2 connections without a valid PROXY header'
+    err_has '2 S: \(no valid PROXY header: none came in time\)'
+    err_has '3 S: \(no valid PROXY header: none came in time\)'
     fails grep -q '^1 ' err
     # nor does it count as a connection
     start_on proxy://127.0.0.1:0 -c 1 -f none

@@ -482,7 +482,7 @@ t_usage() {
     usage "-l: 'fd:x' is not an endpoint: give the number of an open descriptor after fd:" -l fd:x
     usage "--hide: 'FOO' is not an extension or mechanism: give one or more of PIPELINING, .*SIZE, .*XOAUTH2.*, separated by commas" --hide SIZE,FOO
     usage '--auth: give USER:PASSWORD' --auth ann
-    usage "--require: 'mail' cannot be required: give auth, tls, client-cert, or several, separated by commas" --require mail
+    usage "--require: 'mail' cannot be required: give auth, tls or client-cert, or several of these, separated by commas" --require mail
     usage '-b and a command exclude each other: .*' -b true
     usage '-b prints assignments on standard output: .*' -b -f eml
     usage '-l - and a command exclude each other: .*' -l - true

@@ -337,8 +337,8 @@ static void test_length_of_a_reply(void **state)
 #define ACTION "a reply code and its text, drop, reset, stall, delay TIME, drip TIME or lines TIME"
 #define COMMA "a comma and another action, a semicolon, or the end"
 #define FURTHER \
-    "a reply code and its text, drop, reset, stall, delay TIME, drip TIME or lines TIME after the semicolon; one in " \
-    "a text is \\;"
+    "a reply code and its text, drop, reset, stall, delay TIME, drip TIME or lines TIME after the semicolon; in a " \
+    "text, write \\; for a semicolon"
 #define MECHANISM "a mechanism before the slash: up to 20 letters, digits, dashes and underscores"
 #define STEP "the number of a step, or initial; in the name of a user ? matches a slash"
 #define ONE "only one #N, %P or >N/TIME"
@@ -362,11 +362,11 @@ static void test_malformed(void **state)
         {"m\xc3\xa4il: drop", 0, EVENT},
         {"mail", 4, "a colon and an action"},
         {"mail a@x drop", 13, "a colon and an action"},
-        {"mail a b: drop", 7, "#N, %P or the colon, as there is a pattern already"},
-        {"mail a #1 b: drop", 10, "#N, %P or the colon, as there is a pattern already"},
-        {"rset a: drop", 5, "#N, %P or the colon, as this event has no argument for a pattern"},
-        {"starttls #1 x: drop", 12, "#N, %P or the colon, as this event has no argument for a pattern"},
-        {"quit x: drop", 5, "#N, %P or the colon, as this event has no argument for a pattern"},
+        {"mail a b: drop", 7, "#N, >N/TIME, %P or the colon, as there is a pattern already"},
+        {"mail a #1 b: drop", 10, "#N, >N/TIME, %P or the colon, as there is a pattern already"},
+        {"rset a: drop", 5, "#N, >N/TIME, %P or the colon, as this event has no argument for a pattern"},
+        {"starttls #1 x: drop", 12, "#N, >N/TIME, %P or the colon, as this event has no argument for a pattern"},
+        {"quit x: drop", 5, "#N, >N/TIME, %P or the colon, as this event has no argument for a pattern"},
         {"eom!: drop", 3, "a blank or the colon"},
         {"body!: drop", 4, "a blank or the colon"},
         {"bdat!: drop", 4, "a blank or the colon"},
@@ -423,8 +423,8 @@ static void test_malformed(void **state)
         {"eom /a: drop", 12, "a slash after the match"},
         {"eom /a/b: drop", 7, "a blank or the colon"},
         {"eom /a/ /b/: drop", 8, "only one /MATCH/"},
-        {"mail +1: drop", 5, "a pattern, #N, %P or the colon, as only body takes +N"},
-        {"eom +1: drop", 4, "a pattern, #N, %P or the colon, as only body takes +N"},
+        {"mail +1: drop", 5, "a pattern, #N, >N/TIME, %P or the colon, as only body takes +N"},
+        {"eom +1: drop", 4, "a pattern, #N, >N/TIME, %P or the colon, as only body takes +N"},
         {"body +: drop", 6, "a number of octets"},
         {"body +1k: drop", 6, "a number of octets"},
         {"body +18446744073709551616: drop", 6, "a number of octets"},
