@@ -727,6 +727,95 @@ t_ruled_mechanism_elsewhere() {
     same lines want
 }
 
+# The cases of curl's own tests whose mechanisms its test server plays by replies that it is told.
+
+# own_case NUMBER STATUS SAID LOGIN WORD ...: curl, in that case of its own tests, ends with STATUS; SAID, an expression with
+# "|" after each line, is what it says from EHLO to MAIL or to its end; LOGIN stands in the URL
+own_case() {
+    number=$1 want=$2 said=$3 url="smtp://${4}127.0.0.1:$port"
+    shift 4
+    deliver_to "$url" "$@"
+    ended=$status
+    stop
+    sed -n 's/^1 C: //p' transcript | sed '1d; /^MAIL/,$d' | tr '\n' '|' >got
+    mails=$(find mail -name '*.eml' | wc -l)
+    if [ "$ended" -ne "$want" ] || [ "$mails" -ne $((want == 0)) ] || ! grep -Eqx "$said" got; then
+        echo "case $number: status $ended, $mails messages"
+        cat curl.err transcript
+        return 1
+    fi
+    rm -r mail transcript
+}
+
+# A challenge of NTLM as the cases have it: type 2, flags 0x018286, of the domain CC.
+NTLM_CHALLENGE='TlRMTVNTUAACAAAAAgACADAAAACGggEAc51AYVDgyNcAAAAAAAAAAG4AbgAyAAAAQ0MC'
+NTLM_CHALLENGE=${NTLM_CHALLENGE}'AAQAQwBDAAEAEgBFAEwASQBTAEEAQgBFAFQASAAEABgAYwBjAC4AaQBjAGUAZABlAHYALgBuAHUAAwAsAGUAbABpAHMAYQBiAGUAdABoAC4AYwBjAC4AaQBjAGUAZABlAHYALgBuAHUAAAAAAA=='
+
+t_curls_cases_of_ntlm() {
+    curl -V | grep -qw NTLM || { echo 'this curl is built without NTLM, which its cases 906, 921, 933 and 936 need'; return 1; }
+    set -- -k -d mail --transcript transcript --on 'auth ntlm/1: 334 NTLM supported'
+    start "$@" --auth-mechs NTLM --on "auth ntlm/2: 334 $NTLM_CHALLENGE" --on 'auth ntlm/3: 235 Authenticated'
+    own_case 906 0 'AUTH NTLM\|\(44 octets\)\|\([0-9]+ octets\)\|' '' -u testuser:testpass
+    start "$@" --auth-mechs NTLM --on "auth ntlm/initial: 334 $NTLM_CHALLENGE" --on 'auth ntlm/2: 235 Authenticated'
+    own_case 921 0 'AUTH NTLM \(44 octets\)\|\([0-9]+ octets\)\|' '' -u testuser:testpass --sasl-ir
+    set -- "$@" --on 'auth ntlm/2: 334 Rubbish' --on 'auth! ntlm/3: 501 AUTH exchange cancelled by client'
+    start "$@" --auth-mechs NTLM
+    own_case 933 67 'AUTH NTLM\|\(44 octets\)\|\*\|' '' -u testuser:testpass
+    start "$@" --auth-mechs NTLM,PLAIN --on 'auth plain/1: 334 PLAIN supported' --on 'auth plain/2: 235 Authenticated'
+    own_case 936 0 'AUTH NTLM\|\(44 octets\)\|\*\|AUTH PLAIN\|\(16 octets\)\|' '' -u user:secret
+}
+
+# The octets of the response are curl's own choice, but not their number.
+t_curls_cases_of_digest_md5() {
+    challenge=$(printf 'realm="cu\\"rl",nonce="5300d17a1d695bd411e4cdf96f9548c23ced6175",algorithm=md5-sess,qop="auth"' | base64 | tr -d '\n')
+    set -- -k -d mail --transcript transcript
+    start "$@" --on "auth digest-md5/1: 334 $challenge" --on "auth digest-md5/2: 334 $(printf 'rspauth=9ea859cb9d90c37ca30d49d35378630c' | base64)" \
+        --on 'auth digest-md5/3: 235 Authenticated' --auth-mechs DIGEST-MD5
+    own_case 907 0 'AUTH DIGEST-MD5\|\(276 octets\)\|\|' '' -u 'us"er:secret'
+    set -- "$@" --on 'auth digest-md5/1: 334 Rubbish' --on 'auth! digest-md5/2: 501 AUTH exchange cancelled by client'
+    start "$@" --auth-mechs DIGEST-MD5
+    own_case 934 67 'AUTH DIGEST-MD5\|\*\|' '' -u user:secret
+    start "$@" --auth-mechs DIGEST-MD5,PLAIN --on 'auth plain/1: 334 PLAIN supported' --on 'auth plain/2: 235 Authenticated'
+    own_case 937 0 'AUTH DIGEST-MD5\|\*\|AUTH PLAIN\|\(16 octets\)\|' '' -u user:secret
+}
+
+# Some versions of curl say "=" for an empty response; that is not base64 (RFC 4954 4), so the rule has a mark.
+t_curls_cases_of_external() {
+    set -- -k -d mail --transcript transcript --auth-mechs EXTERNAL --on 'auth external/1: 334 EXTERNAL supported' \
+        --on 'auth! external/2: 235 Authenticated' --on 'auth external/initial: 235 Authenticated'
+    start "$@"
+    own_case 942 0 'AUTH EXTERNAL\|\(8 octets\)\|' 'user;AUTH=EXTERNAL@'
+    start "$@"
+    own_case 943 0 'AUTH EXTERNAL\|(\(1 octets\))?\|' ';AUTH=EXTERNAL@'
+    start "$@"
+    own_case 944 0 'AUTH EXTERNAL \(8 octets\)\|' 'user;AUTH=EXTERNAL@' --sasl-ir
+    start "$@"
+    own_case 945 0 'AUTH EXTERNAL \(1 octets\)\|' ';AUTH=EXTERNAL@' --sasl-ir
+}
+
+# By rules alone, and without a rule: the server refuses any other token by itself.
+t_curls_cases_of_oauthbearer() {
+    set -- -k -d mail --transcript transcript --auth-mechs OAUTHBEARER
+    token=mF_9.B5f-4.1JqM
+    first='\([0-9]+ octets\)'
+    failure=$(printf '{"status":"invalid_token","scope":"example_scope","openid-configuration":"https://example.com/.well-known/openid-configuration"}' | base64 | tr -d '\n')
+    refusal='535 Username and Password not accepted. Learn more at; 535 http://support.example.com/mail/oauth'
+    start "$@" --on 'auth oauthbearer/1: 334 OAUTHBEARER supported' --on 'auth oauthbearer/2: 235 Authenticated'
+    own_case 946 0 "AUTH OAUTHBEARER\|$first\|" '' -u user: --oauth2-bearer "$token"
+    start "$@" --auth "user:$token"
+    own_case 946 0 "AUTH OAUTHBEARER\|$first\|" '' -u user: --oauth2-bearer "$token"
+    start "$@" --on 'auth oauthbearer/initial: 235 Authenticated'
+    own_case 947 0 "AUTH OAUTHBEARER $first\|" '' -u user: --oauth2-bearer "$token" --sasl-ir
+    start "$@" --on 'auth oauthbearer/1: 334 OAUTHBEARER supported' --on "auth oauthbearer/2: 334 $failure" --on "auth oauthbearer/3: $refusal"
+    own_case 948 67 "AUTH OAUTHBEARER\|$first\|\(4 octets\)\|" '' -u user: --oauth2-bearer "$token"
+    fails grep 'never fired' err
+    start "$@" --on "auth oauthbearer/initial: 334 $failure" --on "auth oauthbearer/2: $refusal"
+    own_case 949 67 "AUTH OAUTHBEARER $first\|\(4 octets\)\|" '' -u user: --oauth2-bearer "$token" --sasl-ir
+    fails grep 'never fired' err
+    start "$@" --auth user:another
+    own_case 949 67 "AUTH OAUTHBEARER $first\|\(4 octets\)\|" '' -u user: --oauth2-bearer "$token" --sasl-ir
+}
+
 t_ruled_mechanism_usage() {
     name='expected a mechanism before the slash: up to 20 letters, digits, dashes and underscores'
     step='expected the number of a step, or initial; in the name of a user \? matches a slash'
