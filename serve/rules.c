@@ -109,35 +109,45 @@ static bool parse_number(struct reader *r, const char *end, uint64_t least, uint
     return true;
 }
 
-/* Parses a number of times, percentage or rate. */
-static bool parse_times(struct reader *r, const char *end, struct rule *rule)
+/* Parses "#N", "#N/conn" or "#N/addr". */
+static bool parse_first(struct reader *r, const char *end, struct rule *rule)
 {
-    uint64_t percent = 0;
-    char sign = *r->p;
-    if (rule->first > 0 || rule->percent > 0 || rule->more > 0)
-        return expect(r, r->p, "only one #N, %P or >N/TIME");
-    if (sign == '%') {
-        bool good = parse_number(r, end, 1, 100, &percent, "a percentage from 1 to 100");
-        rule->percent = (unsigned)percent;
-        return good;
-    }
     const char *digits = ++r->p;
-    uint64_t *number = sign == '#' ? &rule->first : &rule->more;
-    if (!number_take(&r->p, number) || *number == 0 || (*r->p != '/' && (sign == '>' || !is_over(r, end))))
-        return expect(r, digits,
-                      sign == '#' ? "a number of times from 1 up" : "a number of times and a time, as in >10/1m");
-    if (*r->p != '/')
+    if (!number_take(&r->p, &rule->first) || rule->first == 0 || (*r->p != '/' && !is_over(r, end)))
+        return expect(r, digits, "a number of times from 1 up");
+    if (is_over(r, end))
         return true;
     const char *start = ++r->p;
-    if (sign == '>')
-        return (number_take_time(&r->p, &rule->within) && rule->within > 0 && is_over(r, end)) ||
-               expect(r, start, "a time, as in 5s, 200ms or 1m");
     struct span word = take_word(r);
     rule->scope = span_is(word, "conn") ? RULES_CONNECTION : span_is(word, "addr") ? RULES_ARGUMENT : RULES_RUN;
     return (rule->scope != RULES_RUN && is_over(r, end)) || expect(r, start, "conn or addr");
 }
 
-/* Parses a size, where it is one. */
+/* Parses ">N/TIME". */
+static bool parse_rate(struct reader *r, const char *end, struct rule *rule)
+{
+    const char *digits = ++r->p;
+    if (!number_take(&r->p, &rule->more) || rule->more == 0 || *r->p != '/')
+        return expect(r, digits, "a number of times and a time, as in >10/1m");
+    const char *start = ++r->p;
+    return (number_take_time(&r->p, &rule->within) && rule->within > 0 && is_over(r, end)) ||
+           expect(r, start, "a time, as in 5s, 200ms or 1m");
+}
+
+/* Parses a number of times, a percentage or a rate. */
+static bool parse_times(struct reader *r, const char *end, struct rule *rule)
+{
+    uint64_t percent = 0;
+    if (rule->first > 0 || rule->percent > 0 || rule->more > 0)
+        return expect(r, r->p, "only one #N, %P or >N/TIME");
+    if (*r->p != '%')
+        return *r->p == '#' ? parse_first(r, end, rule) : parse_rate(r, end, rule);
+    bool good = parse_number(r, end, 1, 100, &percent, "a percentage from 1 to 100");
+    rule->percent = (unsigned)percent;
+    return good;
+}
+
+/* Parses ">SIZE". */
 static bool parse_size(struct reader *r, const char *end, struct rule *rule)
 {
     const char *start = r->p++;
