@@ -94,7 +94,7 @@ static const struct objection *end_scram(struct smtp *s, struct smtp_event *e, s
     char nonce[SMTP_CHALLENGE_MAX];
     struct span challenge_text = {nonce, smtp_challenge(s, nonce)};
     bool last = s->step == STEP_LAST;
-    if (last ? message.n > 0 : !scram_fits(message, challenge_text, s->scram))
+    if (last ? message.n > 0 : !scram_fits(message, challenge_text, s->gs2_sum))
         return objection_raise(s, e, OBJECTION_RESPONSE);
     if (!last)
         e->secret = message;
@@ -117,7 +117,7 @@ static const struct objection *take_response(struct smtp *s, struct smtp_event *
     bool first = e->mechanism == SASL_LOGIN && s->step == STEP_FIRST;
     if (first)
         login.user = text;
-    else if (scram ? !scram_parse_first(p, n, &login, &s->scram)
+    else if (scram ? !scram_parse_first(p, n, &login, &s->gs2_sum)
                    : e->mechanism != SASL_LOGIN && !sasl_parse(e->mechanism, p, n, &login))
         return objection_raise(s, e, OBJECTION_RESPONSE);
     if (login.user.p != NULL && login.user.n == 0 && e->mechanism != SASL_OAUTHBEARER) /* its token may tell */

@@ -58,7 +58,7 @@ struct smtp {
     uint64_t chunk;    /* octets of the chunk still to come */
     uint64_t chunk_size;
     const struct objection *chunk_refused; /* what refuses the chunk, at its end; NULL: nothing */
-    uint32_t scram;                        /* the sum of the GS2 header of the current AUTH */
+    uint32_t gs2_sum;                      /* SCRAM: of the GS2 header of the current AUTH */
     uint32_t lines;                        /* examined: line ends of the mail data so far */
     uint16_t seen;                         /* octets of an unfinished line that hold no line end */
     uint16_t refused;                      /* refused commands in a row */
@@ -234,17 +234,17 @@ bool scram_take_header(struct span *t, struct span *authzid);
 /* Decodes a name (RFC 5801 4) in place; it lies in text.  False if it is malformed. */
 bool scram_decode_name(char *text, struct span *name);
 
-/* Parses the first message of the client, whose nonce becomes the secret; *header is a sum of its GS2 header. */
-bool scram_parse_first(char *text, size_t n, struct sasl_login *login, uint32_t *header);
+/* Parses the first message of the client, whose nonce becomes the secret; *gs2_sum is a sum of its GS2 header. */
+bool scram_parse_first(char *text, size_t n, struct sasl_login *login, uint32_t *gs2_sum);
 
 /* Makes the challenge that answers it, with the server's nonce: up to SCRAM_CHALLENGE_MAX octets with a NUL.  Returns
    its length. */
 size_t scram_challenge(const struct digest_kind *kind, struct span client_nonce, struct span nonce, char *text);
 
-/* Whether the last message of the client is well-formed, and has the nonce and the header. */
-bool scram_fits(struct span message, struct span nonce, uint32_t header);
+/* Whether the last message of the client is well-formed, and has the nonce, and a header with this sum. */
+bool scram_fits(struct span message, struct span nonce, uint32_t gs2_sum);
 
-/* Whether its proof is right; and if so, the text of a 334 that proves the same to the client. */
+/* Whether its proof is right.  If so, answer becomes the text of the 334 that proves the same to the client. */
 bool scram_verify(const struct digest_kind *kind, struct span password, struct span user, struct span message,
                   struct span nonce, char answer[SASL_ANSWER_MAX]);
 

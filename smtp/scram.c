@@ -78,17 +78,17 @@ static uint32_t add_to_sum(uint32_t sum, struct span t)
     return sum;
 }
 
-bool scram_parse_first(char *text, size_t n, struct sasl_login *login, uint32_t *header)
+bool scram_parse_first(char *text, size_t n, struct sasl_login *login, uint32_t *gs2_sum)
 {
     struct span t = {text, n}, three = {text, 0};
     if (!scram_take_header(&t, &login->authzid))
         return false;
-    *header = 0;
+    *gs2_sum = 0;
     for (const char *p = text; p < t.p; p += three.n) {
         char four[BASE64_SIZE(3)];
         three = (struct span){p, t.p - p < 3 ? (size_t)(t.p - p) : 3};
         base64_encode(three, four);
-        *header = add_to_sum(*header, span_of(four));
+        *gs2_sum = add_to_sum(*gs2_sum, span_of(four));
     }
     /* extensions are refused: none exists, and the last message does not repeat them */
     return take_attribute(&t, 'n', &login->user) && take_attribute(&t, 'r', &login->secret) &&
@@ -121,10 +121,10 @@ static bool parse_last(struct span message, struct span nonce, struct last *last
     return memcmp(last->nonce.p + last->nonce.n, nonce.p, nonce.n) == 0 && is_nonce(last->nonce);
 }
 
-bool scram_fits(struct span message, struct span nonce, uint32_t header)
+bool scram_fits(struct span message, struct span nonce, uint32_t gs2_sum)
 {
     struct last last;
-    return parse_last(message, nonce, &last) && add_to_sum(0, last.header) == header;
+    return parse_last(message, nonce, &last) && add_to_sum(0, last.header) == gs2_sum;
 }
 
 static const char *salt_of(const struct digest_kind *kind)
