@@ -37,7 +37,8 @@ struct endpoint {
 /*
  * Reads HOST:PORT, [ADDRESS]:PORT, :PORT (loopback), *:PORT (all addresses),
  * unix:PATH, fd:N or -, after an optional smtp://, smtps:// or lmtp://, before
- * which proxy+ may stand; proxy:// is short for proxy+smtp://.  Returns NULL, or what is wrong.
+ * which proxy+ may stand; proxy:// is short for proxy+smtp://.  Returns NULL, or
+ * what is wrong.
  */
 const char *endpoint_parse(const char *text, struct endpoint *e);
 

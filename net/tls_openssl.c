@@ -647,6 +647,7 @@ static void write_reason(const struct session *s, int error, char *why, size_t s
         (void)snprintf(why, size, "%s", reason(f));
 }
 
+/* Adds the fingerprint of a certificate, a space, and its subject. */
 static void add_certificate(const struct functions *f, const X509 *x, struct text *t)
 {
     unsigned char digest[EVP_MAX_MD_SIZE];

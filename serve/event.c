@@ -467,16 +467,16 @@ const struct rule *event_handle(struct server *v, struct session *s, struct smtp
     if (e->type == SMTP_BODY)
         return take_data(v, s, e);
     const struct rule *r = held != NULL ? held->rule : NULL;
-    bool searched = held != NULL && s->heard->transaction->outcome == OUTCOME_SEARCHED;
+    bool is_new = held == NULL || s->heard->transaction->outcome == OUTCOME_SEARCHED; /* no rule was looked for */
     if (held == NULL) {
         dialogue_client(v->o->dialogue, s->number, e);
         if (problems_any(&e->problems))
             event_note(v, s, &e->problems);
     }
-    if ((held == NULL || searched) && v->o->n_rules > 0)
+    if (is_new && v->o->n_rules > 0)
         r = find_rule(v, s, e);
     if (e->type == SMTP_EOM) {
-        if ((held == NULL || searched) && e->recipient <= 1 && s->heard->transaction->outcome != OUTCOME_SEARCHES)
+        if (is_new && e->recipient <= 1 && s->heard->transaction->outcome != OUTCOME_SEARCHES)
             end_mail(v, s, e, r);
         if (event_waits(s, e))
             return r;
