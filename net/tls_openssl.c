@@ -490,10 +490,12 @@ static struct tls *open_context(const struct tls_options *o, char *why, size_t s
 static int trust(struct tls *t, const char *path, int mode, char *why, size_t size)
 {
     const struct functions *f = &t->f;
+    struct stat st;
     if (use_certificate(t, path, true, why, size) < 0)
         return -1;
     (void)f->X509_VERIFY_PARAM_set_flags(f->SSL_CTX_get0_param(t->context), X509_V_FLAG_PARTIAL_CHAIN);
-    f->SSL_CTX_set_client_CA_list(t->context, f->SSL_load_client_CA_file(path));
+    if (stat(path, &st) == 0 && !S_ISFIFO(st.st_mode)) /* the names are a hint, and a FIFO cannot be read again */
+        f->SSL_CTX_set_client_CA_list(t->context, f->SSL_load_client_CA_file(path));
     f->SSL_CTX_set_verify(t->context, mode, NULL);
     return 0;
 }

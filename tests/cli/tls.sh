@@ -272,6 +272,17 @@ t_client_certificate() {
     [ "$(jq -c .client.certificate out)" = null ]
 }
 
+# It can be read only once.
+t_client_ca_from_a_fifo() {
+    make_client_certs
+    mkfifo fifo
+    cat ca-of-clients.pem >fifo &
+    start_tls -k -f none --client-ca fifo
+    [ "$(show_cert smtp TLSv1_3 ann)" = taken ]
+    [ "$(show_cert smtp TLSv1_3 bob)" = UNKNOWN_CA ]
+    stop
+}
+
 t_client_certificate_required() {
     make_client_certs
     for scheme in smtp smtps; do
