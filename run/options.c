@@ -541,9 +541,8 @@ static const struct option_entry {
     {.help = "Logins and TLS", .member = FOR_CLIENTS},
     {0, "auth", "USER:PASSWORD", take_login, 0, "accept this login (default: any login); may be\nrepeated"},
     {0, "auth-mechs", "NAME,...", take_mechanisms, 0,
-     "offer these mechanisms of AUTH, in this order (default:\nPLAIN,LOGIN,CRAM-MD5,XOAUTH2 and those of rules such "
-     "as\n"
-     "'auth ntlm/1: 334 x'; there are OAUTHBEARER,\nSCRAM-SHA-1 and SCRAM-SHA-256, too)"},
+     "offer these mechanisms of AUTH, in this order (default:\nPLAIN,LOGIN,CRAM-MD5,XOAUTH2 and those of rules, as in\n"
+     "'auth ntlm/1: 334 x'); others are OAUTHBEARER,\nSCRAM-SHA-1 and SCRAM-SHA-256"},
     {0, "require", "WHAT", take_required, 0,
      "refuse mail without auth, tls or client-cert (of\n--client-ca), or several: auth,tls"},
     {0, "tls", "[=FLAW]", take_tls, 0,
