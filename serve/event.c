@@ -111,16 +111,30 @@ static void fail_step(struct session *s, struct smtp_event *e)
 /* Lowers the reply of the engine where the options are against it. */
 static void apply_policy(struct server *v, struct session *s, struct smtp_event *e)
 {
-    if (e->type == SMTP_AUTH && e->code == 235 && e->secret.p != NULL) /* in the last step of SCRAM there is none */
-        judge_login(v, s, e);
-    else if (e->type == SMTP_AUTH && e->code == 535 && e->mechanism == SASL_NONE)
-        fail_step(s, e);
-    else if (e->type == SMTP_CONNECT && v->o->max_connections > 0 && v->talking > v->o->max_connections)
-        smtp_reply(&s->smtp, e, 421, "4.7.0", "Too many connections");
-    else if (e->type == SMTP_STARTTLS && e->code < 400 && v->o->tls == NULL) /* it is offered for a rule; RFC 3207 4 */
-        smtp_reply(&s->smtp, e, 454, "4.7.0", "TLS is not available");
-    else if ((e->type == SMTP_MAIL || e->type == SMTP_DATA) && e->code < 400 && (v->full || v->stopping))
-        smtp_reply(&s->smtp, e, 421, "4.3.2", "No more messages are accepted");
+    bool positive = e->code < 400;
+    switch (e->type) {
+    case SMTP_AUTH:
+        if (e->code == 235 && e->secret.p != NULL) /* in the last step of SCRAM there is none */
+            judge_login(v, s, e);
+        else if (e->code == 535 && e->mechanism == SASL_NONE)
+            fail_step(s, e);
+        break;
+    case SMTP_CONNECT:
+        if (v->o->max_connections > 0 && v->talking > v->o->max_connections)
+            smtp_reply(&s->smtp, e, 421, "4.7.0", "Too many connections");
+        break;
+    case SMTP_STARTTLS: /* it may be offered for a rule; RFC 3207 4 */
+        if (positive && v->o->tls == NULL)
+            smtp_reply(&s->smtp, e, 454, "4.7.0", "TLS is not available");
+        break;
+    case SMTP_MAIL:
+    case SMTP_DATA:
+        if (positive && (v->full || v->stopping))
+            smtp_reply(&s->smtp, e, 421, "4.3.2", "No more messages are accepted");
+        break;
+    default:
+        break;
+    }
 }
 
 /* ---- rules ---- */
