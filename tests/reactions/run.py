@@ -124,6 +124,8 @@ def main():
 
     without_tls = os.environ.get("FAKESMTP_TLS") == "none"
     table = [line for line in read_table() if not (without_tls and re.search("--tls|smtps:", line[0]))]
+    if without_tls:
+        print("reactions: the program has no TLS, so the lines that need it are left out")
     with tempfile.TemporaryDirectory() as place, concurrent.futures.ThreadPoolExecutor(3 * os.cpu_count()) as pool:
         os.environ["CLIENT_CERTIFICATE"] = place + "/client.pem"
         make_certificate(os.environ["CLIENT_CERTIFICATE"])
