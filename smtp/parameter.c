@@ -306,6 +306,15 @@ static bool split(struct span text, struct span *keyword, struct span *value)
     return keyword->n > 0;
 }
 
+/* Looks at the value of a parameter of offered[]; `given` has the rows of those before, and its own. */
+static const struct objection *object_to_offered(const struct smtp *s, struct smtp_event *e, const struct offered *row,
+                                                 struct span value, uint64_t given)
+{
+    if (!row->fits(value))
+        return objection_raise(s, e, OBJECTION_PARAMETER_FORM);
+    return (given & HOLDS) == HOLDS ? objection_raise(s, e, OBJECTION_HOLDS) : NULL;
+}
+
 /* Looks at one parameter; `given` has those before, a bit for each place. */
 static const struct objection *parse_one(struct smtp *s, struct smtp_event *e, struct span text, uint64_t *given)
 {
@@ -327,10 +336,8 @@ static const struct objection *parse_one(struct smtp *s, struct smtp_event *e, s
     *given |= bit;
     if (o == NULL && p < end)
         o = p->parse(s, e, value);
-    else if (o == NULL && place < PARAMETERS + OFFERED && !offered[place - PARAMETERS].fits(value))
-        o = objection_raise(s, e, OBJECTION_PARAMETER_FORM);
-    else if (o == NULL && (*given >> PARAMETERS & HOLDS) == HOLDS)
-        o = objection_raise(s, e, OBJECTION_HOLDS);
+    else if (o == NULL && place < PARAMETERS + OFFERED)
+        o = object_to_offered(s, e, &offered[place - PARAMETERS], value, *given >> PARAMETERS);
     if (o != NULL)
         objection_set_subject(e, keyword);
     return o;
