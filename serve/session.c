@@ -362,8 +362,9 @@ static void interrupt(struct server *v, struct session *s, size_t said, const st
         carry_out(v, s, r, 0, reply);
 }
 
-/* Makes the end of a mail, e, wait for the store, with its rule and its reply. */
-static void park(struct server *v, struct session *s, size_t said, const struct smtp_event *e, const struct rule *r)
+/* Makes the end of a mail, e, wait for the store, with its rule and its reply; before all others if it has waited. */
+static void park(struct server *v, struct session *s, size_t said, const struct smtp_event *e, const struct rule *r,
+                 bool first)
 {
     if (!hold(s, smtp_prepared(&s->smtp), r)) {
         event_await(v, s, 0);
@@ -372,10 +373,11 @@ static void park(struct server *v, struct session *s, size_t said, const struct 
         return;
     }
     s->heard->held->event = *e;
-    struct session **last = &v->parked;
-    while (*last != NULL)
-        last = &(*last)->heard->held->after;
-    *last = s;
+    struct session **at = &v->parked;
+    while (*at != NULL && !first)
+        at = &(*at)->heard->held->after;
+    s->heard->held->after = *at;
+    *at = s;
     enter(v, s, PHASE_PARKED, v->stopping ? v->grace : INT64_MAX);
     send_replies(v, s, v->out, said);
 }
@@ -403,7 +405,7 @@ static bool converse(struct server *v, struct session *s)
             if (r != NULL && e.type == SMTP_CONNECT && (rules_end_session(r) || !smtp_is_positive(e.type, e.code)))
                 hear(v, s); /* a client that a rule turns away has been served */
             if (event_waits(s, &e)) {
-                park(v, s, said, &e, r);
+                park(v, s, said, &e, r, false);
                 return mail;
             }
             if (interrupts(r)) {
@@ -489,7 +491,7 @@ void session_unpark(struct server *v, struct session *s)
     const struct rule *r = event_handle(v, s, &e, h);
     free(h);
     if (event_waits(s, &e)) {
-        park(v, s, 0, &e, r);
+        park(v, s, 0, &e, r, true);
     } else if (interrupts(r)) {
         interrupt(v, s, 0, r);
     } else {

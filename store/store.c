@@ -39,6 +39,16 @@ void store_close(struct store *s)
     place_close(&s->beside);
 }
 
+/* A mail does not overtake those that wait already. */
+static bool has_turn(const struct store *s, const struct spool *p) { return s->waiting == 0 || p->waits; }
+
+static void set_waits(struct store *s, struct spool *p, bool waits)
+{
+    s->waiting -= p->waits;
+    p->waits = waits;
+    s->waiting += p->waits;
+}
+
 void store_drop(struct spool *p)
 {
     struct store *s = p->store;
@@ -46,7 +56,7 @@ void store_drop(struct spool *p)
         return;
     examiner_leave(s, p);
     stream_leave(&s->stream, p);
-    s->waiting -= p->waits;
+    set_waits(s, p, false);
     if (p->beside != NULL || p->attached.n > 0) {
         place_drop(p->place, &p->file);
         beside_remove(s, p);
@@ -63,12 +73,20 @@ static enum store_outcome fail(struct spool *p, struct failure *why)
     return STORE_FAILED;
 }
 
+/* After it has waited, the mail still has its turn in store_finish(). */
 enum store_outcome store_search(struct spool *p, struct store_search *search)
 {
+    struct store *s = p->store;
+    enum store_outcome outcome = STORE_WAITS;
     bool begins = p->search == NULL;
     p->search = search;
-    enum store_outcome outcome = begins && spool_complete(p) < 0 ? STORE_FAILED : examiner_go_on(p->store, p);
-    if (outcome != STORE_WAITS)
+    if (begins && spool_complete(p) < 0)
+        outcome = STORE_FAILED;
+    else if (has_turn(s, p))
+        outcome = examiner_go_on(s, p);
+    if (outcome == STORE_WAITS)
+        set_waits(s, p, true);
+    else
         p->search = NULL;
     return outcome;
 }
@@ -105,10 +123,9 @@ static enum store_outcome examine_and_publish(struct store *s, struct spool *p)
     }
 }
 
-/* A mail does not overtake those that wait already. */
 enum store_outcome store_go_on(struct store *s, struct spool *p, struct failure *why)
 {
-    enum store_outcome outcome = s->waiting > 0 && !p->waits ? STORE_WAITS : STORE_DONE;
+    enum store_outcome outcome = has_turn(s, p) ? STORE_DONE : STORE_WAITS;
     if (outcome == STORE_DONE && p->beside != NULL && !p->file.published)
         outcome = examine_and_publish(s, p);
     else if (outcome == STORE_DONE && p->mail != NULL)
@@ -117,9 +134,7 @@ enum store_outcome store_go_on(struct store *s, struct spool *p, struct failure 
         outcome = stream_put(&s->stream, p);
     if (outcome == STORE_FAILED)
         return fail(p, why);
-    s->waiting -= p->waits;
-    p->waits = outcome == STORE_WAITS;
-    s->waiting += p->waits;
+    set_waits(s, p, outcome == STORE_WAITS);
     if (outcome == STORE_DONE) { /* store_drop() must not remove them now */
         p->file.published = false;
         p->attached.n = 0;

@@ -132,7 +132,7 @@ struct spool {
     bool wanted;                 /* octets are kept */
     bool crlf;                   /* line ends stay as they are */
     bool cr;                     /* a CR is held back, as LF may follow */
-    bool waits;                  /* the outcome is STORE_WAITS */
+    bool waits;                  /* the outcome is STORE_WAITS, or was that of the search: it is its turn */
     bool skips;                  /* the stream does not get it */
     struct mail *mail;           /* a complete mail that is not examined yet; otherwise NULL */
     struct store_search *search; /* what it is being searched for; NULL: it is not */

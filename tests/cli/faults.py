@@ -1357,6 +1357,53 @@ def t_waiting_takes_no_time():
         check(server.seconds() < 0.1, "%s: it took %.2f s of the processor" % (what, server.seconds()))
 
 
+LARGE = MAIL.encode() + b"lorem ipsum dolor sit amet consectetur adipiscing elit sed do eiusmod\r\n" * 60000
+
+
+def begin_large(server):
+    """A client that has sent a large message, but for its end."""
+    c = Raw(server.port)
+    c.begin_data()
+    c.send(LARGE)
+    return c
+
+
+def t_searches_of_several():
+    """Messages that are searched at the same time, and read again for JSON, are all taken, or refused."""
+    server = Server("--on", "eom /body: zz[a-z]*q/: 554 no", "--on", "eom /body: elit/ #1: 451 later")
+    clients = [begin_large(server) for _ in range(3)]
+    server.signal("SIGSTOP")  # so that all end together
+    for c in clients:
+        c.send(b".\r\n")
+    server.signal("SIGCONT")
+    same(sorted(c.reply()[:3] for c in clients), [b"250", b"250", b"451"], "replies")
+    same(server.stop(), 0, "status")
+    same((len(server.mails()), len(server.lines())), (2, 2), "files, and lines")
+
+
+def t_search_behind_a_stream():
+    """One that comes while another message waits for the stream waits as well, and takes no time of the processor."""
+    fifo = tempfile.mkdtemp(dir=".") + "/fifo"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    server = Server("-o", fifo, "--on", "eom /body: zz[a-z]*q/: 554 no", keep=False)
+    first, second = begin_large(server), begin_large(server)
+    first.send(b".\r\n")
+    wait_for(lambda: select.select([reader], [], [], 0)[0], "the stream")
+    second.send(b".\r\n")
+    time.sleep(1.3)  # that is what is tested
+    check(first.is_silent() and second.is_silent(), "a reply came before the stream was read")
+    got = 0
+    while got < 2 * len(LARGE.replace(b"\r\n", b"\n")):
+        select.select([reader], [], [], LONG)
+        got += len(os.read(reader, 65536))
+    first.expect(b"250")
+    second.expect(b"250")
+    same(server.stop(), 0, "status")
+    if not os.environ.get("FAKESMTP_INSTRUMENTED"):
+        check(server.seconds() < 0.6, "it took %.2f s of the processor" % server.seconds())
+
+
 # ---- other endpoints ----
 
 

@@ -682,6 +682,8 @@ t_signal_and_then_the_end() { faults t_signal_and_then_the_end; }
 t_signal_lets_a_short_delay_end() { faults t_signal_lets_a_short_delay_end; }
 t_command_ends_while_others_wait() { faults t_command_ends_while_others_wait; }
 t_waiting_takes_no_time() { faults t_waiting_takes_no_time; }
+t_searches_of_several() { faults t_searches_of_several; }
+t_search_behind_a_stream() { faults t_search_behind_a_stream; }
 t_delayed_drop_is_orderly() { faults t_delayed_drop_is_orderly; }
 
 # ---- other endpoints ----
