@@ -1361,10 +1361,11 @@ LARGE = MAIL.encode() + b"lorem ipsum dolor sit amet consectetur adipiscing elit
 
 
 def begin_large(server):
-    """A client that has sent a large message, but for its end."""
+    """A client that has sent a large message without its end, all of which has arrived."""
     c = Raw(server.port)
     c.begin_data()
     c.send(LARGE)
+    wait_for(lambda: not struct.unpack("i", fcntl.ioctl(c.socket, termios.TIOCOUTQ, bytes(4)))[0], "what was sent")
     return c
 
 
