@@ -4,7 +4,6 @@
  */
 #include "mail/inside.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 void json_add_body(struct message *m, struct text *t, const char *key, const struct part *body)
@@ -16,8 +15,6 @@ void json_add_body(struct message *m, struct text *t, const char *key, const str
     message_body_text(m, body, json_into(t));
     text_add_string(t, "\"");
 }
-
-static void put_digest(void *context, const char *p, size_t n) { digest_add(context, p, n); }
 
 /* The URLs that have been added, by their hashes: an open table whose size is a power of two. */
 struct seen {
@@ -99,15 +96,8 @@ void json_add_links(struct message *m, struct text *t)
 
 static void add_digest(struct message *m, struct text *t, const struct part *p)
 {
-    struct digest sha;
-    unsigned char digest[DIGEST_MAX];
-    char hex[DIGEST_MAX * 2 + 1];
-    digest_begin(&sha, &digest_sha256);
-    message_octets(m, p, (struct sink){put_digest, &sha});
-    json_add_number(t, "size", sha.n);
-    digest_end(&sha, digest);
-    for (size_t i = 0; i < digest_sha256.size; i++)
-        (void)snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    char hex[MESSAGE_DIGEST_MAX];
+    json_add_number(t, "size", message_digest(m, p, hex));
     json_add_member(t, "sha256", span_of(hex));
 }
 

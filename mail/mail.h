@@ -116,8 +116,20 @@ bool message_filename(struct message *m, const struct part *part, struct sink to
 /* The suffix that suits a file of the type of a part, as written; it may hold anything. */
 struct span message_suffix(const struct part *part);
 
+enum {
+    MESSAGE_FILE_NAME_MAX = 128, /* octets of the name of a file for an attachment, with a NUL */
+    MESSAGE_DIGEST_MAX = 65,     /* and of a SHA-256 in hexadecimal */
+};
+
+/* Writes the name of a file for an attachment of message n, "0001-report.pdf": the part of the client's name that can
+   do no harm in a shell, a terminal or a path.  False if there is no memory. */
+bool message_file_name(struct message *m, const struct part *part, uint64_t n, char file[MESSAGE_FILE_NAME_MAX]);
+
 /* Gives the octets of an attachment, with its transfer encoding undone. */
 void message_octets(struct message *m, const struct part *part, struct sink to);
+
+/* Writes their SHA-256.  Returns how many they are. */
+uint64_t message_digest(struct message *m, const struct part *part, char hex[MESSAGE_DIGEST_MAX]);
 
 /* Notes the file that an attachment has been saved in, for JSON.  path is borrowed. */
 void message_set_path(struct part *part, const char *path);

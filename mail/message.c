@@ -9,6 +9,7 @@
  */
 #include "mail/inside.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -211,6 +212,63 @@ struct span message_suffix(const struct part *part)
     if (!message && subtype.n > 0 && subtype.n <= 5)
         return subtype;
     return span_of(message || span_is(part->type, "text") ? "txt" : "bin");
+}
+
+enum { FILE_NAME_SHOWN = 80 /* octets of a client's name for a file */ };
+
+/* Writes a client's name without directories and odd characters.  A long name loses its front, as its end shows the
+   type. */
+static size_t clean(char *out, struct span name)
+{
+    size_t n = 0, start = name.n > 0 ? name.n - 1 : 0, most = FILE_NAME_SHOWN;
+    while (start > 0 && name.p[start - 1] != '/' && name.p[start - 1] != '\\')
+        start--;
+    span_skip(&name, start);
+    span_skip(&name, name.n > most ? name.n - most : 0);
+    for (; name.n > 0; span_skip(&name, 1)) {
+        char c = *name.p;
+        bool good = ascii_is_letter(c) || ascii_is_digit(c) || c == '.' || c == '-' || c == '_';
+        if (good || n == 0 || out[n - 1] != '_')
+            out[n++] = (char)(good ? c : '_');
+    }
+    return n;
+}
+
+/* Writes "part." and a suffix, for an attachment without a name. */
+static size_t make_name(char *out, struct span suffix)
+{
+    size_t n = 5;
+    memcpy(out, "part.", n);
+    n += clean(out + n, suffix);
+    for (size_t i = 5; i < n; i++)
+        out[i] = ascii_lower(out[i]);
+    return n;
+}
+
+bool message_file_name(struct message *m, const struct part *part, uint64_t n, char file[MESSAGE_FILE_NAME_MAX])
+{
+    char cleaned[FILE_NAME_SHOWN + 8];
+    struct text name = {NULL, 0, 0, false};
+    (void)message_filename(m, part, message_into(&name));
+    size_t length = name.n > 0 ? clean(cleaned, text_span(&name)) : make_name(cleaned, message_suffix(part));
+    (void)snprintf(file, MESSAGE_FILE_NAME_MAX, "%04ju-%.*s", (uintmax_t)n, (int)length, cleaned);
+    free(name.p);
+    return !name.failed;
+}
+
+static void put_digest(void *context, const char *p, size_t n) { digest_add(context, p, n); }
+
+uint64_t message_digest(struct message *m, const struct part *part, char hex[MESSAGE_DIGEST_MAX])
+{
+    struct digest sha;
+    unsigned char digest[DIGEST_MAX];
+    digest_begin(&sha, &digest_sha256);
+    message_octets(m, part, (struct sink){put_digest, &sha});
+    uint64_t n = sha.n;
+    digest_end(&sha, digest);
+    for (size_t i = 0; i < digest_sha256.size; i++)
+        (void)snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    return n;
 }
 
 void message_set_path(struct part *part, const char *path) { part->path = path; }
