@@ -502,6 +502,12 @@ void address_name(struct message *m, struct span name, struct sink to);
 /* Gives an address without comments, folds, and blanks around its dots and @. */
 void address_spec(struct message *m, struct span address, struct sink to);
 
+/* ---- recipient ---- */
+
+/* Finds which recipients of the envelope these header fields name; a NULL ends the fields.  Returns a bool for each,
+   which the caller frees.  If there is no memory, it may be NULL, and m->failed is set. */
+bool *recipients_named(struct message *m, const struct mail *mail, const char *const fields[]);
+
 /* ---- json_write ---- */
 
 /* Adds octets within a string, with escapes. */

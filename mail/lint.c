@@ -41,46 +41,15 @@ static bool is_message_id(struct span t)
     return true;
 }
 
-/* A recipient, and whether a Bcc field names it. */
-struct named {
-    struct span address;
-    bool found;
-};
-
-static int by_address(const void *a, const void *b)
-{
-    return span_order(((const struct named *)a)->address, ((const struct named *)b)->address);
-}
-
 /* Whether Bcc names all recipients.  Then this may be the copy for them, which may have that field; RFC 5322 3.6.3 */
 static bool bcc_names_all(struct message *m, const struct mail *mail)
 {
-    struct span header = m->parts->header;
-    /* realloc() is what the tests have fail */
-    struct named *all = realloc(NULL, (mail->n_recipients + 1) * sizeof *all);
-    size_t n = 0, found = 0;
-    struct field field;
-    struct address a = {.closes = false};
-    m->failed = m->failed || all == NULL;
-    if (all == NULL)
-        return true;
-    for (size_t i = 0; i < mail->n_recipients; i++)
-        all[i] = (struct named){mail->recipients[i].address, false};
-    qsort(all, mail->n_recipients, sizeof *all, by_address);
-    for (size_t i = 0; i < mail->n_recipients; i++) {
-        if (n == 0 || by_address(&all[n - 1], &all[i]) != 0)
-            all[n++] = all[i];
-    }
-    while (header_take_field(m, &header, &field)) {
-        while (span_is(field.name, "bcc") && address_take(m, &field.value, &a)) {
-            struct named wanted = {a.address, false}, *r = bsearch(&wanted, all, n, sizeof *all, by_address);
-            found += r != NULL && !r->found;
-            if (r != NULL)
-                r->found = true;
-        }
-    }
-    free(all);
-    return found == n;
+    static const char *const fields[] = {"bcc", NULL};
+    bool *named = recipients_named(m, mail, fields), all = true;
+    for (size_t i = 0; i < mail->n_recipients && named != NULL; i++)
+        all = all && named[i];
+    free(named);
+    return all;
 }
 
 /* Fields that a header has. */

@@ -141,6 +141,7 @@ static const struct row {
     {"Bcc", PLAIN, HEAD "Bcc: c@x.test\n\n", "bcc"},
     {"Bcc of the one who gets it", PLAIN, HEAD "Bcc: Bob <B@x.test>\n\n", ""},
     {"the same in the second Bcc", PLAIN, HEAD "Bcc: c@x.test\nBcc: b@x.test\n\n", "duplicate-field"},
+    {"Bcc of all, with a blank and a comment", PLAIN, HEAD "Bcc: B (him) <b @ X.TEST>\n\n", ""},
     {"Bcc of one whose name ends alike", PLAIN, HEAD "Bcc: bb@x.test\n\n", "bcc"},
     {"an empty Bcc", PLAIN, HEAD "Bcc:\n\n", ""},
     {"a Bcc of nobody", PLAIN, HEAD "Bcc: hidden:;\n\n", ""},
