@@ -176,7 +176,8 @@ static bool open_store(struct run *r)
     if (reason != NULL)
         return cannot(r, "write to", o->output, reason);
     r->dialogue.console = &r->console;
-    r->dialogue.unseen = o->quiet && !o->verbose && o->transcript == NULL;
+    r->dialogue.kept = store_makes_page(&o->store);
+    r->dialogue.unseen = o->quiet && !o->verbose && o->transcript == NULL && !r->dialogue.kept;
     if (o->transcript != NULL && (reason = output_open_transcript(&r->dialogue, o->transcript)) != NULL)
         return cannot(r, "write to", o->transcript, reason);
     if (o->told && o->store.directory == NULL && (o->store.directory = make_directory(r, REMOVED_MAIL)) == NULL)
@@ -187,7 +188,16 @@ static bool open_store(struct run *r)
     if (held > 0 && !o->quiet && !o->alone)
         console_line(&r->console, "%s holds %ju message%s already; --fresh removes %s", o->store.directory,
                      (uintmax_t)held, console_plural(held), held == 1 ? "it" : "them");
-    return output_empty(&o->store) == 0 || cannot(r, "write to", o->output, NULL);
+    if (output_empty(&o->store) < 0)
+        return cannot(r, "write to", o->output, NULL);
+    int error = store_begin_page(&r->store);
+    if (error != 0)
+        return cannot(r, "write to", o->store.stream_name, strerror(error));
+    char path[PATH_MAX];
+    if (o->keep && o->store.format == STORE_HTML && r->console.terminal && !o->quiet && o->output != NULL &&
+        realpath(o->output, path) != NULL)
+        console_line(&r->console, "the page is in %s", path);
+    return true;
 }
 
 /* Makes the link of --sendmail. */
@@ -515,6 +525,24 @@ static void judge_output(struct run *r, const char *file, int error)
     (void)fail(r, NOT_WRITTEN, "write to", file, strerror(error));
 }
 
+/* Whether the process ends by SIGINT. */
+static bool is_interrupted(const struct run *r)
+{
+    bool command = WIFSIGNALED(r->command.status) && WTERMSIG(r->command.status) == SIGINT;
+    return r->interrupted || (r->signal == SIGINT && command);
+}
+
+/* Writes the verdict at the end of a page, after all else that can change it, except closing the file. */
+static void end_page(struct run *r, const struct verdict *v, int64_t until)
+{
+    struct text end = {NULL, 0, 0, false};
+    if (r->o.store.format != STORE_HTML)
+        return;
+    verdict_add_page(v, is_interrupted(r) ? 128 + SIGINT : r->status, r->reason, &end); /* as a shell has it */
+    judge_output(r, r->o.store.stream_name, end.failed ? ENOMEM : store_end_page(&r->store, text_span(&end), until));
+    free(end.p);
+}
+
 /* Judges a run, and says what explains its status. */
 static void judge(struct run *r, int64_t until)
 {
@@ -540,8 +568,9 @@ static void judge(struct run *r, int64_t until)
     }
     if (r->status == AS_EXPECTED)
         r->status = verdict_judge(&v, r->reason);
-    judge_output(r, r->o.store.stream_name, output_close(&r->o.store));
     judge_output(r, r->o.transcript, output_close_transcript(&r->dialogue, until));
+    end_page(r, &v, until);
+    judge_output(r, r->o.store.stream_name, output_close(&r->o.store));
     if (r->status != AS_EXPECTED && r->signal != SIGINT && r->o.transcript == NULL && r->dialogue.amiss)
         console_tail(&r->console);
     uint64_t lost = r->console.out.lost + r->dialogue.transcript.lost;
@@ -636,8 +665,7 @@ int main(int argc, char **argv)
     int asked = started ? 0 : signals_read(&r.signals);
     if (asked != 0)
         signals_die(asked);
-    bool command_interrupted = WIFSIGNALED(r.command.status) && WTERMSIG(r.command.status) == SIGINT;
-    if (r.interrupted || (r.signal == SIGINT && command_interrupted))
+    if (is_interrupted(&r))
         signals_die(SIGINT);
     return r.status;
 }

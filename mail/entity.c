@@ -138,3 +138,10 @@ void entity_flush(struct entities *e)
     if (e->n > 0)
         (void)end_reference(e, ' ');
 }
+
+void entity_undo(struct span value, struct text *to)
+{
+    struct entities e = {.to = message_into(to)};
+    entity_put(&e, value.p, value.n);
+    entity_flush(&e);
+}

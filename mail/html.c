@@ -35,6 +35,7 @@ enum state {
 
 struct html {
     struct message *m;
+    const struct html_watch *watch; /* NULL: nobody asks for its values */
     struct flow flow;
     struct entities references; /* of the text, on its way to flow */
     enum state state;
@@ -185,9 +186,7 @@ static bool style_hides(struct span style)
 static void undo(struct text *value)
 {
     struct text plain = {NULL, 0, 0, false};
-    struct entities e = {.to = message_into(&plain)};
-    entity_put(&e, value->p, value->n);
-    entity_flush(&e);
+    entity_undo(text_span(value), &plain);
     plain.failed = plain.failed || value->failed;
     free(value->p);
     *value = plain;
@@ -442,6 +441,8 @@ static void take_raw(struct html *h, struct span *t)
     size_t n = strlen(name);
     if (h->raw_n == 0) {
         const char *lt = memchr(t->p, '<', t->n);
+        if (h->watch != NULL)
+            h->watch->value(h->watch->context, name, "", (struct span){t->p, lt != NULL ? (size_t)(lt - t->p) : t->n});
         span_skip(t, lt != NULL ? (size_t)(lt - t->p) + 1 : t->n);
         h->raw_n = lt != NULL;
         return;
@@ -511,6 +512,8 @@ static void take_value(struct html *h, struct span *t)
     }
     if (h->value != NULL)
         text_add(h->value, t->p, n);
+    if (h->watch != NULL)
+        h->watch->value(h->watch->context, h->name, h->attribute, (struct span){t->p, n});
     span_skip(t, n + (end != NULL && h->quote != '\0'));
     if (end != NULL)
         h->state = BEFORE_ATTRIBUTE;
@@ -562,15 +565,29 @@ static void put_source(void *html, const char *octets, size_t n)
     }
 }
 
+/* Ends the text. */
+static void finish(struct html *h)
+{
+    entity_flush(&h->references);
+    bool good = flow_close(&h->flow) && !h->href.failed && !h->style.failed && !h->alt.failed;
+    h->m->failed = h->m->failed || !good;
+    free(h->href.p);
+    free(h->style.p);
+    free(h->alt.p);
+}
+
 void html_text(struct message *m, const struct part *part, struct sink to, const struct links *links)
 {
     struct html h = {.m = m, .flow = {.to = to, .links = links}};
     h.references.to = (struct sink){flow_put, &h.flow};
     message_body_text(m, part, (struct sink){put_source, &h});
-    entity_flush(&h.references);
-    bool good = flow_close(&h.flow) && !h.href.failed && !h.style.failed && !h.alt.failed;
-    m->failed = m->failed || !good;
-    free(h.href.p);
-    free(h.style.p);
-    free(h.alt.p);
+    finish(&h);
+}
+
+void html_watch(struct message *m, struct span source, const struct html_watch *watch, const struct links *links)
+{
+    struct html h = {.m = m, .watch = watch, .flow = {.to = {sink_ignore, NULL}, .links = links}};
+    h.references.to = (struct sink){flow_put, &h.flow};
+    put_source(&h, source.p, source.n);
+    finish(&h);
 }

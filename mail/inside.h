@@ -332,6 +332,9 @@ struct entities {
 void entity_put(void *entities, const char *octets, size_t n);
 void entity_flush(struct entities *e); /* at the end */
 
+/* Adds a value with its character references undone. */
+void entity_undo(struct span value, struct text *to);
+
 /* ---- flow ---- */
 
 enum { FLOW_PREFIX = 32 /* octets before an item of a list, with a NUL */ };
@@ -386,6 +389,16 @@ bool flow_close(struct flow *f);
 
 /* Gives the HTML of a part as people read it, and its links; links may be NULL. */
 void html_text(struct message *m, const struct part *part, struct sink to, const struct links *links);
+
+/* Receives the values in HTML as written, in order: of attributes and, with attribute "", of the text of a style or
+   another element without markup.  Names are in lower case, and cut. */
+struct html_watch {
+    void (*value)(void *context, const char *element, const char *attribute, struct span value);
+    void *context;
+};
+
+/* Gives the values in a source, each a span into it, and its links. */
+void html_watch(struct message *m, struct span source, const struct html_watch *watch, const struct links *links);
 
 /* ---- regex ---- */
 
@@ -543,6 +556,61 @@ void json_add_body(struct message *m, struct text *t, const char *key, const str
 void json_add_links(struct message *m, struct text *t);
 void json_add_attachment(struct message *m, struct text *t, const struct part *p);
 void json_add_parts(struct message *m, struct text *t);
+
+/* ---- page_template ---- */
+
+extern const char page_head[], page_run[], page_single[], page_message[], page_facts[], page_single_end[],
+    page_verdict[];
+
+/* ---- page_write ---- */
+
+enum page_text {
+    PAGE_LINE,  /* what a person cannot be shown becomes \xHH, as in text, */
+    PAGE_LINES, /* other than line ends and tabs */
+    PAGE_FRAME, /* it stays what it is to a browser */
+};
+
+/* Adds text for HTML, also for the value of an attribute. */
+void page_escape(struct text *t, struct span s, enum page_text how);
+
+/* Text on its way into a page, up to a number of octets.  The caller sets all but cut. */
+struct page_limited {
+    struct text *t;
+    enum page_text how;
+    bool raw;    /* it is added as it is */
+    size_t left; /* octets that may still be added */
+    bool cut;    /* there were more */
+};
+
+struct sink page_into(struct page_limited *l);
+
+/* Adds the octets of a part as a data: URL of this type. */
+void page_add_data(struct message *m, const struct part *part, struct text *t, const char *type);
+
+/* ---- page_frame ---- */
+
+enum {
+    PAGE_HTML_MAX = 1024 * 1024,       /* octets of the HTML of a message that are shown, */
+    PAGE_IMAGES_MAX = 4 * 1024 * 1024, /* and of images in it */
+    PAGE_LIST_MAX = 100,               /* URLs that are listed, */
+    PAGE_URL_MAX = 1000,               /* and octets of each */
+};
+
+/* URLs, each once. */
+struct page_list {
+    struct text pairs; /* a word about a URL, and the URL, each with a NUL */
+    size_t n;          /* of these */
+    bool more;         /* there were others */
+};
+
+/* What the page says about a frame. */
+struct page_frame {
+    bool cut;                       /* the end of the HTML is left out */
+    struct page_list remote, links; /* what it does not load, with the element; and its links, with their text */
+};
+
+/* Adds the HTML of a message for the value of srcdoc.  The caller zeroes f, and frees its pairs. */
+void page_add_frame(struct message *m, struct text *t, struct page_frame *f);
 
 /* ---- date ---- */
 

@@ -42,7 +42,8 @@ struct mail {
     struct span user;           /* authenticated as this one */
     const struct tls_peer *tls; /* NULL without TLS */
     struct span argv;           /* the arguments of its command line, each with a NUL; n 0: none */
-    uint64_t session;           /* the number of its session */
+    uint64_t session;           /* the number of its session, */
+    struct span dialogue;       /* and lines of it, "C: NOOP"; n 0: none are kept */
     /* the envelope */
     struct span sender, sender_params; /* the parameters as sent */
     struct mail_recipient *recipients;
@@ -215,5 +216,42 @@ void render_visible(struct text *text, struct span octets, bool in_line);
  * same octets, and nothing in it can drive a terminal.
  */
 void render_text(struct text *text, const struct mail *mail, struct message *m);
+
+/* ---- page ---- */
+
+/*
+ * A page of HTML is the pieces of page_begin(), messages, and page_end().  It is
+ * valid UTF-8 without controls, and nothing in a message can end what it stands
+ * in, run, load anything, or leave its frame.
+ */
+
+/* A piece of the beginning, from 0; n 0 after the last one.  single: for render_single_page(). */
+struct span page_begin(bool single, unsigned piece);
+
+/* A browser loads each frame of a page, opened or not, which takes it some milliseconds.  So few messages have one.  In
+   the others, both tags are renamed to an element that browsers do not know, and a remark is shown.  page_template.c
+   has both names, too. */
+enum { PAGE_FRAMES_MAX = 50 };
+#define PAGE_FRAME_NAME "iframe" /* page_template.c has both, too */
+#define PAGE_NO_FRAME_NAME "x-html"
+
+/* Finds where the name of the element is in both tags of a message in a page.  False if it has none. */
+bool page_find_frame(struct span message, size_t *begin, size_t *end);
+
+/* Adds a message after lint().  expectations: how many there are; 0: messages need not match. */
+void render_page(struct text *text, const struct mail *mail, struct message *m, size_t expectations);
+
+/* Adds a whole page of this message alone, without a verdict. */
+void render_single_page(struct text *text, const struct mail *mail, struct message *m, size_t expectations);
+
+/* The verdict. */
+struct page_end {
+    int status;          /* 0: as expected; over 128: interrupted */
+    struct span reason;  /* n 0: none */
+    struct span rows;    /* each is "+" if it is met, else "-"; what was expected; NUL; what came; NUL */
+    struct span remarks; /* lines */
+};
+
+void page_end(struct text *text, const struct page_end *end);
 
 #endif

@@ -102,6 +102,11 @@ void console_line(struct console *c, const char *format, ...)
     va_end(arguments);
     if (rest < 0)
         return;
+    if (c->said != NULL) {
+        text_add_string(c->said, line + length);
+        text_add_string(c->said, "\n");
+        return;
+    }
     length = strlen(line);
     line[length++] = '\n';
     console_status(c, "");

@@ -113,19 +113,20 @@ void counts_progress(const struct expectations *o, const struct tally *v, int64_
                    open_ended ? " so far" : "", time);
 }
 
+/* "2 messages that match" */
 static void append_expected(char *text, size_t size, const struct expectation *e)
 {
     uintmax_t min = e->min, max = e->max;
     bool one = max == 0 || (min == 1 && (max == 1 || max == UINT64_MAX));
     const char *like = !e->matching ? "" : one ? " that matches" : " that match";
     if (max == 0)
-        append(text, size, "expected no message%s", like);
+        append(text, size, "no message%s", like);
     else if (max == UINT64_MAX)
-        append(text, size, "expected at least %ju message%s%s", min, console_plural(min), like);
+        append(text, size, "at least %ju message%s%s", min, console_plural(min), like);
     else if (min == max)
-        append(text, size, "expected %ju message%s%s", min, console_plural(min), like);
+        append(text, size, "%ju message%s%s", min, console_plural(min), like);
     else
-        append(text, size, "expected %ju to %ju messages%s", min, max, like);
+        append(text, size, "%ju to %ju messages%s", min, max, like);
 }
 
 /* Mail and connections that were not counted. */
@@ -180,6 +181,7 @@ static void append_count(char *text, size_t size, const struct verdict *j, size_
 {
     const struct expectation *e = &j->expected->each[i];
     uint64_t n = j->tally->counted[i], came = j->tally->taken;
+    append(text, size, "expected ");
     append_expected(text, size, e);
     if (n > 0)
         append(text, size, ", got %ju", (uintmax_t)n);
@@ -187,6 +189,31 @@ static void append_count(char *text, size_t size, const struct verdict *j, size_
         append(text, size, ", got none");
     if (e->matching && came > 0)
         append(text, size, " of the %ju that came", (uintmax_t)came);
+}
+
+void counts_add_row(struct text *rows, bool met, const char *expected, const char *came)
+{
+    text_add_string(rows, met ? "+" : "-");
+    text_add_ended(rows, span_of(expected));
+    text_add_ended(rows, span_of(came));
+}
+
+void counts_add_rows(const struct verdict *j, struct text *rows)
+{
+    for (size_t i = 0; i < j->expected->n; i++) {
+        const struct expectation *e = &j->expected->each[i];
+        char expected[REASON_MAX] = "", came[32];
+        if (e->min == 0 && e->max == UINT64_MAX)
+            append(expected, sizeof expected, "any number of messages");
+        else
+            append_expected(expected, sizeof expected, e);
+        for (const struct match *m = j->matches; m < j->matches + j->n_matches; m++) {
+            if (m->expectation == i)
+                append(expected, sizeof expected, " %s '%s'", match_option(m), m->text);
+        }
+        (void)snprintf(came, sizeof came, "%ju", (uintmax_t)j->tally->counted[i]);
+        counts_add_row(rows, is_met(j->expected, j->tally, i), expected, came);
+    }
 }
 
 /* Adds each field of a --match that none of the messages had: it may be misspelt. */

@@ -6,17 +6,115 @@
  */
 #include "report/inside.h"
 
+#include <search.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { REMARK_MAX = 200, AUTH_SHOWN = 40 /* octets of a command whose rest is secret */ };
+enum {
+    REMARK_MAX = 200,
+    AUTH_SHOWN = 40,        /* octets of a command whose rest is secret */
+    KEPT_MAX = 32 * 1024,   /* octets of a session that are kept, */
+    OPENING_MAX = 8 * 1024, /* and of its opening */
+};
+
+/* ---- lines that are kept ---- */
+
+struct kept {
+    uint64_t session;
+    struct text lines;
+    size_t opening; /* octets of those before the first MAIL; 0: it has not come */
+    bool full;      /* further lines are left out */
+    bool ended;     /* the mail of the last MAIL has ended */
+};
+
+static int by_session(const void *a, const void *b)
+{
+    uint64_t x = ((const struct kept *)a)->session, y = ((const struct kept *)b)->session;
+    return (x > y) - (x < y);
+}
+
+static struct kept *find_kept(const struct dialogue *d, uint64_t session)
+{
+    const struct kept wanted = {.session = session};
+    void *const *found = d->kept ? tfind(&wanted, &d->sessions, by_session) : NULL;
+    return found != NULL ? *found : NULL;
+}
+
+/* The same, made if there is none.  NULL: there is no memory. */
+static struct kept *make_kept(struct dialogue *d, uint64_t session)
+{
+    struct kept *k = find_kept(d, session);
+    if (k != NULL || (k = calloc(1, sizeof *k)) == NULL)
+        return k;
+    k->session = session;
+    if (tsearch(k, &d->sessions, by_session) != NULL)
+        return k;
+    free(k);
+    return NULL;
+}
+
+static void keep(struct dialogue *d, uint64_t session, struct span line)
+{
+    struct kept *k = make_kept(d, session);
+    if (k == NULL || k->full)
+        return;
+    k->full = k->lines.n + line.n > KEPT_MAX;
+    text_add(&k->lines, k->full ? "...\n" : line.p, k->full ? 4 : line.n);
+}
+
+/* At MAIL: drops what was said after the opening, if the last mail has ended. */
+static void kept_begin_mail(struct dialogue *d, uint64_t session)
+{
+    struct kept *k = find_kept(d, session);
+    if (k == NULL)
+        return;
+    if (k->opening == 0) {
+        k->opening = k->lines.n < OPENING_MAX ? k->lines.n : OPENING_MAX;
+        while (k->opening > 0 && k->lines.p[k->opening - 1] != '\n')
+            k->opening--;
+        k->ended = k->opening < k->lines.n; /* so that the rest is left out */
+    }
+    if (!k->ended)
+        return;
+    k->lines.n = k->opening;
+    k->full = k->ended = false;
+    text_add_string(&k->lines, "...\n");
+}
+
+struct span dialogue_end_mail(struct dialogue *d, uint64_t session)
+{
+    struct kept *k = find_kept(d, session);
+    if (k == NULL || k->lines.failed)
+        return (struct span){NULL, 0};
+    k->ended = true;
+    return text_span(&k->lines);
+}
+
+void dialogue_forget(struct dialogue *d, uint64_t session)
+{
+    struct kept *k = find_kept(d, session);
+    if (k == NULL)
+        return;
+    (void)tdelete(k, &d->sessions, by_session);
+    free(k->lines.p);
+    free(k);
+}
+
+/* ---- lines ---- */
+
+static bool is_written(const struct dialogue *d) { return d->kept || d->transcript.fd != 0; }
 
 static void write_transcript(struct dialogue *d, uint64_t session, char who, struct span text)
 {
     char line[CONSOLE_LINE_MAX];
-    if (d->transcript.fd == 0)
+    if (!is_written(d))
         return;
     size_t n = console_format(line, sizeof line, session, who, text, false);
-    lines_put(&d->transcript, line, n);
+    if (d->transcript.fd != 0)
+        lines_put(&d->transcript, line, n);
+    const char *blank = d->kept ? memchr(line, ' ', n) : NULL;
+    if (blank != NULL)
+        keep(d, session, span_between(blank + 1, line + n));
 }
 
 static void both(struct dialogue *d, uint64_t session, char who, struct span text)
@@ -68,8 +166,10 @@ static void add_command(struct dialogue *d, uint64_t session, const struct smtp_
         return;
     }
     console_dialogue(d->console, session, 'C', e->line);
-    if (d->transcript.fd == 0)
+    if (!is_written(d))
         return;
+    if (e->type == SMTP_MAIL)
+        kept_begin_mail(d, session);
     bool sized = e->type == SMTP_MAIL || e->type == SMTP_BDAT;
     size_t n = sized ? hide_numbers(text, sizeof text, e->line, e->type == SMTP_MAIL ? " SIZE=" : "BDAT ") : 0;
     write_transcript(d, session, 'C', sized ? (struct span){text, n} : e->line);

@@ -37,6 +37,12 @@ size_t console_rows(const char *text, size_t columns);
 /* Whether as many mails came as were expected. */
 bool counts_hold(const struct verdict *j);
 
+/* Adds for each expectation what was expected and what came, as rows of struct page_end. */
+void counts_add_rows(const struct verdict *j, struct text *rows);
+
+/* Adds such a row. */
+void counts_add_row(struct text *rows, bool met, const char *expected, const char *came);
+
 /* Writes which fields no message had, "no message had a header field foo"; "" if there are none. */
 void counts_missing_text(const struct verdict *j, char *text, size_t size);
 

@@ -59,6 +59,7 @@ struct console {
     bool colour;
     bool status; /* a status line is shown */
     struct lines out;
+    struct text *said; /* lines are added here; NULL: they are printed */
     struct console_kept {
         uint64_t session;
         char who;
@@ -92,12 +93,15 @@ void console_status(struct console *c, const char *text);
 
 /* ---- the dialogue: commands and replies, without secrets and mail data ---- */
 
-/* The caller allocates it.  Lines go to the console and to the transcript. */
+/* The caller allocates it.  Lines go to the console and to the transcript, which has no times, ports, sizes or random
+   text. */
 struct dialogue {
     struct console *console;
     bool unseen;             /* nobody will see the dialogue: lines are not composed */
     bool amiss;              /* a session did not go well: the end of the dialogue may tell why */
-    struct lines transcript; /* fd 0: none.  It has no times, ports, sizes or random text */
+    bool kept;               /* for each session the lines of its transcript are kept, for a page */
+    struct lines transcript; /* fd 0: none */
+    void *sessions;          /* a tree of the kept lines */
 };
 
 /* Adds the command of an event, or the end of mail data. */
@@ -123,6 +127,13 @@ void dialogue_proxy(struct dialogue *d, uint64_t session, const char *address, c
 
 /* Adds the result of a handshake: what is the version of TLS if it is good, else the reason. */
 void dialogue_tls(struct dialogue *d, uint64_t session, bool good, const char *what);
+
+/* A mail of a session has ended.  Returns the kept lines, "C: NOOP": those up to the first MAIL, and those since the
+   mail before.  They live until the next line of the session.  n 0: there are none. */
+struct span dialogue_end_mail(struct dialogue *d, uint64_t session);
+
+/* Frees the lines of a session that has ended. */
+void dialogue_forget(struct dialogue *d, uint64_t session);
 
 /* ---- the listing: a line for each message, for a run that did not get what it expected ---- */
 
@@ -258,5 +269,8 @@ int verdict_judge(const struct verdict *j, char reason[REASON_MAX]);
 /* Prints what explains the reason, which the caller prints after it: the rules that never fired, how many
    messages a command sent, the problems of clients, and the messages. */
 void verdict_explain(const struct verdict *j, int status, const char *reason, struct console *console);
+
+/* Adds the end of a page: the verdict, and what verdict_explain() prints, without the messages. */
+void verdict_add_page(const struct verdict *j, int status, const char *reason, struct text *page);
 
 #endif

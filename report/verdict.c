@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -262,7 +263,8 @@ int verdict_judge(const struct verdict *j, char reason[REASON_MAX])
     return status;
 }
 
-void verdict_explain(const struct verdict *j, int status, const char *reason, struct console *console)
+/* All but the messages. */
+static void explain(const struct verdict *j, int status, struct console *console)
 {
     char cut[FIRST_CUT_MAX], missing[REASON_MAX];
     counts_missing_text(j, missing, sizeof missing);
@@ -281,6 +283,53 @@ void verdict_explain(const struct verdict *j, int status, const char *reason, st
         tell_count(j, console);
     if (j->expected->strict)
         list_problems(j, console);
+}
+
+void verdict_explain(const struct verdict *j, int status, const char *reason, struct console *console)
+{
+    explain(j, status, console);
     if (!counts_hold(j))
         list_messages(&j->tally->came, reason, console);
+}
+
+/* ---- the verdict on a page ---- */
+
+static void add_rows(const struct verdict *j, struct text *rows)
+{
+    const struct expectations *o = j->expected;
+    char expected[96], came[96];
+    int ways = 0;
+    counts_add_rows(j, rows);
+    if (o->only) {
+        (void)snprintf(came, sizeof came, "%ju", (uintmax_t)j->tally->others);
+        counts_add_row(rows, j->tally->others == 0, "no message outside the expectations (--only)", came);
+    }
+    if (o->connections > 0) {
+        (void)snprintf(expected, sizeof expected, "%ju connection%s", (uintmax_t)o->connections,
+                       console_plural(o->connections));
+        (void)snprintf(came, sizeof came, "%ju", (uintmax_t)j->tally->spoken);
+        counts_add_row(rows, j->tally->spoken == o->connections, expected, came);
+    }
+    for (int i = 0; i < PROBLEMS && o->strict; i++)
+        ways += departs(j, i);
+    if (o->strict) {
+        (void)snprintf(came, sizeof came, "%d", ways);
+        counts_add_row(rows, ways == 0, "no departure from the RFCs (--strict)", came);
+    }
+    if (j->command != NULL) {
+        (void)snprintf(came, sizeof came, j->limit_hit ? "still running" : "%d", j->exit_status);
+        counts_add_row(rows, !command_failed(j), "exit status 0 from the command", came);
+    }
+}
+
+void verdict_add_page(const struct verdict *j, int status, const char *reason, struct text *page)
+{
+    struct text rows = {NULL, 0, 0, false}, remarks = {NULL, 0, 0, false};
+    struct console console = {.said = &remarks};
+    add_rows(j, &rows);
+    explain(j, status, &console);
+    page_end(page, &(struct page_end){status, span_of(reason), text_span(&rows), text_span(&remarks)});
+    page->failed = page->failed || rows.failed || remarks.failed;
+    free(rows.p);
+    free(remarks.p);
 }

@@ -236,7 +236,7 @@ static int take_port(struct parse *p, const char *text)
 
 static int take_format(struct parse *p, const char *text)
 {
-    static const char *const formats[] = {"eml", "mbox", "json", "text", "none"}; /* as enum store_format has them */
+    static const char *const formats[] = {"eml", "mbox", "json", "text", "html", "none"}; /* enum store_format */
     for (int i = STORE_EML; i <= STORE_NONE; i++) {
         if (strcmp(text != NULL ? text : "json" /* -j */, formats[i]) != 0)
             continue;
@@ -244,19 +244,19 @@ static int take_format(struct parse *p, const char *text)
         p->o->format_given = true;
         return 0;
     }
-    return wrong(p, "'%s' is not a format: give eml, mbox, json, text or none", text);
+    return wrong(p, "'%s' is not a format: give eml, mbox, json, text, html or none", text);
 }
 
 static int take_beside(struct parse *p, const char *text)
 {
-    static const char *const formats[] = {"envelope", "text", "json"}; /* as enum store_beside has them */
+    static const char *const formats[] = {"envelope", "text", "json", "html"}; /* as enum store_beside has them */
     for (const char *rest = text; rest != NULL;) {
         struct span word = take_word(&rest);
         int i = 0;
         while (i < STORE_BESIDES && !span_same(word, span_of(formats[i])))
             i++;
         if (i == STORE_BESIDES)
-            return expected_at(p, text, word.p, "json, text or envelope, or several of these, separated by commas");
+            return expected_at(p, text, word.p, "json, text, html or envelope, or several, separated by commas");
         p->o->store.beside |= 1u << i;
     }
     return 0;
@@ -505,8 +505,8 @@ static const struct option_entry {
     {0, "maildir", "DIR", take_file, SETS(maildir), "write messages to the Maildir DIR"},
     {0, "fresh", NULL, take_flag, SETS(store.fresh), "first remove the messages that are there already"},
     {0, "beside", "FORMAT,...", take_beside, 0,
-     "write next to 0001.eml: json (0001.json), text\n(0001.txt), envelope (.0001.envelope)"},
-    {'f', NULL, "FORMAT", take_format, 0, "write a stream of eml (the default), mbox, json or\ntext; or none"},
+     "write next to 0001.eml: json, text or html (0001.json,\n.txt, .html), or envelope (.0001.envelope)"},
+    {'f', NULL, "FORMAT", take_format, 0, "write a stream of eml (the default), mbox, json, text\nor html; or none"},
     {'j', NULL, NULL, take_format, 0, "-f json: one object a line, for jq"},
     {'o', NULL, "FILE", take_file, SETS(output), "write the stream to FILE, not to standard output"},
     {0, "attachments", "DIR", take_file, SETS(store.attachments), "write attachments, decoded, to files in DIR"},

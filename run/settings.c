@@ -264,7 +264,8 @@ int settings_complete(struct options *o, size_t n_passed, char why[OPTIONS_WHY_M
     complete_rules(o);
     o->smtp.strict = o->expected.strict;
     o->smtp.allowed = o->expected.allowed;
-    bool shows = o->store.format == STORE_JSON || o->store.beside & ~(1u << STORE_BESIDE_TEXT);
+    bool shows = o->store.format == STORE_JSON || store_makes_page(&o->store) ||
+                 (o->store.beside & ~(1u << STORE_BESIDE_TEXT)) != 0;
     o->smtp.examine = examines || shows;
     o->smtp.offers = o->offers;
     o->lmtp = o->smtp;

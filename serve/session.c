@@ -142,10 +142,12 @@ void session_drop(struct server *v, struct session *s)
     }
     if (s->spoken && (s->pending || s->heard == NULL || s->heard->taken_at == 0))
         v->o->dialogue->amiss = true;
-    event_cut_off(v, s);
     if (s->phase == PHASE_PARKED)
         leave_parked(v, s);
-    event_drop_data(s);
+    event_drop_data(s); /* first: a thread may read the kept lines, which event_cut_off() may move */
+    event_cut_off(v, s);
+    if (v->o->dialogue->kept)
+        dialogue_forget(v->o->dialogue, s->number);
     enter(v, s, PHASE_GONE, 0);
     wire_close(&v->poll, s);
     v->open--;

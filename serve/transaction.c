@@ -209,6 +209,8 @@ static enum outcome store(struct transaction *t, const struct server_options *o,
     (void)clock_gettime(CLOCK_REALTIME, &now);
     t->mail.time = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
     t->mail.size = e->size;
+    if (o->dialogue->kept)
+        t->mail.dialogue = dialogue_end_mail(o->dialogue, t->mail.session);
     return outcome_of(store_finish(o->store, &t->data, &t->mail, &t->failure));
 }
 

@@ -1,6 +1,6 @@
 /*
- * beside.c - files beside that of a mail: the mail as JSON and as text, and its
- * envelope.
+ * beside.c - files beside that of a mail: the mail as JSON, as text and as a page,
+ * and its envelope.
  *
  * The JSON names the file of the mail, so its name is chosen before the mail is
  * examined.  The files are published in one order, that of the mail last, so a
@@ -25,6 +25,11 @@ static struct text *where(struct store *s, struct spool *p, enum store_beside ki
 
 struct text *beside_json(struct store *s, struct spool *p) { return where(s, p, STORE_BESIDE_JSON, STORE_JSON); }
 struct text *beside_text(struct store *s, struct spool *p) { return where(s, p, STORE_BESIDE_TEXT, STORE_TEXT); }
+
+struct text *beside_page(struct store *s, struct spool *p)
+{
+    return p->beside != NULL && is_wanted(s, STORE_BESIDE_HTML) ? &p->beside->made[STORE_BESIDE_HTML] : NULL;
+}
 
 int beside_begin(struct store *s, struct spool *p, const struct mail *mail)
 {
@@ -73,7 +78,9 @@ int beside_begin_again(struct store *s, struct spool *p, int taken)
     beside_remove(s, p);
     attachments_remove(s, p);
     p->failure.error = 0;
-    p->had.n = p->beside->made[STORE_BESIDE_TEXT].n = p->beside->made[STORE_BESIDE_JSON].n = 0;
+    p->had.n = 0;
+    for (int kind = STORE_BESIDE_TEXT; kind < STORE_BESIDES; kind++)
+        p->beside->made[kind].n = 0;
     if (s->o.format != STORE_MBOX)
         p->front.n = 0;
     return place_choose(p->place, &p->file, taken) < 0 ? spool_fail(p, errno, place_name(p->place)) : 0;

@@ -1,5 +1,5 @@
 /*
- * examiner.c - reading a mail: what matches, its attachments, JSON or text.
+ * examiner.c - reading a mail: what matches, its attachments, JSON, text or a page.
  *
  * A mail that fits in memory is read at once.  Reading a large one takes
  * seconds, and so may a slow expression, so a thread does it while others are
@@ -32,6 +32,20 @@ static int search_message(struct spool *p, struct message *m)
     return failed ? spool_fail(p, ENOMEM, "memory") : 0;
 }
 
+/* Adds the mail to the page of the stream, and the page beside it.  False if there is no memory. */
+static bool add_pages(struct store *s, struct spool *p, struct mail *mail, struct message *m)
+{
+    struct text *stream = s->o.format == STORE_HTML && !p->skips ? &p->front : NULL, *beside = beside_page(s, p);
+    size_t expectations = 0; /* the number of the last one; 0: messages need not match */
+    for (uint64_t all = s->o.n_matches > 0 ? s->o.expectations : 0; all != 0; all >>= 1)
+        expectations++;
+    if (stream != NULL)
+        render_page(stream, mail, m, expectations);
+    if (beside != NULL)
+        render_single_page(beside, mail, m, expectations);
+    return !((stream != NULL && stream->failed) || (beside != NULL && beside->failed));
+}
+
 static int examine_message(struct store *s, struct spool *p, struct mail *mail, struct message *m)
 {
     match_all(s->o.matches, s->o.n_matches, m, mail, &p->had);
@@ -43,11 +57,12 @@ static int examine_message(struct store *s, struct spool *p, struct mail *mail, 
     struct text *json = beside_json(s, p), *text = beside_text(s, p);
     if (json != NULL)
         render_json(json, mail, m);
-    else if (s->o.lint || s->o.format == STORE_JSON)
+    else if (s->o.lint || s->o.format == STORE_JSON || store_makes_page(&s->o))
         lint(m, mail);
     if (text != NULL)
         render_text(text, mail, m);
-    bool failed = message_failed(m) || (json != NULL && json->failed) || (text != NULL && text->failed);
+    bool paged = add_pages(s, p, mail, m);
+    bool failed = !paged || message_failed(m) || (json != NULL && json->failed) || (text != NULL && text->failed);
     return failed ? spool_fail(p, ENOMEM, "memory") : 0;
 }
 

@@ -140,6 +140,9 @@ int beside_begin_again(struct store *s, struct spool *p, int taken);
 struct text *beside_json(struct store *s, struct spool *p);
 struct text *beside_text(struct store *s, struct spool *p);
 
+/* Where a page of the mail alone is to be added; NULL: nowhere. */
+struct text *beside_page(struct store *s, struct spool *p);
+
 /* Removes the files, if there are any. */
 void beside_remove(struct store *s, struct spool *p);
 
@@ -168,6 +171,10 @@ void stream_open(struct stream *s, const struct store_options *o);
 /* Writes a complete mail to the stream, some megabytes at once.  STORE_WAITS: call it again.  STORE_FAILED: the failure
    is kept in p; call stream_leave(). */
 enum store_outcome stream_put(struct stream *s, struct spool *p);
+
+/* See store_begin_page() and store_end_page(). */
+int stream_begin_page(struct stream *s);
+int stream_end_page(struct stream *s, struct span end, int64_t until);
 
 /* Stops writing a mail: cuts a file back to where the mail began, and lets others write. */
 void stream_leave(struct stream *s, struct spool *p);

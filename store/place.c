@@ -105,7 +105,7 @@ enum kind { OTHER, MESSAGE, UNFINISHED, ENVELOPE };
 /* How the name of what is beside a message begins and ends. */
 static const struct {
     const char *begin, *end;
-} beside[STORE_BESIDES] = {{".", ".envelope"}, {"", ".txt"}, {"", ".json"}};
+} beside[STORE_BESIDES] = {{".", ".envelope"}, {"", ".txt"}, {"", ".json"}, {"", ".html"}};
 
 void place_beside_name(enum store_beside kind, const char *message, char name[PLACE_NAME_MAX])
 {

@@ -15,8 +15,9 @@ int store_open(struct store *s, const struct store_options *o, struct failure *w
     s->o = *o;
     if (o->stream < 0)
         s->o.format = STORE_NONE;
-    s->looks = s->o.format == STORE_JSON || s->o.format == STORE_TEXT || o->attachments != NULL || o->n_matches > 0 ||
-               o->lint || (o->beside & ~(1u << STORE_BESIDE_ENVELOPE)) != 0;
+    s->looks = s->o.format == STORE_JSON || s->o.format == STORE_TEXT || store_makes_page(&s->o) ||
+               o->attachments != NULL || o->n_matches > 0 || o->lint ||
+               (o->beside & ~(1u << STORE_BESIDE_ENVELOPE)) != 0;
     s->wants = s->looks || o->searched || o->directory != NULL || o->stream >= 0;
     stream_open(&s->stream, &s->o);
     if (place_open(&s->attachments, o->attachments, false, o->fsync, false) < 0)
@@ -143,6 +144,10 @@ enum store_outcome store_go_on(struct store *s, struct spool *p, struct failure 
     }
     return outcome;
 }
+
+int store_begin_page(struct store *s) { return stream_begin_page(&s->stream); }
+
+int store_end_page(struct store *s, struct span end, int64_t until) { return stream_end_page(&s->stream, end, until); }
 
 static bool waits_for_lock(const struct stream *s) { return s->owner != NULL && !s->locked; }
 

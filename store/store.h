@@ -25,7 +25,7 @@
 
 /* The formats of a stream.  A new one has its renderer in mail/, its call in examine_message() and store_open()
    (store.c), and its name in take_format() (run/options.c). */
-enum store_format { STORE_EML, STORE_MBOX, STORE_JSON, STORE_TEXT, STORE_NONE };
+enum store_format { STORE_EML, STORE_MBOX, STORE_JSON, STORE_TEXT, STORE_HTML, STORE_NONE };
 
 enum store_outcome {
     STORE_DONE,
@@ -35,7 +35,7 @@ enum store_outcome {
 
 /* Files beside that of a message, in the order in which they appear.  A new one has its name in place_beside_name() and
    in take_beside() (run/options.c). */
-enum store_beside { STORE_BESIDE_ENVELOPE, STORE_BESIDE_TEXT, STORE_BESIDE_JSON, STORE_BESIDES };
+enum store_beside { STORE_BESIDE_ENVELOPE, STORE_BESIDE_TEXT, STORE_BESIDE_JSON, STORE_BESIDE_HTML, STORE_BESIDES };
 
 /* Borrowed while the store is open. */
 struct store_options {
@@ -57,6 +57,12 @@ struct store_options {
     bool lint;             /* look for the problems of a mail */
     bool selects;          /* attachments and the stream are of mail that fits an expectation */
 };
+
+/* Whether the stream or files beside messages are pages. */
+static inline bool store_makes_page(const struct store_options *o)
+{
+    return o->format == STORE_HTML || (o->beside >> STORE_BESIDE_HTML & 1) != 0;
+}
 
 /* The types up to struct store are here because callers allocate them.  Callers do not look into them. */
 
@@ -88,7 +94,13 @@ struct stream {
     const char *name;
     enum store_format format;
     bool is_file;
-    bool is_shown;             /* it is a terminal, which gets mail with escapes */
+    bool is_shown;     /* it is a terminal, which gets mail with escapes */
+    unsigned begun;    /* pieces of the beginning of a page that are written */
+    bool can_change;   /* it is a page, and what is written can be changed */
+    uint64_t n_frames; /* in the page, */
+    struct stream_frame {
+        off_t begin, end;
+    } frames[PAGE_FRAMES_MAX]; /* and where the names of the last ones are, in a file */
     const struct spool *owner; /* the mail that is being written; NULL: none.  The rest is about that mail */
     bool locked;               /* writing has begun; otherwise it waits for the lock of an mbox */
     off_t start;               /* where it begins in a file */
@@ -191,6 +203,14 @@ enum store_outcome store_search(struct spool *p, struct store_search *search);
  * store_drop().
  */
 enum store_outcome store_finish(struct store *s, struct spool *p, struct mail *mail, struct failure *why);
+
+/* Begins a page in a file, which is there to be looked at from now on.  One that goes elsewhere begins with the first
+   mail.  Returns 0, or the errno of a failure. */
+int store_begin_page(struct store *s);
+
+/* Ends a page with its last octets, and begins it if no mail has.  A pipe is waited for until `until`, a time of
+   clock_now().  Returns 0, or the errno of a failure. */
+int store_end_page(struct store *s, struct span end, int64_t until);
 
 enum { STORE_LOCK_RETRY = 20 /* milliseconds between two tries to lock a file */ };
 

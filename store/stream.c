@@ -1,5 +1,6 @@
 /*
- * stream.c - the stream of all mails: messages as they are, an mbox, JSON or text.
+ * stream.c - the stream of all mails: messages as they are, an mbox, JSON, text or
+ * a page.
  *
  * A mail is written whole before the next one.  A regular file takes all of it
  * at once; if it fails, the file is cut back to where the mail began.  Anything
@@ -36,6 +37,10 @@ void stream_open(struct stream *s, const struct store_options *o)
     s->format = o->format;
     s->owner = NULL;
     s->is_file = s->fd >= 0 && fstat(s->fd, &st) == 0 && S_ISREG(st.st_mode);
+    s->begun = 0;
+    s->n_frames = 0;
+    int flags = s->is_file ? fcntl(s->fd, F_GETFL) : -1;
+    s->can_change = s->format == STORE_HTML && flags >= 0 && (flags & O_APPEND) == 0;
     s->is_shown = !s->is_file && (s->format == STORE_EML || s->format == STORE_MBOX) && isatty(s->fd);
 }
 
@@ -127,6 +132,37 @@ static void put_gap(struct stream *s)
         put(s, "\n", 1);
 }
 
+/* ---- a page: the messages that have a frame ---- */
+
+enum { FRAME_NAME = sizeof PAGE_FRAME_NAME - 1 };
+_Static_assert(sizeof PAGE_NO_FRAME_NAME == sizeof PAGE_FRAME_NAME, "one is written over the other");
+
+/* In a stream that cannot be changed, the first messages keep their frames. */
+static void limit_frames(struct stream *s, struct text *message)
+{
+    size_t begin, end;
+    if (!page_find_frame(text_span(message), &begin, &end) || s->n_frames++ < PAGE_FRAMES_MAX)
+        return;
+    memcpy(message->p + begin, PAGE_NO_FRAME_NAME, FRAME_NAME);
+    memcpy(message->p + end, PAGE_NO_FRAME_NAME, FRAME_NAME);
+}
+
+/* In a file, the last ones do: a message that has been written takes the frame away from the oldest.  If that fails,
+   there is one too many, which takes a browser more time. */
+static void move_frame(struct stream *s, const struct text *message)
+{
+    size_t begin, end;
+    struct stream_frame *oldest = &s->frames[s->n_frames % PAGE_FRAMES_MAX];
+    if (!page_find_frame(text_span(message), &begin, &end))
+        return;
+    if (s->n_frames++ >=
+        PAGE_FRAMES_MAX) /* the first tag first: in between, the element is only closed by its parent */
+        (void)(pwrite(s->fd, PAGE_NO_FRAME_NAME, FRAME_NAME, oldest->begin) == FRAME_NAME &&
+               pwrite(s->fd, PAGE_NO_FRAME_NAME, FRAME_NAME, oldest->end) == FRAME_NAME);
+    *oldest =
+        (struct stream_frame){s->start + (off_t)begin, s->start + (off_t)end}; /* a file has its beginning before */
+}
+
 /* ---- what is written next ---- */
 
 /* How many octets at the end of t begin a character of UTF-8 that is not complete. */
@@ -182,6 +218,12 @@ static bool take_next(struct stream *s, struct spool *p)
 {
     if (s->ended)
         return false;
+    if (s->format == STORE_HTML && (s->rest = page_begin(false, s->begun)).n > 0) {
+        s->begun++;
+        return true;
+    }
+    if (s->format == STORE_HTML && !s->can_change)
+        limit_frames(s, &p->front);
     if (s->format == STORE_MBOX) {
         fill_mbox(s, p);
     } else if (s->format != STORE_EML || p->octets.p != NULL) {
@@ -267,6 +309,8 @@ enum store_outcome stream_put(struct stream *s, struct spool *p)
         outcome = write_rest(s, p, end);
     if (p->failure.error != 0)
         return STORE_FAILED;
+    if (outcome == STORE_DONE && s->can_change)
+        move_frame(s, &p->front);
     if (outcome == STORE_DONE)
         release(s);
     return outcome;
@@ -282,4 +326,41 @@ void stream_leave(struct stream *s, struct spool *p)
         ftruncate(s->fd, s->start) == 0)
         (void)lseek(s->fd, s->start, SEEK_SET);
     release(s);
+}
+
+/* ---- the beginning and the end of a page ---- */
+
+/* Writes all of t, and waits for its reader until `until`.  Returns 0, or an errno. */
+static int write_all(struct stream *s, struct span t, int64_t until)
+{
+    while (t.n > 0) {
+        struct pollfd ready = {.fd = s->fd, .events = POLLOUT};
+        int64_t now = clock_now();
+        int is_ready = s->is_file ? 1 : poll(&ready, 1, now < until ? (int)(until - now) : 0);
+        if (is_ready == 0)
+            return ETIMEDOUT;
+        ssize_t n = is_ready < 0 ? -1 : write(s->fd, t.p, s->is_file || t.n < PIPE_BUF ? t.n : PIPE_BUF);
+        if (n < 0 && errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK)
+            return errno;
+        span_skip(&t, n > 0 ? (size_t)n : 0);
+    }
+    return 0;
+}
+
+/* Writes what is not written yet of the beginning. */
+static int write_beginning(struct stream *s, int64_t until)
+{
+    struct span piece;
+    int error = 0;
+    for (; error == 0 && (piece = page_begin(false, s->begun)).n > 0; s->begun++)
+        error = write_all(s, piece, until);
+    return error;
+}
+
+int stream_begin_page(struct stream *s) { return s->format == STORE_HTML && s->is_file ? write_beginning(s, 0) : 0; }
+
+int stream_end_page(struct stream *s, struct span end, int64_t until)
+{
+    int error = write_beginning(s, until);
+    return error != 0 ? error : write_all(s, end, until);
 }

@@ -5,6 +5,7 @@
 #:  make check-posix check-static check-asan check-valgrind
 #:                  runs them with POSIX calls only, with musl, with sanitizers, under valgrind
 #:  make check-both compares what -r reports with what SMTP reported
+#:  make check-page checks pages in Chromium, which it installs (110 MB); make picture draws man/page.png
 #:  make check-reactions
 #:                  checks how curl, PHPMailer, Symfony, Nodemailer and Jakarta Mail react to faults
 #:  make check-oracle check-json
@@ -22,9 +23,10 @@
 CLANG = clang
 FUZZ_SECONDS = 60
 JSON_MESSAGES = 5000
-# the groups of command-line tests to run, the clients of check-reactions, and the target to measure the coverage of
+# groups of command-line tests, clients of check-reactions, checks of check-page, and the target to measure coverage of
 CLI_GROUPS =
 CLIENTS =
+PAGE_CHECKS =
 VALGRIND_GROUPS = run storage
 COVERED = check
 VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full
@@ -67,28 +69,27 @@ check-both: fakesmtp
 	FAKESMTP_TLS=$(TLS) sh tests/both ./fakesmtp $(CLI_GROUPS)
 check-reactions: fakesmtp
 	FAKESMTP_TLS=$(TLS) python3 tests/reactions/run.py ./fakesmtp $(CLIENTS)
+check-page: fakesmtp
+	sh tests/deps chromium tidy && python3 tests/page/check.py ./fakesmtp build/page $(PAGE_CHECKS)
+picture: fakesmtp
+	sh tests/deps chromium && python3 tests/page/check.py ./fakesmtp build/page picture
 
 check-static:
 	$(MAKE) TLS=none static && FAKESMTP_TLS=none sh tests/cli/run ./fakesmtp-static $(CLI_GROUPS)
 check-posix: # the same with what POSIX alone has
 	sh tests/variant posix $(MAKE) OS=posix CC='$(CC)' check
-
 check-asan:
 	FAKESMTP_INSTRUMENTED=1 sh tests/variant asan $(MAKE) CC=$(CLANG) LDFLAGS='-fsanitize=address,undefined' \
 	    CFLAGS='-O1 -g -U_FORTIFY_SOURCE -fsanitize=address,undefined -fno-sanitize-recover=all' check
-
 check-valgrind: fakesmtp $(TESTS) $(TESTS_$(TLS)) $(REPLAYS)
 	sh tests/run-unit valgrind $(TESTS) $(TESTS_$(TLS)) $(REPLAYS)
 	FAKESMTP_INSTRUMENTED=1 FAKESMTP_WRAPPER='$(VALGRIND)' sh tests/cli/run ./fakesmtp $(VALGRIND_GROUPS)
-
 check-oracle: tests/render_json
 	sh tests/oracle tests/render_json
 check-json: tests/render_json
 	python3 tests/mutate.py tests/render_json $(JSON_MESSAGES)
-
 fuzz:
 	sh tests/run-fuzz $(CLANG) $(FUZZ_SECONDS) $(SOURCES) $(CHOSEN) net/tls_none.c
-
 coverage:
 	sh tests/variant coverage $(MAKE) CC=gcc CFLAGS='-O0 -g --coverage' $(COVERED) coverage-report
 coverage-report:
@@ -101,7 +102,6 @@ bench-tools:
 bench: fakesmtp static bench-tools
 	$(MUSL_CC) -std=c17 -O2 -static -I. -o build/bench/limit-static tests/bench/limit.c
 	python3 tests/bench/measure.py ./fakesmtp ./fakesmtp-static build/bench tests/bench/ratios.json $(MEASURE)
-
 bench-steady: fakesmtp bench-tools
 	python3 tests/bench/measure.py ./fakesmtp ./fakesmtp build/bench tests/bench/ratios.json --steady
 bench-large: fakesmtp

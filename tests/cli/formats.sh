@@ -993,7 +993,7 @@ t_mbox_through_a_pipe() {
 t_usage() {
     run -f xml
     status_is 2
-    grep -q "'xml' is not a format: give eml, mbox, json, text or none" err
+    grep -q "'xml' is not a format: give eml, mbox, json, text, html or none" err
     for words in '-b -j' '-b -f text' '-b -f mbox' '-b -j -o -' '-f none -o x' '-f none -j -f none -o x' '--attachments' '-f'; do
         # shellcheck disable=SC2086
         run $words

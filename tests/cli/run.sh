@@ -505,11 +505,11 @@ t_usage() {
     usage "-d and --maildir exclude each other" -d x --maildir y
     usage "--beside writes next to the files of messages: give it with -d, --maildir, a command or -b" --beside json
     usage "--beside writes next to the files of messages: give it with -d or --maildir" -r /dev/null --beside json
-    usage "--beside: 'json,eml': at 'eml', column 6: expected json, text or envelope, .*" -d mail --beside json,eml
-    usage "--beside: '': at the end, column 1: expected json, text or envelope, .*" -d mail --beside ''
+    usage "--beside: 'json,eml': at 'eml', column 6: expected json, text, html or envelope, .*" -d mail --beside json,eml
+    usage "--beside: '': at the end, column 1: expected json, text, html or envelope, .*" -d mail --beside ''
     usage "--fresh removes messages from a directory: give it with -d or --maildir" --fresh
     usage "-d: the name is empty" -d ''
-    usage "-f: 'xml' is not a format: give eml, mbox, json, text or none" -f xml
+    usage "-f: 'xml' is not a format: give eml, mbox, json, text, html or none" -f xml
     usage "--max-size: '1T' is not a size: give a number of octets from 1 up, or one followed by K, M or G" --max-size 1T
     usage "--max-size: '0' is not a size: .*" --max-size 0
     usage "--max-size: '99999999999G' is not a size: .*" --max-size 99999999999G

@@ -883,8 +883,8 @@ t_fresh() {
     ln -s ../other mail/0005.eml
     mkfifo mail/0006.eml
     ours='0001.eml 0002.eml 9999.eml 12345.eml 999999999999999999.eml .fakesmtp-1.M2P2000000000Q3'
-    ours="$ours 0001.json 0001.txt .0001.envelope 12345.txt .0008.envelope"
-    others="0000.eml 1.eml 00001.eml 0001.emlx x0001.eml 0001.EML -001.eml notes.eml 2024.json 0003.txt 12345.html .fakesmtp-socket"
+    ours="$ours 0001.json 0001.txt 0001.html .0001.envelope 12345.txt 12345.html .0008.envelope"
+    others="0000.eml 1.eml 00001.eml 0001.emlx x0001.eml 0001.EML -001.eml notes.eml 2024.json 0003.txt 2024.html 12345.xml .fakesmtp-socket"
     others="$others .1.envelope 0002.envelope notes.json"
     others="$others .fakesmtp-1.M2P${$}Q3 .fakesmtp-1.M2P2000000000Q3x .fakesmtp-.M2P2000000000Q3 .fakesmtp-1.M2P2000000000"
     for name in $ours $others; do touch "mail/$name"; done
@@ -931,11 +931,12 @@ is_beside() {
     text=$(sed '1,/^$/d' "$d/$1.eml")
     [ "$(jq -r .text "$d/$1.json")" = "$text" ]
     [ "$(sed '1,/^$/d' "$d/$1.txt" | sed '/^Attachment/d')" = "$text" ]
+    tail -n 1 "$d/$1.html" | grep -qx '</html>'
     head -n 1 "$d/.$1.envelope" | grep -q '^Return-Path: <.*>$'
     tail -n 1 "$d/.$1.envelope" | grep -q '^X-Fakesmtp-[A-Z]'
 }
 
-all='--beside json,text,envelope'
+all='--beside json,text,html,envelope'
 
 deliver_attachment() {
     talk '<220' '>EHLO t' '<250' '>MAIL FROM:<a@x.test>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' '>Subject: t' \
@@ -945,7 +946,7 @@ deliver_attachment() {
 t_beside() {
     start -n 2 -d mail $all
     deliver 250 '\r\nhi\r\n'
-    [ "$(ls -A mail | LC_ALL=C sort | tr '\n' ' ')" = '.0001.envelope 0001.eml 0001.json 0001.txt ' ]
+    [ "$(ls -A mail | LC_ALL=C sort | tr '\n' ' ')" = '.0001.envelope 0001.eml 0001.html 0001.json 0001.txt ' ]
     is_beside 0001
     jq -e '.subject == "t" and .envelope.to == ["b@x.test", "c@x.test"] and .n == 1' mail/0001.json >jq.out
     deliver 250 '\r\nsecond\r\n'
@@ -972,7 +973,7 @@ t_beside_is_there_before_the_message() {
     deliver 250
     finish
     sed -n 's/.*linkat(.*"\([^"/]*0001[^"]*\)".*= 0$/\1/p; s/.*"250 2.0.0 Message.*/250/p' trace >order
-    printf '%s\n' .0001.envelope 0001.txt 0001.json 0001.eml 250 >want
+    printf '%s\n' .0001.envelope 0001.txt 0001.json 0001.html 0001.eml 250 >want
     same order want
 }
 
@@ -1027,7 +1028,7 @@ t_beside_in_a_maildir() {
         [ "$(sed '1,/^$/d' "md/$name.txt")" = "$(sed '1,/^$/d' "$message")" ]
         grep -q '^Return-Path' "md/.$name.envelope"
     done
-    [ "$(files md)" -eq 8 ]
+    [ "$(files md)" -eq 10 ]
 }
 
 # What is there already keeps its name, and is not taken for what is beside a new message.
@@ -1049,7 +1050,7 @@ t_beside_numbers() {
 
 # A number that another process has taken in the meantime is left to it.
 t_beside_number_is_taken() {
-    for taken in 0001.eml 0001.json 0001.txt .0001.envelope; do
+    for taken in 0001.eml 0001.json 0001.txt 0001.html .0001.envelope; do
         rm -rf mail at
         start -n 2 -d mail $all --attachments at --match 'subject: .' -j -o stream
         echo another >"mail/$taken"
@@ -1065,7 +1066,7 @@ t_beside_number_is_taken() {
             [ "$(jq -r '.attachments[0].path' "mail/000$n.json")" = "at/000$((n - 1))-n.b" ]
         done
         cat mail/0002.json mail/0003.json | cmp - stream
-        [ "$(files mail)" -eq 9 ] && [ "$(files at)" -eq 2 ]
+        [ "$(files mail)" -eq 11 ] && [ "$(files at)" -eq 2 ]
     done
 }
 
@@ -1094,7 +1095,7 @@ t_beside_full_disk() {
     status_is 4 'fakesmtp: [0-9]+ messages could not be written, the first one to disk: No space left on device'
     n=$(wc -l <acknowledged)
     [ "$n" -gt 5 ] && [ "$n" -lt 14 ]
-    [ "$(files disk)" -eq $((4 * n)) ]
+    [ "$(files disk)" -eq $((5 * n)) ]
     for i in $(cat acknowledged); do is_beside "$(printf %04d "$i")" disk; done
     umount disk
     trap - EXIT
@@ -1116,7 +1117,7 @@ t_beside_each_call_fails_once() {
             finish
             if [ -e mail/0001.eml ]; then
                 is_beside 0001
-                [ "$(files mail)" -eq 4 ]
+                [ "$(files mail)" -eq 5 ]
             else
                 nothing_in mail
                 fails grep '250 2.0.0 Message' talked
@@ -1129,7 +1130,7 @@ t_beside_each_call_fails_once() {
 
 t_beside_killed_at_each_call() {
     kept=0 lost=0
-    for when in $(seq 1 5); do
+    for when in $(seq 1 6); do
         rm -rf mail && mkdir mail
         start_under strace -f -q -o /dev/null -e inject="linkat:signal=KILL:when=$when" -- -q -n 1 -d mail $all
         talk '<220' '>EHLO t' '<250' '>MAIL FROM:<>' '<250' '>RCPT TO:<b@x.test>' '<250' '>DATA' '<354' '>S: t' '>' '>whole' \
@@ -1158,7 +1159,7 @@ t_beside_without_hard_links() {
         [ "$(cat mail/0001.json)" = another ]
         is_beside 0002
         is_beside 0003
-        [ "$(files mail)" -eq 9 ]
+        [ "$(files mail)" -eq 11 ]
     done
 }
 
@@ -1167,8 +1168,8 @@ t_beside_is_on_the_disk() {
     deliver 250
     finish
     status_is 0
-    [ "$(grep -c 'fsync(.*\(>(deleted)\|/\.fakesmtp-\|/md/tmp/\)' trace)" -eq 4 ] # they have no name yet, or no final one
-    sed -n '/linkat(.*json/,$s|.*fsync([0-9]*<.*/\([^/]*\)>.*|\1|p' trace | grep -v deleted | sort -u >synced
+    [ "$(grep -c 'fsync(.*\(>(deleted)\|/\.fakesmtp-\|/md/tmp/\)' trace)" -eq 5 ] # they have no name yet, or no final one
+    sed -n '/linkat(.*html/,$s|.*fsync([0-9]*<.*/\([^/]*\)>.*|\1|p' trace | grep -v deleted | sort -u >synced
     printf 'md\nnew\n' | cmp - synced
 }
 
@@ -1181,7 +1182,7 @@ t_beside_many_in_one_directory() {
     done
     for p in $pids; do wait "$p"; done
     [ "$(find mail -name '*.eml' | wc -l)" -eq 100 ]
-    [ "$(files mail)" -eq 325 ]
+    [ "$(files mail)" -eq 400 ]
     for json in mail/*.json; do
         name=$(basename "$json" .json)
         [ "$(jq -r .file "$json")" = "../mail/$name.eml" ]

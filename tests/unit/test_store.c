@@ -594,7 +594,7 @@ static void test_what_is_beside_goes_when_memory_runs_out(void **state)
         store_drop(&p);
     }
     assert_int_equal(outcome, STORE_DONE);
-    assert_int_equal(count_entries(path("beside")), 4);
+    assert_int_equal(count_entries(path("beside")), 5);
     store_close(&to);
 }
 
