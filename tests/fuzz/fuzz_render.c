@@ -1,7 +1,8 @@
 /*
  * fuzz_render.c - any octets, as a message and as what is known of it, become
- * one line of JSON, valid UTF-8, that a strict reader takes; and text in which
- * nothing but LF and tab is a control.  Twice the same.
+ * one line of JSON, valid UTF-8, that a strict reader takes; text in which
+ * nothing but LF and tab is a control; and HTML of no other elements than the
+ * page has, each closed, with a frame that has no rights.  Twice the same.
  *
  * As a libFuzzer target, or, compiled with REPLAY, as a program that is given
  * files.
@@ -155,13 +156,127 @@ static void check_json(struct span line)
 
 static void check_text(struct span text)
 {
-    must(utf8_is_valid(text) && text.n > 0 && text.p[text.n - 1] == '\n');
+    must(utf8_is_valid(text) && text.p[text.n - 1] == '\n');
     while (text.n > 0) {
         bool visible;
         size_t n = visible_take(text, &visible);
         must(visible || *text.p == '\n' || *text.p == '\t');
         span_skip(&text, n);
     }
+}
+
+/* ---- a strict reader of the page ---- */
+
+/* Takes characters up to one of these. */
+static struct span take_until(struct span *t, const char *ends)
+{
+    struct span s = {t->p, 0};
+    while (s.n < t->n && (s.p[s.n] == '\0' || strchr(ends, s.p[s.n]) == NULL))
+        s.n++;
+    span_skip(t, s.n);
+    return s;
+}
+
+static bool is_word(struct span s, const char *const words[])
+{
+    size_t i = 0;
+    while (words[i] != NULL && !(strlen(words[i]) == s.n && memcmp(words[i], s.p, s.n) == 0))
+        i++;
+    return words[i] != NULL;
+}
+
+static bool has(struct span s, const char *word)
+{
+    for (; s.n >= strlen(word); span_skip(&s, 1)) {
+        if (span_starts(s, word))
+            return true;
+    }
+    return false;
+}
+
+/* Text, or the value of an attribute, where & only begins a reference. */
+static void check_references(struct span t)
+{
+    static const char *const names[] = {"amp", "lt", "gt", "quot", NULL};
+    must(memchr(t.p, '>', t.n) == NULL && memchr(t.p, '"', t.n) == NULL && memchr(t.p, '\'', t.n) == NULL);
+    for (;;) {
+        (void)take_until(&t, "&");
+        if (t.n == 0)
+            return;
+        span_skip(&t, 1);
+        struct span name = take_until(&t, ";");
+        must(t.n > 0 && (is_word(name, names) || (name.n > 1 && name.n < 9 && *name.p == '#')));
+    }
+}
+
+/* What a frame must not have is not there in any spelling. */
+static void check_frame(struct span srcdoc)
+{
+    static const char *const names[] = {"href",       "http-equiv", "&lt;iframe", "&lt;frame", "&lt;fencedframe",
+                                        "&lt;object", "&lt;embed"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        must(!has(srcdoc, names[i]));
+}
+
+static void check_link(struct span href)
+{
+    must(take_word(&href, "data:application/octet-stream;base64,"));
+    for (; href.n > 0; span_skip(&href, 1))
+        must(ascii_is_letter(*href.p) || ascii_is_digit(*href.p) || strchr("+/=", *href.p) != NULL);
+}
+
+/* Reads the attributes of an element, up to >. */
+static void read_attributes(struct span *t, bool frame)
+{
+    static const char *const names[] = {"class", "open",    "datetime", "type",    "name",   "checked",
+                                        "title", "loading", "scope",    "sandbox", "srcdoc", "download",
+                                        "href",  "method",  "colspan",  NULL};
+    bool sandbox = false, srcdoc = false;
+    while (take_word(t, " ")) {
+        struct span name = take_until(t, "= >"), value = {"", 0};
+        must(is_word(name, names));
+        if (take_word(t, "='")) {
+            value = take_until(t, "'<");
+            must(take(t) == '\'');
+        }
+        check_references(value);
+        sandbox = sandbox || (span_is(name, "sandbox") && value.n == 0);
+        if (span_is(name, "srcdoc"))
+            check_frame(value);
+        if (span_is(name, "href"))
+            check_link(value);
+        srcdoc = srcdoc || span_is(name, "srcdoc");
+    }
+    must(take(t) == '>' && sandbox == frame && srcdoc == frame);
+}
+
+static void check_page(struct span t)
+{
+    static const char *const names[] = {"li",   "details",  "summary", "span",  "i",      "time", "div",
+                                        "form", "fieldset", "legend",  "label", "iframe", "p",    "ul",
+                                        "code", "pre",      "table",   "tr",    "th",     "td",   "strong",
+                                        "a",    "input",    "br",      NULL};
+    struct span open[32];
+    size_t depth = 0;
+    check_text(t);
+    for (;;) {
+        check_references(take_until(&t, "<"));
+        if (t.n == 0)
+            break;
+        span_skip(&t, 1);
+        bool ends = take_word(&t, "/");
+        struct span name = take_until(&t, " >");
+        must(is_word(name, names));
+        if (ends) {
+            must(depth > 0 && span_same(open[--depth], name) && take(&t) == '>');
+            continue;
+        }
+        read_attributes(&t, span_is(name, "iframe"));
+        must(depth < sizeof open / sizeof open[0]);
+        if (!span_is(name, "input") && !span_is(name, "br"))
+            open[depth++] = name;
+    }
+    must(depth == 0);
 }
 
 /* ---- what is rendered ---- */
@@ -198,21 +313,18 @@ static char *copy(const void *octets, size_t n)
 
 static void render_twice(const struct received *m)
 {
-    for (int as_text = 0; as_text < 2; as_text++) {
+    static const struct {
+        void (*make)(struct text *t, const struct received *m);
+        void (*check)(struct span made);
+    } forms[] = {{make_json, check_json}, {make_text, check_text}, {make_page, check_page}};
+    for (size_t form = 0; form < sizeof forms / sizeof forms[0]; form++) {
         struct text made[2] = {{NULL, 0, 0, false}, {NULL, 0, 0, false}};
         for (int i = 0; i < 2; i++) {
-            if (as_text)
-                make_text(&made[i], m);
-            else
-                make_json(&made[i], m);
+            forms[form].make(&made[i], m);
             must(!made[i].failed && made[i].n > 0);
         }
         must(made[0].n == made[1].n && memcmp(made[0].p, made[1].p, made[0].n) == 0);
-        struct span whole = {made[0].p, made[0].n};
-        if (as_text)
-            check_text(whole);
-        else
-            check_json(whole);
+        forms[form].check((struct span){made[0].p, made[0].n});
         free(made[0].p);
         free(made[1].p);
     }
@@ -240,6 +352,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     m.mail.sender_params = next_span(&w);
     struct mail_recipient recipients[2] = {{m.mail.sender, m.mail.helo}, {m.mail.user, m.mail.sender_params}};
     m.mail.recipients = recipients;
+    m.mail.dialogue = (struct span){octets, n};
     m.mail.n_recipients = n % 3;
     render_twice(&m);
     free(octets);

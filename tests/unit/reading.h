@@ -29,3 +29,15 @@ static inline void make_text(struct text *t, const struct received *r)
     t->failed = t->failed || m == NULL || message_failed(m);
     message_close(m);
 }
+
+static inline void make_page(struct text *t, const struct received *r)
+{
+    struct mail mail = r->mail;
+    struct message *m = message_open(r->octets);
+    if (m != NULL) {
+        lint(m, &mail);
+        render_page(t, &mail, m, 1);
+    }
+    t->failed = t->failed || m == NULL || message_failed(m);
+    message_close(m);
+}
