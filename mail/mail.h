@@ -231,7 +231,7 @@ struct span page_begin(bool single, unsigned piece);
 /* A browser loads each frame of a page, opened or not, which takes it some milliseconds.  So few messages have one.  In
    the others, both tags are renamed to an element that browsers do not know, and a remark is shown.  page_template.c
    has both names, too. */
-enum { PAGE_FRAMES_MAX = 50 };
+enum { PAGE_FRAMES_MAX = 20 };
 #define PAGE_FRAME_NAME "iframe" /* page_template.c has both, too */
 #define PAGE_NO_FRAME_NAME "x-html"
 

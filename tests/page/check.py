@@ -106,12 +106,21 @@ def hostile(server):
     return ["hostile/" + name for name in sorted(os.listdir("hostile"))]
 
 
+def make_hostile(server):
+    """A page of all of them, each with its frame."""
+    mails = hostile(server)
+    assert len(mails) >= 20
+    page = make("hostile.html", mails)
+    source = open(page, encoding="utf-8").read()
+    with open(page, "w", encoding="utf-8") as f:
+        f.write(source.replace("<x-html ", "<iframe ").replace("</x-html>", "</iframe>"))
+    return page
+
+
 def check_hostile_mail_loads_and_opens_nothing(browsers):
     server = Hits()
     browser = browsers("MAP *.test 127.0.0.1:%d, " % server.port)
-    mails = hostile(server)
-    page = make("hostile.html", mails)
-    assert len(mails) >= 20
+    page = make_hostile(server)
     tab = Tab(browser, page, frames=True)
     open_all(tab)
     painted(tab)
@@ -161,7 +170,7 @@ def check_control_pages_do_load(browsers):
     for wanted, *changes in (("GET /i1 ", (POLICY, "")), ("connection", ("hre&amp;#102;", "href")),
                              ("GET /(refresh|inline|top) ", (POLICY, ""), (" sandbox=''", ""), ("http-equi&amp;#118;", "http-equiv"))):
         server = Hits()
-        page = make("hostile.html", hostile(server))
+        page = make_hostile(server)
         wait_for_hit(server, browsers("MAP *.test 127.0.0.1:%d, " % server.port), page, wanted, *changes)
 
 
@@ -316,7 +325,7 @@ def check_valid_html(browsers):
              make("valid-hostile.html", hostile(Hits()))]
     newer = re.compile('proprietary attribute "loading"|attribute "method" has invalid value "dialog"')
     for page in pages:
-        said = subprocess.run(["tidy", "-q", "-e", "-utf8", page], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True).stderr
+        said = subprocess.run(["tidy", "-q", "-e", "-utf8", "--custom-tags", "blocklevel", page], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True).stderr
         assert not (wrong := [line for line in said.splitlines() if not newer.search(line)]), (page, wrong[:5])
     if "VNU" in os.environ:
         subprocess.run(["java", "-Xss16m", "-jar", os.environ["VNU"], *pages], check=True)
