@@ -790,7 +790,7 @@ t_message_being_read_does_not_count() {
 import socket, sys, time
 
 def send(subject, lines):
-    s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=60)
+    s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=600)
     f = s.makefile("rb")
     assert f.readline().startswith(b"220")
     for command, code in (b"HELO t", b"250"), (b"MAIL FROM:<a@x.test>", b"250"), (b"RCPT TO:<b@x.test>", b"250"), (b"DATA", b"354"):
