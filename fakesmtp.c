@@ -123,7 +123,7 @@ static bool open_server(struct run *r)
     if (server_open(&r->server, o) < 0 || server_watch(&r->server, r->signals.pipe[0]) < 0)
         return cannot(r, "set up", "the server", NULL);
     r->server.tally.came.several = r->o.expected.n > 1;
-    for (; r->n_listeners < r->o.n_endpoints; r->n_listeners++) {
+    while (r->n_listeners < r->o.n_endpoints) {
         const struct endpoint *e = &r->o.endpoints[r->n_listeners];
         struct listener *l = &r->listeners[r->n_listeners];
         const char *reason;
@@ -133,6 +133,7 @@ static bool open_server(struct run *r)
                            taken ? " (port 0 takes a free one)" : "");
             return cannot(r, "listen on", l->text, why);
         }
+        r->n_listeners++; /* from here on close_listeners() closes it */
         if (server_listen(&r->server, l) < 0)
             return cannot(r, "listen on", l->text, NULL);
     }

@@ -118,8 +118,11 @@ static int lock_path(const char *path, char name[LOCK_NAME_MAX])
     for (;;) {
         int fd = open(name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
         bool good = fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == geteuid() && S_ISREG(st.st_mode);
-        if (!good || fcntl(fd, F_SETLKW, &whole) < 0 || fstat(fd, &st) < 0)
+        if (!good || fcntl(fd, F_SETLKW, &whole) < 0 || fstat(fd, &st) < 0) {
+            if (good && errno != EINTR) /* then nobody can lock it, so nobody else would remove it */
+                (void)unlink(name);
             return socket_close(fd);
+        }
         if (st.st_nlink > 0)
             return fd;
         (void)socket_close(fd); /* the process that had the lock has removed the file */
@@ -149,12 +152,16 @@ static int listen_on_path(const struct endpoint *e, struct listener *l, const ch
     int status = lock < 0 && errno == EINTR ? -1 : bind_path(fd, &name, reason);
     if (status == 0) {
         set_host(l, e->host, sizeof name.sun_path);
-        (void)snprintf(l->path, sizeof l->path, "%s", e->host);
-        if (stat(e->host, &st) == 0) {
+        status = stat(e->host, &st) == 0 && listen(fd, BACKLOG) == 0 ? 0 : -1;
+        if (status < 0) {
+            int saved = errno;
+            (void)unlink(e->host); /* it is ours as long as there is the lock */
+            errno = saved;
+        } else {
+            (void)snprintf(l->path, sizeof l->path, "%s", e->host);
             l->device = st.st_dev;
             l->inode = st.st_ino;
         }
-        status = listen(fd, BACKLOG);
     }
     int saved = errno;
     if (lock >= 0) {
