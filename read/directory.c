@@ -96,11 +96,15 @@ static int open_directory(int at, const char *path) { return openat(at, path, O_
 
 int directory_open(struct directory *d, const char *path)
 {
+    static const char *const parts[] = {"new", "cur"};
     *d = (struct directory){.fds = {-1, -1}, .is_due = true};
     if ((d->beside = open_directory(AT_FDCWD, path)) < 0)
         return -1;
-    d->fds[0] = open_directory(d->beside, "new");
-    d->fds[1] = open_directory(d->beside, "cur");
+    for (int i = 0; i < 2; i++) {
+        d->fds[i] = open_directory(d->beside, parts[i]);
+        if (d->fds[i] < 0 && errno != ENOENT && errno != ENOTDIR)
+            return -1;
+    }
     d->maildir = d->fds[0] >= 0 && d->fds[1] >= 0;
     for (int i = 0; i < 2 && !d->maildir; i++) {
         if (d->fds[i] >= 0)
@@ -205,10 +209,12 @@ static char *join(const char *path, const char *part, const char *name)
     return t.failed ? NULL : t.p;
 }
 
+/* Opens the file beside a message.  Returns -1 with errno, ENOENT if there is none. */
 static int open_envelope(const struct directory *d, const struct found *e)
 {
     size_t n = e->key - (d->maildir ? 0 : strlen(".eml"));
     char name[NAME_MAX + 16];
+    errno = ENOENT;
     if (snprintf(name, sizeof name, ".%.*s.envelope", (int)n, e->name) >= (int)sizeof name)
         return -1;
     return openat(d->beside, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -231,13 +237,15 @@ int directory_next(struct directory *d, struct reader *r, const char *path, stru
         f->path = join(path, !d->maildir ? "/" : e->fd == d->fds[0] ? "/new/" : "/cur/", e->name);
         f->fd = openat(e->fd, e->name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
         bool gone = f->fd < 0 && errno == ENOENT;
-        bool is_file = f->fd >= 0 && fstat(f->fd, &st) == 0 && S_ISREG(st.st_mode);
-        if (f->path == NULL || (f->fd < 0 && !gone))
+        if (f->path == NULL || (f->fd < 0 && !gone) || (f->fd >= 0 && fstat(f->fd, &st) < 0))
             return -1;
+        bool is_file = f->fd >= 0 && S_ISREG(st.st_mode);
         f->n = 0;
         if (d->maildir || !number_take(&end, &f->n) || strcmp(end, ".eml") != 0)
             f->n = 0;
         f->envelope = is_file ? open_envelope(d, e) : -1; /* if there is one, it was there before the message */
+        if (is_file && f->envelope < 0 && errno != ENOENT)
+            return -1;
         bool waits = is_file && f->envelope < 0 && !file_is_whole(r, f->fd, st.st_size > 0);
         if (!waits)
             d->found[d->next] = NULL;

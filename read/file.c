@@ -38,9 +38,10 @@ bool file_open(struct file *f, int fd, const char *path, bool is_single)
     f->fd = fd;
     f->path = path;
     f->is_single = f->is_told = is_single;
-    f->is_regular = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
-    f->buffer = malloc(FILE_BUFFER);
-    return f->buffer != NULL;
+    if (fstat(fd, &st) < 0 || (f->buffer = malloc(FILE_BUFFER)) == NULL)
+        return false;
+    f->is_regular = S_ISREG(st.st_mode);
+    return true;
 }
 
 void file_end_mail(struct file *f)

@@ -103,7 +103,7 @@ struct file {
     struct spool spool;
 };
 
-/* Begins to read an open file; *f is as file_close() leaves it.  False if there is no memory. */
+/* Begins to read an open file; *f is as file_close() leaves it.  False with errno on failure. */
 bool file_open(struct file *f, int fd, const char *path, bool is_single);
 
 /* Takes the envelope of the message from the lines of a file beside it.  False if there is no memory. */

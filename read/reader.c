@@ -64,12 +64,13 @@ static bool read_envelope(struct file *f, int fd)
     return good;
 }
 
-/* Opens the file beside a message that is read by itself; -1: there is none. */
+/* Opens the file beside a message that is read by itself.  Returns -1 with errno, ENOENT if there is none. */
 static int open_envelope(const char *path)
 {
     const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
     size_t n = strlen(name), suffix = strlen(".eml");
     char beside[PATH_MAX];
+    errno = ENOENT;
     if (n <= suffix || strcmp(name + n - suffix, ".eml") != 0 || strlen(path) + sizeof ".envelope" > sizeof beside)
         return -1;
     (void)snprintf(beside, sizeof beside, "%.*s.%.*s.envelope", (int)(name - path), path, (int)(n - suffix), name);
@@ -89,9 +90,12 @@ static int open_source(struct source *s)
     if (fd < 0)
         return -1;
     int envelope = is_stdin ? -1 : open_envelope(s->path);
-    bool good = file_open(&s->file, fd, is_stdin ? NULL : s->path, envelope >= 0);
-    errno = ENOMEM;
-    return read_envelope(&s->file, envelope) && good ? 0 : -1;
+    if (!is_stdin && envelope < 0 && errno != ENOENT) {
+        (void)close(fd);
+        return -1;
+    }
+    return file_open(&s->file, fd, is_stdin ? NULL : s->path, envelope >= 0) && read_envelope(&s->file, envelope) ? 0
+                                                                                                                  : -1;
 }
 
 int reader_open(struct reader *r, const struct read_options *o, struct failure *why)
@@ -219,9 +223,7 @@ static bool open_next(struct reader *r, struct source *s)
         return s->ended || d->is_due;
     }
     s->number = f.n > 0 ? f.n : s->number;
-    bool good = file_open(&s->file, f.fd, s->name, true);
-    errno = ENOMEM;
-    if (!read_envelope(&s->file, f.envelope) || !good)
+    if (!file_open(&s->file, f.fd, s->name, true) || !read_envelope(&s->file, f.envelope))
         return fail(r, errno, errno == ENOMEM ? "memory" : s->name);
     if (s->number <= r->o->after) {
         s->number++;
