@@ -29,8 +29,8 @@ enum {
     RETRY = 10,     /* milliseconds between two looks for a reader */
 };
 
-/* Writes to a FIFO or a device.  Fails with ENXIO if nobody has the FIFO open for reading, and if the path leads to a
-   regular file by now. */
+/* Writes to a FIFO or a device.  Fails with ENXIO if nobody has the FIFO open for reading, or has left it again, and if
+   the path leads to a regular file by now. */
 static int write_special(const struct announce_file *f)
 {
     struct stat st;
@@ -38,12 +38,15 @@ static int write_special(const struct announce_file *f)
     if (fd < 0)
         return -1;
     errno = EEXIST;
-    bool good = fstat(fd, &st) == 0 && !S_ISREG(st.st_mode) &&
-                (write(fd, f->text, f->n) == (ssize_t)f->n || S_ISFIFO(st.st_mode)); /* its reader may be gone again */
-    int saved = errno;
+    ssize_t put = -1;
+    if (fstat(fd, &st) == 0 && !S_ISREG(st.st_mode)) {
+        while ((put = write(fd, f->text, f->n)) < 0 && errno == EINTR)
+            continue;
+    }
+    int saved = errno == EPIPE || errno == EAGAIN ? ENXIO : errno;
     (void)close(fd);
     errno = saved;
-    return good ? 0 : -1;
+    return put == (ssize_t)f->n ? 0 : -1;
 }
 
 static int write_renamed(const struct announce_file *f)
@@ -78,6 +81,8 @@ static int write_file(struct announce_file *f)
 {
     struct stat st, open_file;
     bool there = stat(f->path, &st) == 0;
+    if (!there && errno != ENOENT) /* it may be a FIFO, which must not be replaced */
+        return -1;
     for (int fd = STDOUT_FILENO; there && fd < FDS_NAMED; fd++) {
         if (fstat(fd, &open_file) == 0 && same(&open_file, &st))
             return write(fd, f->text, f->n) == (ssize_t)f->n ? 0 : -1;
