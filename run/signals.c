@@ -93,8 +93,8 @@ static void on_signal(int number, siginfo_t *info, void *context)
     int saved = errno;
     bool sent = info->si_code == SI_USER || info->si_code == SI_QUEUE || info->si_pid > 0;
     unsigned char octet = (unsigned char)(number | (sent ? 0 : FROM_TERMINAL));
-    if (number != SIGALRM)
-        (void)!write(ours->pipe[1], &octet, 1);
+    while (number != SIGALRM && write(ours->pipe[1], &octet, 1) < 0 && errno == EINTR)
+        continue;
     if (number != SIGCHLD)
         nudge(number);
     errno = saved;

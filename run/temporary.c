@@ -51,8 +51,11 @@ static int remove_all(char path[PATH_MAX], size_t n, char left[PATH_MAX])
         int error = remove_all(path, n + more, left);
         first = first != 0 ? first : error;
     }
-    if (d != NULL && closedir(d) == 0 && rmdir(path) == 0)
-        return 0;
+    if (d != NULL) {
+        (void)closedir(d); /* the directory may be empty even if that fails */
+        if (rmdir(path) == 0)
+            return 0;
+    }
     if (first == 0)
         memcpy(left, path, n + 1);
     return first != 0 ? first : errno;

@@ -169,8 +169,12 @@ bool wrap_runs(const struct wrap *w) { return w->pid > 0 && !w->ended; }
 
 void wrap_reap(struct wrap *w)
 {
-    if (wrap_runs(w))
-        w->ended = waitpid(w->pid, &w->status, WNOHANG) == w->pid;
+    pid_t pid;
+    if (!wrap_runs(w))
+        return;
+    while ((pid = waitpid(w->pid, &w->status, WNOHANG)) < 0 && errno == EINTR)
+        continue;
+    w->ended = pid == w->pid;
 }
 
 bool wrap_remains(const struct wrap *w)
