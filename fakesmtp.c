@@ -625,6 +625,8 @@ static int stand_in(int argc, char **argv)
         span_skip(&rest, n);
     }
     (void)fwrite(shown.p, 1, shown.n, stderr);
+    if (said.failed || shown.failed)
+        (void)fputs("sendmail: memory ran out\n", stderr);
     free(said.p);
     free(shown.p);
     return status;

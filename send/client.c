@@ -17,7 +17,7 @@ enum {
     PIECE = 64 * 1024,  /* octets of mail data encoded at once */
     LINE = 512,         /* octets of a command, or of a line of a reply, that are kept */
     REPLY_LINES = 4096, /* octets of a reply that are shown */
-    GOODBYE = 1000,     /* milliseconds to wait for the reply to QUIT */
+    GOODBYE = 1000,     /* milliseconds to wait for the reply to QUIT, or for one when no more can be written */
 };
 
 struct client {
@@ -49,6 +49,11 @@ static bool lose(struct client *c, const char *why)
     return false;
 }
 
+static void restart_limit(struct client *c)
+{
+    c->until = clock_now() + (c->broken && c->limit > GOODBYE ? GOODBYE : c->limit);
+}
+
 /* Moves mail data to `out`: a dot at the start of a line is doubled, and a lone one ends them (RFC 5321 4.5.2). */
 static void encode(struct client *c)
 {
@@ -60,7 +65,7 @@ static void encode(struct client *c)
         span_skip(&c->data, n);
     }
     text_add_string(&c->out, c->data.n == 0 ? ".\r\n" : "");
-    c->until = clock_now() + c->limit;
+    restart_limit(c);
 }
 
 /* Waits for the server, writes what it takes, and reads what came.  False if it is lost. */
@@ -75,7 +80,7 @@ static bool pump(struct client *c)
     if (c->out.failed || c->reply.failed)
         return lose(c, "was left, as memory ran out, before");
     if (now >= c->until)
-        return lose(c, "timed out before");
+        return lose(c, c->broken ? "could not be written to before" : "timed out before");
     int ready = poll(&fd, 1, clock_timeout(c->until, now));
     if (ready <= 0)
         return ready == 0 || errno == EINTR || lose(c, "could not be waited for, before");
@@ -94,6 +99,7 @@ static bool pump(struct client *c)
         c->broken = true;
         c->sent = c->out.n;
         c->data.n = 0;
+        restart_limit(c);
     }
     return true;
 }
@@ -142,7 +148,7 @@ static bool get_reply(struct client *c, struct span asked)
     char line[LINE], last = '-';
     size_t n;
     (void)snprintf(c->asked, sizeof c->asked, "%.*s", (int)asked.n, asked.p);
-    c->until = clock_now() + c->limit;
+    restart_limit(c);
     c->reply.n = 0;
     while (c->at == c->n) {
         if (!pump(c))
