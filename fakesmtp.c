@@ -642,10 +642,12 @@ int main(int argc, char **argv)
     r.start = clock_now();
     console_open(&r.console);
     if (options_parse(&r.o, argc, argv, why) < 0) {
+        int status = r.o.lacks_memory ? NOT_STARTED : USAGE;
         console_line(&r.console, "%s", why);
-        console_line(&r.console, "'fakesmtp --help' shows the options");
-        background_fail(&r.o, USAGE);
-        return end(&r, clock_now() + LINES_PATIENCE, USAGE);
+        if (status == USAGE)
+            console_line(&r.console, "'fakesmtp --help' shows the options");
+        background_fail(&r.o, status);
+        return end(&r, clock_now() + LINES_PATIENCE, status);
     }
     r.console.quiet = r.o.quiet;
     r.console.dialogue = r.o.verbose;

@@ -44,6 +44,12 @@ wrong(struct parse *p, const char *format, ...)
     return -1;
 }
 
+static int lack_memory(struct parse *p)
+{
+    p->o->lacks_memory = true;
+    return wrong(p, "memory ran out");
+}
+
 /* Complains that something else was expected at this place in the text; returns -1. */
 static int expected_at(struct parse *p, const char *text, const char *at, const char *what)
 {
@@ -142,7 +148,7 @@ static int take_match(struct parse *p, const char *text)
     if (check_room(p, o->store.n_matches, MATCH_MAX) < 0)
         return -1;
     if (match_parse(&o->matches[o->store.n_matches], text, &at, &what) < 0)
-        return what != NULL ? expected_at(p, text, at, what) : wrong(p, "memory ran out");
+        return what != NULL ? expected_at(p, text, at, what) : lack_memory(p);
     o->matches[o->store.n_matches++].expectation = (unsigned)o->expected.n - 1;
     o->expected.each[o->expected.n - 1].matching = true;
     return 0;
@@ -186,8 +192,7 @@ static int take_content(struct parse *p, const struct rule *r)
     const char *at = NULL, *why = NULL;
     char *copy = strndup(r->content.p, r->content.n);
     if (copy == NULL || match_parse(m, copy, &at, &why) < 0) {
-        int status =
-            why != NULL ? expected_at(p, r->text, r->content.p + (at - copy), why) : wrong(p, "memory ran out");
+        int status = why != NULL ? expected_at(p, r->text, r->content.p + (at - copy), why) : lack_memory(p);
         free(copy);
         return status;
     }
@@ -207,7 +212,7 @@ static int take_rule(struct parse *p, const char *text)
     if (what != NULL)
         return expected_at(p, text, at, what);
     if (rules_remember(r) && o->server.past == NULL && (o->server.past = calloc(1, sizeof *o->server.past)) == NULL)
-        return wrong(p, "memory ran out");
+        return lack_memory(p);
     o->server.n_rules++;
     return take_content(p, r);
 }
@@ -387,7 +392,7 @@ static int take_login(struct parse *p, const char *text)
     if (check_room(p, o->server.n_logins, OPTIONS_LOGINS_MAX) < 0)
         return -1;
     if ((o->logins[o->server.n_logins] = strdup(text)) == NULL)
-        return wrong(p, "%s", strerror(errno));
+        return lack_memory(p);
     o->server.n_logins++;
     memset(optarg + (colon + 1 - text), '*', strlen(colon + 1)); /* ps(1) shows it to everybody */
     return 0;

@@ -78,6 +78,7 @@ struct options {
     bool sendmail;       /* it gets a link named sendmail to this program */
     const char *program; /* argv[0] */
     char **command;      /* in argv, after its first word; command[0] is NULL if there is none */
+    bool lacks_memory;   /* while they were read */
     /* these follow from the others */
     bool reading;   /* mail is taken from files, and nothing is listened on */
     bool wrapped;   /* there is a command, */
@@ -89,7 +90,7 @@ struct options {
 };
 
 /* Reads the command line into o, which is zeroed.  Returns 0; or -1, and why says what is wrong and what would be
-   right.  o->command is set, and so is what follows from the options, except o->alone. */
+   right, or that memory ran out.  o->command is set, and so is what follows from the options, except o->alone. */
 int options_parse(struct options *o, int argc, char **argv, char why[OPTIONS_WHY_MAX]);
 
 /* Lists in o->mechanisms those of AUTH that are offered: those of --auth-mechs; or else the usual ones, and those whose
