@@ -154,6 +154,15 @@ void session_drop(struct server *v, struct session *s)
     v->news = true;
 }
 
+/* Drops a session for want of memory.  Of a mail that waits, half may be in a pipe, so it counts as one that failed. */
+static void drop_starved(struct server *v, struct session *s)
+{
+    const struct transaction *t = s->heard != NULL ? s->heard->transaction : NULL;
+    if (s->phase != PHASE_GONE && t != NULL && transaction_waits(t))
+        counts_fail(&v->tally, &(struct failure){ENOMEM, "memory"});
+    session_drop(v, s);
+}
+
 void session_free_gone(struct server *v)
 {
     for (struct session *s; (s = v->gone) != NULL;) {
@@ -211,7 +220,7 @@ static void note_sent(struct server *v, struct session *s, ssize_t sent)
 {
     size_t mark = s->pending ? s->heard->mark : 0;
     if (sent < 0 && errno == ENOMEM) {
-        session_drop(v, s);
+        drop_starved(v, s);
     } else if (sent < 0) {
         lose(v, s);
     } else if (mark > (size_t)sent) {
@@ -238,7 +247,7 @@ static void watch(struct server *v, struct session *s)
     bool waits = s->phase == PHASE_DELAYED || s->phase == PHASE_PARKED;
     bool write = s->unsent != NULL || s->phase == PHASE_YIELDING || (!waits && s->conn.wants_write);
     if (!wire_watch(&v->poll, s, !write && !waits, write))
-        session_drop(v, s);
+        drop_starved(v, s);
 }
 
 static void begin_handshake(struct server *v, struct session *s);
@@ -371,7 +380,7 @@ static void park(struct server *v, struct session *s, size_t said, const struct 
     if (!hold(s, smtp_prepared(&s->smtp), r)) {
         event_await(v, s, 0);
         send_replies(v, s, v->out, said);
-        session_drop(v, s);
+        drop_starved(v, s);
         return;
     }
     s->heard->held->event = *e;
@@ -451,7 +460,7 @@ static void turn(struct server *v, struct session *s, size_t n)
     size_t left = smtp_left(&s->smtp);
     bool rest = left > 0 || wire_has_rest(s);
     if (rest && s->phase != PHASE_GONE && !wire_keep_rest(s, v->in + n - left, left))
-        session_drop(v, s);
+        drop_starved(v, s);
     bool usual = just_listens(s) && smtp_goes_on(&s->smtp) && connection_is_plain(&s->conn);
     if (s->phase != PHASE_GONE && !usual) /* else nothing is due, and nothing else to be watched for */
         settle(v, s);
