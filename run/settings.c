@@ -203,7 +203,8 @@ static int check_env(const struct options *o, char *why)
 {
     uint64_t number;
     for (size_t i = 0; i < o->n_env; i++) {
-        for (const char *percent = strchr(o->env[i], '%'), *end; percent != NULL; percent = strchr(end, '%')) {
+        const char *end = strchr(o->env[i], '='), *percent;
+        while ((percent = strchr(end, '%')) != NULL) {
             end = wrap_field(percent + 1, &number);
             if (percent[1] == 's' && !o->sendmail) {
                 (void)snprintf(why, OPTIONS_WHY_MAX, "--env: '%%s' in '%.300s' needs --sendmail", o->env[i]);

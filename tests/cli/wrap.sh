@@ -214,6 +214,10 @@ t_env_templates() {
     run --env 'MAILER_DSN=smtp://%h:%p' --env 'A=%u %d %%p=x' --env SMTP_HOST=mine sh -c \
         '[ "$MAILER_DSN" = "smtp://127.0.0.1:$SMTP_PORT" ] && [ "$A" = "$SMTP_URL $FAKESMTP_DIR %p=x" ] && [ "$SMTP_HOST" = mine ]'
     status_is 0
+    run --env 'A%=%%x' --env 'B%h2%=b' env
+    status_is 0
+    grep -qx 'A%=%x' out
+    grep -qx 'B%h2%=b' out
 }
 
 t_further_endpoints() {
