@@ -81,7 +81,9 @@ static int write_file(struct announce_file *f)
 {
     struct stat st, open_file;
     bool there = stat(f->path, &st) == 0;
-    if (!there && errno != ENOENT) /* it may be a FIFO, which must not be replaced */
+    /* it may be a FIFO, which must not be replaced, nor must /dev/stdout, which leads nowhere without /proc */
+    bool in_dev = strncmp(f->path, "/dev/", 5) == 0 && strchr(f->path + 5, '/') == NULL;
+    if (!there && (errno != ENOENT || in_dev))
         return -1;
     for (int fd = STDOUT_FILENO; there && fd < FDS_NAMED; fd++) {
         if (fstat(fd, &open_file) == 0 && same(&open_file, &st))

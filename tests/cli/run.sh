@@ -786,6 +786,19 @@ t_output_is_emptied_before_anybody_hears_of_the_run() {
     kill "$(sed 's/.*FAKESMTP_PID=\([0-9]*\).*/\1/' vars)"
 }
 
+# Without /proc, /dev/stdout is a link that leads nowhere; the program must not remove it.
+t_port_file_in_dev_is_not_made() {
+    [ "$(id -u)" -eq 0 ] || { echo "needs root, to mount a directory"; return 1; }
+    for name in /dev/link /dev/new; do
+        status=0
+        unshare -m sh -c 'mount -t tmpfs none /dev && ln -s /proc/none /dev/link && status=0 &&
+            { "$FAKESMTP" -q -n 0 -t 10ms -p 0 --port-file "$1" || status=$?; } && ls /dev && exit "$status"' sh "$name" >out 2>err || status=$?
+        status_is 3 "fakesmtp: cannot write $name: No such file or directory"
+        [ "$(cat out)" = link ]
+    done
+    "$FAKESMTP" -q -n 0 -t 10ms -p 0 --port-file "/dev/shm/port.$$"
+}
+
 t_port_file_fifo_with_a_late_reader() {
     mkfifo late
     "$FAKESMTP" -k -p 0 --port-file late 2>err &
