@@ -30,6 +30,8 @@ import sys
 import tempfile
 import time
 
+import samples
+
 parser = argparse.ArgumentParser()
 parser.add_argument("program")
 parser.add_argument("static")
@@ -236,24 +238,17 @@ def round_of_processor_time(number):
         note("bdat", "ours", measure(ours, DB)[0])
         note("bdat", "limit", measure(ours, D)[0])
     if wanted("json"):
-        mail = multipart()
-        words = "-c 20 -n 2000 -f " + mail
+        words = "-c 20 -n 2000 -f " + mixed()
         as_json = lambda port, files: ours(port, None, ("-j", "-o", "/dev/null"))
         note("json", "ours", measure(as_json, words)[1])
         note("json", "sink", measure(sink, words, PLACE)[1])
 
 
-def multipart():
+def mixed():
     path = os.path.join(PLACE, "mail")
     if not os.path.exists(path):
-        lines = ["From: Ann <a@x.test>", "To: b@x.test", "Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=",
-                 "Date: Tue, 24 Nov 2026 03:12:00 +0000", "Message-ID: <1@x.test>", "MIME-Version: 1.0",
-                 "Content-Type: multipart/mixed; boundary=B", "", "--B", "Content-Type: text/plain; charset=utf-8",
-                 "Content-Transfer-Encoding: quoted-printable", "", *["Gr=C3=BC=C3=9Fe an alle, und noch viel mehr"] * 60,
-                 "--B", "Content-Type: application/pdf; name=a.pdf", "Content-Transfer-Encoding: base64", "",
-                 *["QUJD" * 19] * 90, "--B--", ""]
-        with open(path, "w", newline="") as f:
-            f.write("\r\n".join(lines))
+        with open(path, "wb") as f:
+            f.write(samples.mixed())
     return path
 
 
@@ -326,10 +321,10 @@ def call_rows():
         note("calls c", "ours", system_calls("-c 50 -n %d -m 100 -p -s 10240", 50) / 5000)
 
 
-def instructions(words, options=()):
+def instructions(words, options=("-f", "none")):
     port = free_port()
     report = os.path.join(PLACE, "callgrind")
-    mine = ours(port, options=("-f", "none", *options))
+    mine = ours(port, options=options)
     server = Server(["valgrind", "--tool=callgrind", "--callgrind-out-file=" + report, *mine])
     server.wait(port)
     load(port, words)
@@ -337,15 +332,19 @@ def instructions(words, options=()):
     return int(re.search(r"^(?:summary|totals): (\d+)", open(report).read(), re.M).group(1))
 
 
-MATCH_LITERAL = ("--match", "body: needle[0-9]+")
-MATCH_HARD = ("--match", r"body: (order|invoice|[A-Z]{2}) #?[[:digit:]]{4,8}\b|[\w.-]+@[^ ]+\.(example|invalid)$|z{3,}")
+MATCH_LITERAL = ("-f", "none", "--match", "body: needle[0-9]+")
+MATCH_HARD = ("-f", "none", "--match", r"body: (order|invoice|[A-Z]{2}) #?[[:digit:]]{4,8}\b|[\w.-]+@[^ ]+\.(example|invalid)$|z{3,}")
 
 
 def instruction_rows():
     if wanted("instructions"):
         base = instructions("-m 100 -s 1024")  # behind the messages that are kept for a listing
         note("instructions", "ours", (instructions("-m 600 -s 1024") - base) / 500)
-        for row, options in ("octets", ()), ("literal", MATCH_LITERAL), ("hard", MATCH_HARD):
+        reading = ("as JSON", ("-j", "-o", "/dev/null")), ("as text", ("-f", "text", "-o", "/dev/null")), ("searched", MATCH_LITERAL)
+        for row, options in reading:
+            base = instructions("-m 100 -f " + mixed(), options)
+            note(row, "ours", (instructions("-m 400 -f " + mixed(), options) - base) / 300)
+        for row, options in ("octets", ("-f", "none")), ("literal", MATCH_LITERAL), ("hard", MATCH_HARD):
             base = instructions("-s 1000000", options)
             note(row, "ours", (instructions("-s 9000000", options) - base) / 8e6)
 
@@ -383,7 +382,10 @@ NUMBERS = {
     "calls c": ("system calls of a message, c", 4.4),
     "instructions": ("instructions of a 1 KB message", 3500),
     "octets": ("instructions of an octet", 0.8),
-    "literal": ("the same, of a body that a literal is looked for in", 36),
+    "as JSON": ("instructions of a 10 KB message, with its JSON", 200000),
+    "as text": ("the same, with its text", 100000),
+    "searched": ("the same, with its body searched for a literal", 60000),
+    "literal": ("instructions of an octet of a body that a literal is looked for in", 36),
     "hard": ("the same, with alternatives, classes and intervals", 36),
 }
 
