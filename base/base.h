@@ -20,19 +20,19 @@ static inline bool ascii_is_control(char c) { return (unsigned char)c < ' ' || c
 static inline char ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c; }
 static inline bool ascii_is_letter(char c) { return ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z'; }
 
-static inline bool ascii_is_hex(char c)
+/* The value of a hexadecimal digit; above 15 if c is not one. */
+static inline unsigned ascii_hex_value(char c)
 {
-    return ascii_is_digit(c) || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'f');
+    unsigned digit = (unsigned char)c - (unsigned)'0', letter = ((unsigned char)c | 0x20u) - (unsigned)'a';
+    return digit < 10 ? digit : letter < 6 ? letter + 10 : 16;
 }
+
+static inline bool ascii_is_hex(char c) { return ascii_hex_value(c) < 16; }
 
 /* Whether both are the same letter in any case, or the same octet. */
 static inline bool ascii_same(char a, char b) { return a == b || ascii_lower(a) == ascii_lower(b); }
 
-/* The value of c, which is a hexadecimal digit. */
-static inline unsigned ascii_hex_value(char c)
-{
-    return (unsigned)(ascii_is_digit(c) ? c - '0' : ascii_lower(c) - 'a' + 10);
-}
+static inline char ascii_hex_digit(unsigned value) { return "0123456789abcdef"[value]; }
 
 /* Writes n in at most 20 decimal digits, the last one at end - 1.  Returns a pointer to the first one. */
 static inline char *ascii_put_number(char *end, uint64_t n)
@@ -162,6 +162,11 @@ struct text {
 };
 
 void text_add(struct text *t, const char *p, size_t n);
+
+/* Makes room for n more octets, and returns where they may be written before n is raised.  NULL if memory ran out. */
+char *text_grow(struct text *t, size_t n);
+static inline char *text_room(struct text *t, size_t n) { return n <= t->size - t->n ? t->p + t->n : text_grow(t, n); }
+
 void text_add_ended(struct text *t, struct span s);  /* and a NUL */
 void text_add_string(struct text *t, const char *s); /* without its NUL */
 void text_add_number(struct text *t, uint64_t n);    /* in decimal */
@@ -264,21 +269,19 @@ bool number_take_time(const char **text, int64_t *milliseconds);
 
 /* ---- base64, RFC 4648 section 4 ---- */
 
-/* The value of a digit; 64 if c is not one. */
-static inline unsigned base64_digit(char c)
-{
-    if (ascii_is_letter(c))
-        return c <= 'Z' ? (unsigned)(c - 'A') : (unsigned)(c - 'a') + 26;
-    if (ascii_is_digit(c))
-        return (unsigned)(c - '0') + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : 64;
-}
+/* The value of a digit; above 63 if c is not one. */
+extern const unsigned char base64_values[256];
+static inline unsigned base64_digit(char c) { return base64_values[(unsigned char)c]; }
 
 /* The size of the base64 of n octets, with its NUL. */
 #define BASE64_SIZE(n) (((n) + 2) / 3 * 4 + 1)
 
 /* Writes a string of BASE64_SIZE(octets.n) octets. */
 void base64_encode(struct span octets, char *text);
+
+/* Takes digits off the front of t, four at a time, while they are digits and there is room for the octets.  Returns how
+   many octets it has written. */
+size_t base64_take(struct span *t, char *octets, size_t room);
 
 /* Decodes *n characters in place, and sets *n to the number of octets.  Padding is required; unused bits are ignored.
    False if they are not base64; text is then undefined. */

@@ -1,9 +1,9 @@
 /*
  * scan.h - searches that look at many octets at a time.
  *
- * scan_lf_dot() finds a line of mail data that begins with a dot,
- * scan_copy_to_cr() the CR at the end of a line, scan_odd() an octet that text
- * should not hold, and scan_is_plain() checks a command.
+ * scan_lf_dot() finds a line of mail data that begins with a dot, scan_for() an
+ * octet of some kind, scan_utf8() the end of what is UTF-8; scan_copy() copies what
+ * is before an octet, and scan_is_plain() checks a command.
  *
  * Each form that the machine can run is compiled, so that the tests can compare
  * them.
@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+#include "base/base.h"
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -85,27 +87,6 @@ static inline const char *scan_lf_dot(const char *p, const char *end)
 static inline const char *scan_lf_dot(const char *p, const char *end) { return scan_lf_dot_words(p, end); }
 #endif
 
-enum { SCAN_BEHIND = 16 /* octets after a copy that may be overwritten too */ };
-
-/* Copies [p, end) up to its first CR, and returns the number of octets.  out has room for SCAN_BEHIND more. */
-static inline size_t scan_copy_to_cr(char *out, const char *p, const char *end)
-{
-    const char *start = p;
-#if defined(__SSE2__)
-    for (; end - p >= 16; p += 16, out += 16) {
-        __m128i row = _mm_loadu_si128((const __m128i *)(const void *)p);
-        _mm_storeu_si128((__m128i *)(void *)out, row);
-        unsigned crs = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(row, _mm_set1_epi8('\r')));
-        if (crs != 0)
-            return (size_t)(p - start) + (size_t)__builtin_ctz(crs);
-    }
-#endif
-    const char *cr = memchr(p, '\r', (size_t)(end - p));
-    end = cr != NULL ? cr : end;
-    memcpy(out, p, (size_t)(end - p));
-    return (size_t)(end - start);
-}
-
 /* Not 0 if an octet of x is below 0x0e or above 0x7f. */
 static inline uint64_t scan_unusual(uint64_t x)
 {
@@ -130,22 +111,207 @@ static inline bool scan_is_plain(const char *p, const char *end)
     return scan_unusual(x) == 0;
 }
 
-/* Returns the first octet in [p, end) that is CR, LF, NUL or outside ASCII, or end. */
-static inline const char *scan_odd(const char *p, const char *end)
+/* ---- octets of a kind ---- */
+
+/* What is searched for. */
+enum scan_kind {
+    SCAN_CR,
+    SCAN_8BIT,   /* octets outside ASCII */
+    SCAN_ODD,    /* these, CR, LF and NUL: what a line of text does not have */
+    SCAN_CODED,  /* octets outside ASCII, and "=": what quoted-printable does not have as it is */
+    SCAN_UNSEEN, /* controls, and the first octets of characters of UTF-8 that a person may not be shown */
+    SCAN_QUOTED, /* these, and quotes and backslashes: what a string of JSON may not have as it is */
+};
+
+enum { SCAN_BEHIND = 16 /* octets after a copy that may be overwritten too */ };
+
+/* Where these are used the kind is a constant, and what is about other kinds goes away. */
+#define SCAN_INLINE static inline __attribute__((always_inline))
+
+SCAN_INLINE bool scan_is(enum scan_kind kind, char octet)
 {
-    while (p < end) {
-        uint64_t x;
-        for (; end - p >= 8; p += 8) {
-            memcpy(&x, p, 8);
-            if (scan_unusual(x) != 0)
-                break;
-        }
-        for (int i = 0; i < 8 && p < end; i++, p++) {
-            if (*p == '\r' || *p == '\n' || *p == '\0' || ((unsigned char)*p & 0x80) != 0)
-                return p;
+    unsigned char c = (unsigned char)octet;
+    if (kind == SCAN_CR)
+        return c == '\r';
+    if (kind == SCAN_8BIT || kind == SCAN_CODED)
+        return c >= 0x80 || (kind == SCAN_CODED && c == '=');
+    if (kind == SCAN_ODD)
+        return c >= 0x80 || c == '\r' || c == '\n' || c == '\0';
+    return c < ' ' || c == 0x7f || c == 0xc2 || c == 0xcd || (c >= 0xd8 && c <= 0xdc) || (c >= 0xe0 && c <= 0xe3) ||
+           c >= 0xee || (kind == SCAN_QUOTED && (c == '"' || c == '\\'));
+}
+
+/* Not 0 if one of eight octets is c. */
+SCAN_INLINE uint64_t scan_has(uint64_t x, char c)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    x ^= ones * (unsigned char)c;
+    return (x - ones) & ~x & ones << 7;
+}
+
+/* Not 0 if one of eight octets may be of the kind. */
+SCAN_INLINE uint64_t scan_word(enum scan_kind kind, uint64_t x)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), eight = x & ones << 7;
+    if (kind == SCAN_CR)
+        return scan_has(x, '\r');
+    if (kind == SCAN_8BIT || kind == SCAN_CODED)
+        return eight | (kind == SCAN_CODED ? scan_has(x, '=') : 0);
+    if (kind == SCAN_ODD)
+        return scan_unusual(x);
+    return eight | ((x - ones * ' ') & ~x & ones << 7) | scan_has(x, 0x7f) |
+           (kind == SCAN_QUOTED ? scan_has(x, '"') | scan_has(x, '\\') : 0);
+}
+
+/* Returns the first octet of the kind in [p, end), or end, and copies those before it unless out is NULL.  Eight octets
+   at a time, in portable C. */
+SCAN_INLINE const char *scan_words(enum scan_kind kind, char *out, const char *p, const char *end)
+{
+    for (uint64_t x; end - p >= 8; p += 8) {
+        memcpy(&x, p, 8);
+        if (out != NULL)
+            memcpy(out, p, 8);
+        out += out != NULL ? 8 : 0;
+        for (int i = 0; i < 8 && scan_word(kind, x) != 0; i++) {
+            if (scan_is(kind, p[i]))
+                return p + i;
         }
     }
-    return end;
+    for (; p < end && !scan_is(kind, *p); p++) {
+        if (out != NULL)
+            *out++ = *p;
+    }
+    return p;
 }
+
+#if defined(__SSE2__)
+SCAN_INLINE __m128i scan_same(__m128i row, unsigned char c) { return _mm_cmpeq_epi8(row, _mm_set1_epi8((char)c)); }
+
+/* Marks octets from low to high. */
+SCAN_INLINE __m128i scan_within(__m128i row, unsigned char low, unsigned char high)
+{
+    __m128i above = _mm_sub_epi8(row, _mm_set1_epi8((char)low));
+    return _mm_cmpeq_epi8(_mm_min_epu8(above, _mm_set1_epi8((char)(high - low))), above);
+}
+
+/* A bit for each of 16 octets, if it is of the kind. */
+SCAN_INLINE unsigned scan_row(enum scan_kind kind, __m128i row)
+{
+    __m128i marks = row; /* by the highest bit of each octet: those outside ASCII */
+    if (kind == SCAN_CR)
+        marks = scan_same(row, '\r');
+    if (kind == SCAN_CODED)
+        marks = _mm_or_si128(row, scan_same(row, '='));
+    if (kind == SCAN_ODD)
+        marks = _mm_or_si128(_mm_or_si128(row, scan_same(row, '\0')),
+                             _mm_or_si128(scan_same(row, '\r'), scan_same(row, '\n')));
+    if (kind == SCAN_UNSEEN || kind == SCAN_QUOTED) {
+        marks = _mm_or_si128(scan_within(row, 0, ' ' - 1), scan_within(row, 0xee, 0xff));
+        marks = _mm_or_si128(marks, _mm_or_si128(scan_same(row, 0x7f), scan_within(row, 0xe0, 0xe3)));
+        marks = _mm_or_si128(marks, _mm_or_si128(scan_same(row, 0xc2), scan_same(row, 0xcd)));
+        marks = _mm_or_si128(marks, scan_within(row, 0xd8, 0xdc));
+    }
+    if (kind == SCAN_QUOTED)
+        marks = _mm_or_si128(marks, _mm_or_si128(scan_same(row, '"'), scan_same(row, '\\')));
+    return (unsigned)_mm_movemask_epi8(marks);
+}
+
+/* The same as scan_words(), 16 octets at a time; overwrites up to SCAN_BEHIND octets after the copy. */
+SCAN_INLINE const char *scan_rows(enum scan_kind kind, char *out, const char *p, const char *end)
+{
+    for (; end - p >= 16; p += 16) {
+        __m128i row = _mm_loadu_si128((const __m128i *)(const void *)p);
+        if (out != NULL)
+            _mm_storeu_si128((__m128i *)(void *)out, row);
+        out += out != NULL ? 16 : 0;
+        unsigned marks = scan_row(kind, row);
+        if (marks != 0)
+            return p + __builtin_ctz(marks);
+    }
+    return scan_words(kind, out, p, end);
+}
+#else
+#define scan_rows scan_words
+#endif
+
+/* Returns the first octet of the kind in [p, end), or end. */
+SCAN_INLINE const char *scan_for(enum scan_kind kind, const char *p, const char *end)
+{
+    return scan_rows(kind, NULL, p, end);
+}
+
+static inline const char *scan_odd(const char *p, const char *end) { return scan_for(SCAN_ODD, p, end); }
+
+/* Copies [p, end) up to its first octet of the kind, and returns the number of octets.  out has room for SCAN_BEHIND
+   more. */
+SCAN_INLINE size_t scan_copy(enum scan_kind kind, char *out, const char *p, const char *end)
+{
+    return (size_t)(scan_rows(kind, out, p, end) - p);
+}
+
+/* ---- UTF-8 ---- */
+
+/* Returns the end of the well-formed characters at the front of [p, end): character by character. */
+static inline const char *scan_utf8_characters(const char *p, const char *end)
+{
+    while ((p = scan_for(SCAN_8BIT, p, end)) < end) {
+        size_t n = utf8_length(span_between(p, end));
+        if (n == 0)
+            break;
+        p += n;
+    }
+    return p;
+}
+
+#if defined(__SSE2__)
+/* A bit for each of 64 octets, if it */
+struct scan_utf8 {
+    uint64_t begins;  /* is the first of a character outside ASCII, */
+    uint64_t goes_on; /* is a further one, */
+    uint64_t three;   /* is the first of three, */
+    uint64_t odd;     /* is the first of four, or one after which not every other may come, or never occurs */
+};
+
+static inline struct scan_utf8 scan_utf8_marks(const char *p)
+{
+    struct scan_utf8 m = {0, 0, 0, 0};
+    for (int i = 0; i < 64; i += 16) {
+        __m128i row = _mm_loadu_si128((const __m128i *)(const void *)(p + i));
+        __m128i odd = _mm_or_si128(scan_within(row, 0xc0, 0xc1), scan_within(row, 0xf0, 0xff));
+        odd = _mm_or_si128(odd, _mm_or_si128(scan_same(row, 0xe0), scan_same(row, 0xed)));
+        m.begins |= (uint64_t)_mm_movemask_epi8(scan_within(row, 0xc0, 0xff)) << i;
+        m.goes_on |= (uint64_t)_mm_movemask_epi8(scan_within(row, 0x80, 0xbf)) << i;
+        m.three |= (uint64_t)_mm_movemask_epi8(scan_within(row, 0xe0, 0xef)) << i;
+        m.odd |= (uint64_t)_mm_movemask_epi8(odd) << i;
+    }
+    return m;
+}
+
+/* The same, 64 octets at a time: all is well where further octets are just where first ones want them.  Octets with odd
+   ones among them, and the last ones, are looked at again. */
+static inline const char *scan_utf8(const char *p, const char *end)
+{
+    uint64_t wanted = 0; /* at the front, for a character that began before */
+    for (;;) {
+        if (end - p >= 64) {
+            struct scan_utf8 m = scan_utf8_marks(p);
+            if (m.odd == 0 && m.goes_on == (m.begins << 1 | m.three << 2 | wanted)) {
+                wanted = m.begins >> 63 | m.three >> 62;
+                p += 64;
+                continue;
+            }
+        }
+        for (p -= wanted != 0; wanted != 0 && (*p & 0xc0) == 0x80;)
+            p--;
+        wanted = 0;
+        const char *stop = end - p > 64 ? p + 64 : end;
+        p = scan_utf8_characters(p, stop);
+        if (stop == end || stop - p >= 4) /* else a character may go on after stop */
+            return p;
+    }
+}
+#else
+static inline const char *scan_utf8(const char *p, const char *end) { return scan_utf8_characters(p, end); }
+#endif
 
 #endif

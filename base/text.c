@@ -5,21 +5,26 @@
 
 #include <stdlib.h>
 
+char *text_grow(struct text *t, size_t n)
+{
+    size_t size = (t->n + n) * 2;
+    char *grown = t->failed ? NULL : realloc(t->p, size);
+    if (grown == NULL) {
+        t->failed = true;
+        t->size = t->n; /* nothing fits any more */
+        return NULL;
+    }
+    t->p = grown;
+    t->size = size;
+    return grown + t->n;
+}
+
 void text_add(struct text *t, const char *p, size_t n)
 {
-    if (n == 0 || t->failed)
+    char *to = n > 0 ? text_room(t, n) : NULL;
+    if (to == NULL)
         return;
-    if (t->n + n > t->size) {
-        size_t size = (t->n + n) * 2;
-        char *grown = realloc(t->p, size);
-        if (grown == NULL) {
-            t->failed = true;
-            return;
-        }
-        t->p = grown;
-        t->size = size;
-    }
-    memcpy(t->p + t->n, p, n);
+    memcpy(to, p, n);
     t->n += n;
 }
 

@@ -7,7 +7,7 @@
  * Controls, bidirectional and zero-width characters, fillers, variation
  * selectors, tags, private use, noncharacters.  From the Unicode Character
  * Database: General_Category Cc, Cf, Zl, Zp and Co, and
- * Default_Ignorable_Code_Point.
+ * Default_Ignorable_Code_Point.  SCAN_UNSEEN has their first octets.
  */
 static const struct {
     uint32_t first, last;
@@ -23,13 +23,18 @@ static const struct {
 
 size_t visible_take(struct span t, bool *visible)
 {
-    size_t length = utf8_length(t), i = 0, most = sizeof unseen / sizeof unseen[0];
+    size_t length = utf8_length(t), low = 0, high = sizeof unseen / sizeof unseen[0] - 1;
     *visible = length > 0;
     if (length == 0)
         return 1;
     uint32_t c = utf8_code_point((struct span){t.p, length});
-    while (i < most && c > unseen[i].last)
-        i++;
-    *visible = i == most || c < unseen[i].first;
+    while (low < high) { /* the first range that does not end before it; there is one */
+        size_t middle = (low + high) / 2;
+        if (c > unseen[middle].last)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *visible = c < unseen[low].first;
     return length;
 }

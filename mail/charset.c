@@ -11,32 +11,35 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/scan.h"
+
 enum {
     CHARSETS_MAX = 2000, /* charsets that a message may have opened, as opening takes long */
     NAME_SIZE = 64,      /* octets of a name, with a NUL */
 };
 
-/* The characters from 0x80 on, as far as they differ from ISO 8859-1; U+FFFD where there is none. */
-static const char windows_1252[] = "€�‚ƒ„…†‡ˆ‰Š‹Œ�Ž��‘’“”•–—˜™š›œ�žŸ";
-static const char windows_874[] =
-    "€����…�����������‘’“”•–—��������\xc2\xa0กขฃคฅฆงจฉชซฌญฎฏฐฑฒณดตถทธนบปผฝพฟภมยรฤลฦวศษสหฬอฮฯะัาำิีึืฺุู����฿"
-    "เแโใไๅๆ็่้๊๋์ํ๎๏๐๑๒๓๔๕๖๗๘๙๚๛����";
-static const char macintosh[] =
-    "ÄÅÇÉÑÖÜáàâäãåçéèêëíìîïñóòôöõúùûü†°¢£§•¶ß®©™´¨≠ÆØ∞±≤≥¥µ∂∑∏π∫ªºΩæø¿¡¬√ƒ≈∆«»…\xc2\xa0ÀÃÕŒœ–—“”‘’÷◊ÿŸ⁄€‹›ﬁﬂ"
-    "‡·‚„‰ÂÊÁËÈÍÎÏÌÓÔ\xef\xa3\xbfÒÚÛÙıˆ˜¯˘˙˚¸˝˛ˇ";
-static const char mac_cyrillic[] =
-    "АБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯ†°Ґ£§•¶І®©™Ђђ≠Ѓѓ∞±≤≥іµґЈЄєЇїЉљЊњјЅ¬√ƒ≈∆«»…\xc2\xa0ЋћЌќѕ–—“”‘’÷„ЎўЏџ№Ёёя"
-    "абвгдежзийклмнопрстуфхцчшщъыьэю€";
+/* The characters from 0x80 on; U+FFFD where there is none. */
+static const uint16_t windows_1252[] = u"€�‚ƒ„…†‡ˆ‰Š‹Œ�Ž��‘’“”•–—˜™š›œ�žŸ\u00a0¡¢£¤¥¦§¨©ª«¬\u00ad®¯°±²³´µ¶·¸¹º»¼½¾¿ÀÁ"
+                                       u"ÂÃÄÅÆÇÈÉÊËÌÍÎÏÐÑÒÓÔÕÖ×ØÙÚÛÜÝÞßàáâãäåæçèéêëìíîïðñòóôõö÷øùúûüýþÿ";
+static const uint16_t windows_874[] =
+    u"€����…�����������‘’“”•–—��������\u00a0กขฃคฅฆงจฉชซฌญฎฏฐฑฒณดตถทธนบปผฝพฟภมยรฤลฦวศษสหฬอฮฯะัาำิีึืฺุู����฿"
+    u"เแโใไๅๆ็่้๊๋์ํ๎๏๐๑๒๓๔๕๖๗๘๙๚๛����";
+static const uint16_t macintosh[] =
+    u"ÄÅÇÉÑÖÜáàâäãåçéèêëíìîïñóòôöõúùûü†°¢£§•¶ß®©™´¨≠ÆØ∞±≤≥¥µ∂∑∏π∫ªºΩæø¿¡¬√ƒ≈∆«»…\u00a0ÀÃÕŒœ–—“”‘’÷◊ÿŸ⁄€‹›ﬁﬂ"
+    u"‡·‚„‰ÂÊÁËÈÍÎÏÌÓÔ\uf8ffÒÚÛÙıˆ˜¯˘˙˚¸˝˛ˇ";
+static const uint16_t mac_cyrillic[] =
+    u"АБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯ†°Ґ£§•¶І®©™Ђђ≠Ѓѓ∞±≤≥іµґЈЄєЇїЉљЊњјЅ¬√ƒ≈∆«»…\u00a0ЋћЌќѕ–—“”‘’÷„ЎўЏџ№Ёёя"
+    u"абвгдежзийклмнопрстуфхцчшщъыьэю€";
 
 /* This has all of EUC-JP; where the library does not know it, EUC-JP is tried. */
 static const char euc_jp[] = "EUCJP-MS";
 
 /* Labels in lower case, with letters and digits alone, without "x" and "cs" at their beginning; code pages begin with
-   "cp".  name: what iconv calls the charset, and NULL if it has the label; or a table. */
+   "cp".  name: what iconv calls the charset, and NULL if it has the label; or a table of 128 characters. */
 static const struct known {
     const char *labels;
     enum coding coding;
-    const char *name;
+    const void *name;
     bool iso8859; /* 0x80 to 0x9f have no meaning: RFC 2046 4.1.2 */
 } known[] = {
     {"utf8 unicode11utf8 unicode20utf8 utf8mb4 cp65001", CODING_UTF8, NULL, false},
@@ -213,25 +216,36 @@ static void put_iconv(struct charset *c, struct span t)
 
 static void put_table(struct charset *c, struct span t)
 {
+    enum { PIECE = 4096 };
+    char out[PIECE + SCAN_BEHIND];
     while (t.n > 0) {
         size_t n = 0;
-        while (n < t.n && !ascii_is_8bit(t.p[n]))
-            n++;
-        sink_put(c->to, t.p, n);
-        span_skip(&t, n);
-        for (; t.n > 0 && ascii_is_8bit(*t.p); span_skip(&t, 1))
-            convert_octet(c, *t.p);
+        while (t.n > 0 && n < PIECE) {
+            size_t most = t.n < PIECE - n ? t.n : PIECE - n, plain = scan_copy(SCAN_8BIT, out + n, t.p, t.p + most);
+            n += plain;
+            span_skip(&t, plain);
+            for (; t.n > 0 && n < PIECE && ascii_is_8bit(*t.p); span_skip(&t, 1))
+                n += convert_octet(c, *t.p, out + n);
+        }
+        sink_put(c->to, out, n);
     }
+}
+
+/* Whether an octet is from 0x80 to 0x9f. */
+static bool has_high_control(struct span t)
+{
+    const char *p = t.p, *end = t.p + t.n;
+    while ((p = scan_for(SCAN_8BIT, p, end)) < end && ((unsigned char)*p & 0xe0) != 0x80)
+        p++;
+    return p < end;
 }
 
 void charset_put(void *charset, const char *octets, size_t n)
 {
     struct charset *c = charset;
     struct span t = {octets, n};
-    for (size_t i = 0; c->iso8859 && i < n; i++) {
-        if ((octets[i] & 0xe0) == 0x80)
-            message_note(c->m, PROBLEM_WINDOWS_OCTETS);
-    }
+    if (c->iso8859 && !problems_have(&c->m->problems, PROBLEM_WINDOWS_OCTETS) && has_high_control(t))
+        message_note(c->m, PROBLEM_WINDOWS_OCTETS);
     switch (c->coding) {
     case CODING_UTF8:
         convert_utf8(c, t);

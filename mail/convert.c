@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "base/scan.h"
+
 void convert_bad(struct charset *c)
 {
     message_note(c->m, c->malformed);
@@ -21,18 +23,12 @@ void convert_code_point(struct charset *c, uint32_t code)
     sink_put(c->to, octets, utf8_encode(code, octets));
 }
 
-void convert_octet(struct charset *c, char octet)
+size_t convert_octet(struct charset *c, char octet, char utf8[4])
 {
-    unsigned place = (unsigned char)octet;
-    struct span rest = span_of(c->table);
-    for (unsigned i = 0x80; i < place && rest.n > 0; i++)
-        span_skip(&rest, utf8_length(rest));
-    if (place < 0x80 || rest.n == 0)
-        convert_code_point(c, place);
-    else if (utf8_code_point((struct span){rest.p, utf8_length(rest)}) == 0xfffd)
-        convert_bad(c);
-    else
-        sink_put(c->to, rest.p, utf8_length(rest));
+    uint32_t code = c->table[(unsigned char)octet - 0x80];
+    if (code == 0xfffd)
+        message_note(c->m, c->malformed);
+    return utf8_encode(code, utf8);
 }
 
 /* ---- UTF-8 ---- */
@@ -40,10 +36,11 @@ void convert_octet(struct charset *c, char octet)
 /* Puts something for octets that are no UTF-8. */
 static void put_malformed(struct charset *c, struct span t)
 {
+    char utf8[4];
     if (c->table == NULL)
         convert_bad(c);
     for (; c->table != NULL && t.n > 0; span_skip(&t, 1))
-        convert_octet(c, *t.p);
+        sink_put(c->to, utf8, convert_octet(c, *t.p, utf8));
 }
 
 /* How many octets at the front of t, where utf8_length() finds no character, are the beginning of one; at least 1. */
@@ -79,26 +76,20 @@ void convert_utf8(struct charset *c, struct span t)
         if (whole || begun) /* else this octet begins a character */
             span_skip(&t, 1);
     }
-    const char *run = t.p;
+    if (c->table != NULL && span_has_8bit(t))
+        message_note(c->m, PROBLEM_UNDECLARED_8BIT);
     while (t.n > 0) {
-        size_t n = utf8_length(t);
-        if (n != 1 && c->table != NULL)
-            message_note(c->m, PROBLEM_UNDECLARED_8BIT);
-        if (n > 0) {
-            span_skip(&t, n);
-            continue;
-        }
-        sink_put(c->to, run, (size_t)(t.p - run));
-        if (is_beginning(t)) {
+        size_t n = (size_t)(scan_utf8(t.p, t.p + t.n) - t.p);
+        sink_put(c->to, t.p, n);
+        span_skip(&t, n);
+        if (t.n > 0 && is_beginning(t)) {
             memcpy(c->utf8, t.p, t.n);
             c->held = t.n;
             return;
         }
-        n = count_begun(t);
-        put_malformed(c, header_take(&t, n));
-        run = t.p;
+        if (t.n > 0)
+            put_malformed(c, header_take(&t, count_begun(t)));
     }
-    sink_put(c->to, run, (size_t)(t.p - run));
 }
 
 void convert_flush(struct charset *c)

@@ -7,6 +7,10 @@
 
 #include <string.h>
 
+#include "base/scan.h"
+
+enum { GATHERED = 4096 };
+
 static void put_text(void *context, const char *p, size_t n) { text_add(context, p, n); }
 
 /* Not in message.c, which calls files that call this: they would be a cycle. */
@@ -16,7 +20,7 @@ struct sink message_into(struct text *t) { return (struct sink){put_text, t}; }
 struct gathered {
     struct sink to;
     size_t n;
-    char octets[1024];
+    char octets[GATHERED + SCAN_BEHIND];
 };
 
 static void begin(struct gathered *g, struct sink to)
@@ -33,7 +37,7 @@ static void flush(struct gathered *g)
 
 static void gather(struct gathered *g, char c)
 {
-    if (g->n == sizeof g->octets)
+    if (g->n == GATHERED)
         flush(g);
     g->octets[g->n++] = c;
 }
@@ -91,10 +95,20 @@ static void take_padding(struct message *m, struct span *t, unsigned n)
 void decode_base64(struct message *m, struct span t, struct sink to)
 {
     struct gathered g;
+    size_t added;
     unsigned bits = 0, n = 0;
     bool pieces = false;
     begin(&g, to);
     while (t.n > 0) {
+        if (g.n + 3 > GATHERED) {
+            flush(&g);
+            if (message_stopped(m))
+                return;
+        }
+        if (n == 0 && (added = base64_take(&t, g.octets + g.n, GATHERED - g.n)) > 0) {
+            g.n += added;
+            continue;
+        }
         unsigned value = base64_digit(*t.p);
         if (*t.p == '=') {
             put_quantum(m, &g, bits, n);
@@ -114,8 +128,6 @@ void decode_base64(struct message *m, struct span t, struct sink to)
         if (n == 4) {
             put_quantum(m, &g, bits, 4);
             bits = n = 0;
-            if (message_stopped(m))
-                return;
         }
         span_skip(&t, 1);
     }
@@ -131,8 +143,9 @@ void decode_base64(struct message *m, struct span t, struct sink to)
 static char take_escaped(struct message *m, struct span *t, enum problem problem)
 {
     char c = *t->p;
-    if (t->n >= 3 && ascii_is_hex(t->p[1]) && ascii_is_hex(t->p[2])) {
-        c = (char)(ascii_hex_value(t->p[1]) << 4 | ascii_hex_value(t->p[2]));
+    unsigned high = t->n >= 3 ? ascii_hex_value(t->p[1]) : 16, low = t->n >= 3 ? ascii_hex_value(t->p[2]) : 16;
+    if ((high | low) < 16) {
+        c = (char)(high << 4 | low);
         span_skip(t, 2);
     } else {
         message_note(m, problem);
@@ -155,13 +168,17 @@ static void put_line(struct message *m, struct gathered *g, struct span line)
         end.n = 0;
     }
     while (line.n > 0) {
-        if (ascii_is_8bit(*line.p))
-            message_note(m, PROBLEM_QUOTED_PRINTABLE);
-        if (*line.p == '=') {
+        size_t most = GATHERED - g->n < line.n ? GATHERED - g->n : line.n;
+        size_t plain = scan_copy(SCAN_CODED, g->octets + g->n, line.p, line.p + most);
+        g->n += plain;
+        span_skip(&line, plain);
+        if (g->n == GATHERED)
+            flush(g);
+        while (line.n > 0 && *line.p == '=')
             gather(g, take_escaped(m, &line, PROBLEM_QUOTED_PRINTABLE));
-        } else {
+        for (; line.n > 0 && ascii_is_8bit(*line.p); span_skip(&line, 1)) {
+            message_note(m, PROBLEM_QUOTED_PRINTABLE);
             gather(g, *line.p);
-            span_skip(&line, 1);
         }
     }
     for (; end.n > 0; span_skip(&end, 1))

@@ -238,7 +238,7 @@ struct charset {
     bool is_open, partial;  /* partial: it lacks characters */
     enum problem malformed; /* noted where octets are no character */
     bool iso8859;           /* it has nothing at 0x80 to 0x9f */
-    const char *table;      /* TABLE: the characters from 0x80 on.  UTF8: the same, for octets that are no UTF-8, where
+    const uint16_t *table;  /* TABLE: the characters from 0x80 on.  UTF8: the same, for octets that are no UTF-8, where
                                ASCII was promised; otherwise NULL */
     int set;                /* what octets stand for now, and */
     bool shifted;           /* whether SO came, in ISO 2022 */
@@ -266,8 +266,8 @@ void convert_bad(struct charset *c);
 /* Puts a character, which is no surrogate. */
 void convert_code_point(struct charset *c, uint32_t code);
 
-/* Puts the character that the table has for an octet. */
-void convert_octet(struct charset *c, char octet);
+/* Writes the character that the table has for an octet from 0x80 on; returns how many octets. */
+size_t convert_octet(struct charset *c, char octet, char utf8[4]);
 
 /* Puts what is well-formed; a character may be cut between two calls. */
 void convert_utf8(struct charset *c, struct span t);
@@ -523,9 +523,9 @@ bool *recipients_named(struct message *m, const struct mail *mail, const char *c
 
 /* ---- json_write ---- */
 
-/* Adds octets within a string, with escapes. */
-void json_put(void *text, const char *octets, size_t n);
-struct sink json_into(struct text *t); /* that does this */
+/* Adds octets within a string, with escapes, and U+FFFD for those that are no UTF-8. */
+void json_put(struct text *t, const char *octets, size_t n);
+struct sink json_into(struct text *t); /* of UTF-8 */
 
 /* Adds a comma, unless this is the first member of an object or an array. */
 void json_separate(struct text *t);

@@ -7,18 +7,18 @@
 
 #include <stdio.h>
 
+#include "base/scan.h"
+
 /* ---- strings: RFC 8259 7 ---- */
 
-/* Adds a character as an escape, or as U+FFFD if it is none. */
+/* Adds a character as an escape. */
 static void add_escaped(struct text *t, struct span character)
 {
     static const char special[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
     const char *found = character.n == 1 && *character.p != '\0' ? strchr(special, *character.p) : NULL;
     char escape[16] = {'\\', found != NULL ? letters[found - special] : '\0'};
     uint32_t c = utf8_code_point(character);
-    if (utf8_length(character) == 0)
-        (void)snprintf(escape, sizeof escape, "\xef\xbf\xbd");
-    else if (c > 0xffff)
+    if (c > 0xffff)
         (void)snprintf(escape, sizeof escape, "\\u%04x\\u%04x", (unsigned)(0xd800 + ((c - 0x10000) >> 10)),
                        (unsigned)(0xdc00 + ((c - 0x10000) & 0x3ff)));
     else if (found == NULL)
@@ -26,26 +26,43 @@ static void add_escaped(struct text *t, struct span character)
     text_add_string(t, escape);
 }
 
-/* Adds octets within a string; those that need no escape go in one piece. */
-void json_put(void *context, const char *p, size_t n)
+/* Adds UTF-8 within a string; what needs no escape goes in one piece. */
+static void put_utf8(void *context, const char *p, size_t n)
 {
     struct text *t = context;
     struct span rest = {p, n};
-    const char *start = p;
     while (rest.n > 0) {
-        bool visible;
-        size_t length = visible_take(rest, &visible);
-        if (!visible || *rest.p == '"' || *rest.p == '\\') {
-            text_add(t, start, (size_t)(rest.p - start));
+        char *to = text_room(t, rest.n + SCAN_BEHIND);
+        if (to == NULL)
+            return;
+        size_t plain = scan_copy(SCAN_QUOTED, to, rest.p, rest.p + rest.n), length = 1;
+        bool visible = true;
+        t->n += plain;
+        span_skip(&rest, plain);
+        if (rest.n == 0)
+            return;
+        if (*rest.p == '\n')
+            text_add(t, "\\n", 2);
+        else if ((length = visible_take(rest, &visible)) > 1 && visible)
+            text_add(t, rest.p, length);
+        else
             add_escaped(t, (struct span){rest.p, length});
-            start = rest.p + length;
-        }
         span_skip(&rest, length);
     }
-    text_add(t, start, (size_t)(rest.p - start));
 }
 
-struct sink json_into(struct text *t) { return (struct sink){json_put, t}; }
+void json_put(struct text *t, const char *p, size_t n)
+{
+    const char *end = p + n;
+    while (p < end) {
+        const char *bad = scan_utf8(p, end);
+        put_utf8(t, p, (size_t)(bad - p));
+        text_add(t, "\xef\xbf\xbd", bad < end ? 3 : 0);
+        p = bad + (bad < end);
+    }
+}
+
+struct sink json_into(struct text *t) { return (struct sink){put_utf8, t}; }
 
 void json_add_string(struct text *t, struct span s)
 {

@@ -129,8 +129,10 @@ static void put_time_as(struct page *p, const char *format)
     int64_t part = (p->mail->time % 1000 + 1000) % 1000; /* also before 1970, where a false clock may be */
     time_t seconds = (time_t)((p->mail->time - part) / 1000);
     struct tm utc;
-    if (gmtime_r(&seconds, &utc) != NULL && utc.tm_year <= 9999 - 1900) /* HTML 2.3.5.1: four digits or more; as JSON */
-        text_add(p->t, text, strftime(text, sizeof text, format, &utc));
+    if (gmtime_r(&seconds, &utc) == NULL || utc.tm_year > 9999 - 1900) /* HTML 2.3.5.1: four digits or more; as JSON */
+        return;
+    size_t n = strftime(text, sizeof text, format, &utc);
+    text_add(p->t, text, n);
 }
 
 static void put_datetime(struct page *p) { put_time_as(p, "%Y-%m-%dT%H:%M:%SZ"); }

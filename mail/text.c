@@ -6,27 +6,33 @@
  */
 #include "mail/inside.h"
 
-#include <stdio.h>
 #include <stdlib.h>
+
+#include "base/scan.h"
 
 void render_visible(struct text *t, struct span s, bool in_line)
 {
-    const char *start = s.p;
+    const char *end = s.p + s.n, *valid = s.p; /* UTF-8 up to there */
     while (s.n > 0) {
+        valid = valid <= s.p ? scan_utf8(s.p, end) : valid;
+        char *to = text_room(t, s.n + SCAN_BEHIND);
+        if (to == NULL)
+            return;
+        size_t plain = scan_copy(SCAN_UNSEEN, to, s.p, valid);
+        t->n += plain;
+        span_skip(&s, plain);
+        if (s.n == 0)
+            return;
         bool visible;
         size_t length = visible_take(s, &visible);
-        if (!visible && (in_line || (*s.p != '\n' && *s.p != '\t'))) {
-            text_add(t, start, (size_t)(s.p - start));
-            for (size_t i = 0; i < length; i++) {
-                char text[8];
-                (void)snprintf(text, sizeof text, "\\x%02x", (unsigned)(unsigned char)s.p[i]);
-                text_add_string(t, text);
-            }
-            start = s.p + length;
+        visible = visible || (!in_line && (*s.p == '\n' || *s.p == '\t'));
+        text_add(t, s.p, visible ? length : 0);
+        for (size_t i = 0; !visible && i < length; i++) {
+            unsigned octet = (unsigned char)s.p[i];
+            text_add(t, (char[]){'\\', 'x', ascii_hex_digit(octet >> 4), ascii_hex_digit(octet & 15)}, 4);
         }
         span_skip(&s, length);
     }
-    text_add(t, start, (size_t)(s.p - start));
 }
 
 static void put_lines(void *t, const char *p, size_t n) { render_visible(t, (struct span){p, n}, false); }

@@ -109,7 +109,7 @@ static void add_with_lf(struct spool *p, const char *octets, size_t n)
     while (octets < end) {
         if (cr && *octets != '\n')
             *out++ = '\r';
-        size_t k = scan_copy_to_cr(out, octets, end);
+        size_t k = scan_copy(SCAN_CR, out, octets, end);
         out += k;
         octets += k;
         cr = octets < end;

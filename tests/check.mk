@@ -33,7 +33,7 @@ VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full
 
 TESTS = tests/unit/test_dialogue tests/unit/test_smtp tests/unit/test_path tests/unit/test_console tests/unit/test_store \
     tests/unit/test_html tests/unit/test_sasl tests/unit/test_mime tests/unit/test_render tests/unit/test_rules tests/unit/test_match \
-    tests/unit/test_lint tests/unit/test_objection tests/unit/test_signals tests/unit/test_charset tests/unit/test_regex tests/unit/test_connection tests/unit/test_send
+    tests/unit/test_lint tests/unit/test_objection tests/unit/test_signals tests/unit/test_charset tests/unit/test_regex tests/unit/test_scan tests/unit/test_connection tests/unit/test_send
 TESTS_openssl = tests/unit/test_tls
 GROWTH = tests/unit/test_growth
 REPLAYS = tests/fuzz/replay_smtp tests/fuzz/replay_mime tests/fuzz/replay_render tests/fuzz/replay_rules tests/fuzz/replay_regex tests/fuzz/replay_html tests/fuzz/replay_send tests/fuzz/replay_proxy

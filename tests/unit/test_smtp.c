@@ -388,7 +388,7 @@ static void test_copy_to_cr(void **state)
             if (at + 3 < n)
                 exact[1 + at + 3] = '\r';
             memset(out, '#', sizeof out);
-            assert_int_equal(scan_copy_to_cr(out, exact + 1, exact + 1 + n), at);
+            assert_int_equal(scan_copy(SCAN_CR, out, exact + 1, exact + 1 + n), at);
             assert_memory_equal(out, exact + 1, at);
             assert_int_equal(out[at + SCAN_BEHIND], '#');
         }
