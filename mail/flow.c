@@ -68,7 +68,7 @@ static struct span cut_url(struct span t)
 static void end_word(struct flow *f)
 {
     struct span word = text_span(&f->word);
-    while (word.n > 0) {
+    while (word.n > 0 && memchr(word.p, ':', word.n) != NULL) {
         struct span url = begins_url(word) ? cut_url(word) : (struct span){word.p, 0};
         if (url.n > strlen("https://"))
             f->links->add(f->links->context, url, url);
@@ -197,6 +197,32 @@ void flow_put(void *flow, const char *octets, size_t n)
             put_word(f, t.p, length);
         }
         span_skip(&t, length);
+    }
+}
+
+static bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+static const char *end_of_word(const char *p, const char *end)
+{
+    while (p < end && !is_blank(*p))
+        p++;
+    return p;
+}
+
+/* A URL has a colon, so only words with one matter, and the last one, which may go on; each with the blank before it.
+ */
+void flow_find_links(void *flow, const char *octets, size_t n)
+{
+    struct flow *f = flow;
+    const char *p = octets, *end = octets + n, *to = f->word.n > 0 ? end_of_word(p, end) : p;
+    flow_put(f, p, (size_t)(to - p));
+    for (p = to; p < end; p = to) {
+        const char *colon = memchr(p, ':', (size_t)(end - p)), *from = colon != NULL ? colon : end;
+        to = end_of_word(from, end);
+        while (from > p && !is_blank(from[-1]))
+            from--;
+        from -= from > p;
+        flow_put(f, from, (size_t)(to - from));
     }
 }
 

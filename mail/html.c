@@ -36,6 +36,7 @@ enum state {
 struct html {
     struct message *m;
     const struct html_watch *watch; /* NULL: nobody asks for its values */
+    const struct sink *source; /* NULL: nobody gets it */
     struct flow flow;
     struct entities references; /* of the text, on its way to flow */
     enum state state;
@@ -523,6 +524,8 @@ static void put_source(void *html, const char *octets, size_t n)
 {
     struct html *h = html;
     struct span t = {octets, n};
+    if (h->source != NULL)
+        sink_put(*h->source, octets, n);
     while (t.n > 0 && !message_stopped(h->m)) {
         switch (h->state) {
         case TEXT:
@@ -576,9 +579,10 @@ static void finish(struct html *h)
     free(h->alt.p);
 }
 
-void html_text(struct message *m, const struct part *part, struct sink to, const struct links *links)
+void html_text(struct message *m, struct part *part, struct sink to, const struct sink *source,
+               const struct links *links)
 {
-    struct html h = {.m = m, .flow = {.to = to, .links = links}};
+    struct html h = {.m = m, .source = source, .flow = {.to = to, .links = links}};
     h.references.to = (struct sink){flow_put, &h.flow};
     message_body_text(m, part, (struct sink){put_source, &h});
     finish(&h);

@@ -51,7 +51,10 @@ struct part {
     bool shown;                /* a reader sees it first: it is not in an attachment or in another message */
     bool inner;                /* it is in a message that is a part, which is an attachment as a whole */
     const char *path;          /* the file that it was saved in, as an attachment; NULL: none; borrowed */
-    unsigned number, children; /* its place among its siblings, from 1, and theirs in it; for JSON */
+    bool has_size, has_sha256; /* these are known: */
+    uint64_t size;             /* octets, with the transfer encoding undone, */
+    unsigned char sha256[DIGEST_MAX]; /* and their digest */
+    unsigned number, children;        /* its place among its siblings, from 1, and theirs in it; for JSON */
 };
 
 struct message {
@@ -89,8 +92,13 @@ static inline void message_end_aside(struct message *m, const struct message *be
     m->problems = before->problems;
 }
 
+bool message_is_attachment(const struct message *m, const struct part *part);
+
+/* Finds out the size of a leaf, or of a message that is an attachment, and the digest of an attachment. */
+void message_measure(struct message *m, struct part *part);
+
 /* Gives the text of a leaf as valid UTF-8: its transfer encoding and charset undone, lines ending in LF. */
-void message_body_text(struct message *m, const struct part *part, struct sink to);
+void message_body_text(struct message *m, struct part *part, struct sink to);
 
 /* lint() for a message that has been decoded already. */
 void lint_decoded(struct message *m, struct mail *mail);
@@ -365,6 +373,9 @@ struct flow {
 /* Puts text, as a sink does. */
 void flow_put(void *flow, const char *octets, size_t n);
 
+/* The same for text of which only the links matter: most of it is passed over. */
+void flow_find_links(void *flow, const char *octets, size_t n);
+
 /* Has the next word begin a line, with lines - 1 empty ones before it. */
 void flow_break(struct flow *f, unsigned lines);
 
@@ -387,8 +398,9 @@ bool flow_close(struct flow *f);
 
 /* ---- html ---- */
 
-/* Gives the HTML of a part as people read it, and its links; links may be NULL. */
-void html_text(struct message *m, const struct part *part, struct sink to, const struct links *links);
+/* Gives the HTML of a part as people read it; unless source and links are NULL, also as it is, and its links. */
+void html_text(struct message *m, struct part *part, struct sink to, const struct sink *source,
+               const struct links *links);
 
 /* Receives the values in HTML as written, in order: of attributes and, with attribute "", of the text of a style or
    another element without markup.  Names are in lower case, and cut. */
@@ -552,9 +564,11 @@ void json_add_unsubscribe(struct message *m, struct text *t);
 void json_add_ids(struct text *t, const char *key, struct span value);
 
 void json_add_headers(struct message *m, struct text *t);
-void json_add_body(struct message *m, struct text *t, const char *key, const struct part *body); /* NULL: null */
-void json_add_links(struct message *m, struct text *t);
-void json_add_attachment(struct message *m, struct text *t, const struct part *p);
+
+/* Adds the text, the HTML, and the links of both. */
+void json_add_bodies(struct message *m, struct text *t);
+
+void json_add_attachment(struct message *m, struct text *t, struct part *p);
 void json_add_parts(struct message *m, struct text *t);
 
 /* ---- page_template ---- */
@@ -585,7 +599,7 @@ struct page_limited {
 struct sink page_into(struct page_limited *l);
 
 /* Adds the octets of a part as a data: URL of this type. */
-void page_add_data(struct message *m, const struct part *part, struct text *t, const char *type);
+void page_add_data(struct message *m, struct part *part, struct text *t, const char *type);
 
 /* ---- page_frame ---- */
 

@@ -210,9 +210,7 @@ void render_json(struct text *t, struct mail *mail, struct message *m)
     json_add_ids(t, "references", header_find(m, header, "references"));
     json_add_unsubscribe(m, t);
     json_add_headers(m, t);
-    json_add_body(m, t, "text", m->text);
-    json_add_body(m, t, "html", m->html);
-    json_add_links(m, t);
+    json_add_bodies(m, t);
     json_add_parts(m, t);
     text_add_string(t, ",\"attachments\":[");
     for (struct part *p = NULL; (p = message_next_attachment(m, p)) != NULL;)

@@ -6,16 +6,6 @@
 
 #include <stdlib.h>
 
-void json_add_body(struct message *m, struct text *t, const char *key, const struct part *body)
-{
-    json_add_key(t, key);
-    text_add_string(t, body != NULL ? "\"" : "null");
-    if (body == NULL)
-        return;
-    message_body_text(m, body, json_into(t));
-    text_add_string(t, "\"");
-}
-
 /* The URLs that have been added, by their hashes: an open table whose size is a power of two. */
 struct seen {
     uint64_t *slots;
@@ -50,51 +40,107 @@ static bool grow(struct seen *s)
     return true;
 }
 
+/* The links of the HTML come first, and after them those of the text that it does not have; so these wait until all the
+   HTML has been read. */
 struct link_list {
-    struct text *t;
+    struct text added, waiting; /* as JSON; each that waits is after a struct waiting */
+    bool waits;
     struct seen seen;
-    bool once; /* leave out URLs that have been added */
 };
+
+struct waiting {
+    uint64_t hash;
+    size_t n; /* octets of JSON */
+};
+
+/* Notes a URL as seen.  False if it was, or if memory ran out. */
+static bool note(struct link_list *l, uint64_t hash)
+{
+    bool room = 2 * l->seen.n < l->seen.size || grow(&l->seen);
+    l->added.failed = l->added.failed || !room;
+    return room && see(&l->seen, hash);
+}
 
 static void add_link(void *context, struct span text, struct span url)
 {
     struct link_list *l = context;
-    uint64_t hash = 14695981039346656037u; /* FNV-1a */
+    struct text *t = l->waits ? &l->waiting : &l->added;
+    struct waiting waiting = {14695981039346656037u, 0}; /* FNV-1a */
+    size_t start = t->n;
     for (size_t i = 0; i < url.n; i++)
-        hash = (hash ^ (unsigned char)url.p[i]) * 1099511628211u;
-    if (2 * l->seen.n >= l->seen.size && !grow(&l->seen)) {
-        l->t->failed = true;
-        return;
-    }
-    if (!see(&l->seen, hash | 1) && l->once)
-        return;
-    json_separate(l->t);
-    text_add_string(l->t, "{\"text\":");
-    json_add_string(l->t, header_or_empty(text));
-    json_add_member(l->t, "url", url);
-    text_add_string(l->t, "}");
+        waiting.hash = (waiting.hash ^ (unsigned char)url.p[i]) * 1099511628211u;
+    waiting.hash |= 1;
+    if (l->waits)
+        text_add(t, (const char *)&waiting, sizeof waiting);
+    else
+        json_separate(t);
+    text_add_string(t, "{\"text\":");
+    json_add_string(t, header_or_empty(text));
+    json_add_member(t, "url", url);
+    text_add_string(t, "}");
+    waiting.n = t->n - start - sizeof waiting;
+    if (l->waits && !t->failed)
+        memcpy(t->p + start, &waiting, sizeof waiting);
+    else if (!l->waits)
+        (void)note(l, waiting.hash);
 }
 
-/* Adds the links of the HTML, then the URLs of the text that it does not have. */
-void json_add_links(struct message *m, struct text *t)
+static void add_waiting(struct link_list *l)
 {
-    struct link_list list = {.t = t};
-    const struct links links = {add_link, &list};
-    json_add_key(t, "links");
-    text_add_string(t, "[");
-    if (m->html != NULL)
-        html_text(m, m->html, (struct sink){sink_ignore, NULL}, &links);
-    list.once = m->html != NULL;
-    if (m->text != NULL) {
-        struct flow flow = {.to = {sink_ignore, NULL}, .links = &links};
-        message_body_text(m, m->text, (struct sink){flow_put, &flow});
-        t->failed = !flow_close(&flow) || t->failed;
+    struct waiting waiting;
+    for (size_t at = 0; at < l->waiting.n && !l->waiting.failed; at += waiting.n) {
+        memcpy(&waiting, l->waiting.p + at, sizeof waiting);
+        at += sizeof waiting;
+        if (!note(l, waiting.hash))
+            continue;
+        json_separate(&l->added);
+        text_add(&l->added, l->waiting.p + at, waiting.n);
     }
+}
+
+/* Text on its way to JSON and to its links. */
+struct linked {
+    struct sink json;
+    struct flow flow;
+};
+
+static void put_linked(void *context, const char *p, size_t n)
+{
+    struct linked *l = context;
+    sink_put(l->json, p, n);
+    flow_find_links(&l->flow, p, n);
+}
+
+void json_add_bodies(struct message *m, struct text *t)
+{
+    struct link_list list = {.waits = m->html != NULL};
+    const struct links links = {add_link, &list};
+    const struct sink json = json_into(t);
+    text_add_string(&list.added, "[");
+    text_add_string(t, m->text != NULL ? ",\"text\":\"" : ",\"text\":null");
+    if (m->text != NULL) {
+        struct linked linked = {json, {.to = {sink_ignore, NULL}, .links = &links}};
+        message_body_text(m, m->text, (struct sink){put_linked, &linked});
+        t->failed = !flow_close(&linked.flow) || t->failed;
+        text_add_string(t, "\"");
+    }
+    list.waits = false;
+    text_add_string(t, m->html != NULL ? ",\"html\":\"" : ",\"html\":null");
+    if (m->html != NULL) {
+        html_text(m, m->html, (struct sink){sink_ignore, NULL}, &json, &links);
+        text_add_string(t, "\"");
+    }
+    add_waiting(&list);
+    text_add_string(t, ",\"links\":");
+    text_add(t, list.added.p, list.added.n);
     text_add_string(t, "]");
+    t->failed = t->failed || list.added.failed || list.waiting.failed;
+    free(list.added.p);
+    free(list.waiting.p);
     free(list.seen.slots);
 }
 
-static void add_digest(struct message *m, struct text *t, const struct part *p)
+static void add_digest(struct message *m, struct text *t, struct part *p)
 {
     char hex[MESSAGE_DIGEST_MAX];
     json_add_number(t, "size", message_digest(m, p, hex));
@@ -152,14 +198,19 @@ static void add_filename(struct message *m, struct text *t, const char *key, con
 }
 
 /* Adds the text of an attachment that is a text.  Problems in it are not those of the message. */
-static void add_text(struct message *m, struct text *t, const struct part *p)
+static void add_text(struct message *m, struct text *t, struct part *p)
 {
+    bool text = p->kind == PART_LEAF && span_is(p->type, "text");
     struct message before = message_begin_aside(m);
-    json_add_body(m, t, "text", p->kind == PART_LEAF && span_is(p->type, "text") ? p : NULL);
+    text_add_string(t, text ? ",\"text\":\"" : ",\"text\":null");
+    if (text) {
+        message_body_text(m, p, json_into(t));
+        text_add_string(t, "\"");
+    }
     message_end_aside(m, &before);
 }
 
-void json_add_attachment(struct message *m, struct text *t, const struct part *p)
+void json_add_attachment(struct message *m, struct text *t, struct part *p)
 {
     json_separate(t);
     text_add_string(t, "{");
@@ -176,12 +227,6 @@ void json_add_attachment(struct message *m, struct text *t, const struct part *p
 }
 
 /* ---- the parts ---- */
-
-static void count(void *context, const char *p, size_t n)
-{
-    (void)p;
-    *(uint64_t *)context += n;
-}
 
 /* Whether a part is a whole message, or all that a message within one holds. */
 static bool is_whole(const struct message *m, const struct part *p)
@@ -213,15 +258,14 @@ static void add_path(const struct message *m, struct text *t, const struct part 
 
 /* Adds the octets of a leaf, decoded, or of a message that is not in another one; otherwise where they end is not
    known. */
-static void add_size(struct message *m, struct text *t, const struct part *p)
+static void add_size(struct message *m, struct text *t, struct part *p)
 {
-    uint64_t size = 0;
     if (p->kind == PART_MULTIPART || (p->kind == PART_MESSAGE && p->inner)) {
         json_add_member(t, "size", (struct span){NULL, 0});
         return;
     }
-    message_octets(m, p, (struct sink){count, &size});
-    json_add_number(t, "size", size);
+    message_measure(m, p);
+    json_add_number(t, "size", p->size);
 }
 
 void json_add_parts(struct message *m, struct text *t)
@@ -238,6 +282,8 @@ void json_add_parts(struct message *m, struct text *t)
         add_path(m, t, p);
         add_type(t, p);
         add_params(m, t, p->content_type);
+        if (message_is_attachment(m, p))
+            message_measure(m, p);
         struct message before = message_begin_aside(m); /* problems in a part matter where it is shown */
         add_word(t, "encoding", p->encoding);
         add_word(t, "disposition", p->handling);

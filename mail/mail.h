@@ -127,10 +127,10 @@ enum {
 bool message_file_name(struct message *m, const struct part *part, uint64_t n, char file[MESSAGE_FILE_NAME_MAX]);
 
 /* Gives the octets of an attachment, with its transfer encoding undone. */
-void message_octets(struct message *m, const struct part *part, struct sink to);
+void message_octets(struct message *m, struct part *part, struct sink to);
 
 /* Writes their SHA-256.  Returns how many they are. */
-uint64_t message_digest(struct message *m, const struct part *part, char hex[MESSAGE_DIGEST_MAX]);
+uint64_t message_digest(struct message *m, struct part *part, char hex[MESSAGE_DIGEST_MAX]);
 
 /* Notes the file that an attachment has been saved in, for JSON.  path is borrowed. */
 void message_set_path(struct part *part, const char *path);

@@ -269,7 +269,7 @@ static void match_shown_html(struct search *s, struct message *m)
     if (m->html == NULL || s->found)
         return;
     begin_text(s);
-    html_text(m, m->html, into(s), NULL);
+    html_text(m, m->html, into(s), NULL, NULL);
     end_text(s);
 }
 

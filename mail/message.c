@@ -146,12 +146,16 @@ bool message_field(struct span octets, const char *name, struct sink to)
 
 /* ---- attachments ---- */
 
+bool message_is_attachment(const struct message *m, const struct part *p)
+{
+    return p->kind != PART_MULTIPART && p != m->text && p != m->html && !p->inner;
+}
+
 struct part *message_next_attachment(const struct message *m, const struct part *after)
 {
     for (size_t i = after != NULL ? (size_t)(after - m->parts) + 1 : 0; i < m->n; i++) {
-        struct part *p = &m->parts[i];
-        if (p->kind != PART_MULTIPART && p != m->text && p != m->html && !p->inner)
-            return p;
+        if (message_is_attachment(m, &m->parts[i]))
+            return &m->parts[i];
     }
     return NULL;
 }
@@ -256,21 +260,6 @@ bool message_file_name(struct message *m, const struct part *part, uint64_t n, c
     return !name.failed;
 }
 
-static void put_digest(void *context, const char *p, size_t n) { digest_add(context, p, n); }
-
-uint64_t message_digest(struct message *m, const struct part *part, char hex[MESSAGE_DIGEST_MAX])
-{
-    struct digest sha;
-    unsigned char digest[DIGEST_MAX];
-    digest_begin(&sha, &digest_sha256);
-    message_octets(m, part, (struct sink){put_digest, &sha});
-    uint64_t n = sha.n;
-    digest_end(&sha, digest);
-    for (size_t i = 0; i < digest_sha256.size; i++)
-        (void)snprintf(hex + 2 * i, 3, "%02x", digest[i]);
-    return n;
-}
-
 void message_set_path(struct part *part, const char *path) { part->path = path; }
 
 /* ---- bodies ---- */
@@ -289,8 +278,22 @@ static bool is_in_text(const struct message *m, const struct part *p)
     return p > m->parts && m->parts[p->parent].kind == PART_LEAF;
 }
 
-void message_octets(struct message *m, const struct part *part, struct sink to)
+struct counted {
+    struct sink to;
+    uint64_t n; /* octets so far */
+};
+
+static void put_counted(void *context, const char *octets, size_t n)
 {
+    struct counted *c = context;
+    c->n += n;
+    sink_put(c->to, octets, n);
+}
+
+void message_octets(struct message *m, struct part *part, struct sink sink)
+{
+    struct counted counted = {sink, 0};
+    struct sink to = {put_counted, &counted};
     bool leaf = part->kind == PART_LEAF;
     if (leaf && span_is(part->encoding, "base64")) {
         decode_base64(m, part->body, to);
@@ -302,10 +305,38 @@ void message_octets(struct message *m, const struct part *part, struct sink to)
         if (!leaf || !uuencode_is(part->encoding) || !uuencode_decode(m, part->body, to))
             put_octets(m, part->body, to);
     }
+    part->has_size = true;
+    part->size = counted.n;
+}
+
+static void put_digest(void *context, const char *p, size_t n) { digest_add(context, p, n); }
+
+void message_measure(struct message *m, struct part *part)
+{
+    struct digest sha;
+    if (message_is_attachment(m, part) && !part->has_sha256) {
+        digest_begin(&sha, &digest_sha256);
+        message_octets(m, part, (struct sink){put_digest, &sha});
+        digest_end(&sha, part->sha256);
+        part->has_sha256 = true;
+    }
+    if (!part->has_size)
+        message_octets(m, part, (struct sink){sink_ignore, NULL});
+}
+
+uint64_t message_digest(struct message *m, struct part *part, char hex[MESSAGE_DIGEST_MAX])
+{
+    message_measure(m, part);
+    for (size_t i = 0; i < DIGEST_MAX; i++) {
+        hex[2 * i] = ascii_hex_digit(part->sha256[i] >> 4);
+        hex[2 * i + 1] = ascii_hex_digit(part->sha256[i] & 15);
+    }
+    hex[2 * DIGEST_MAX] = '\0';
+    return part->size;
 }
 
 /* Puts the octets of a leaf without the uuencoded files in it. */
-static void put_text_octets(struct message *m, const struct part *part, struct sink to)
+static void put_text_octets(struct message *m, struct part *part, struct sink to)
 {
     struct span rest = part->body;
     for (const struct part *file = m->parts; file < m->parts + m->n; file++) {
@@ -356,7 +387,7 @@ static void put_name(void *context, const char *octets, size_t n)
     name->n += n;
 }
 
-void message_body_text(struct message *m, const struct part *part, struct sink to)
+void message_body_text(struct message *m, struct part *part, struct sink to)
 {
     struct name name;
     name.n = 0;

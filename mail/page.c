@@ -306,7 +306,7 @@ static void put_text(struct page *p)
     if (p->m->text != NULL)
         message_body_text(p->m, p->m->text, page_into(&limited));
     else if (p->m->html != NULL)
-        html_text(p->m, p->m->html, page_into(&limited), NULL);
+        html_text(p->m, p->m->html, page_into(&limited), NULL, NULL);
     p->cut = limited.cut ? TEXT_MAX : 0;
 }
 

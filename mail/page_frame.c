@@ -100,7 +100,7 @@ static void add_url(struct page_list *l, struct span about, struct span url)
 static void add_link(void *links, struct span text, struct span url) { add_url(links, text, url); }
 
 /* The part that a cid: URL names, NULL if there is none. */
-static const struct part *find_part(const struct reading *r, struct span id)
+static struct part *find_part(const struct reading *r, struct span id)
 {
     struct text plain = {NULL, 0, 0, false};
     for (; id.n > 0; span_skip(&id, 1)) {
@@ -109,8 +109,8 @@ static const struct part *find_part(const struct reading *r, struct span id)
         text_add(&plain, &c, 1);
         span_skip(&id, coded ? 2 : 0);
     }
-    const struct part *found = NULL;
-    for (const struct part *p = r->m->parts; p < r->m->parts + r->m->n && found == NULL; p++) {
+    struct part *found = NULL;
+    for (struct part *p = r->m->parts; p < r->m->parts + r->m->n && found == NULL; p++) {
         if (p->kind == PART_LEAF && p->id.n > 0 && p->id.n == plain.n && memcmp(p->id.p, plain.p, plain.n) == 0)
             found = p;
     }
@@ -121,7 +121,7 @@ static const struct part *find_part(const struct reading *r, struct span id)
 /* Adds an image of the message.  False if there is none with this ID, or no room. */
 static bool add_image(struct reading *r, struct span id)
 {
-    const struct part *p = find_part(r, id);
+    struct part *p = find_part(r, id);
     if (p == NULL || p->body.n > r->images)
         return false;
     size_t before = r->made.n;

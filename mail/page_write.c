@@ -112,7 +112,7 @@ static void put_base64(void *context, const char *octets, size_t n)
     }
 }
 
-void page_add_data(struct message *m, const struct part *part, struct text *t, const char *type)
+void page_add_data(struct message *m, struct part *part, struct text *t, const char *type)
 {
     struct base64 b = {.t = t, .n = 0};
     text_add_string(t, "data:");

@@ -97,22 +97,16 @@ static void add_envelope(struct text *t, const struct mail *mail)
     text_add_string(t, "\n");
 }
 
-static void count(void *context, const char *p, size_t n)
+static void add_attachment(struct message *m, struct text *t, struct part *p)
 {
-    (void)p;
-    *(uint64_t *)context += n;
-}
-
-static void add_attachment(struct message *m, struct text *t, const struct part *p)
-{
-    uint64_t size = 0;
-    message_octets(m, p, (struct sink){count, &size});
+    if (!p->has_size)
+        message_octets(m, p, (struct sink){sink_ignore, NULL});
     text_add_string(t, "Attachment: ");
     header_lower(p->type, message_into(t));
     text_add_string(t, "/");
     header_lower(p->subtype, message_into(t));
     text_add_string(t, ", ");
-    text_add_number(t, size);
+    text_add_number(t, p->size);
     text_add_string(t, " octets");
     size_t unnamed = t->n;
     text_add_string(t, ", ");
@@ -139,7 +133,7 @@ void render_text(struct text *t, const struct mail *mail, struct message *m)
     if (m->text != NULL)
         message_body_text(m, m->text, (struct sink){put_lines, t});
     else if (m->html != NULL)
-        html_text(m, m->html, (struct sink){put_lines, t}, NULL);
+        html_text(m, m->html, (struct sink){put_lines, t}, NULL, NULL);
     if (t->n > start && t->p[t->n - 1] != '\n')
         text_add_string(t, "\n");
     const char *space = "\n";

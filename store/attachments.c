@@ -8,7 +8,7 @@
 
 static void put_spool(void *context, const char *octets, size_t n) { spool_add(context, octets, n); }
 
-static int save(struct store *s, struct spool *p, const char *asked, struct message *m, const struct part *part)
+static int save(struct store *s, struct spool *p, const char *asked, struct message *m, struct part *part)
 {
     struct spool f;
     spool_begin_file(&f, &s->attachments);

@@ -41,7 +41,7 @@ static struct text read_html(const char *header, struct span html)
     text_add(&octets, html.p, html.n);
     struct message *m = message_open(text_span(&octets));
     must(m != NULL && m->html != NULL);
-    html_text(m, m->html, message_into(&text), &links);
+    html_text(m, m->html, message_into(&text), NULL, &links);
     must(!message_failed(m) && utf8_is_valid(text_span(&text)));
     must(text.n == 0 || (text.p[0] != '\n' && text.p[text.n - 1] == '\n'));
     text_add(&text, all.p, all.n);

@@ -102,7 +102,7 @@ static void read_header(struct message *m, struct span header)
         must_hold(header, subject);
 }
 
-static void read_part(struct message *m, const struct part *part)
+static void read_part(struct message *m, struct part *part)
 {
     size_t total = 0;
     must_hold(m->octets, part->header);
@@ -133,7 +133,7 @@ static void read_parts(struct message *m)
 {
     const char *behind = m->octets.p; /* leaves do not overlap */
     for (size_t i = 0; i < m->n; i++) {
-        const struct part *part = &m->parts[i];
+        struct part *part = &m->parts[i];
         must(part->parent < i || (i == 0 && part->parent == 0));
         must((part->depth == 0) == (i == 0));
         if (i > 0 && m->parts[part->parent].kind == PART_LEAF) {

@@ -31,7 +31,7 @@ static bool read_html(struct span html, struct text *text, struct text *all)
     struct message *m = octets.failed ? NULL : message_open(text_span(&octets));
     bool good = m != NULL && m->html != NULL;
     if (good)
-        html_text(m, m->html, message_into(text), &links);
+        html_text(m, m->html, message_into(text), NULL, &links);
     text_add(text, "", 1);
     text_add(all, "", 1);
     good = good && !message_failed(m) && !text->failed && !all->failed;

@@ -680,7 +680,7 @@ static void read_fields(struct message *m, struct span header, struct output *o)
     }
 }
 
-static void read_part(struct message *m, const struct part *part, struct output *o)
+static void read_part(struct message *m, struct part *part, struct output *o)
 {
     static const char *const kinds[] = {"leaf", "multipart", "message"};
     char text[64];
