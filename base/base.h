@@ -296,12 +296,15 @@ struct digest_kind {
     size_t size;   /* octets of a digest */
     bool reversed; /* numbers go with their lowest octet first */
     uint32_t start[8];
-    void (*add_block)(uint32_t state[8], const unsigned char *block);
+    void (*add_blocks)(uint32_t state[8], const unsigned char *blocks, size_t n);
 };
 
 extern const struct digest_kind digest_md5;  /* RFC 1321 */
 extern const struct digest_kind digest_sha1; /* FIPS 180-4, as the next one */
 extern const struct digest_kind digest_sha256;
+
+/* The form of digest_sha256.add_blocks for processors without instructions for it; the tests compare them. */
+void sha256_add_plain(uint32_t state[8], const unsigned char *blocks, size_t n);
 
 /* A digest under way.  The caller allocates it. */
 struct digest {

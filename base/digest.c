@@ -14,17 +14,21 @@ void digest_begin(struct digest *d, const struct digest_kind *kind)
 
 void digest_add(struct digest *d, const char *octets, size_t n)
 {
-    size_t have = (size_t)(d->n % DIGEST_BLOCK);
+    size_t have = (size_t)(d->n % DIGEST_BLOCK), part = n < DIGEST_BLOCK - have ? n : DIGEST_BLOCK - have;
     d->n += n;
-    while (n > 0) {
-        size_t part = n < DIGEST_BLOCK - have ? n : DIGEST_BLOCK - have;
+    if (have > 0 && n > 0) { /* a block has begun */
         memcpy(d->block + have, octets, part);
-        have = (have + part) % DIGEST_BLOCK;
         octets += part;
         n -= part;
-        if (have == 0)
-            d->kind->add_block(d->state, d->block);
+        if (have + part == DIGEST_BLOCK)
+            d->kind->add_blocks(d->state, d->block, 1);
+        else
+            return;
     }
+    if (n >= DIGEST_BLOCK)
+        d->kind->add_blocks(d->state, (const unsigned char *)octets, n / DIGEST_BLOCK);
+    if (n % DIGEST_BLOCK > 0)
+        memcpy(d->block, octets + n - n % DIGEST_BLOCK, n % DIGEST_BLOCK);
 }
 
 void digest_end(struct digest *d, unsigned char digest[DIGEST_MAX])

@@ -49,4 +49,10 @@ static void add_block(uint32_t state[8], const unsigned char *block)
     state[3] += d;
 }
 
-const struct digest_kind digest_md5 = {16, true, {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476}, add_block};
+static void add_blocks(uint32_t state[8], const unsigned char *blocks, size_t n)
+{
+    for (; n > 0; n--, blocks += DIGEST_BLOCK)
+        add_block(state, blocks);
+}
+
+const struct digest_kind digest_md5 = {16, true, {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476}, add_blocks};

@@ -26,5 +26,11 @@ static void add_block(uint32_t state[8], const unsigned char *block)
         state[i] += sums[i];
 }
 
+static void add_blocks(uint32_t state[8], const unsigned char *blocks, size_t n)
+{
+    for (; n > 0; n--, blocks += DIGEST_BLOCK)
+        add_block(state, blocks);
+}
+
 const struct digest_kind digest_sha1 = {
-    20, false, {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0}, add_block};
+    20, false, {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0}, add_blocks};

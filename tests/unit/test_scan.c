@@ -3,6 +3,7 @@
  * each alignment and length, between pages that cannot be read or written.
  */
 #define _DEFAULT_SOURCE /* for MAP_ANONYMOUS */
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -260,6 +261,25 @@ static void test_base64(void **state)
     check_all(check_base64);
 }
 
+/* ---- SHA-256 ---- */
+
+static void check_sha256(const char *p, const char *end)
+{
+    uint32_t plain[8], fast[8];
+    size_t blocks = (size_t)(end - p) / DIGEST_BLOCK;
+    for (size_t i = 0; i < 8; i++)
+        plain[i] = fast[i] = random_number(UINT_MAX);
+    sha256_add_plain(plain, (const unsigned char *)end - blocks * DIGEST_BLOCK, blocks);
+    digest_sha256.add_blocks(fast, (const unsigned char *)end - blocks * DIGEST_BLOCK, blocks);
+    assert_memory_equal(plain, fast, sizeof plain);
+}
+
+static void test_sha256(void **state)
+{
+    (void)state;
+    check_all(check_sha256);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -268,7 +288,7 @@ int main(void)
         cmocka_unit_test(test_SCAN_UNSEEN), cmocka_unit_test(test_SCAN_QUOTED),
         cmocka_unit_test(test_each_octet),  cmocka_unit_test(test_unseen_characters),
         cmocka_unit_test(test_utf8),        cmocka_unit_test(test_utf8_sequences),
-        cmocka_unit_test(test_base64),
+        cmocka_unit_test(test_base64),      cmocka_unit_test(test_sha256),
     };
     return cmocka_run_group_tests_name("scan", tests, open_out, NULL);
 }
