@@ -161,15 +161,24 @@ struct text {
     bool failed; /* memory ran out; the text is incomplete, and further additions do nothing */
 };
 
-void text_add(struct text *t, const char *p, size_t n);
-
 /* Makes room for n more octets, and returns where they may be written before n is raised.  NULL if memory ran out. */
 char *text_grow(struct text *t, size_t n);
 static inline char *text_room(struct text *t, size_t n) { return n <= t->size - t->n ? t->p + t->n : text_grow(t, n); }
 
-void text_add_ended(struct text *t, struct span s);  /* and a NUL */
-void text_add_string(struct text *t, const char *s); /* without its NUL */
-void text_add_number(struct text *t, uint64_t n);    /* in decimal */
+static inline void text_add(struct text *t, const char *p, size_t n)
+{
+    char *to = n > 0 ? text_room(t, n) : NULL;
+    if (to == NULL)
+        return;
+    memcpy(to, p, n);
+    t->n += n;
+}
+
+/* without its NUL */
+static inline void text_add_string(struct text *t, const char *s) { text_add(t, s, strlen(s)); }
+
+void text_add_ended(struct text *t, struct span s); /* and a NUL */
+void text_add_number(struct text *t, uint64_t n);   /* in decimal */
 
 static inline struct span text_span(const struct text *t) { return (struct span){t->p, t->n}; }
 

@@ -19,22 +19,11 @@ char *text_grow(struct text *t, size_t n)
     return grown + t->n;
 }
 
-void text_add(struct text *t, const char *p, size_t n)
-{
-    char *to = n > 0 ? text_room(t, n) : NULL;
-    if (to == NULL)
-        return;
-    memcpy(to, p, n);
-    t->n += n;
-}
-
 void text_add_ended(struct text *t, struct span s)
 {
     text_add(t, s.p, s.n);
     text_add(t, "", 1);
 }
-
-void text_add_string(struct text *t, const char *s) { text_add(t, s, strlen(s)); }
 
 void text_add_number(struct text *t, uint64_t n)
 {

@@ -40,6 +40,40 @@ bool header_split_field(struct message *m, struct span line, struct field *field
     return true;
 }
 
+#define NAME(word) \
+    { \
+        word, sizeof word - 1 \
+    }
+
+static enum field_name find_name(struct span name)
+{
+    static const struct span names[] = {
+        [FIELD_DATE] = NAME("date"),
+        [FIELD_FROM] = NAME("from"),
+        [FIELD_SENDER] = NAME("sender"),
+        [FIELD_REPLY_TO] = NAME("reply-to"),
+        [FIELD_TO] = NAME("to"),
+        [FIELD_CC] = NAME("cc"),
+        [FIELD_BCC] = NAME("bcc"),
+        [FIELD_SUBJECT] = NAME("subject"),
+        [FIELD_MESSAGE_ID] = NAME("message-id"),
+        [FIELD_IN_REPLY_TO] = NAME("in-reply-to"),
+        [FIELD_REFERENCES] = NAME("references"),
+        [FIELD_MIME_VERSION] = NAME("mime-version"),
+        [FIELD_CONTENT_TYPE] = NAME("content-type"),
+        [FIELD_CONTENT_TRANSFER_ENCODING] = NAME("content-transfer-encoding"),
+        [FIELD_CONTENT_ID] = NAME("content-id"),
+        [FIELD_CONTENT_DISPOSITION] = NAME("content-disposition"),
+        [FIELD_LIST_UNSUBSCRIBE] = NAME("list-unsubscribe"),
+        [FIELD_LIST_UNSUBSCRIBE_POST] = NAME("list-unsubscribe-post"),
+        [FIELD_RETURN_PATH] = NAME("return-path"),
+    };
+    enum field_name i = 0;
+    while (i < FIELD_OTHER && !span_same(name, names[i]))
+        i++;
+    return i;
+}
+
 bool header_take_field(struct message *m, struct span *header, struct field *field)
 {
     struct span line;
@@ -51,20 +85,11 @@ bool header_take_field(struct message *m, struct span *header, struct field *fie
             (void)header_take_line(header, &line);
         if (is_field) {
             field->value.n = (size_t)(line.p + line.n - field->value.p);
+            field->known = find_name(field->name);
             return true;
         }
     }
     return false;
-}
-
-struct span header_find(struct message *m, struct span header, const char *name)
-{
-    struct field field;
-    while (header_take_field(m, &header, &field)) {
-        if (span_is(field.name, name))
-            return field.value;
-    }
-    return (struct span){NULL, 0};
 }
 
 /* ---- words ---- */
@@ -122,19 +147,47 @@ bool header_take_quoted(struct span *t, struct span *text)
     return true;
 }
 
+/* Whether an octet may be in a token. */
+static bool is_of_token(char c)
+{
+    switch (c) {
+    case '(':
+    case ')':
+    case '<':
+    case '>':
+    case '@':
+    case ',':
+    case ';':
+    case ':':
+    case '\\':
+    case '"':
+    case '/':
+    case '[':
+    case ']':
+    case '?':
+    case '=':
+        return false;
+    default:
+        return c > ' ' && c < 0x7f;
+    }
+}
+
 struct span header_take_token(struct span *t)
 {
     size_t i = 0;
-    while (i < t->n && t->p[i] > ' ' && t->p[i] < 0x7f && strchr("()<>@,;:\\\"/[]?=", t->p[i]) == NULL)
+    while (i < t->n && is_of_token(t->p[i]))
         i++;
     return header_take(t, i);
 }
 
 void header_lower(struct span token, struct sink to)
 {
-    for (; token.n > 0; span_skip(&token, 1)) {
-        char c = ascii_lower(*token.p);
-        sink_put(to, &c, 1);
+    while (token.n > 0) {
+        char lower[64];
+        size_t n = 0;
+        for (; n < sizeof lower && token.n > 0; span_skip(&token, 1))
+            lower[n++] = ascii_lower(*token.p);
+        sink_put(to, lower, n);
     }
 }
 

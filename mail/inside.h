@@ -25,9 +25,39 @@ enum {
     MATCH_VALUE_SHOWN = 1000, /* and of other values */
 };
 
+/* Names of header fields that matter to us.  Those before FIELD_MANY may be there only once: RFC 5322 3.6, RFC 2045 3.
+ */
+enum field_name {
+    FIELD_DATE,
+    FIELD_FROM,
+    FIELD_SENDER,
+    FIELD_REPLY_TO,
+    FIELD_TO,
+    FIELD_CC,
+    FIELD_BCC,
+    FIELD_SUBJECT,
+    FIELD_MESSAGE_ID,
+    FIELD_IN_REPLY_TO,
+    FIELD_REFERENCES,
+    FIELD_MIME_VERSION,
+    FIELD_CONTENT_TYPE,
+    FIELD_CONTENT_TRANSFER_ENCODING,
+    FIELD_CONTENT_ID,
+    FIELD_CONTENT_DISPOSITION,
+    FIELD_MANY,
+    FIELD_LIST_UNSUBSCRIBE = FIELD_MANY,
+    FIELD_LIST_UNSUBSCRIBE_POST,
+    FIELD_RETURN_PATH,
+    FIELD_OTHER,
+};
+
+/* Whether a field with this name has addresses. */
+static inline bool field_has_addresses(enum field_name name) { return name >= FIELD_FROM && name <= FIELD_BCC; }
+
 /* A header field: spans into the header.  The value has its folds, but not the line end. */
 struct field {
     struct span name, value;
+    enum field_name known;
 };
 
 struct part {
@@ -64,7 +94,10 @@ struct message {
     unsigned charsets;        /* opened so far, */
     unsigned charsets_aside;  /* and of them those between message_begin_aside() and message_end_aside() */
     bool failed;              /* memory ran out */
-    struct part *parts;       /* in the order of the message, the first is the message itself; uuencoded files last */
+    struct field *fields;     /* of its header, in order */
+    size_t n_fields, fields_size;
+    struct span values[FIELD_OTHER]; /* of the first field of each name; p NULL: there is none */
+    struct part *parts; /* in the order of the message, the first is the message itself; uuencoded files last */
     size_t n, size;
     struct part *text, *html; /* among parts; NULL: there is none */
 };
@@ -136,9 +169,6 @@ static inline bool header_is_folded(struct span line) { return line.n > 0 && (*l
 
 /* Takes the next field off the front of a header, or of what is left of it.  False if there is none. */
 bool header_take_field(struct message *m, struct span *header, struct field *field);
-
-/* The value of the first field of this name, in any case; p NULL: there is none. */
-struct span header_find(struct message *m, struct span header, const char *name);
 
 /* Takes n octets off the front of t. */
 static inline struct span header_take(struct span *t, size_t n)
@@ -555,7 +585,7 @@ void json_add_decoded(struct message *m, struct text *t, const char *key, struct
 /* ---- json_header, json_body ---- */
 
 /* Adds the addresses of all fields of this name. */
-void json_add_addresses(struct message *m, struct text *t, const char *key, const char *name);
+void json_add_addresses(struct message *m, struct text *t, const char *key, enum field_name name);
 
 /* Adds null, or an object with the URLs, and whether they say one-click. */
 void json_add_unsubscribe(struct message *m, struct text *t);

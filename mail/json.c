@@ -180,7 +180,7 @@ static void add_expectations(struct text *t, const struct mail *mail)
 
 void render_json(struct text *t, struct mail *mail, struct message *m)
 {
-    struct span header = m->parts->header, date = header_find(m, header, "date");
+    struct span date = m->values[FIELD_DATE];
     char text[32];
     int64_t seconds;
     bool dated = date.p != NULL && date_text(m, date, text, &seconds);
@@ -193,21 +193,21 @@ void render_json(struct text *t, struct mail *mail, struct message *m)
     add_expectations(t, mail);
     add_client(t, mail);
     add_envelope(t, mail);
-    json_add_decoded(m, t, "subject", header_find(m, header, "subject"));
-    json_add_addresses(m, t, "from", "from");
-    json_add_addresses(m, t, "sender", "sender");
-    json_add_addresses(m, t, "to", "to");
-    json_add_addresses(m, t, "cc", "cc");
-    json_add_addresses(m, t, "bcc", "bcc");
-    json_add_addresses(m, t, "reply_to", "reply-to");
+    json_add_decoded(m, t, "subject", m->values[FIELD_SUBJECT]);
+    json_add_addresses(m, t, "from", FIELD_FROM);
+    json_add_addresses(m, t, "sender", FIELD_SENDER);
+    json_add_addresses(m, t, "to", FIELD_TO);
+    json_add_addresses(m, t, "cc", FIELD_CC);
+    json_add_addresses(m, t, "bcc", FIELD_BCC);
+    json_add_addresses(m, t, "reply_to", FIELD_REPLY_TO);
     json_add_member(t, "date", dated ? span_of(text) : null);
     json_add_key(t, "date_epoch");
     text_add_string(t, !dated ? "null" : seconds < 0 ? "-" : "");
     if (dated)
         text_add_number(t, (uint64_t)(seconds < 0 ? -seconds : seconds));
-    json_add_decoded(m, t, "message_id", header_find(m, header, "message-id"));
-    json_add_decoded(m, t, "in_reply_to", header_find(m, header, "in-reply-to"));
-    json_add_ids(t, "references", header_find(m, header, "references"));
+    json_add_decoded(m, t, "message_id", m->values[FIELD_MESSAGE_ID]);
+    json_add_decoded(m, t, "in_reply_to", m->values[FIELD_IN_REPLY_TO]);
+    json_add_ids(t, "references", m->values[FIELD_REFERENCES]);
     json_add_unsubscribe(m, t);
     json_add_headers(m, t);
     json_add_bodies(m, t);

@@ -17,15 +17,14 @@ static void add_name(struct message *m, struct text *t, const char *key, struct 
     text_add_string(t, "\"");
 }
 
-void json_add_addresses(struct message *m, struct text *t, const char *key, const char *name)
+void json_add_addresses(struct message *m, struct text *t, const char *key, enum field_name name)
 {
-    struct span header = m->parts->header;
-    struct field field;
     json_add_key(t, key);
     text_add_string(t, "[");
-    while (header_take_field(m, &header, &field)) {
+    for (const struct field *f = m->fields; f < m->fields + m->n_fields; f++) {
         struct address address = {.closes = false};
-        while (span_is(field.name, name) && address_take(m, &field.value, &address)) {
+        struct span list = f->value;
+        while (f->known == name && address_take(m, &list, &address)) {
             json_separate(t);
             text_add_string(t, "{");
             add_name(m, t, "name", address.name);
@@ -73,8 +72,8 @@ static void add_without_blanks(struct text *t, struct span s)
 
 void json_add_unsubscribe(struct message *m, struct text *t)
 {
-    struct span header = m->parts->header, list = header_find(m, header, "list-unsubscribe"), url;
-    struct span post = header_trim(header_find(m, header, "list-unsubscribe-post"));
+    struct span list = m->values[FIELD_LIST_UNSUBSCRIBE], url;
+    struct span post = header_trim(m->values[FIELD_LIST_UNSUBSCRIBE_POST]);
     bool https = false;
     json_add_key(t, "list_unsubscribe");
     text_add_string(t, list.p != NULL ? "{\"urls\":[" : "null");
@@ -122,28 +121,16 @@ static int by_name(const void *x, const void *y)
 }
 
 /* Collects the fields of the header, sorted by name.  The caller frees them; NULL if there are none, or no memory. */
-static struct entry *sort_fields(struct message *m, struct text *t, size_t *n)
+static struct entry *sort_fields(struct message *m, struct text *t)
 {
-    struct entry *e = NULL;
-    struct span header = m->parts->header;
-    struct field field;
-    size_t size = 0;
-    for (*n = 0; header_take_field(m, &header, &field); (*n)++) {
-        if (*n == size) {
-            size = size > 0 ? size * 2 : 32;
-            struct entry *grown = realloc(e, size * sizeof *e);
-            if (grown == NULL) {
-                t->failed = true;
-                free(e);
-                return NULL;
-            }
-            e = grown;
-        }
-        e[*n] = (struct entry){.field = field, .place = *n};
-    }
-    if (e != NULL)
-        qsort(e, *n, sizeof *e, by_name);
-    for (size_t i = 0; i < *n; i++)
+    struct entry *e = malloc(m->n_fields * sizeof *e);
+    t->failed = t->failed || (e == NULL && m->n_fields > 0);
+    if (e == NULL)
+        return NULL;
+    for (size_t i = 0; i < m->n_fields; i++)
+        e[i] = (struct entry){.field = m->fields[i], .place = i};
+    qsort(e, m->n_fields, sizeof *e, by_name);
+    for (size_t i = 0; i < m->n_fields; i++)
         e[e[i].place].nth = i;
     return e;
 }
@@ -151,8 +138,8 @@ static struct entry *sort_fields(struct message *m, struct text *t, size_t *n)
 /* Fields come in the order of the header, but those of one name together. */
 void json_add_headers(struct message *m, struct text *t)
 {
-    size_t n;
-    struct entry *e = sort_fields(m, t, &n);
+    size_t n = m->n_fields;
+    struct entry *e = sort_fields(m, t);
     text_add_string(t, ",\"headers\":{");
     for (size_t place = 0; e != NULL && place < n; place++) {
         size_t first = e[place].nth, i = first;

@@ -41,8 +41,8 @@ static void put_utf8(void *context, const char *p, size_t n)
         span_skip(&rest, plain);
         if (rest.n == 0)
             return;
-        if (*rest.p == '\n')
-            text_add(t, "\\n", 2);
+        if (*rest.p == '\n' || *rest.p == '"')
+            text_add(t, *rest.p == '"' ? "\\\"" : "\\n", 2);
         else if ((length = visible_take(rest, &visible)) > 1 && visible)
             text_add(t, rest.p, length);
         else

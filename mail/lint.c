@@ -52,53 +52,44 @@ static bool bcc_names_all(struct message *m, const struct mail *mail)
     return all;
 }
 
-/* Fields that a header has. */
-struct seen {
-    bool date, from, sender, message_id, mime_version, mime, bcc;
-    uint64_t authors;
-};
-
-static void check_field(struct message *m, const struct field *f, struct seen *s, struct mail *mail)
+/* How many addresses a field has.  One that may have a group is looked at only if it is From or Bcc. */
+static uint64_t count_addresses(struct message *m, const struct field *f, struct mail *mail)
 {
-    static const char *const mime[] = {"content-type", "content-transfer-encoding", "content-disposition", NULL};
-    static const char *const lists[] = {"from", "sender", "reply-to", "to", "cc", "bcc", NULL};
-    bool from = span_is(f->name, "from"), id = span_is(f->name, "message-id"), bcc = span_is(f->name, "bcc");
-    bool list = span_is_one_of(f->name, lists), group = f->value.n > 0 && memchr(f->value.p, ':', f->value.n) != NULL;
+    bool from = f->known == FIELD_FROM, bcc = f->known == FIELD_BCC;
+    bool group = f->value.n > 0 && memchr(f->value.p, ':', f->value.n) != NULL;
     uint64_t addresses = 0;
     struct span value = f->value;
     struct address a = {.closes = false};
-    while (((list && !group) || from || bcc) && address_take(m, &value, &a))
+    while ((!group || from || bcc) && address_take(m, &value, &a))
         addresses += a.address.n > 0;
-    s->date = s->date || span_is(f->name, "date");
-    s->from = s->from || from;
-    s->sender = s->sender || span_is(f->name, "sender");
-    s->message_id = s->message_id || id;
-    s->mime_version = s->mime_version || span_is(f->name, "mime-version");
-    s->mime = s->mime || span_is_one_of(f->name, mime);
-    s->authors += from ? addresses : 0;
-    s->bcc = s->bcc || (bcc && addresses > 0);
-    note(mail, id && !is_message_id(f->value), PROBLEM_MESSAGE_ID);
-    note(mail, span_is(f->name, "return-path"), PROBLEM_RETURN_PATH);
-    note(mail, list && !bcc && !group && addresses == 0, PROBLEM_NO_ADDRESS);
+    note(mail, !bcc && !group && addresses == 0, PROBLEM_NO_ADDRESS);
+    return addresses;
 }
+
+static bool has(const struct message *m, enum field_name name) { return m->values[name].p != NULL; }
 
 void lint_decoded(struct message *m, struct mail *mail)
 {
-    struct span header = m->parts->header;
-    struct field field;
-    struct seen s = {.authors = 0};
-    bool utf8 = span_has_8bit(header) && !problems_have(&m->problems, PROBLEM_8BIT_HEADER);
-    while (header_take_field(m, &header, &field))
-        check_field(m, &field, &s, mail);
+    uint64_t authors = 0, blind = 0;
+    bool utf8 = span_has_8bit(m->parts->header) && !problems_have(&m->problems, PROBLEM_8BIT_HEADER);
+    bool mime =
+        has(m, FIELD_CONTENT_TYPE) || has(m, FIELD_CONTENT_TRANSFER_ENCODING) || has(m, FIELD_CONTENT_DISPOSITION);
+    for (const struct field *f = m->fields; f < m->fields + m->n_fields; f++) {
+        uint64_t addresses = field_has_addresses(f->known) ? count_addresses(m, f, mail) : 0;
+        authors += f->known == FIELD_FROM ? addresses : 0;
+        blind += f->known == FIELD_BCC ? addresses : 0;
+        note(mail, f->known == FIELD_MESSAGE_ID && !is_message_id(f->value), PROBLEM_MESSAGE_ID);
+    }
+    note(mail, has(m, FIELD_RETURN_PATH), PROBLEM_RETURN_PATH);
     note(mail, utf8 && !mail->utf8, PROBLEM_UTF8_HEADER);
     if (!m->parts->unread) {
-        note(mail, !s.date, PROBLEM_NO_DATE);
-        note(mail, !s.from, PROBLEM_NO_FROM);
-        note(mail, s.authors > 1 && !s.sender, PROBLEM_NO_SENDER);
-        note(mail, !s.message_id, PROBLEM_NO_MESSAGE_ID);
-        note(mail, s.mime && !s.mime_version, PROBLEM_NO_MIME_VERSION);
+        note(mail, !has(m, FIELD_DATE), PROBLEM_NO_DATE);
+        note(mail, !has(m, FIELD_FROM), PROBLEM_NO_FROM);
+        note(mail, authors > 1 && !has(m, FIELD_SENDER), PROBLEM_NO_SENDER);
+        note(mail, !has(m, FIELD_MESSAGE_ID), PROBLEM_NO_MESSAGE_ID);
+        note(mail, mime && !has(m, FIELD_MIME_VERSION), PROBLEM_NO_MIME_VERSION);
     }
-    note(mail, s.bcc && !bcc_names_all(m, mail), PROBLEM_BCC);
+    note(mail, blind > 0 && !bcc_names_all(m, mail), PROBLEM_BCC);
     problems_merge(&mail->problems, &m->problems);
 }
 
@@ -107,16 +98,15 @@ void lint_decoded(struct message *m, struct mail *mail)
 /* Decodes what render_json() decodes. */
 void lint(struct message *m, struct mail *mail)
 {
-    static const char *const lists[] = {"from", "sender", "to", "cc", "bcc", "reply-to", NULL};
     const struct sink nowhere = {sink_ignore, NULL};
-    struct span header = m->parts->header, date = header_find(m, header, "date");
-    struct field field;
+    struct span date = m->values[FIELD_DATE];
     struct address a = {.closes = false};
     char text[32];
     int64_t seconds;
-    while (header_take_field(m, &header, &field)) {
-        words_text(m, field.value, nowhere);
-        while (span_is_one_of(field.name, lists) && address_take(m, &field.value, &a)) {
+    for (const struct field *f = m->fields; f < m->fields + m->n_fields; f++) {
+        struct span list = f->value;
+        words_text(m, f->value, nowhere);
+        while (field_has_addresses(f->known) && address_take(m, &list, &a)) {
             if (a.name.p != NULL)
                 address_name(m, a.name, nowhere);
             address_spec(m, a.address, nowhere);

@@ -277,18 +277,17 @@ static void match_shown_html(struct search *s, struct message *m)
 
 static void match_fields(struct search *s, struct message *m, const struct match *match)
 {
-    struct span header = m->parts->header;
-    struct field field;
-    while (!s->found && !message_stopped(m) && header_take_field(m, &header, &field)) {
-        if (match->kind == MATCH_FIELD && !span_same(field.name, match->field))
+    const struct field *end = m->fields + m->n_fields;
+    for (const struct field *f = m->fields; f < end && !s->found && !message_stopped(m); f++) {
+        if (match->kind == MATCH_FIELD && !span_same(f->name, match->field))
             continue;
         if (match->kind == MATCH_FIELD || s->n == 0)
             begin_value(s);
         if (match->kind == MATCH_HEADER) {
-            sink_put(into(s), field.name.p, field.name.n);
+            sink_put(into(s), f->name.p, f->name.n);
             sink_put(into(s), ": ", 2);
         }
-        words_text(m, field.value, into(s));
+        words_text(m, f->value, into(s));
         if (match->kind == MATCH_HEADER)
             sink_put(into(s), "\n", 1);
         else

@@ -128,6 +128,8 @@ void message_close(struct message *m)
 {
     if (m != NULL)
         free(m->parts);
+    if (m != NULL)
+        free(m->fields);
     free(m);
 }
 
@@ -138,10 +140,14 @@ bool message_failed(const struct message *m) { return m->failed; }
 bool message_field(struct span octets, const char *name, struct sink to)
 {
     struct message m = {.octets = header_or_empty(octets)};
-    struct span value = header_find(&m, mime_header(&m), name);
-    if (value.p != NULL)
-        words_text(&m, value, to);
-    return value.p != NULL;
+    struct span header = mime_header(&m);
+    struct field field;
+    bool found = false;
+    while (!found && header_take_field(&m, &header, &field))
+        found = span_is(field.name, name);
+    if (found)
+        words_text(&m, field.value, to);
+    return found;
 }
 
 /* ---- attachments ---- */

@@ -239,20 +239,6 @@ static void split_part(struct parser *p, struct part *part)
     }
 }
 
-/* Fields that may be there only once: RFC 5322 3.6, RFC 2045 3. */
-static const char *const once[] = {
-    "date",         "from",
-    "sender",       "reply-to",
-    "to",           "cc",
-    "bcc",          "subject",
-    "message-id",   "in-reply-to",
-    "references",   "mime-version",
-    "content-type", "content-transfer-encoding",
-    "content-id",   "content-disposition",
-};
-
-enum { N_ONCE = sizeof once / sizeof once[0] };
-
 /* The first token of a value. */
 static struct span first_token(struct span value)
 {
@@ -261,30 +247,42 @@ static struct span first_token(struct span value)
     return header_take_token(&value);
 }
 
+/* Keeps a field of the header of the message. */
+static void keep_field(struct message *m, const struct field *field)
+{
+    if (m->n_fields == m->fields_size) {
+        size_t size = m->fields_size > 0 ? m->fields_size * 2 : 32;
+        struct field *grown = realloc(m->fields, size * sizeof *grown);
+        m->failed = m->failed || grown == NULL;
+        if (grown == NULL)
+            return;
+        m->fields = grown;
+        m->fields_size = size;
+    }
+    m->fields[m->n_fields++] = *field;
+}
+
 static void read_fields(struct message *m, struct part *part)
 {
-    struct span header = part->header;
+    struct span header = part->header, values[FIELD_OTHER] = {{NULL, 0}};
     struct field field;
-    unsigned seen = 0; /* a bit for each name in once */
     while (header_take_field(m, &header, &field)) {
-        size_t i = 0;
-        while (i < N_ONCE && !span_is(field.name, once[i]))
-            i++;
-        if (i < N_ONCE && seen >> i & 1)
+        if (part == m->parts)
+            keep_field(m, &field);
+        if (field.known < FIELD_MANY && values[field.known].p != NULL)
             message_note(m, PROBLEM_DUPLICATE_FIELD);
-        if (i == N_ONCE || seen >> i & 1)
-            continue;
-        seen |= 1u << i;
-        if (span_is(field.name, "content-type"))
-            part->content_type = field.value;
-        if (span_is(field.name, "content-disposition"))
-            part->disposition = field.value;
-        if (span_is(field.name, "content-transfer-encoding"))
-            part->encoding = first_token(field.value);
-        if (span_is(field.name, "content-id"))
-            part->id = header_strip_brackets(header_trim(field.value));
+        if (field.known < FIELD_OTHER && values[field.known].p == NULL)
+            values[field.known] = field.value;
     }
+    part->content_type = values[FIELD_CONTENT_TYPE];
+    part->disposition = values[FIELD_CONTENT_DISPOSITION];
     part->handling = first_token(part->disposition);
+    part->encoding = first_token(values[FIELD_CONTENT_TRANSFER_ENCODING]);
+    part->id = values[FIELD_CONTENT_ID];
+    if (part->id.p != NULL)
+        part->id = header_strip_brackets(header_trim(part->id));
+    if (part == m->parts)
+        memcpy(m->values, values, sizeof values);
 }
 
 static void read_type(struct parser *p, struct part *part)

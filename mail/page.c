@@ -138,7 +138,7 @@ static void put_time_as(struct page *p, const char *format)
 static void put_datetime(struct page *p) { put_time_as(p, "%Y-%m-%dT%H:%M:%SZ"); }
 static void put_time(struct page *p) { put_time_as(p, "%Y-%m-%d %H:%M:%S UTC"); }
 
-static struct span subject(const struct page *p) { return header_find(p->m, p->m->parts->header, "subject"); }
+static struct span subject(const struct page *p) { return p->m->values[FIELD_SUBJECT]; }
 
 static void put_subject(struct page *p)
 {

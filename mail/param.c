@@ -203,7 +203,8 @@ static size_t find(struct message *m, struct span value, const char *name, struc
 {
     struct param param;
     size_t numbered = 0, n = 0;
-    memset(found, 0, PLACES * sizeof *found);
+    for (size_t i = 0; i < PLACES; i++)
+        found[i].value.p = NULL;
     for (value = skip_to_params(value); take_param(m, &value, &param);) {
         unsigned place = classify(param.name, name, &param.coded);
         bool whole = place == PLAIN || place == EXTENDED;

@@ -66,14 +66,13 @@ static bool add_name(struct message *m, struct text *t, struct span written)
     return name.n > 0;
 }
 
-static void add_addresses(struct message *m, struct text *t, const char *label, const char *name)
+static void add_addresses(struct message *m, struct text *t, const char *label, enum field_name name)
 {
-    struct span header = m->parts->header;
-    struct field field;
     struct address a = {.closes = false};
     uint64_t n = 0;
-    while (header_take_field(m, &header, &field)) {
-        while (span_is(field.name, name) && address_take(m, &field.value, &a)) {
+    for (const struct field *f = m->fields; f < m->fields + m->n_fields; f++) {
+        struct span list = f->value;
+        while (f->known == name && address_take(m, &list, &a)) {
             text_add_string(t, n++ > 0 ? ", " : label);
             bool named = add_name(m, t, a.name);
             text_add_string(t, named ? " <" : "");
@@ -117,12 +116,12 @@ static void add_attachment(struct message *m, struct text *t, struct part *p)
 
 void render_text(struct text *t, const struct mail *mail, struct message *m)
 {
-    struct span subject = header_find(m, m->parts->header, "subject");
+    struct span subject = m->values[FIELD_SUBJECT];
     add_envelope(t, mail);
-    add_addresses(m, t, "From: ", "from");
-    add_addresses(m, t, "To: ", "to");
-    add_addresses(m, t, "Cc: ", "cc");
-    add_addresses(m, t, "Reply-To: ", "reply-to");
+    add_addresses(m, t, "From: ", FIELD_FROM);
+    add_addresses(m, t, "To: ", FIELD_TO);
+    add_addresses(m, t, "Cc: ", FIELD_CC);
+    add_addresses(m, t, "Reply-To: ", FIELD_REPLY_TO);
     if (subject.p != NULL) {
         text_add_string(t, "Subject: ");
         words_text(m, subject, into_line(t));

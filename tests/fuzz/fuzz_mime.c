@@ -97,9 +97,6 @@ static void read_header(struct message *m, struct span header)
         read_value(m, field.value);
     }
     must(rest.n == 0);
-    struct span subject = header_find(m, header, "subject");
-    if (subject.p != NULL)
-        must_hold(header, subject);
 }
 
 static void read_part(struct message *m, struct part *part)
@@ -143,6 +140,10 @@ static void read_parts(struct message *m)
             behind = part->kind == PART_LEAF ? part->body.p + part->body.n : part->body.p;
         }
         read_part(m, part);
+    }
+    for (size_t i = 0; i < FIELD_OTHER; i++) {
+        if (m->values[i].p != NULL)
+            must_hold(m->parts->header, m->values[i]);
     }
     must(m->n > 0 && m->n <= MIME_PARTS_MAX);
     must(m->problems.bits[1] >> (PROBLEMS - 64) == 0);
