@@ -1,7 +1,7 @@
 /*
  * scan.h - searches that look at many octets at a time.
  *
- * scan_lf_dot() finds a line of mail data that begins with a dot, scan_for() an
+ * scan_lf() finds a line that begins with an octet, scan_for() an
  * octet of some kind, scan_utf8() the end of what is UTF-8; scan_copy() copies what
  * is before an octet, and scan_is_plain() checks a command.
  *
@@ -22,61 +22,63 @@
 #include <emmintrin.h>
 #endif
 
+/* ---- lines that begin with an octet ---- */
+
 /* Octet by octet, for the last few. */
-static inline const char *scan_lf_dot_octets(const char *p, const char *end)
+static inline const char *scan_lf_octets(char next, const char *p, const char *end)
 {
     for (; end - p >= 2; p++) {
-        if (p[0] == '\n' && p[1] == '.')
+        if (p[0] == '\n' && p[1] == next)
             return p;
     }
     return NULL;
 }
 
 /* Eight octets at a time, in portable C.  A word that may hold a pair is looked at again, octet by octet. */
-static inline const char *scan_lf_dot_words(const char *p, const char *end)
+static inline const char *scan_lf_words(char next, const char *p, const char *end)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101);
     for (; end - p >= 9; p += 8) {
-        uint64_t here, next;
-        memcpy(&here, p, 8);
-        memcpy(&next, p + 1, 8);
-        uint64_t x = (here ^ ones * '\n') | (next ^ ones * '.');
+        uint64_t first, second;
+        memcpy(&first, p, 8);
+        memcpy(&second, p + 1, 8);
+        uint64_t x = (first ^ ones * '\n') | (second ^ ones * (unsigned char)next);
         if (((x - ones) & ~x & ones << 7) == 0)
             continue;
-        const char *hit = scan_lf_dot_octets(p, p + 9);
+        const char *hit = scan_lf_octets(next, p, p + 9);
         if (hit != NULL)
             return hit;
     }
-    return scan_lf_dot_octets(p, end);
+    return scan_lf_octets(next, p, end);
 }
 
 #if defined(__SSE2__)
-/* Marks each of the 16 octets from p on that is an LF before a dot. */
-static inline __m128i scan_pairs(const char *p)
+/* Marks each of the 16 octets from p on that is an LF before this octet. */
+static inline __m128i scan_pairs(char next, const char *p)
 {
-    __m128i here = _mm_loadu_si128((const __m128i *)(const void *)p);
-    __m128i next = _mm_loadu_si128((const __m128i *)(const void *)(p + 1));
-    return _mm_and_si128(_mm_cmpeq_epi8(here, _mm_set1_epi8('\n')), _mm_cmpeq_epi8(next, _mm_set1_epi8('.')));
+    __m128i first = _mm_loadu_si128((const __m128i *)(const void *)p);
+    __m128i second = _mm_loadu_si128((const __m128i *)(const void *)(p + 1));
+    return _mm_and_si128(_mm_cmpeq_epi8(first, _mm_set1_epi8('\n')), _mm_cmpeq_epi8(second, _mm_set1_epi8(next)));
 }
 
 /*
- * Returns the first LF in [p, end) that is followed by a dot, or NULL.  It
+ * Returns the first LF in [p, end) that is followed by this octet, or NULL.  It
  * compares two rows of octets, one shifted by one, so short lines cost no more
  * than long ones: four rows at a time until one has a pair.  The last row
  * overlaps the one before.
  */
-static inline const char *scan_lf_dot(const char *p, const char *end)
+static inline const char *scan_lf(char next, const char *p, const char *end)
 {
     for (; end - p >= 65; p += 64) {
-        __m128i any = _mm_or_si128(_mm_or_si128(scan_pairs(p), scan_pairs(p + 16)),
-                                   _mm_or_si128(scan_pairs(p + 32), scan_pairs(p + 48)));
+        __m128i any = _mm_or_si128(_mm_or_si128(scan_pairs(next, p), scan_pairs(next, p + 16)),
+                                   _mm_or_si128(scan_pairs(next, p + 32), scan_pairs(next, p + 48)));
         if (_mm_movemask_epi8(any) != 0)
             break;
     }
     if (end - p < 17)
-        return scan_lf_dot_octets(p, end);
+        return scan_lf_octets(next, p, end);
     for (;; p = end - p > 33 ? p + 16 : end - 17) {
-        unsigned pairs = (unsigned)_mm_movemask_epi8(scan_pairs(p));
+        unsigned pairs = (unsigned)_mm_movemask_epi8(scan_pairs(next, p));
         if (pairs != 0)
             return p + __builtin_ctz(pairs);
         if (end - p == 17)
@@ -84,8 +86,10 @@ static inline const char *scan_lf_dot(const char *p, const char *end)
     }
 }
 #else
-static inline const char *scan_lf_dot(const char *p, const char *end) { return scan_lf_dot_words(p, end); }
+static inline const char *scan_lf(char next, const char *p, const char *end) { return scan_lf_words(next, p, end); }
 #endif
+
+static inline const char *scan_lf_dot(const char *p, const char *end) { return scan_lf('.', p, end); }
 
 /* Not 0 if an octet of x is below 0x0e or above 0x7f. */
 static inline uint64_t scan_unusual(uint64_t x)

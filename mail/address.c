@@ -41,6 +41,13 @@ static bool take_unit(struct span *t, bool *open)
     return false;
 }
 
+/* Takes octets that mean nothing but themselves in a list of addresses. */
+static void skip_plain(struct span *t)
+{
+    while (t->n > 0 && (ascii_is_letter(*t->p) || ascii_is_digit(*t->p) || *t->p == '-' || *t->p == '_'))
+        span_skip(t, 1);
+}
+
 /* Takes text in brackets.  Without the second one it ends before the next comma, unless that is in a source route. */
 static struct span take_angle(struct message *m, struct span *t, bool *open)
 {
@@ -55,6 +62,7 @@ static struct span take_angle(struct message *m, struct span *t, bool *open)
             (void)header_take_comment(t);
         else
             (void)take_unit(t, open);
+        skip_plain(t);
     }
     struct span angle = header_trim(span_between(start, t->p));
     const char *colon = memchr(angle.p, ':', angle.n);
@@ -84,6 +92,7 @@ static bool add_word(struct reading *r, struct span *t, bool blank)
     if (*start == '@' && r->ats++ == 0)
         r->local = r->word;
     (void)take_unit(t, &r->open);
+    skip_plain(t);
     r->literal = (r->literal || *start == '[') && *start != ']';
     r->start = r->start != NULL ? r->start : start;
     r->end = t->p;
@@ -239,6 +248,7 @@ void address_spec(struct message *m, struct span address, struct sink to)
             charset_put(&c, " ", 1);
         run = address;
         (void)take_unit(&address, &open);
+        skip_plain(&address);
         run.n -= address.n;
         charset_put(&c, run.p, run.n);
         last = run.p[run.n - 1];

@@ -20,6 +20,8 @@ static void flush(struct flow *f)
 /* Adds octets to what goes out. */
 static void put(struct flow *f, const char *p, size_t n)
 {
+    if (f->to.put == NULL)
+        return;
     if (n > sizeof f->out - f->n)
         flush(f);
     if (n > sizeof f->out) {
@@ -214,7 +216,8 @@ static const char *end_of_word(const char *p, const char *end)
 void flow_find_links(void *flow, const char *octets, size_t n)
 {
     struct flow *f = flow;
-    const char *p = octets, *end = octets + n, *to = f->word.n > 0 ? end_of_word(p, end) : p;
+    const char *p = octets, *end = octets + n;
+    const char *to = f->in_link || f->preformatted ? end : f->word.n > 0 ? end_of_word(p, end) : p;
     flow_put(f, p, (size_t)(to - p));
     for (p = to; p < end; p = to) {
         const char *colon = memchr(p, ':', (size_t)(end - p)), *from = colon != NULL ? colon : end;

@@ -186,6 +186,8 @@ static bool style_hides(struct span style)
 /* Undoes the references in the value of an attribute. */
 static void undo(struct text *value)
 {
+    if (value->n == 0 || memchr(value->p, '&', value->n) == NULL)
+        return;
     struct text plain = {NULL, 0, 0, false};
     entity_undo(text_span(value), &plain);
     plain.failed = plain.failed || value->failed;
@@ -311,17 +313,26 @@ static void take_tag(struct html *h)
 
 static struct text *value_of(struct html *h)
 {
-    return strcmp(h->attribute, "href") == 0    ? &h->href
-           : strcmp(h->attribute, "style") == 0 ? &h->style
-           : strcmp(h->attribute, "alt") == 0   ? &h->alt
-                                                : NULL;
+    struct span name = {h->attribute, h->attribute_n};
+    return span_is(name, "href")    ? &h->href
+           : span_is(name, "style") ? &h->style
+           : span_is(name, "alt")   ? &h->alt
+                                    : NULL;
 }
 
-/* Adds an octet to a name, in lower case; one that is too long to be known is cut off. */
-static void add_to_name(char *name, size_t *n, size_t size, char c)
+static bool is_space(char c) { return header_is_blank(c) || c == '\f'; }
+
+/* Takes a name, or the rest of it, in lower case; one that is too long to be known is cut off.  That of an attribute
+   ends at "=" as well, unless it begins there. */
+static void take_name(struct span *t, char *name, size_t *n, size_t size, bool attribute)
 {
-    if (*n + 1 < size)
-        name[(*n)++] = ascii_lower(c);
+    for (; t->n > 0; span_skip(t, 1)) {
+        char c = *t->p;
+        if (c <= '>' && (c == '>' || c == '/' || is_space(c) || (c == '=' && attribute)))
+            break;
+        if (*n + 1 < size)
+            name[(*n)++] = ascii_lower(c);
+    }
     name[*n] = '\0';
 }
 
@@ -334,10 +345,12 @@ static void begin_tag(struct html *h, bool is_end)
     h->state = NAME;
 }
 
-static void begin_attribute(struct html *h, char c)
+/* t begins with its name. */
+static void begin_attribute(struct html *h, struct span *t)
 {
-    h->attribute_n = 0;
-    add_to_name(h->attribute, &h->attribute_n, sizeof h->attribute, c);
+    h->attribute[0] = ascii_lower(*t->p);
+    h->attribute_n = 1;
+    span_skip(t, 1);
     h->state = ATTRIBUTE;
 }
 
@@ -345,13 +358,11 @@ static void begin_attribute(struct html *h, char c)
 static void end_name(struct html *h)
 {
     struct text *value = value_of(h);
-    h->is_hidden = h->is_hidden || strcmp(h->attribute, "hidden") == 0;
+    h->is_hidden = h->is_hidden || span_is((struct span){h->attribute, h->attribute_n}, "hidden");
     h->value = value != NULL && value->n == 0 ? value : NULL;
 }
 
 /* ---- the source ---- */
-
-static bool is_space(char c) { return header_is_blank(c) || c == '\f'; }
 
 /* Puts text if it is shown.  In a head, blanks are not, and other text ends it: its end tag may be left out. */
 static void put_text(struct html *h, struct span t)
@@ -461,30 +472,27 @@ static void take_raw(struct html *h, struct span *t)
 /* In a tag, apart from the values of its attributes. */
 static void take_in_tag(struct html *h, struct span *t)
 {
+    if (h->state == NAME)
+        take_name(t, h->name, &h->name_n, sizeof h->name, false);
+    if (h->state == ATTRIBUTE)
+        take_name(t, h->attribute, &h->attribute_n, sizeof h->attribute, true);
+    if (t->n == 0)
+        return;
     char c = *t->p;
-    bool blank = is_space(c) || c == '/';
-    span_skip(t, 1);
+    bool blank = is_space(c) || c == '/', named = h->state == ATTRIBUTE || h->state == AFTER_ATTRIBUTE;
+    if (named && (c == '>' || c == '=' || !blank))
+        end_name(h);
     if (c == '>') {
-        if (h->state == ATTRIBUTE || h->state == AFTER_ATTRIBUTE)
-            end_name(h);
         take_tag(h);
-    } else if (h->state == NAME) {
-        if (blank)
-            h->state = BEFORE_ATTRIBUTE;
-        else
-            add_to_name(h->name, &h->name_n, sizeof h->name, c);
-    } else if (h->state == ATTRIBUTE && !blank && c != '=') {
-        add_to_name(h->attribute, &h->attribute_n, sizeof h->attribute, c);
-    } else if (h->state == ATTRIBUTE || h->state == AFTER_ATTRIBUTE) {
-        if (c == '=' || !blank)
-            end_name(h);
-        if (c != '=' && !blank)
-            begin_attribute(h, c);
-        else
-            h->state = c == '=' ? BEFORE_VALUE : AFTER_ATTRIBUTE;
-    } else if (!blank) {
-        begin_attribute(h, c);
+    } else if (named && c == '=') {
+        h->state = BEFORE_VALUE;
+    } else if (blank) {
+        h->state = named ? AFTER_ATTRIBUTE : BEFORE_ATTRIBUTE;
+    } else {
+        begin_attribute(h, t);
+        return;
     }
+    span_skip(t, 1);
 }
 
 static void take_before_value(struct html *h, struct span *t)
@@ -583,7 +591,7 @@ void html_text(struct message *m, struct part *part, struct sink to, const struc
                const struct links *links)
 {
     struct html h = {.m = m, .source = source, .flow = {.to = to, .links = links}};
-    h.references.to = (struct sink){flow_put, &h.flow};
+    h.references.to = (struct sink){to.put == NULL ? flow_find_links : flow_put, &h.flow};
     message_body_text(m, part, (struct sink){put_source, &h});
     finish(&h);
 }

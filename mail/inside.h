@@ -385,7 +385,7 @@ struct links {
 
 /* Text as people read it, on its way to a sink.  The caller sets `to` and links, and zeroes the rest. */
 struct flow {
-    struct sink to;
+    struct sink to;            /* put NULL: only the links matter */
     const struct links *links; /* NULL: nobody asks for them */
     bool begun;                /* there has been a word, */
     bool started;              /* and one since flow_preformat() */
@@ -428,7 +428,8 @@ bool flow_close(struct flow *f);
 
 /* ---- html ---- */
 
-/* Gives the HTML of a part as people read it; unless source and links are NULL, also as it is, and its links. */
+/* Gives the HTML of a part as people read it, unless to.put is NULL; and unless source and links are NULL, as it is,
+   and its links. */
 void html_text(struct message *m, struct part *part, struct sink to, const struct sink *source,
                const struct links *links);
 

@@ -119,7 +119,7 @@ void json_add_bodies(struct message *m, struct text *t)
     text_add_string(&list.added, "[");
     text_add_string(t, m->text != NULL ? ",\"text\":\"" : ",\"text\":null");
     if (m->text != NULL) {
-        struct linked linked = {json, {.to = {sink_ignore, NULL}, .links = &links}};
+        struct linked linked = {json, {.links = &links}};
         message_body_text(m, m->text, (struct sink){put_linked, &linked});
         t->failed = !flow_close(&linked.flow) || t->failed;
         text_add_string(t, "\"");
@@ -127,7 +127,7 @@ void json_add_bodies(struct message *m, struct text *t)
     list.waits = false;
     text_add_string(t, m->html != NULL ? ",\"html\":\"" : ",\"html\":null");
     if (m->html != NULL) {
-        html_text(m, m->html, (struct sink){sink_ignore, NULL}, &json, &links);
+        html_text(m, m->html, (struct sink){NULL, NULL}, &json, &links);
         text_add_string(t, "\"");
     }
     add_waiting(&list);

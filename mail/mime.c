@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/scan.h"
+
 /* A line that begins with the boundary of a multipart. */
 struct delimiter {
     const char *line, *after; /* where it begins, and where the next line does */
@@ -126,13 +128,15 @@ static bool is_delimiter(const struct parser *p, struct span line, struct delimi
 static struct delimiter find_delimiter(const struct parser *p, const char *from)
 {
     struct delimiter d;
-    struct span rest = span_between(from, p->limit), line;
-    while (p->open > 0 && header_take_line(&rest, &line)) {
+    struct span rest = {from, p->open > 0 ? (size_t)(p->limit - from) : 0}, line;
+    while (header_take_line(&rest, &line)) {
         if (is_delimiter(p, line, &d)) {
             d.line = line.p;
             d.after = rest.p;
             return d;
         }
+        const char *lf = rest.n > 0 ? scan_lf('-', rest.p - 1, p->limit) : NULL;
+        rest = span_between(lf != NULL ? lf + 1 : p->limit, p->limit);
     }
     return (struct delimiter){p->limit, p->limit, -1, false};
 }
@@ -303,17 +307,31 @@ static void read_type(struct parser *p, struct part *part)
 
 /* ---- the body of a part ---- */
 
+/* Whether a line is longer than RFC 2045 6.7 and 6.8 allow. */
+static bool has_long_line(struct span t)
+{
+    enum { MOST = 76 };
+    while (t.n > MOST) {
+        size_t n = MOST + 1; /* octets that end with a line */
+        if (t.p[MOST] == '\r' && t.n > n && t.p[n] == '\n')
+            n++;
+        while (n > 0 && t.p[n - 1] != '\n')
+            n--;
+        if (n == 0)
+            return true;
+        span_skip(&t, n);
+    }
+    return false;
+}
+
 static void enter_leaf(struct parser *p, struct part *part)
 {
     part->kind = PART_LEAF;
     struct delimiter d = find_delimiter(p, part->body.p);
     part->body = content(part->body.p, d);
     bool encoded = span_is(part->encoding, "base64") || span_is(part->encoding, "quoted-printable");
-    struct span rest = part->body, line;
-    while (encoded && header_take_line(&rest, &line)) {
-        if (line.n > 76) /* RFC 2045 6.7, 6.8 */
-            message_note(p->m, PROBLEM_LONG_ENCODED_LINE);
-    }
+    if (encoded && has_long_line(part->body))
+        message_note(p->m, PROBLEM_LONG_ENCODED_LINE);
     advance(p, d);
 }
 

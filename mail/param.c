@@ -197,39 +197,48 @@ static void put_segments(struct message *m, struct param *s, size_t n, struct si
     free(joined.p);
 }
 
+/* What has been found at each place. */
+struct found {
+    uint64_t has[PLACES / 64 + 1]; /* a bit for each place; the others hold nothing */
+    struct param at[PLACES];
+};
+
+static bool has(const struct found *f, size_t place) { return f->has[place / 64] >> place % 64 & 1; }
+
 /* Finds the segments of a parameter; if it is whole, that is one.  Returns how many there are, from *first. */
-static size_t find(struct message *m, struct span value, const char *name, struct param found[PLACES],
-                   struct param **first)
+static size_t find(struct message *m, struct span value, const char *name, struct found *found, struct param **first)
 {
     struct param param;
     size_t numbered = 0, n = 0;
-    for (size_t i = 0; i < PLACES; i++)
-        found[i].value.p = NULL;
+    memset(found->has, 0, sizeof found->has);
     for (value = skip_to_params(value); take_param(m, &value, &param);) {
         unsigned place = classify(param.name, name, &param.coded);
         bool whole = place == PLAIN || place == EXTENDED;
         if (place == OTHER)
             continue;
         numbered += !whole;
-        if (place == TOO_HIGH || found[place].value.p != NULL)
+        if (place == TOO_HIGH || has(found, place)) {
             message_note(m, whole ? PROBLEM_PARAMETER : PROBLEM_PARAMETER_SEGMENT);
-        else
-            found[place] = param;
+            continue;
+        }
+        found->at[place] = param;
+        found->has[place / 64] |= (uint64_t)1 << place % 64;
     }
-    while (n < SEGMENTS_MAX && found[n].value.p != NULL)
+    while (n < SEGMENTS_MAX && has(found, n))
         n++;
     if (n < numbered)
         message_note(m, PROBLEM_PARAMETER_SEGMENT);
-    bool extended = found[EXTENDED].value.p != NULL; /* preferred where both are there: RFC 6266 4.3 */
-    *first = extended ? &found[EXTENDED] : n > 0 ? found : &found[PLAIN];
-    return extended || n == 0 ? (*first)->value.p != NULL : n;
+    bool extended = has(found, EXTENDED); /* preferred where both are there: RFC 6266 4.3 */
+    *first = &found->at[extended ? EXTENDED : n > 0 ? 0 : PLAIN];
+    return extended ? 1 : n > 0 ? n : has(found, PLAIN);
 }
 
 bool param_decode(struct message *m, struct span value, const char *name, struct sink to)
 {
-    struct param found[PLACES], *first;
-    size_t n = find(m, value, name, found, &first);
-    if (n > 0 && first == &found[PLAIN])
+    struct found found;
+    struct param *first;
+    size_t n = find(m, value, name, &found, &first);
+    if (n > 0 && first == &found.at[PLAIN])
         put_words(m, first->value, first->quoted, to);
     else if (n > 0)
         put_segments(m, first, n, to);
@@ -238,8 +247,9 @@ bool param_decode(struct message *m, struct span value, const char *name, struct
 
 void param_boundary(struct message *m, struct span value, struct sink to)
 {
-    struct param found[PLACES], *first;
-    size_t n = find(m, value, "boundary", found, &first);
+    struct found found;
+    struct param *first;
+    size_t n = find(m, value, "boundary", &found, &first);
     if (n > 0 && first->coded)
         (void)take_charset(m, &first->value);
     for (size_t i = 0; i < n; i++)

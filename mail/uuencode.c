@@ -8,6 +8,8 @@
  */
 #include "mail/inside.h"
 
+#include "base/scan.h"
+
 enum { NONE = 64 };
 
 /* The value of a digit. */
@@ -87,7 +89,8 @@ bool uuencode_find(struct span *text, struct span *file)
             }
             coded = goes_on(line, &lines);
         }
-        (void)header_take_line(text, &line);
+        const char *end = text->p + text->n, *lf = scan_lf('b', text->p, end);
+        *text = span_between(lf != NULL ? lf + 1 : end, end);
     }
     return false;
 }

@@ -79,6 +79,10 @@ static void put_word(struct words *w, const struct word *word)
 static void put_raw(struct words *w, struct span t, bool escaped)
 {
     const char *run = t.p;
+    if (!escaped && (t.n == 0 || memchr(t.p, '\n', t.n) == NULL)) {
+        charset_put(&w->raw, t.p, t.n);
+        return;
+    }
     for (; t.n > 0; span_skip(&t, 1)) {
         char next = t.n > 1 ? t.p[1] : '\0';
         bool escape = escaped && *t.p == '\\' && t.n > 1;

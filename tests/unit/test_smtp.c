@@ -335,7 +335,7 @@ static void test_keywords(void **state)
     assert_int_equal(i, 12);
 }
 
-typedef const char *scan(const char *p, const char *end);
+typedef const char *scan(char next, const char *p, const char *end);
 
 /* Holds a form of the search against the plainest one, on short strings of few letters at each alignment. */
 static void check_scan(scan *form)
@@ -354,7 +354,7 @@ static void check_scan(scan *form)
         char *exact = malloc(n + 1);
         assert_non_null(exact);
         memcpy(exact + 1, text + start, n); /* so that reading past the end is seen */
-        assert_ptr_equal(form(exact + 1, exact + 1 + n), scan_lf_dot_octets(exact + 1, exact + 1 + n));
+        assert_ptr_equal(form('.', exact + 1, exact + 1 + n), scan_lf_octets('.', exact + 1, exact + 1 + n));
         free(exact);
     }
 }
@@ -362,13 +362,13 @@ static void check_scan(scan *form)
 static void test_search_by_words(void **state)
 {
     (void)state;
-    check_scan(scan_lf_dot_words);
+    check_scan(scan_lf_words);
 }
 
 static void test_search_by_vectors(void **state)
 {
     (void)state;
-    check_scan(scan_lf_dot);
+    check_scan(scan_lf);
 }
 
 /* ---- the copy up to a CR, and the look whether all is plain ---- */
