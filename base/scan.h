@@ -141,8 +141,8 @@ SCAN_INLINE bool scan_is(enum scan_kind kind, char octet)
         return c >= 0x80 || (kind == SCAN_CODED && c == '=');
     if (kind == SCAN_ODD)
         return c >= 0x80 || c == '\r' || c == '\n' || c == '\0';
-    return c < ' ' || c == 0x7f || c == 0xc2 || c == 0xcd || (c >= 0xd8 && c <= 0xdc) || (c >= 0xe0 && c <= 0xe3) ||
-           c >= 0xee || (kind == SCAN_QUOTED && (c == '"' || c == '\\'));
+    return c < ' ' || c == 0x7f || c == 0xc2 || c == 0xcd || (c >= 0xd8 && c <= 0xe3) || c >= 0xee ||
+           (kind == SCAN_QUOTED && (c == '"' || c == '\\'));
 }
 
 /* Not 0 if one of eight octets is c. */
@@ -211,9 +211,8 @@ SCAN_INLINE unsigned scan_row(enum scan_kind kind, __m128i row)
                              _mm_or_si128(scan_same(row, '\r'), scan_same(row, '\n')));
     if (kind == SCAN_UNSEEN || kind == SCAN_QUOTED) {
         marks = _mm_or_si128(scan_within(row, 0, ' ' - 1), scan_within(row, 0xee, 0xff));
-        marks = _mm_or_si128(marks, _mm_or_si128(scan_same(row, 0x7f), scan_within(row, 0xe0, 0xe3)));
+        marks = _mm_or_si128(marks, _mm_or_si128(scan_same(row, 0x7f), scan_within(row, 0xd8, 0xe3)));
         marks = _mm_or_si128(marks, _mm_or_si128(scan_same(row, 0xc2), scan_same(row, 0xcd)));
-        marks = _mm_or_si128(marks, scan_within(row, 0xd8, 0xdc));
     }
     if (kind == SCAN_QUOTED)
         marks = _mm_or_si128(marks, _mm_or_si128(scan_same(row, '"'), scan_same(row, '\\')));
@@ -244,6 +243,23 @@ SCAN_INLINE const char *scan_for(enum scan_kind kind, const char *p, const char 
     return scan_rows(kind, NULL, p, end);
 }
 
+/* Returns the first octet in [p, end) that is a, b or outside ASCII, or end. */
+static inline const char *scan_for_two(char a, char b, const char *p, const char *end)
+{
+#if defined(__SSE2__)
+    for (; end - p >= 16; p += 16) {
+        __m128i row = _mm_loadu_si128((const __m128i *)(const void *)p);
+        __m128i any = _mm_or_si128(scan_same(row, (unsigned char)a), scan_same(row, (unsigned char)b));
+        unsigned marks = (unsigned)_mm_movemask_epi8(_mm_or_si128(row, any));
+        if (marks != 0)
+            return p + __builtin_ctz(marks);
+    }
+#endif
+    while (p < end && *p != a && *p != b && ((unsigned char)*p & 0x80) == 0)
+        p++;
+    return p;
+}
+
 static inline const char *scan_odd(const char *p, const char *end) { return scan_for(SCAN_ODD, p, end); }
 
 /* Copies [p, end) up to its first octet of the kind, and returns the number of octets.  out has room for SCAN_BEHIND
@@ -252,6 +268,46 @@ SCAN_INLINE size_t scan_copy(enum scan_kind kind, char *out, const char *p, cons
 {
     return (size_t)(scan_rows(kind, out, p, end) - p);
 }
+
+/* ---- the ends of lines ---- */
+
+enum { SCAN_BLOCK = 64 };
+
+/* Of SCAN_BLOCK octets, a bit for each that is one of these; and whether there is a NUL. */
+struct scan_ends {
+    uint64_t cr, lf;
+    bool nul;
+};
+
+/* Octet by octet. */
+static inline struct scan_ends scan_ends_octets(const char *p)
+{
+    struct scan_ends e = {0, 0, false};
+    for (int i = 0; i < SCAN_BLOCK; i++) {
+        e.cr |= (uint64_t)(p[i] == '\r') << i;
+        e.lf |= (uint64_t)(p[i] == '\n') << i;
+        e.nul = e.nul || p[i] == '\0';
+    }
+    return e;
+}
+
+#if defined(__SSE2__)
+static inline struct scan_ends scan_ends(const char *p)
+{
+    struct scan_ends e = {0, 0, false};
+    __m128i nuls = _mm_setzero_si128();
+    for (int i = 0; i < SCAN_BLOCK; i += 16) {
+        __m128i row = _mm_loadu_si128((const __m128i *)(const void *)(p + i));
+        e.cr |= (uint64_t)_mm_movemask_epi8(scan_same(row, '\r')) << i;
+        e.lf |= (uint64_t)_mm_movemask_epi8(scan_same(row, '\n')) << i;
+        nuls = _mm_or_si128(nuls, scan_same(row, '\0'));
+    }
+    e.nul = _mm_movemask_epi8(nuls) != 0;
+    return e;
+}
+#else
+static inline struct scan_ends scan_ends(const char *p) { return scan_ends_octets(p); }
+#endif
 
 /* ---- UTF-8 ---- */
 
@@ -268,47 +324,52 @@ static inline const char *scan_utf8_characters(const char *p, const char *end)
 }
 
 #if defined(__SSE2__)
-/* A bit for each of 64 octets, if it */
+/* Of SCAN_BLOCK octets, a bit for each that */
 struct scan_utf8 {
-    uint64_t begins;  /* is the first of a character outside ASCII, */
-    uint64_t goes_on; /* is a further one, */
-    uint64_t three;   /* is the first of three, */
+    uint64_t first;   /* is the first of a character outside ASCII, */
+    uint64_t further; /* is a further one, */
+    uint64_t three;   /* is the first of three or four, */
     uint64_t odd;     /* is the first of four, or one after which not every other may come, or never occurs */
 };
 
 static inline struct scan_utf8 scan_utf8_marks(const char *p)
 {
     struct scan_utf8 m = {0, 0, 0, 0};
-    for (int i = 0; i < 64; i += 16) {
+    uint64_t eight = 0; /* outside ASCII; as signed numbers these are the lowest */
+    for (int i = 0; i < SCAN_BLOCK; i += 16) {
         __m128i row = _mm_loadu_si128((const __m128i *)(const void *)(p + i));
-        __m128i odd = _mm_or_si128(scan_within(row, 0xc0, 0xc1), scan_within(row, 0xf0, 0xff));
-        odd = _mm_or_si128(odd, _mm_or_si128(scan_same(row, 0xe0), scan_same(row, 0xed)));
-        m.begins |= (uint64_t)_mm_movemask_epi8(scan_within(row, 0xc0, 0xff)) << i;
-        m.goes_on |= (uint64_t)_mm_movemask_epi8(scan_within(row, 0x80, 0xbf)) << i;
-        m.three |= (uint64_t)_mm_movemask_epi8(scan_within(row, 0xe0, 0xef)) << i;
+        __m128i odd = _mm_or_si128(scan_same(row, 0xe0), scan_same(row, 0xed));
+        odd = _mm_or_si128(odd, scan_same(_mm_and_si128(row, _mm_set1_epi8((char)0xfe)), 0xc0));
+        odd = _mm_or_si128(odd, _mm_cmpgt_epi8(row, _mm_set1_epi8((char)0xef)));
+        eight |= (uint64_t)_mm_movemask_epi8(row) << i;
+        m.further |= (uint64_t)_mm_movemask_epi8(_mm_cmplt_epi8(row, _mm_set1_epi8((char)0xc0))) << i;
+        m.three |= (uint64_t)_mm_movemask_epi8(_mm_cmpgt_epi8(row, _mm_set1_epi8((char)0xdf))) << i;
         m.odd |= (uint64_t)_mm_movemask_epi8(odd) << i;
     }
+    m.first = eight & ~m.further;
+    m.three &= eight;
+    m.odd &= eight;
     return m;
 }
 
-/* The same, 64 octets at a time: all is well where further octets are just where first ones want them.  Octets with odd
+/* The same, a block at a time: all is well where further octets are just where first ones want them.  Octets with odd
    ones among them, and the last ones, are looked at again. */
 static inline const char *scan_utf8(const char *p, const char *end)
 {
     uint64_t wanted = 0; /* at the front, for a character that began before */
     for (;;) {
-        if (end - p >= 64) {
+        if (end - p >= SCAN_BLOCK) {
             struct scan_utf8 m = scan_utf8_marks(p);
-            if (m.odd == 0 && m.goes_on == (m.begins << 1 | m.three << 2 | wanted)) {
-                wanted = m.begins >> 63 | m.three >> 62;
-                p += 64;
+            if (m.odd == 0 && m.further == (m.first << 1 | m.three << 2 | wanted)) {
+                wanted = m.first >> 63 | m.three >> 62;
+                p += SCAN_BLOCK;
                 continue;
             }
         }
         for (p -= wanted != 0; wanted != 0 && (*p & 0xc0) == 0x80;)
             p--;
         wanted = 0;
-        const char *stop = end - p > 64 ? p + 64 : end;
+        const char *stop = end - p > SCAN_BLOCK ? p + SCAN_BLOCK : end;
         p = scan_utf8_characters(p, stop);
         if (stop == end || stop - p >= 4) /* else a character may go on after stop */
             return p;

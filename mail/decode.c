@@ -139,50 +139,47 @@ void decode_base64(struct message *m, struct span t, struct sink to)
 
 /* ---- quoted-printable ---- */
 
-/* Takes "=" and two hex digits; a bad one stays as it is (RFC 2045 6.7). */
-static char take_escaped(struct message *m, struct span *t, enum problem problem)
+/* The octet that "=" and two hexadecimal digits at p stand for; "=" itself, and *octets 1, if it is a bad one, which
+   stays as it is (RFC 2045 6.7). */
+static inline char escaped(struct message *m, const char *p, const char *end, enum problem problem, size_t *octets)
 {
-    char c = *t->p;
-    unsigned high = t->n >= 3 ? ascii_hex_value(t->p[1]) : 16, low = t->n >= 3 ? ascii_hex_value(t->p[2]) : 16;
-    if ((high | low) < 16) {
-        c = (char)(high << 4 | low);
-        span_skip(t, 2);
-    } else {
+    unsigned high = end - p >= 3 ? ascii_hex_value(p[1]) : 16, low = high < 16 ? ascii_hex_value(p[2]) : 16;
+    *octets = low < 16 ? 3 : 1;
+    if (low > 15)
         message_note(m, problem);
-    }
-    span_skip(t, 1);
-    return c;
+    return low < 16 ? (char)(high << 4 | low) : '=';
 }
 
 /* Puts a line without the blanks at its end: RFC 2045 6.7 (3). */
 static void put_line(struct message *m, struct gathered *g, struct span line)
 {
-    struct span end = line;
-    while (line.n > 0 && header_is_blank(line.p[line.n - 1]))
-        line.n--;
-    span_skip(&end, line.n);
-    while (end.n > 0 && !header_is_break(*end.p))
-        span_skip(&end, 1);
-    if (line.n > 0 && line.p[line.n - 1] == '=') { /* 6.7 (5) */
-        line.n--;
-        end.n = 0;
+    const char *p = line.p, *end = p + line.n, *stop = end;
+    while (stop > p && header_is_blank(stop[-1]))
+        stop--;
+    struct span rest = span_between(stop, end);
+    while (rest.n > 0 && !header_is_break(*rest.p))
+        span_skip(&rest, 1);
+    if (stop > p && stop[-1] == '=') { /* 6.7 (5) */
+        stop--;
+        rest.n = 0;
     }
-    while (line.n > 0) {
-        size_t most = GATHERED - g->n < line.n ? GATHERED - g->n : line.n;
-        size_t plain = scan_copy(SCAN_CODED, g->octets + g->n, line.p, line.p + most);
-        g->n += plain;
-        span_skip(&line, plain);
+    while (p < stop) {
+        size_t room = GATHERED - g->n, octets;
+        const char *most = (size_t)(stop - p) < room ? stop : p + room;
+        char *out = g->octets + g->n;
+        size_t plain = scan_copy(SCAN_CODED, out, p, most);
+        for (p += plain, out += plain; p < most && *p == '='; p += octets)
+            *out++ = escaped(m, p, stop, PROBLEM_QUOTED_PRINTABLE, &octets);
+        for (; p < most && ascii_is_8bit(*p); p++) {
+            message_note(m, PROBLEM_QUOTED_PRINTABLE);
+            *out++ = *p;
+        }
+        g->n = (size_t)(out - g->octets);
         if (g->n == GATHERED)
             flush(g);
-        while (line.n > 0 && *line.p == '=')
-            gather(g, take_escaped(m, &line, PROBLEM_QUOTED_PRINTABLE));
-        for (; line.n > 0 && ascii_is_8bit(*line.p); span_skip(&line, 1)) {
-            message_note(m, PROBLEM_QUOTED_PRINTABLE);
-            gather(g, *line.p);
-        }
     }
-    for (; end.n > 0; span_skip(&end, 1))
-        gather(g, *end.p);
+    for (; rest.n > 0; span_skip(&rest, 1))
+        gather(g, *rest.p);
 }
 
 void decode_quoted_printable(struct message *m, struct span t, struct sink to)
@@ -202,15 +199,14 @@ void decode_q(struct message *m, struct span t, struct sink to)
     begin(&g, to);
     while (t.n > 0) {
         char c = *t.p;
+        size_t octets = 1;
         if (header_is_blank(c))
             message_note(m, PROBLEM_ENCODED_WORD);
-        if (c == '=') {
-            gather(&g, take_escaped(m, &t, PROBLEM_ENCODED_WORD));
-            continue;
-        }
-        if (!header_is_break(c))
+        if (c == '=')
+            gather(&g, escaped(m, t.p, t.p + t.n, PROBLEM_ENCODED_WORD, &octets));
+        else if (!header_is_break(c))
             gather(&g, c == '_' ? ' ' : c);
-        span_skip(&t, 1);
+        span_skip(&t, octets);
     }
     flush(&g);
 }

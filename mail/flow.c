@@ -34,8 +34,6 @@ static void put(struct flow *f, const char *p, size_t n)
 
 /* ---- URLs in the text ---- */
 
-static bool begins_url(struct span t) { return span_starts(t, "http://") || span_starts(t, "https://"); }
-
 /* Whether t begins with a blank, a quote or a mark of a sentence outside ASCII: in a URL these are escaped. */
 static bool begins_mark(struct span t)
 {
@@ -66,15 +64,30 @@ static struct span cut_url(struct span t)
     return (struct span){t.p, n};
 }
 
+/* Where the URL begins that has this colon in t; NULL: it is none. */
+static const char *find_url(struct span t, const char *colon)
+{
+    static const char *const schemes[] = {"http", "https"};
+    struct span after = span_between(colon, t.p + t.n);
+    for (size_t i = 0; i < 2 && span_starts(after, "://"); i++) {
+        size_t n = strlen(schemes[i]);
+        if ((size_t)(colon - t.p) >= n && span_same((struct span){colon - n, n}, (struct span){schemes[i], n}))
+            return colon - n;
+    }
+    return NULL;
+}
+
 /* Gives the URLs in the last word. */
 static void end_word(struct flow *f)
 {
-    struct span word = text_span(&f->word);
-    while (word.n > 0 && memchr(word.p, ':', word.n) != NULL) {
-        struct span url = begins_url(word) ? cut_url(word) : (struct span){word.p, 0};
+    struct span rest = text_span(&f->word);
+    const char *colon;
+    while (rest.n > 0 && (colon = memchr(rest.p, ':', rest.n)) != NULL) {
+        const char *end = rest.p + rest.n, *start = find_url(rest, colon);
+        struct span url = start != NULL ? cut_url(span_between(start, end)) : (struct span){colon, 1};
         if (url.n > strlen("https://"))
             f->links->add(f->links->context, url, url);
-        span_skip(&word, url.n > 0 ? url.n : 1);
+        rest = span_between(url.p + url.n, end);
     }
     f->word.n = 0;
 }

@@ -312,14 +312,10 @@ static bool has_long_line(struct span t)
 {
     enum { MOST = 76 };
     while (t.n > MOST) {
-        size_t n = MOST + 1; /* octets that end with a line */
-        if (t.p[MOST] == '\r' && t.n > n && t.p[n] == '\n')
-            n++;
-        while (n > 0 && t.p[n - 1] != '\n')
-            n--;
-        if (n == 0)
+        const char *lf = memchr(t.p, '\n', t.n < MOST + 2 ? t.n : MOST + 2);
+        if (lf == NULL || (lf == t.p + MOST + 1 && t.p[MOST] != '\r'))
             return true;
-        span_skip(&t, n);
+        t = span_between(lf + 1, t.p + t.n);
     }
     return false;
 }

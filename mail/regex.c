@@ -10,11 +10,16 @@
  *
  * The next character decides about ^, $ and \b, so a state has these as places,
  * and what its last character was.
+ *
+ * Most of a text leads nowhere.  Where only one or two octets of ASCII lead away
+ * from the first state, such as a letter in both cases, they are searched for.
  */
 #include "mail/inside.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/scan.h"
 
 enum {
     STATES_MAX = 4096,
@@ -43,6 +48,8 @@ struct automaton {
     uint32_t *places, n_places, most_places;
     uint32_t *next; /* for each state a table of all classes, and of the end of the text */
     uint32_t state; /* of the search, as in a table */
+    uint32_t home;  /* the first state; UNKNOWN: no octets are searched for */
+    char away[2];   /* the octets of ASCII that lead away from it */
     /* making a state */
     uint32_t *seen, turn;   /* for each instruction the turn in which it was last reached */
     uint32_t *list, n_list; /* the places that were reached in this turn, */
@@ -236,6 +243,7 @@ static uint32_t find_state(struct regex *r, enum before before, bool *kept)
     }
     if (a->n_states == a->most_states || a->n_places + n > a->most_places) {
         *kept = false;
+        a->home = UNKNOWN;
         a->n_states = 1;
         a->n_places = 0;
         memset(a->hashes, 0, sizeof a->hashes);
@@ -308,17 +316,55 @@ static uint32_t step(struct regex *r, uint32_t class)
 
 /* ---- searching ---- */
 
-bool regex_begin(struct regex *r)
+static void go_to_first(struct regex *r)
 {
     bool kept;
-    if (r->automaton == NULL && !open_automaton(r)) {
-        close_automaton(r);
-        return false;
-    }
     begin_turn(r);
     reach(r, 0);
     r->automaton->state = find_state(r, LINE, &kept);
+}
+
+/* Finds the octets that lead away from the first state, if they are few. */
+static void find_away(struct regex *r)
+{
+    struct automaton *a = r->automaton;
+    size_t n = 0;
+    a->home = a->state;
+    for (int c = 0; c < 0x80 && n <= sizeof a->away && a->home != UNKNOWN; c++) {
+        a->state = a->home;
+        if (step(r, r->low[c]) == a->home)
+            continue;
+        if (n < sizeof a->away)
+            a->away[n] = (char)c;
+        n++;
+    }
+    if (n == 1)
+        a->away[1] = a->away[0];
+    if (n == 0 || n > sizeof a->away)
+        a->home = UNKNOWN;
+    go_to_first(r);
+}
+
+bool regex_begin(struct regex *r)
+{
+    bool opens = r->automaton == NULL;
+    if (opens && !open_automaton(r)) {
+        close_automaton(r);
+        return false;
+    }
+    go_to_first(r);
+    if (opens && r->automaton->state != FOUND)
+        find_away(r);
     return true;
+}
+
+/* The class of the character at the front of t, which it takes. */
+static uint32_t take_class(const struct regex *r, struct span *t)
+{
+    struct span c = {t->p, utf8_length(*t)};
+    uint32_t character = c.n > 0 ? utf8_code_point(c) : SET_NO_CHARACTER;
+    span_skip(t, c.n > 0 ? c.n : 1);
+    return character < REGEX_LOW ? r->low[character] : class_of(r, character);
 }
 
 bool regex_put(struct regex *r, const char *p, size_t n)
@@ -326,19 +372,19 @@ bool regex_put(struct regex *r, const char *p, size_t n)
     struct automaton *a = r->automaton;
     struct span t = {p, n};
     while (t.n > 0 && a->state != FOUND) {
-        unsigned char octet = (unsigned char)*t.p;
-        uint32_t class, length = 1;
-        if (octet < 0x80) {
-            class = r->low[octet];
-        } else {
-            struct span c = {t.p, utf8_length(t)};
-            uint32_t character = c.n > 0 ? utf8_code_point(c) : SET_NO_CHARACTER;
-            class = character < REGEX_LOW ? r->low[character] : class_of(r, character);
-            length = c.n > 0 ? (uint32_t)c.n : 1;
-        }
-        uint32_t state = a->next[a->state + class];
+        if (a->state == a->home)
+            t = span_between(scan_for_two(a->away[0], a->away[1], t.p, p + n), p + n);
+        if (t.n == 0)
+            break;
+        uint32_t class = take_class(r, &t), state = a->next[a->state + class];
         a->state = state != UNKNOWN ? state : step(r, class);
-        span_skip(&t, length);
+        while (t.n > 0 && a->state != FOUND && a->state != a->home && !ascii_is_8bit(*t.p)) {
+            state = a->next[a->state + r->low[(unsigned char)*t.p]];
+            if (state == UNKNOWN)
+                break;
+            a->state = state;
+            span_skip(&t, 1);
+        }
     }
     return a->state == FOUND;
 }

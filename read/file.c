@@ -212,47 +212,68 @@ static void unquote(struct span *line)
         span_skip(line, 1);
 }
 
-/* Notes what is odd about the lines, as the protocol engine does with mail data. */
+/* Takes an octet: notes what is odd about the lines, as the protocol engine does with mail data, and counts CRLF for
+   each LF alone. */
+static void examine_octet(struct file *f, char c)
+{
+    struct problems none = {{0, 0}}, *found = f->has_beside ? &none : &f->mail.problems;
+    if (f->cr && (c != '\n' || !f->crlf))
+        problems_add(found, PROBLEM_BARE_CR);
+    if (c == '\n' && f->line - (f->cr && f->crlf) > TEXT_LINE_MAX)
+        problems_add(found, PROBLEM_LONG_LINE);
+    if (c == '\n' && f->crlf && !f->cr)
+        problems_add(found, PROBLEM_BARE_LF);
+    if (c == '\0')
+        problems_add(found, PROBLEM_NUL);
+    f->mail.size += c == '\n' && !f->crlf;
+    f->line = c == '\n' ? 0 : f->line + 1;
+    f->cr = c == '\r';
+}
+
+/* The same for a block of octets.  False, and nothing taken, if there is something odd in it. */
+static bool examine_block(struct file *f, const char *p)
+{
+    struct scan_ends e = scan_ends(p);
+    uint64_t line = f->line;
+    bool well = !e.nul && (f->crlf ? e.lf == (e.cr << 1 | f->cr) : e.cr == 0 && !f->cr);
+    size_t start = 0, lines = 0;
+    for (uint64_t rest = e.lf; rest != 0; rest &= rest - 1, lines++) {
+        size_t at = (size_t)__builtin_ctzll(rest);
+        well = well && line + at - start <= TEXT_LINE_MAX;
+        line = 0;
+        start = at + 1;
+    }
+    if (!well)
+        return false;
+    f->line = line + SCAN_BLOCK - start;
+    f->cr = e.cr >> (SCAN_BLOCK - 1);
+    f->mail.size += f->crlf ? 0 : lines;
+    return true;
+}
+
+/* Examines octets of the mail.  Its size counts each line end as CRLF (RFC 1870 5). */
 static void examine(struct file *f, struct span t)
 {
-    struct problems *found = &f->mail.problems;
-    const char *end = t.p + t.n;
     while (t.n > 0) {
-        const char *odd = scan_odd(t.p, end);
-        if (f->cr && (odd > t.p || *odd != '\n' || !f->crlf))
-            problems_add(found, PROBLEM_BARE_CR);
-        f->line += (uint64_t)(odd - t.p);
-        bool cr = f->cr && odd == t.p;
-        f->cr = odd < end && *odd == '\r';
-        if (odd < end && *odd == '\n') {
-            if (f->line - (cr && f->crlf) > TEXT_LINE_MAX)
-                problems_add(found, PROBLEM_LONG_LINE);
-            if (f->crlf && !cr)
-                problems_add(found, PROBLEM_BARE_LF);
-        }
-        if (odd < end && *odd == '\0')
-            problems_add(found, PROBLEM_NUL);
-        f->line = odd < end && *odd == '\n' ? 0 : f->line + (odd < end);
-        t = span_between(odd < end ? odd + 1 : end, end);
+        bool taken = t.n >= SCAN_BLOCK && examine_block(f, t.p);
+        for (size_t i = 0; !taken && i < SCAN_BLOCK && i < t.n; i++)
+            examine_octet(f, t.p[i]);
+        span_skip(&t, t.n < SCAN_BLOCK ? t.n : SCAN_BLOCK);
     }
 }
 
-/* Adds octets to the mail.  Its size counts each line end as CRLF (RFC 1870 5). */
+/* Adds octets to the mail. */
 static void add(struct file *f, struct span t)
 {
-    if (!f->has_beside)
-        examine(f, t);
     f->mail.size += t.n;
+    examine(f, t);
     if (f->crlf || !f->adds_cr)
         spool_add(&f->spool, t.p, t.n);
-    while (!f->crlf && t.n > 0) {
+    while (!f->crlf && f->adds_cr && t.n > 0) {
         const char *lf = memchr(t.p, '\n', t.n);
         size_t n = lf != NULL ? (size_t)(lf - t.p) : t.n;
-        if (f->adds_cr) {
-            spool_add(&f->spool, t.p, n);
-            spool_add(&f->spool, "\r\n", lf != NULL ? 2 : 0);
-        }
-        f->mail.size += lf != NULL;
+        spool_add(&f->spool, t.p, n);
+        spool_add(&f->spool, "\r\n", lf != NULL ? 2 : 0);
         span_skip(&t, n + (lf != NULL));
     }
 }

@@ -189,6 +189,23 @@ static void test_unseen_characters(void **state)
     }
 }
 
+/* ---- the ends of lines ---- */
+
+static void check_ends(const char *p, const char *end)
+{
+    for (; end - p >= SCAN_BLOCK;
+         p += end - p < 2 * SCAN_BLOCK && end - p > SCAN_BLOCK ? end - p - SCAN_BLOCK : SCAN_BLOCK) {
+        struct scan_ends fast = scan_ends(p), plain = scan_ends_octets(p);
+        assert_true(fast.cr == plain.cr && fast.lf == plain.lf && fast.nul == plain.nul);
+    }
+}
+
+static void test_ends(void **state)
+{
+    (void)state;
+    check_all(check_ends);
+}
+
 /* ---- UTF-8 ---- */
 
 static void check_utf8(const char *p, const char *end)
@@ -283,12 +300,11 @@ static void test_sha256(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_SCAN_CR),     cmocka_unit_test(test_SCAN_8BIT),
-        cmocka_unit_test(test_SCAN_ODD),    cmocka_unit_test(test_SCAN_CODED),
-        cmocka_unit_test(test_SCAN_UNSEEN), cmocka_unit_test(test_SCAN_QUOTED),
-        cmocka_unit_test(test_each_octet),  cmocka_unit_test(test_unseen_characters),
-        cmocka_unit_test(test_utf8),        cmocka_unit_test(test_utf8_sequences),
-        cmocka_unit_test(test_base64),      cmocka_unit_test(test_sha256),
+        cmocka_unit_test(test_SCAN_CR),    cmocka_unit_test(test_SCAN_8BIT),         cmocka_unit_test(test_SCAN_ODD),
+        cmocka_unit_test(test_SCAN_CODED), cmocka_unit_test(test_SCAN_UNSEEN),       cmocka_unit_test(test_SCAN_QUOTED),
+        cmocka_unit_test(test_each_octet), cmocka_unit_test(test_unseen_characters), cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_utf8),       cmocka_unit_test(test_utf8_sequences),    cmocka_unit_test(test_base64),
+        cmocka_unit_test(test_sha256),
     };
     return cmocka_run_group_tests_name("scan", tests, open_out, NULL);
 }
