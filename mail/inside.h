@@ -90,6 +90,7 @@ struct part {
 struct message {
     struct span octets;
     const atomic_bool *stop;  /* NULL: nobody stops the reading */
+    struct sink forget;       /* put NULL: nobody wants to know what is not needed any more */
     struct problems problems; /* what is odd, as far as it has been read and decoded */
     unsigned charsets;        /* opened so far, */
     unsigned charsets_aside;  /* and of them those between message_begin_aside() and message_end_aside() */

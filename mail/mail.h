@@ -105,6 +105,9 @@ void message_close(struct message *m); /* m may be NULL */
 /* Once another thread sets *stop, the message is read no further, and what has been made from it is worthless. */
 void message_stop_on(struct message *m, const atomic_bool *stop);
 
+/* Has forget get the octets of a large part after they were decoded: they will hardly be read again. */
+void message_forget_by(struct message *m, struct sink forget);
+
 /* Whether memory ran out while it was read, so that what was made of it is not to be trusted. */
 bool message_failed(const struct message *m);
 

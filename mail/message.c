@@ -13,7 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PIECE = 64 * 1024 /* octets that are read between two looks at whether to stop */ };
+enum {
+    PIECE = 64 * 1024,       /* octets that are read between two looks at whether to stop */
+    FORGOTTEN = 1024 * 1024, /* octets that are forgotten at once, at least */
+};
 
 /* ---- opening ---- */
 
@@ -134,6 +137,8 @@ void message_close(struct message *m)
 }
 
 void message_stop_on(struct message *m, const atomic_bool *stop) { m->stop = stop; }
+
+void message_forget_by(struct message *m, struct sink forget) { m->forget = forget; }
 
 bool message_failed(const struct message *m) { return m->failed; }
 
@@ -284,21 +289,32 @@ static bool is_in_text(const struct message *m, const struct part *p)
     return p > m->parts && m->parts[p->parent].kind == PART_LEAF;
 }
 
+/* The octets of a part on their way out. */
 struct counted {
+    struct message *m;
     struct sink to;
-    uint64_t n; /* octets so far */
+    struct span body;
+    uint64_t n;       /* octets so far */
+    size_t forgotten; /* octets of the body */
 };
 
+/* At least as many octets of the body have been decoded as have come out. */
 static void put_counted(void *context, const char *octets, size_t n)
 {
     struct counted *c = context;
+    struct sink forget = c->m->forget;
     c->n += n;
     sink_put(c->to, octets, n);
+    size_t decoded = c->n < c->body.n ? (size_t)c->n : c->body.n;
+    if (forget.put == NULL || decoded - c->forgotten < FORGOTTEN)
+        return;
+    forget.put(forget.context, c->body.p + c->forgotten, decoded - c->forgotten);
+    c->forgotten = decoded;
 }
 
 void message_octets(struct message *m, struct part *part, struct sink sink)
 {
-    struct counted counted = {sink, 0};
+    struct counted counted = {m, sink, part->body, 0, 0};
     struct sink to = {put_counted, &counted};
     bool leaf = part->kind == PART_LEAF;
     if (leaf && span_is(part->encoding, "base64")) {

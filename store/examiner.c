@@ -83,6 +83,7 @@ static int examine(struct store *s, struct spool *p)
     int status = -1;
     if (m != NULL) {
         message_stop_on(m, &s->examiner.stop);
+        message_forget_by(m, (struct sink){spool_forget, NULL});
         status = p->search != NULL ? search_message(p, m) : examine_message(s, p, p->mail, m);
     } else {
         (void)spool_fail(p, ENOMEM, "memory");

@@ -7,10 +7,12 @@
  * published; otherwise it is one in TMPDIR, as nothing may go to a stream before
  * the mail is complete.  A long run of octets is written without a copy.
  *
- * A mail that is in a file is mapped while it is looked at.  Another process may
+ * A mail that is in a file is mapped while it is looked at, and each part of the
+ * mapping is given back as it has been read, so that memory has the mail or what
+ * is made of it, and not both.  Another process may
  * cut that file off; then the mail cannot be read, and is not stored.
  */
-#define _DEFAULT_SOURCE /* for MAP_ANONYMOUS */
+#define _DEFAULT_SOURCE /* for MAP_ANONYMOUS and madvise() */
 #include "store/inside.h"
 
 #include <signal.h>
@@ -230,6 +232,14 @@ int spool_look(struct spool *p, struct span *octets)
     mapped.modified = st.st_mtim;
     mapped.lost = 0;
     return 0;
+}
+
+void spool_forget(void *nothing, const char *octets, size_t n)
+{
+    uintptr_t size = (uintptr_t)sysconf(_SC_PAGESIZE), first = (uintptr_t)octets / size * size;
+    (void)nothing;
+    if (mapped.p != NULL)
+        (void)madvise((void *)first, ((uintptr_t)octets + n - first) / size * size, MADV_DONTNEED);
 }
 
 int spool_look_away(struct spool *p)
