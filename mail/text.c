@@ -23,9 +23,8 @@ void render_visible(struct text *t, struct span s, bool in_line)
         span_skip(&s, plain);
         if (s.n == 0)
             return;
-        bool visible;
-        size_t length = visible_take(s, &visible);
-        visible = visible || (!in_line && (*s.p == '\n' || *s.p == '\t'));
+        bool visible = !in_line && (*s.p == '\n' || *s.p == '\t');
+        size_t length = visible ? 1 : visible_take(s, &visible);
         text_add(t, s.p, visible ? length : 0);
         for (size_t i = 0; !visible && i < length; i++) {
             unsigned octet = (unsigned char)s.p[i];

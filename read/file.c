@@ -230,9 +230,15 @@ static void examine_octet(struct file *f, char c)
     f->cr = c == '\r';
 }
 
-/* The same for a block of octets.  False, and nothing taken, if there is something odd in it. */
-static bool examine_block(struct file *f, const char *p)
+/* The same for up to a block of octets.  False, and nothing taken, if there is something odd in it. */
+static bool examine_block(struct file *f, struct span t)
 {
+    char block[SCAN_BLOCK];
+    const char *p = t.p;
+    if (t.n < SCAN_BLOCK) {
+        memset(block, ' ', sizeof block);
+        p = memcpy(block, t.p, t.n);
+    }
     struct scan_ends e = scan_ends(p);
     uint64_t line = f->line;
     bool well = !e.nul && (f->crlf ? e.lf == (e.cr << 1 | f->cr) : e.cr == 0 && !f->cr);
@@ -245,8 +251,8 @@ static bool examine_block(struct file *f, const char *p)
     }
     if (!well)
         return false;
-    f->line = line + SCAN_BLOCK - start;
-    f->cr = e.cr >> (SCAN_BLOCK - 1);
+    f->line = line + t.n - start;
+    f->cr = e.cr >> (t.n - 1) & 1;
     f->mail.size += f->crlf ? 0 : lines;
     return true;
 }
@@ -255,10 +261,11 @@ static bool examine_block(struct file *f, const char *p)
 static void examine(struct file *f, struct span t)
 {
     while (t.n > 0) {
-        bool taken = t.n >= SCAN_BLOCK && examine_block(f, t.p);
-        for (size_t i = 0; !taken && i < SCAN_BLOCK && i < t.n; i++)
-            examine_octet(f, t.p[i]);
-        span_skip(&t, t.n < SCAN_BLOCK ? t.n : SCAN_BLOCK);
+        struct span block = {t.p, t.n < SCAN_BLOCK ? t.n : SCAN_BLOCK};
+        bool taken = examine_block(f, block);
+        for (size_t i = 0; !taken && i < block.n; i++)
+            examine_octet(f, block.p[i]);
+        span_skip(&t, block.n);
     }
 }
 
@@ -281,6 +288,20 @@ static void add(struct file *f, struct span t)
 static bool is_empty_line(struct span line)
 {
     return (line.n == 1 && *line.p == '\n') || (line.n == 2 && memcmp(line.p, "\r\n", 2) == 0);
+}
+
+/* Adds to a line of an mbox those after it that are in the buffer and stay as they are: neither empty, nor quoted, nor
+   the beginning of a message. */
+static void take_plain_lines(const struct file *f, struct span *line)
+{
+    const char *p = line->p + line->n, *end = f->buffer + f->n;
+    while (p < end && p[-1] == '\n' && memchr("\n\r>F", *p, 4) == NULL) {
+        const char *lf = memchr(p, '\n', (size_t)(end - p));
+        if (lf == NULL)
+            break;
+        p = lf + 1;
+    }
+    *line = span_between(line->p, p);
 }
 
 static void add_blank(struct file *f)
@@ -395,6 +416,8 @@ static enum file_state take_body(struct file *f)
         return f->at_end ? end_message(f) : FILE_WAITS;
     if (f->is_mbox && !f->in_line && is_separator(line))
         return end_message(f);
+    if (f->is_mbox && !is_empty_line(line))
+        take_plain_lines(f, &line);
     if (f->is_mbox)
         add_mbox_line(f, line);
     else
