@@ -291,6 +291,7 @@ void base64_encode(struct span octets, char *text);
 /* Takes digits off the front of t, four at a time, while they are digits and there is room for the octets.  Returns how
    many octets it has written. */
 size_t base64_take(struct span *t, char *octets, size_t room);
+size_t base64_take_plain(struct span *t, char *octets, size_t room);
 
 /* Decodes *n characters in place, and sets *n to the number of octets.  Padding is required; unused bits are ignored.
    False if they are not base64; text is then undefined. */

@@ -1,7 +1,14 @@
 /*
- * base64.c - base64, RFC 4648 section 4, three octets or four digits at a time.
+ * base64.c - base64, RFC 4648 section 4, three octets or four digits at a time, and
+ * sixteen digits where the processor can.
  */
 #include "base/base.h"
+
+#include "base/scan.h"
+
+#if defined(SCAN_SSE2)
+#include <tmmintrin.h>
+#endif
 
 static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -34,7 +41,8 @@ void base64_encode(struct span octets, char *text)
     *text = '\0';
 }
 
-size_t base64_take(struct span *t, char *octets, size_t room)
+/* Four digits at a time, in portable C. */
+size_t base64_take_plain(struct span *t, char *octets, size_t room)
 {
     const char *p = t->p;
     char *out = octets;
@@ -48,6 +56,45 @@ size_t base64_take(struct span *t, char *octets, size_t room)
     }
     span_skip(t, (size_t)(p - t->p));
     return (size_t)(out - octets);
+}
+
+#if defined(SCAN_SSE2)
+/* Sixteen digits at a time, as long as there are rows of 16 octets with digits at the front; writes 16 octets. */
+__attribute__((target("ssse3"))) static size_t take_rows(struct span *t, char *octets, size_t room)
+{
+    const __m128i nibble = _mm_set1_epi8(0x0f);
+    /* an octet is no digit if these have a bit in common for its high and its low half */
+    const __m128i highs = _mm_setr_epi8(16, 16, 1, 2, 4, 8, 4, 8, 16, 16, 16, 16, 16, 16, 16, 16);
+    const __m128i lows = _mm_setr_epi8(21, 17, 17, 17, 17, 17, 17, 17, 17, 17, 19, 26, 27, 27, 27, 26);
+    /* from an octet to its value, by its high half; "/" takes the place before that of "+" */
+    const __m128i distances = _mm_setr_epi8(0, 16, 19, 4, -65, -65, -71, -71, 0, 0, 0, 0, 0, 0, 0, 0);
+    const __m128i order = _mm_setr_epi8(2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, -1, -1, -1, -1);
+    size_t n = 0, good = 16;
+    while (good == 16 && t->n >= 16 && room - n >= 16) {
+        __m128i row = _mm_loadu_si128((const __m128i *)(const void *)t->p);
+        __m128i high = _mm_and_si128(_mm_srli_epi16(row, 4), nibble), low = _mm_and_si128(row, nibble);
+        __m128i common = _mm_and_si128(_mm_shuffle_epi8(highs, high), _mm_shuffle_epi8(lows, low));
+        int others = 0xffff ^ _mm_movemask_epi8(_mm_cmpeq_epi8(common, _mm_setzero_si128()));
+        __m128i distance = _mm_shuffle_epi8(distances, _mm_add_epi8(high, scan_same(row, '/')));
+        __m128i pairs = _mm_maddubs_epi16(_mm_add_epi8(row, distance), _mm_set1_epi16(0x0140)); /* of 12 bits, */
+        __m128i quanta = _mm_madd_epi16(pairs, _mm_set1_epi32(0x00011000));                     /* of 24 */
+        _mm_storeu_si128((__m128i *)(void *)(octets + n), _mm_shuffle_epi8(quanta, order));
+        good = others == 0 ? 16 : (size_t)__builtin_ctz((unsigned)others) / 4 * 4;
+        span_skip(t, good);
+        n += good / 4 * 3;
+    }
+    return n;
+}
+#endif
+
+size_t base64_take(struct span *t, char *octets, size_t room)
+{
+    size_t n = 0;
+#if defined(SCAN_SSE2)
+    if ((processor_can() & PROCESSOR_SSSE3) != 0)
+        n = take_rows(t, octets, room);
+#endif
+    return n + base64_take_plain(t, octets + n, room - n);
 }
 
 bool base64_decode(char *text, size_t *n)

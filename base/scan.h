@@ -6,7 +6,7 @@
  * is before an octet, and scan_is_plain() checks a command.
  *
  * Each form that the machine can run is compiled, so that the tests can compare
- * them.
+ * them.  With SCAN_PLAIN the program uses the plain ones alone.
  */
 #ifndef BASE_SCAN_H
 #define BASE_SCAN_H
@@ -18,9 +18,16 @@
 
 #include "base/base.h"
 
-#if defined(__SSE2__)
+#if defined(__SSE2__) && !defined(SCAN_PLAIN)
+#define SCAN_SSE2
 #include <emmintrin.h>
 #endif
+
+/* ---- the processor ---- */
+
+/* What it can do, as a set. */
+enum { PROCESSOR_KNOWN = 1, PROCESSOR_SSSE3 = 2, PROCESSOR_SHA = 4 };
+unsigned processor_can(void);
 
 /* ---- lines that begin with an octet ---- */
 
@@ -52,7 +59,7 @@ static inline const char *scan_lf_words(char next, const char *p, const char *en
     return scan_lf_octets(next, p, end);
 }
 
-#if defined(__SSE2__)
+#if defined(SCAN_SSE2)
 /* Marks each of the 16 octets from p on that is an LF before this octet. */
 static inline __m128i scan_pairs(char next, const char *p)
 {
@@ -174,8 +181,7 @@ SCAN_INLINE const char *scan_words(enum scan_kind kind, char *out, const char *p
     for (uint64_t x; end - p >= 8; p += 8) {
         memcpy(&x, p, 8);
         if (out != NULL)
-            memcpy(out, p, 8);
-        out += out != NULL ? 8 : 0;
+            out = (char *)memcpy(out, p, 8) + 8;
         for (int i = 0; i < 8 && scan_word(kind, x) != 0; i++) {
             if (scan_is(kind, p[i]))
                 return p + i;
@@ -188,7 +194,7 @@ SCAN_INLINE const char *scan_words(enum scan_kind kind, char *out, const char *p
     return p;
 }
 
-#if defined(__SSE2__)
+#if defined(SCAN_SSE2)
 SCAN_INLINE __m128i scan_same(__m128i row, unsigned char c) { return _mm_cmpeq_epi8(row, _mm_set1_epi8((char)c)); }
 
 /* Marks octets from low to high. */
@@ -224,9 +230,10 @@ SCAN_INLINE const char *scan_rows(enum scan_kind kind, char *out, const char *p,
 {
     for (; end - p >= 16; p += 16) {
         __m128i row = _mm_loadu_si128((const __m128i *)(const void *)p);
-        if (out != NULL)
+        if (out != NULL) {
             _mm_storeu_si128((__m128i *)(void *)out, row);
-        out += out != NULL ? 16 : 0;
+            out += 16;
+        }
         unsigned marks = scan_row(kind, row);
         if (marks != 0)
             return p + __builtin_ctz(marks);
@@ -243,22 +250,30 @@ SCAN_INLINE const char *scan_for(enum scan_kind kind, const char *p, const char 
     return scan_rows(kind, NULL, p, end);
 }
 
-/* Returns the first octet in [p, end) that is a, b or outside ASCII, or end. */
-static inline const char *scan_for_two(char a, char b, const char *p, const char *end)
+/* Returns the first octet in [p, end) that is a, b or, if these are wanted, outside ASCII; or end. */
+static inline const char *scan_for_two_octets(char a, char b, bool eight, const char *p, const char *end)
 {
-#if defined(__SSE2__)
-    for (; end - p >= 16; p += 16) {
-        __m128i row = _mm_loadu_si128((const __m128i *)(const void *)p);
-        __m128i any = _mm_or_si128(scan_same(row, (unsigned char)a), scan_same(row, (unsigned char)b));
-        unsigned marks = (unsigned)_mm_movemask_epi8(_mm_or_si128(row, any));
-        if (marks != 0)
-            return p + __builtin_ctz(marks);
-    }
-#endif
-    while (p < end && *p != a && *p != b && ((unsigned char)*p & 0x80) == 0)
+    while (p < end && *p != a && *p != b && !(eight && ascii_is_8bit(*p)))
         p++;
     return p;
 }
+
+#if defined(SCAN_SSE2)
+static inline const char *scan_for_two(char a, char b, bool eight, const char *p, const char *end)
+{
+    const __m128i wanted = _mm_set1_epi8(eight ? (char)0x80 : 0);
+    for (; end - p >= 16; p += 16) {
+        __m128i row = _mm_loadu_si128((const __m128i *)(const void *)p);
+        __m128i any = _mm_or_si128(scan_same(row, (unsigned char)a), scan_same(row, (unsigned char)b));
+        unsigned marks = (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_and_si128(row, wanted), any));
+        if (marks != 0)
+            return p + __builtin_ctz(marks);
+    }
+    return scan_for_two_octets(a, b, eight, p, end);
+}
+#else
+#define scan_for_two scan_for_two_octets
+#endif
 
 static inline const char *scan_odd(const char *p, const char *end) { return scan_for(SCAN_ODD, p, end); }
 
@@ -291,7 +306,7 @@ static inline struct scan_ends scan_ends_octets(const char *p)
     return e;
 }
 
-#if defined(__SSE2__)
+#if defined(SCAN_SSE2)
 static inline struct scan_ends scan_ends(const char *p)
 {
     struct scan_ends e = {0, 0, false};
@@ -323,7 +338,7 @@ static inline const char *scan_utf8_characters(const char *p, const char *end)
     return p;
 }
 
-#if defined(__SSE2__)
+#if defined(SCAN_SSE2)
 /* Of SCAN_BLOCK octets, a bit for each that */
 struct scan_utf8 {
     uint64_t first;   /* is the first of a character outside ASCII, */

@@ -2,20 +2,13 @@
  * sha256.c - SHA-256, FIPS 180-4 section 6.2: in plain C, and by the processor's
  * own instructions where it has them.
  */
-#if defined(__linux__)
-#define _DEFAULT_SOURCE /* for getauxval() */
-#endif
-#include "base/base.h"
+#include "base/scan.h"
 
 #if defined(__x86_64__)
-#include <cpuid.h>
 #include <immintrin.h>
 #elif defined(__aarch64__) && (defined(__ARM_FEATURE_SHA2) || (defined(__linux__) && !defined(__clang__)))
 #define SHA256_ARM
 #include <arm_neon.h>
-#if !defined(__ARM_FEATURE_SHA2)
-#include <sys/auxv.h>
-#endif
 #endif
 
 /* The first 32 bits of the fractional parts of the cube roots of the first 64 primes; 4.2.2 */
@@ -82,20 +75,6 @@ void sha256_add_plain(uint32_t state[8], const unsigned char *block, size_t n)
 /* ---- the processor's ---- */
 
 #if defined(__x86_64__)
-enum { SSSE3 = 1 << 9, SSE41 = 1 << 19, SHA = 1 << 29 };
-
-/* As asking is slow in a virtual machine, it is asked once. */
-static bool has_instructions(void)
-{
-    static _Atomic int known; /* 0: not yet */
-    if (known == 0) {
-        unsigned a, b, c, d, all = SSSE3 | SSE41;
-        bool has = __get_cpuid(1, &a, &b, &c, &d) && (c & all) == all && __get_cpuid_count(7, 0, &a, &b, &c, &d);
-        known = has && (b & SHA) != 0 ? 1 : -1;
-    }
-    return known > 0;
-}
-
 #define WITH_SHA __attribute__((target("sha,sse4.1")))
 
 /* Four rounds, and the words of the schedule 16 rounds later. */
@@ -136,10 +115,8 @@ WITH_SHA static void add_by_instructions(uint32_t state[8], const unsigned char 
 #elif defined(SHA256_ARM)
 #if defined(__ARM_FEATURE_SHA2)
 #define WITH_SHA
-static bool has_instructions(void) { return true; }
 #else
 #define WITH_SHA __attribute__((target("+crypto")))
-static bool has_instructions(void) { return (getauxval(AT_HWCAP) & 1 << 6 /* HWCAP_SHA2 */) != 0; }
 #endif
 
 /* Four rounds, and the words of the schedule 16 rounds later. */
@@ -172,13 +149,12 @@ WITH_SHA static void add_by_instructions(uint32_t state[8], const unsigned char 
     vst1q_u32(state + 4, efgh);
 }
 #else
-static bool has_instructions(void) { return false; }
 #define add_by_instructions sha256_add_plain
 #endif
 
 static void add_blocks(uint32_t state[8], const unsigned char *blocks, size_t n)
 {
-    if (has_instructions())
+    if ((processor_can() & PROCESSOR_SHA) != 0)
         add_by_instructions(state, blocks, n);
     else
         sha256_add_plain(state, blocks, n);

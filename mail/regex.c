@@ -49,7 +49,8 @@ struct automaton {
     uint32_t *next; /* for each state a table of all classes, and of the end of the text */
     uint32_t state; /* of the search, as in a table */
     uint32_t home;  /* the first state; UNKNOWN: no octets are searched for */
-    char away[2];   /* the octets of ASCII that lead away from it */
+    char away[2];   /* the octets of ASCII that lead away from it, */
+    bool eight;     /* and whether other characters do */
     /* making a state */
     uint32_t *seen, turn;   /* for each instruction the turn in which it was last reached */
     uint32_t *list, n_list; /* the places that were reached in this turn, */
@@ -340,6 +341,12 @@ static void find_away(struct regex *r)
     }
     if (n == 1)
         a->away[1] = a->away[0];
+    a->eight = false;
+    for (size_t i = 0; i < r->n_classes && a->home != UNKNOWN; i++) {
+        a->state = a->home;
+        bool is_ascii = i + 1 < r->n_classes && r->classes[i + 1].first <= 0x80;
+        a->eight = a->eight || (!is_ascii && step(r, r->classes[i].number) != a->home);
+    }
     if (n == 0 || n > sizeof a->away)
         a->home = UNKNOWN;
     go_to_first(r);
@@ -373,7 +380,7 @@ bool regex_put(struct regex *r, const char *p, size_t n)
     struct span t = {p, n};
     while (t.n > 0 && a->state != FOUND) {
         if (a->state == a->home)
-            t = span_between(scan_for_two(a->away[0], a->away[1], t.p, p + n), p + n);
+            t = span_between(scan_for_two(a->away[0], a->away[1], a->eight, t.p, p + n), p + n);
         if (t.n == 0)
             break;
         uint32_t class = take_class(r, &t), state = a->next[a->state + class];

@@ -36,10 +36,10 @@ TESTS = tests/unit/test_dialogue tests/unit/test_smtp tests/unit/test_path tests
     tests/unit/test_lint tests/unit/test_objection tests/unit/test_signals tests/unit/test_charset tests/unit/test_regex tests/unit/test_scan tests/unit/test_connection tests/unit/test_send
 TESTS_openssl = tests/unit/test_tls
 GROWTH = tests/unit/test_growth
-REPLAYS = tests/fuzz/replay_smtp tests/fuzz/replay_mime tests/fuzz/replay_render tests/fuzz/replay_rules tests/fuzz/replay_regex tests/fuzz/replay_html tests/fuzz/replay_send tests/fuzz/replay_proxy
+REPLAYS = tests/fuzz/replay_smtp tests/fuzz/replay_mime tests/fuzz/replay_render tests/fuzz/replay_rules tests/fuzz/replay_regex tests/fuzz/replay_html tests/fuzz/replay_send tests/fuzz/replay_proxy tests/fuzz/replay_scan
 
 # the whole program but main(); malloc() and its like are tests/unit/memory.c's, so that they can fail
-$(TESTS): $(TESTS:=.c) tests/unit/reading.h tests/unit/memory.c tests/unit/memory.h $(HEADERS) $(PARTS)
+$(TESTS): $(TESTS:=.c) tests/unit/reading.h tests/unit/forms.h tests/unit/memory.c tests/unit/memory.h $(HEADERS) $(PARTS)
 	$(COMPILE) $(LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc -o $@ $@.c tests/unit/memory.c $(PARTS) $(DL) -lcmocka
 
 $(GROWTH): $(GROWTH).c $(HEADERS) $(PARTS)
@@ -51,7 +51,7 @@ tests/unit/test_tls: tests/unit/test_tls.c $(HEADERS) $(PARTS)
 	$(COMPILE) $(LDFLAGS) -o $@ $@.c $(PARTS) -lcmocka $$(pkg-config --cflags --libs openssl) $(DL)
 
 # the fuzzer's targets, given the inputs in tests/corpus
-$(REPLAYS): tests/fuzz/*.c tests/fuzz/replay.h $(HEADERS) $(PARTS)
+$(REPLAYS): tests/fuzz/*.c tests/fuzz/replay.h tests/unit/forms.h $(HEADERS) $(PARTS)
 	$(COMPILE) -DREPLAY $(LDFLAGS) -o $@ $$(echo $@ | sed s/replay_/fuzz_/).c $(PARTS) $(DL)
 
 tests/render_json: tests/render_json.c tests/unit/reading.h $(HEADERS) $(PARTS)
@@ -76,8 +76,8 @@ picture: fakesmtp
 
 check-static:
 	$(MAKE) TLS=none static && FAKESMTP_TLS=none sh tests/cli/run ./fakesmtp-static $(CLI_GROUPS)
-check-posix: # the same with what POSIX alone has
-	sh tests/variant posix $(MAKE) OS=posix CC='$(CC)' check
+check-posix: # the same with what POSIX and plain C alone have
+	CPPFLAGS='-DSCAN_PLAIN' sh tests/variant posix $(MAKE) OS=posix CC='$(CC)' check
 check-asan:
 	FAKESMTP_INSTRUMENTED=1 sh tests/variant asan $(MAKE) CC=$(CLANG) LDFLAGS='-fsanitize=address,undefined' \
 	    CFLAGS='-O1 -g -U_FORTIFY_SOURCE -fsanitize=address,undefined -fno-sanitize-recover=all' check
