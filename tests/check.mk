@@ -14,7 +14,7 @@
 #:  make format     formats the sources, as lint wants them
 #:  make fuzz       gives each target random input for FUZZ_SECONDS=60
 #:  make coverage   shows the lines and branches that the tests reach
-#:  make bench      compares fakesmtp with smtp-sink, a limit and GMime, in about nine minutes
+#:  make bench      compares fakesmtp with smtp-sink, a limit and GMime, in about ten minutes
 #:  make bench-steady
 #:                  compares the figures that do not drift with the recorded ones
 #:  make bench-large

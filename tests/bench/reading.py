@@ -36,7 +36,7 @@ ROWS = {  # what, format, MB/s
     "base64": ("JSON of base64 UTF-8 text", JSON, 700),
     "attachment": ("base64 attachment: decoded, SHA-256", JSON, 500 if "sha_ni" in open("/proc/cpuinfo").read() else 180),
     "latin1": ("JSON of ISO-8859-1 quoted-printable", JSON, 400),
-    "html": ("HTML to text", TEXT, 300),
+    "html": ("HTML to text (GMime only decodes it)", TEXT, 300),
     "mixed": ("JSON of many mails of 10 KB", JSON, None),
 }
 PLACE = tempfile.mkdtemp(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
@@ -115,7 +115,9 @@ def rates(other):
         cells = "%-44s %8.0f %8.0f %13s" % (what, *mean, shown)
         if missed:
             bad.append("%s: %.0f MB/s, not %d" % (what, mean[0], least))
-        if other:
+        if other and row == "html":
+            cells += " %8.0f %8.0f" % tuple(mb / statistics.median(t[i] for t in their_times) for i in range(2))
+        elif other:
             their_mean = [mb / statistics.median(t[i] for t in their_times) for i in range(2)]
             shown, missed = target(mean[0] / their_mean[0], THAN_GMIME, True)
             cells += " %8.0f %8.0f %6.2f, %6.2f %s" % (*their_mean, mean[0] / their_mean[0], mean[1] / their_mean[1], shown)
@@ -142,7 +144,7 @@ def gigabyte():
     out = os.path.join(PLACE, "out")
     results = [run([args.program, "-q", "-r", path, "-j", "-o", out]) for _ in range(3)]
     size = os.path.getsize(out)
-    check("1 GiB of text as JSON", statistics.median(r[2] for r in results), 3, False, "s")
+    check("1 GiB of text as JSON, processor time", statistics.median(r[1] for r in results), 3, False, "s")
     check("memory at its peak, against that JSON", results[0][3] / size, 1.02, False)
 
 
