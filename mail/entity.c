@@ -90,7 +90,9 @@ static int compare(const void *wanted, const void *name)
 {
     const struct span *w = wanted;
     const struct name *n = name;
-    int order = strncmp(w->p, n->text, w->n);
+    int order = *w->p - *n->text;
+    if (order == 0)
+        order = strncmp(w->p, n->text, w->n);
     return order != 0 ? order : n->text[w->n] != '\0' ? -1 : 0;
 }
 

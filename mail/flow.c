@@ -189,7 +189,7 @@ static size_t padding_length(const struct flow *f, struct span t)
 /* Whether an octet may begin white space or padding, or is a control. */
 static bool is_special(char c)
 {
-    return (unsigned char)c <= ' ' || c == '\xc2' || c == '\xcd' || c == '\xe2' || c == '\xef';
+    return (signed char)c <= ' ' && (!ascii_is_8bit(c) || c == '\xc2' || c == '\xcd' || c == '\xe2' || c == '\xef');
 }
 
 void flow_put(void *flow, const char *octets, size_t n)

@@ -12,8 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/scan.h"
+
 enum {
     ELEMENTS = 64, /* in the table */
+    KNOWN = 16,    /* octets of a name that is known, with its NUL, at most */
     LISTS = 32,    /* in each other, whose items are numbered */
 };
 
@@ -36,19 +39,19 @@ enum state {
 struct html {
     struct message *m;
     const struct html_watch *watch; /* NULL: nobody asks for its values */
-    const struct sink *source; /* NULL: nobody gets it */
+    const struct sink *source;      /* NULL: nobody gets it */
     struct flow flow;
     struct entities references; /* of the text, on its way to flow */
     enum state state;
     /* the tag */
     bool is_end, is_hidden;
     size_t name_n, attribute_n;
-    char name[16], attribute[16];
-    char quote;                   /* around the value; NUL: none */
-    struct text *value;           /* of the attribute, where it matters; else NULL */
-    struct text href, style, alt; /* values, with their references */
-    unsigned dashes;              /* in a row, in a comment */
-    size_t raw, raw_n;            /* the element of RAW_TEXT, and how much of its end tag has come */
+    char name[KNOWN], attribute[KNOWN]; /* after the name come NULs */
+    char quote;                         /* around the value; NUL: none */
+    struct text *value;                 /* of the attribute, where it matters; else NULL */
+    struct text href, style, alt;       /* values, with their references */
+    unsigned dashes;                    /* in a row, in a comment */
+    size_t raw, raw_n;                  /* the element of RAW_TEXT, and how much of its end tag has come */
     /* the elements around */
     size_t hidden;             /* the element that is not shown; 0: none */
     uint32_t within[ELEMENTS]; /* how many of each are open in it */
@@ -75,7 +78,7 @@ enum kind {
 };
 
 struct element {
-    const char *name;
+    char name[KNOWN];
     enum kind kind;
     bool empty; /* it has no end tag (HTML 13.1.2) */
 };
@@ -109,8 +112,7 @@ _Static_assert(sizeof elements / sizeof elements[0] == ELEMENTS, "each has a cou
 static size_t find_element(const struct html *h)
 {
     for (size_t i = UNKNOWN + 1; i < ELEMENTS; i++) {
-        const char *name = elements[i].name;
-        if (name[0] == h->name[0] && strcmp(name, h->name) == 0)
+        if (memcmp(elements[i].name, h->name, KNOWN) == 0)
             return i;
     }
     return UNKNOWN;
@@ -166,11 +168,14 @@ static void hide(struct html *h, size_t element)
     h->hidden = element;
 }
 
-/* Whether a style has display:none. */
+/* Whether a style has display:none.  Most have no y at all. */
 static bool style_hides(struct span style)
 {
     static const char word[] = "display:none";
+    const char *end = style.p + style.n;
     size_t n = 0;
+    if (style.n < strlen(word) || scan_for_two('y', 'Y', false, style.p, end) == end)
+        return false;
     for (; style.n > 0 && word[n] != '\0'; span_skip(&style, 1)) {
         if (header_is_blank(*style.p))
             continue;
@@ -324,16 +329,16 @@ static bool is_space(char c) { return header_is_blank(c) || c == '\f'; }
 
 /* Takes a name, or the rest of it, in lower case; one that is too long to be known is cut off.  That of an attribute
    ends at "=" as well, unless it begins there. */
-static void take_name(struct span *t, char *name, size_t *n, size_t size, bool attribute)
+static void take_name(struct span *t, char name[KNOWN], size_t *n, bool attribute)
 {
-    for (; t->n > 0; span_skip(t, 1)) {
-        char c = *t->p;
-        if (c <= '>' && (c == '>' || c == '/' || is_space(c) || (c == '=' && attribute)))
+    const char *p = t->p, *end = p + t->n;
+    for (; p < end; p++) {
+        if (*p <= '>' && (*p == '>' || *p == '/' || is_space(*p) || (*p == '=' && attribute)))
             break;
-        if (*n + 1 < size)
-            name[(*n)++] = ascii_lower(c);
+        if (*n + 1 < KNOWN)
+            name[(*n)++] = ascii_lower(*p);
     }
-    name[*n] = '\0';
+    *t = span_between(p, end);
 }
 
 static void begin_tag(struct html *h, bool is_end)
@@ -341,13 +346,14 @@ static void begin_tag(struct html *h, bool is_end)
     h->is_end = is_end;
     h->is_hidden = false;
     h->name_n = h->href.n = h->style.n = h->alt.n = 0;
-    h->name[0] = '\0';
+    memset(h->name, 0, sizeof h->name);
     h->state = NAME;
 }
 
 /* t begins with its name. */
 static void begin_attribute(struct html *h, struct span *t)
 {
+    memset(h->attribute, 0, sizeof h->attribute);
     h->attribute[0] = ascii_lower(*t->p);
     h->attribute_n = 1;
     span_skip(t, 1);
@@ -473,9 +479,9 @@ static void take_raw(struct html *h, struct span *t)
 static void take_in_tag(struct html *h, struct span *t)
 {
     if (h->state == NAME)
-        take_name(t, h->name, &h->name_n, sizeof h->name, false);
+        take_name(t, h->name, &h->name_n, false);
     if (h->state == ATTRIBUTE)
-        take_name(t, h->attribute, &h->attribute_n, sizeof h->attribute, true);
+        take_name(t, h->attribute, &h->attribute_n, true);
     if (t->n == 0)
         return;
     char c = *t->p;
