@@ -172,9 +172,11 @@ static void hide(struct html *h, size_t element)
 static bool style_hides(struct span style)
 {
     static const char word[] = "display:none";
-    const char *end = style.p + style.n;
     size_t n = 0;
-    if (style.n < strlen(word) || scan_for_two('y', 'Y', false, style.p, end) == end)
+    if (style.n < strlen(word))
+        return false;
+    const char *end = style.p + style.n;
+    if (scan_for_two('y', 'Y', false, style.p, end) == end)
         return false;
     for (; style.n > 0 && word[n] != '\0'; span_skip(&style, 1)) {
         if (header_is_blank(*style.p))

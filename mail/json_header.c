@@ -21,7 +21,8 @@ void json_add_addresses(struct message *m, struct text *t, const char *key, enum
 {
     json_add_key(t, key);
     text_add_string(t, "[");
-    for (const struct field *f = m->fields; f < m->fields + m->n_fields; f++) {
+    for (size_t i = 0; i < m->n_fields; i++) {
+        const struct field *f = &m->fields[i];
         struct address address = {.closes = false};
         struct span list = f->value;
         while (f->known == name && address_take(m, &list, &address)) {

@@ -74,7 +74,8 @@ void lint_decoded(struct message *m, struct mail *mail)
     bool utf8 = span_has_8bit(m->parts->header) && !problems_have(&m->problems, PROBLEM_8BIT_HEADER);
     bool mime =
         has(m, FIELD_CONTENT_TYPE) || has(m, FIELD_CONTENT_TRANSFER_ENCODING) || has(m, FIELD_CONTENT_DISPOSITION);
-    for (const struct field *f = m->fields; f < m->fields + m->n_fields; f++) {
+    for (size_t i = 0; i < m->n_fields; i++) {
+        const struct field *f = &m->fields[i];
         uint64_t addresses = field_has_addresses(f->known) ? count_addresses(m, f, mail) : 0;
         authors += f->known == FIELD_FROM ? addresses : 0;
         blind += f->known == FIELD_BCC ? addresses : 0;
@@ -103,7 +104,8 @@ void lint(struct message *m, struct mail *mail)
     struct address a = {.closes = false};
     char text[32];
     int64_t seconds;
-    for (const struct field *f = m->fields; f < m->fields + m->n_fields; f++) {
+    for (size_t i = 0; i < m->n_fields; i++) {
+        const struct field *f = &m->fields[i];
         struct span list = f->value;
         words_text(m, f->value, nowhere);
         while (field_has_addresses(f->known) && address_take(m, &list, &a)) {

@@ -277,8 +277,8 @@ static void match_shown_html(struct search *s, struct message *m)
 
 static void match_fields(struct search *s, struct message *m, const struct match *match)
 {
-    const struct field *end = m->fields + m->n_fields;
-    for (const struct field *f = m->fields; f < end && !s->found && !message_stopped(m); f++) {
+    for (size_t i = 0; i < m->n_fields && !s->found && !message_stopped(m); i++) {
+        const struct field *f = &m->fields[i];
         if (match->kind == MATCH_FIELD && !span_same(f->name, match->field))
             continue;
         if (match->kind == MATCH_FIELD || s->n == 0)

@@ -12,6 +12,8 @@
 
 void render_visible(struct text *t, struct span s, bool in_line)
 {
+    if (s.n == 0)
+        return;
     const char *end = s.p + s.n, *valid = s.p; /* UTF-8 up to there */
     while (s.n > 0) {
         valid = valid <= s.p ? scan_utf8(s.p, end) : valid;
@@ -69,7 +71,8 @@ static void add_addresses(struct message *m, struct text *t, const char *label, 
 {
     struct address a = {.closes = false};
     uint64_t n = 0;
-    for (const struct field *f = m->fields; f < m->fields + m->n_fields; f++) {
+    for (size_t i = 0; i < m->n_fields; i++) {
+        const struct field *f = &m->fields[i];
         struct span list = f->value;
         while (f->known == name && address_take(m, &list, &a)) {
             text_add_string(t, n++ > 0 ? ", " : label);
