@@ -8,9 +8,9 @@
  * the mail is complete.  A long run of octets is written without a copy.
  *
  * A mail that is in a file is mapped while it is looked at, and each part of the
- * mapping is given back as it has been read, so that memory has the mail or what
- * is made of it, and not both.  Another process may
- * cut that file off; then the mail cannot be read, and is not stored.
+ * mapping is given back once it has been read, so that memory never holds both
+ * the mail and what is made of it.  Another process may cut that file off; then
+ * the mail cannot be read, and is not stored.
  */
 #define _DEFAULT_SOURCE /* for MAP_ANONYMOUS and madvise() */
 #include "store/inside.h"
@@ -196,14 +196,16 @@ static _Thread_local struct {
     volatile sig_atomic_t lost; /* a page could not be read */
 } mapped;
 
+static bool is_mapped(uintptr_t at) { return mapped.p != NULL && at - (uintptr_t)mapped.p < mapped.n; }
+
 /* A page that cannot be read becomes zeros, so that the reader can go on to its end. */
 static void on_lost_page(int number, siginfo_t *info, void *context)
 {
     uintptr_t size = (uintptr_t)sysconf(_SC_PAGESIZE), page = (uintptr_t)info->si_addr / size * size;
     int saved = errno;
     (void)context;
-    bool ours = mapped.p != NULL && page >= (uintptr_t)mapped.p && page - (uintptr_t)mapped.p < mapped.n;
-    if (!ours || mmap((void *)page, size, PROT_READ, MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS, -1, 0) == MAP_FAILED)
+    if (!is_mapped(page) ||
+        mmap((void *)page, size, PROT_READ, MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS, -1, 0) == MAP_FAILED)
         (void)signal(number, SIG_DFL); /* it comes again */
     mapped.lost = 1;
     errno = saved;
@@ -234,11 +236,12 @@ int spool_look(struct spool *p, struct span *octets)
     return 0;
 }
 
+/* Octets that are not of the mapping would be lost. */
 void spool_forget(void *nothing, const char *octets, size_t n)
 {
     uintptr_t size = (uintptr_t)sysconf(_SC_PAGESIZE), first = (uintptr_t)octets / size * size;
     (void)nothing;
-    if (mapped.p != NULL)
+    if (n > 0 && is_mapped(first) && is_mapped((uintptr_t)octets + n - 1))
         (void)madvise((void *)first, ((uintptr_t)octets + n - first) / size * size, MADV_DONTNEED);
 }
 

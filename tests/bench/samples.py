@@ -85,10 +85,11 @@ Content-Transfer-Encoding: base64
 def large(kind, n=32 * MB):
     """A mail of about n octets, most of it one text or one attachment."""
     text = some(TEXT, 57 * 2000)
+    rows = text.encode() + b"\n" * (-len(text.encode()) % 57)  # whole lines of base64 can be repeated
     type_, encoding, unit = {
         "text": ("text/plain; charset=utf-8", "8bit", text),
         "quoted-printable": ("text/plain; charset=utf-8", "quoted-printable", quoted(text)),
-        "base64": ("text/plain; charset=utf-8", "base64", lines_of_base64(text.encode()[:57 * 2000])),
+        "base64": ("text/plain; charset=utf-8", "base64", lines_of_base64(rows)),
         "latin1": ("text/plain; charset=iso-8859-1", "quoted-printable", quoted(some(LATIN1, 100000), "iso-8859-1")),
         "html": ("text/html; charset=utf-8", "8bit", some(HTML, 100000)),
         "attachment": ("application/pdf; name=a.pdf", "base64", lines_of_base64(random.Random(2).randbytes(57 * 2000))),

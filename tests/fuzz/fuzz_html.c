@@ -32,16 +32,19 @@ static void add_link(void *context, struct span text, struct span url)
     text_add(context, "\n", 1);
 }
 
-/* What a message whose header is given makes of the HTML, and then its links. */
+/* What a message whose header is given makes of the HTML, and then its links, which are the same if nobody gets the
+   text. */
 static struct text read_html(const char *header, struct span html)
 {
-    struct text octets = {NULL, 0, 0, false}, text = octets, all = octets;
-    const struct links links = {add_link, &all};
+    struct text octets = {NULL, 0, 0, false}, text = octets, all = octets, alone = octets;
+    const struct links links = {add_link, &all}, same = {add_link, &alone};
     text_add_string(&octets, header);
     text_add(&octets, html.p, html.n);
     struct message *m = message_open(text_span(&octets));
     must(m != NULL && m->html != NULL);
     html_text(m, m->html, message_into(&text), NULL, &links);
+    html_text(m, m->html, (struct sink){NULL, NULL}, NULL, &same);
+    must(!alone.failed && alone.n == all.n && (all.n == 0 || memcmp(alone.p, all.p, all.n) == 0));
     must(!message_failed(m) && utf8_is_valid(text_span(&text)));
     must(text.n == 0 || (text.p[0] != '\n' && text.p[text.n - 1] == '\n'));
     text_add(&text, all.p, all.n);
@@ -49,6 +52,7 @@ static struct text read_html(const char *header, struct span html)
     message_close(m);
     free(octets.p);
     free(all.p);
+    free(alone.p);
     return text;
 }
 

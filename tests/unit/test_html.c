@@ -21,21 +21,33 @@ static void add_link(void *context, struct span text, struct span url)
     text_add_string(t, "\n");
 }
 
-/* Reads HTML; text and links are given what it has, with a NUL each.  False if memory ran out. */
+/* Adds a NUL. */
+static bool ends(struct text *t)
+{
+    text_add(t, "", 1);
+    return !t->failed;
+}
+
+/* Reads HTML; text and links are given what it has, with a NUL each.  False if memory ran out.  The links are the same
+   if nobody gets the text. */
 static bool read_html(struct span html, struct text *text, struct text *all)
 {
-    struct text octets = {NULL, 0, 0, false};
-    const struct links links = {add_link, all};
+    struct text octets = {NULL, 0, 0, false}, alone = {NULL, 0, 0, false};
+    const struct links links = {add_link, all}, same = {add_link, &alone};
     text_add_string(&octets, "Content-Type: text/html; charset=utf-8\n\n");
     text_add(&octets, html.p, html.n);
     struct message *m = octets.failed ? NULL : message_open(text_span(&octets));
     bool good = m != NULL && m->html != NULL;
     if (good)
         html_text(m, m->html, message_into(text), NULL, &links);
-    text_add(text, "", 1);
-    text_add(all, "", 1);
-    good = good && !message_failed(m) && !text->failed && !all->failed;
+    if (good)
+        html_text(m, m->html, (struct sink){NULL, NULL}, NULL, &same);
+    bool whole = ends(text) && ends(all) && ends(&alone);
+    good = good && whole && !message_failed(m);
+    if (good)
+        assert_string_equal(alone.p, all->p);
     message_close(m);
+    free(alone.p);
     free(octets.p);
     return good;
 }

@@ -370,6 +370,43 @@ static void test_as_libc(void **state)
     }
 }
 
+/* Where more than two octets lead away from the first state, none is searched for: alternatives that are never found
+   make that so. */
+static void test_search_for_octets(void **state)
+{
+    (void)state;
+    static const char *const ways[] = {"c", "a", "ab", "a|b", "\xc3\xbc", "\\w", "a\xc3\xbc|A", "\\bb", "[a\xc3\xbc]+"};
+    static const char *const pieces[] = {"-",  "- ",       "-- --",    "a",    "B",           "b",
+                                         "\n", "\xc3\xbc", "\xc3\x9c", "\xff", "\xe2\x82\xac"};
+    for (int i = 0; i < 3000; i++) {
+        struct text expression = {.n = 0}, more = {.n = 0};
+        text_add_string(&expression, ways[pick(sizeof ways / sizeof ways[0])]);
+        if (pick(2))
+            add_piece(&expression, 1);
+        text_add(&expression, "", 1);
+        assert_false(expression.failed);
+        text_add_string(&more, expression.p);
+        text_add_string(&more, "|w0|x0|y0|z0");
+        text_add(&more, "", 1);
+        assert_false(more.failed);
+        struct regex *few = parse(expression.p), *many = parse(more.p);
+        for (int k = 0; k < 8; k++) {
+            struct text text = {.n = 0};
+            for (unsigned often = pick(8), left = pick(60); left > 0; left--)
+                text_add_string(&text, pieces[pick(often + 1) > 0 ? 0 : pick(sizeof pieces / sizeof pieces[0])]);
+            assert_false(text.failed);
+            text_add(&text, "", 1);
+            size_t n = text.n - 1, cut = n / 2; /* perhaps within a character */
+            assert_int_equal(found(few, text.p, n, cut), found(many, text.p, n, cut));
+            free(text.p);
+        }
+        regex_free(few);
+        regex_free(many);
+        free(expression.p);
+        free(more.p);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -380,6 +417,7 @@ int main(void)
         cmocka_unit_test(test_states_are_forgotten),
         cmocka_unit_test(test_memory_runs_out),
         cmocka_unit_test(test_as_libc),
+        cmocka_unit_test(test_search_for_octets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,7 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "store/store.h"
+#include "store/inside.h"
 #include "tests/unit/memory.h"
 
 static char top[64];
@@ -132,6 +132,33 @@ static void test_line_ends(void **state)
         snprintf(name, sizeof name, "crlf%zu/0001.eml", step);
         check_file(path(name), raw, sizeof raw - 1);
     }
+}
+
+/* Octets of a mail that is looked at can be read again; others stay in memory. */
+static void test_forget(void **state)
+{
+    (void)state;
+    enum { SIZE = 1000003 };
+    struct store to;
+    struct spool p;
+    struct span octets;
+    char *text = malloc(SIZE);
+    assert_non_null(text);
+    memset(text, 'x', SIZE);
+    open_store(&to, (struct store_options){.directory = path("forget"), .stream = -1});
+    spool_begin(&p, &to, false, false);
+    spool_add(&p, text, SIZE);
+    assert_int_equal(spool_complete(&p), 0);
+    assert_int_equal(spool_look(&p, &octets), 0);
+    spool_forget(NULL, octets.p, octets.n);
+    spool_forget(NULL, octets.p + SIZE / 2, octets.n);
+    spool_forget(NULL, text, SIZE);
+    for (size_t i = 0; i < SIZE; i++)
+        assert_true(text[i] == 'x' && octets.p[i] == 'x');
+    assert_int_equal(spool_look_away(&p), 0);
+    spool_drop(&p);
+    store_close(&to);
+    free(text);
 }
 
 static void test_large_and_empty(void **state)
@@ -850,6 +877,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_line_ends),
+        cmocka_unit_test(test_forget),
         cmocka_unit_test(test_large_and_empty),
         cmocka_unit_test(test_dropped_leaves_nothing),
         cmocka_unit_test(test_numbers_go_on),
