@@ -161,7 +161,8 @@ struct text {
     bool failed; /* memory ran out; the text is incomplete, and further additions do nothing */
 };
 
-/* Makes room for n more octets, and returns where they may be written before n is raised.  NULL if memory ran out. */
+/* Makes room for n more octets, and returns where to write them; the caller then adds to t->n.  NULL if memory ran
+   out. */
 char *text_grow(struct text *t, size_t n);
 static inline char *text_room(struct text *t, size_t n) { return n <= t->size - t->n ? t->p + t->n : text_grow(t, n); }
 
@@ -275,6 +276,12 @@ bool number_take_size(const char **text, uint64_t *octets);
  * down.  False if there is no number, or it is too large.
  */
 bool number_take_time(const char **text, int64_t *milliseconds);
+
+/* ---- the processor ---- */
+
+/* What it can do, as a set. */
+enum { PROCESSOR_SSSE3 = 1, PROCESSOR_SHA = 2 };
+unsigned processor_can(void);
 
 /* ---- base64, RFC 4648 section 4 ---- */
 

@@ -59,14 +59,16 @@ size_t base64_take_plain(struct span *t, char *octets, size_t room)
 }
 
 #if defined(SCAN_SSE2)
-/* Sixteen digits at a time, as long as there are rows of 16 octets with digits at the front; writes 16 octets. */
+/* Sixteen digits at a time, as long as there are rows of 16 octets with digits at the front.  Each row writes 16
+   octets, of which 12 count; so there must be room for 16. */
 __attribute__((target("ssse3"))) static size_t take_rows(struct span *t, char *octets, size_t room)
 {
     const __m128i nibble = _mm_set1_epi8(0x0f);
-    /* an octet is no digit if these have a bit in common for its high and its low half */
+    /* Each bit is a set of octets that are no digits: 1 those in 0x2x, 2 in 0x3x, 4 in 0x4x and 0x6x, 8 in 0x5x and
+       0x7x, 16 all others.  highs has the sets that a high half may be in, lows those that a low half is in. */
     const __m128i highs = _mm_setr_epi8(16, 16, 1, 2, 4, 8, 4, 8, 16, 16, 16, 16, 16, 16, 16, 16);
     const __m128i lows = _mm_setr_epi8(21, 17, 17, 17, 17, 17, 17, 17, 17, 17, 19, 26, 27, 27, 27, 26);
-    /* from an octet to its value, by its high half; "/" takes the place before that of "+" */
+    /* What turns an octet into its value, by its high half.  "/" is in 0x2x as "+" is; it takes the unused 0x1x. */
     const __m128i distances = _mm_setr_epi8(0, 16, 19, 4, -65, -65, -71, -71, 0, 0, 0, 0, 0, 0, 0, 0);
     const __m128i order = _mm_setr_epi8(2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, -1, -1, -1, -1);
     size_t n = 0, good = 16;
@@ -76,8 +78,10 @@ __attribute__((target("ssse3"))) static size_t take_rows(struct span *t, char *o
         __m128i common = _mm_and_si128(_mm_shuffle_epi8(highs, high), _mm_shuffle_epi8(lows, low));
         int others = 0xffff ^ _mm_movemask_epi8(_mm_cmpeq_epi8(common, _mm_setzero_si128()));
         __m128i distance = _mm_shuffle_epi8(distances, _mm_add_epi8(high, scan_same(row, '/')));
-        __m128i pairs = _mm_maddubs_epi16(_mm_add_epi8(row, distance), _mm_set1_epi16(0x0140)); /* of 12 bits, */
-        __m128i quanta = _mm_madd_epi16(pairs, _mm_set1_epi32(0x00011000));                     /* of 24 */
+        /* two values of 6 bits become one of 12: the first times 64, and the second; two of these one of 24, with the
+           first times 4096 */
+        __m128i pairs = _mm_maddubs_epi16(_mm_add_epi8(row, distance), _mm_set1_epi16(0x0140));
+        __m128i quanta = _mm_madd_epi16(pairs, _mm_set1_epi32(0x00011000));
         _mm_storeu_si128((__m128i *)(void *)(octets + n), _mm_shuffle_epi8(quanta, order));
         good = others == 0 ? 16 : (size_t)__builtin_ctz((unsigned)others) / 4 * 4;
         span_skip(t, good);

@@ -1,9 +1,10 @@
 /*
  * scan.h - searches that look at many octets at a time.
  *
- * scan_lf() finds a line that begins with an octet, scan_for() an
- * octet of some kind, scan_utf8() the end of what is UTF-8; scan_copy() copies what
- * is before an octet, and scan_is_plain() checks a command.
+ * scan_lf() finds a line that begins with an octet, scan_for() an octet of a kind,
+ * scan_for_two() one of two octets, scan_ends() the ends of lines, and scan_utf8()
+ * the end of well-formed UTF-8.  scan_copy() copies up to an octet of a kind, and
+ * scan_is_plain() checks a command.
  *
  * Each form that the machine can run is compiled, so that the tests can compare
  * them.  With SCAN_PLAIN the program uses the plain ones alone.
@@ -23,11 +24,25 @@
 #include <emmintrin.h>
 #endif
 
-/* ---- the processor ---- */
+#if defined(__GNUC__)
+#define SCAN_INLINE static inline __attribute__((always_inline))
+#else
+#define SCAN_INLINE static inline
+#endif
 
-/* What it can do, as a set. */
-enum { PROCESSOR_KNOWN = 1, PROCESSOR_SSSE3 = 2, PROCESSOR_SHA = 4 };
-unsigned processor_can(void);
+/* ---- eight octets in a word ---- */
+
+static const uint64_t scan_ones = UINT64_C(0x0101010101010101);
+
+/* Not 0 if an octet of x is below n, which is at most 0x80.  A borrow can mark an octet too many, but only above one
+   that is below n, so the word as a whole is right. */
+SCAN_INLINE uint64_t scan_below(uint64_t x, unsigned char n) { return (x - scan_ones * n) & ~x & scan_ones << 7; }
+
+/* Not 0 if an octet of x is c. */
+SCAN_INLINE uint64_t scan_has(uint64_t x, char c) { return scan_below(x ^ scan_ones * (unsigned char)c, 1); }
+
+/* Not 0 if an octet of x is outside ASCII. */
+SCAN_INLINE uint64_t scan_has_8bit(uint64_t x) { return x & scan_ones << 7; }
 
 /* ---- lines that begin with an octet ---- */
 
@@ -44,13 +59,12 @@ static inline const char *scan_lf_octets(char next, const char *p, const char *e
 /* Eight octets at a time, in portable C.  A word that may hold a pair is looked at again, octet by octet. */
 static inline const char *scan_lf_words(char next, const char *p, const char *end)
 {
-    const uint64_t ones = UINT64_C(0x0101010101010101);
     for (; end - p >= 9; p += 8) {
         uint64_t first, second;
         memcpy(&first, p, 8);
         memcpy(&second, p + 1, 8);
-        uint64_t x = (first ^ ones * '\n') | (second ^ ones * (unsigned char)next);
-        if (((x - ones) & ~x & ones << 7) == 0)
+        uint64_t x = (first ^ scan_ones * '\n') | (second ^ scan_ones * (unsigned char)next);
+        if (scan_has(x, 0) == 0)
             continue;
         const char *hit = scan_lf_octets(next, p, p + 9);
         if (hit != NULL)
@@ -99,11 +113,7 @@ static inline const char *scan_lf(char next, const char *p, const char *end) { r
 static inline const char *scan_lf_dot(const char *p, const char *end) { return scan_lf('.', p, end); }
 
 /* Not 0 if an octet of x is below 0x0e or above 0x7f. */
-static inline uint64_t scan_unusual(uint64_t x)
-{
-    const uint64_t ones = UINT64_C(0x0101010101010101);
-    return (((x - ones * 0x0e) & ~x) | x) & ones << 7;
-}
+static inline uint64_t scan_unusual(uint64_t x) { return scan_below(x, 0x0e) | scan_has_8bit(x); }
 
 /* Whether each octet of [p, end) is from 0x0e to 0x7f.  The last eight may overlap those before. */
 static inline bool scan_is_plain(const char *p, const char *end)
@@ -128,50 +138,59 @@ static inline bool scan_is_plain(const char *p, const char *end)
 enum scan_kind {
     SCAN_CR,
     SCAN_8BIT,   /* octets outside ASCII */
-    SCAN_ODD,    /* these, CR, LF and NUL: what a line of text does not have */
-    SCAN_CODED,  /* octets outside ASCII, and "=": what quoted-printable does not have as it is */
-    SCAN_UNSEEN, /* controls, and the first octets of characters of UTF-8 that a person may not be shown */
-    SCAN_QUOTED, /* these, and quotes and backslashes: what a string of JSON may not have as it is */
+    SCAN_ODD,    /* octets outside ASCII, CR, LF and NUL: none is in a plain line of text */
+    SCAN_CODED,  /* octets outside ASCII, and "=": none stands for itself in quoted-printable */
+    SCAN_UNSEEN, /* controls, and first octets of UTF-8 characters that may have to be hidden from people */
+    SCAN_QUOTED, /* the same, quotes and backslashes: all that may need an escape in a JSON string */
 };
 
 enum { SCAN_BEHIND = 16 /* octets after a copy that may be overwritten too */ };
 
-/* Where these are used the kind is a constant, and what is about other kinds goes away. */
-#define SCAN_INLINE static inline __attribute__((always_inline))
+/* The kind is a constant in every call, so the compiler drops the code for the other kinds. */
+
+SCAN_INLINE bool scan_is_unseen(unsigned char c)
+{
+    return c < ' ' || c == 0x7f || c == 0xc2 || c == 0xcd || (c >= 0xd8 && c <= 0xe3) || c >= 0xee;
+}
 
 SCAN_INLINE bool scan_is(enum scan_kind kind, char octet)
 {
     unsigned char c = (unsigned char)octet;
-    if (kind == SCAN_CR)
+    switch (kind) {
+    case SCAN_CR:
         return c == '\r';
-    if (kind == SCAN_8BIT || kind == SCAN_CODED)
-        return c >= 0x80 || (kind == SCAN_CODED && c == '=');
-    if (kind == SCAN_ODD)
+    case SCAN_8BIT:
+        return c >= 0x80;
+    case SCAN_ODD:
         return c >= 0x80 || c == '\r' || c == '\n' || c == '\0';
-    return c < ' ' || c == 0x7f || c == 0xc2 || c == 0xcd || (c >= 0xd8 && c <= 0xe3) || c >= 0xee ||
-           (kind == SCAN_QUOTED && (c == '"' || c == '\\'));
-}
-
-/* Not 0 if one of eight octets is c. */
-SCAN_INLINE uint64_t scan_has(uint64_t x, char c)
-{
-    const uint64_t ones = UINT64_C(0x0101010101010101);
-    x ^= ones * (unsigned char)c;
-    return (x - ones) & ~x & ones << 7;
+    case SCAN_CODED:
+        return c >= 0x80 || c == '=';
+    case SCAN_UNSEEN:
+        return scan_is_unseen(c);
+    case SCAN_QUOTED:
+        return scan_is_unseen(c) || c == '"' || c == '\\';
+    }
+    return true;
 }
 
 /* Not 0 if one of eight octets may be of the kind. */
 SCAN_INLINE uint64_t scan_word(enum scan_kind kind, uint64_t x)
 {
-    const uint64_t ones = UINT64_C(0x0101010101010101), eight = x & ones << 7;
-    if (kind == SCAN_CR)
+    switch (kind) {
+    case SCAN_CR:
         return scan_has(x, '\r');
-    if (kind == SCAN_8BIT || kind == SCAN_CODED)
-        return eight | (kind == SCAN_CODED ? scan_has(x, '=') : 0);
-    if (kind == SCAN_ODD)
+    case SCAN_8BIT:
+        return scan_has_8bit(x);
+    case SCAN_ODD:
         return scan_unusual(x);
-    return eight | ((x - ones * ' ') & ~x & ones << 7) | scan_has(x, 0x7f) |
-           (kind == SCAN_QUOTED ? scan_has(x, '"') | scan_has(x, '\\') : 0);
+    case SCAN_CODED:
+        return scan_has_8bit(x) | scan_has(x, '=');
+    case SCAN_UNSEEN:
+        return scan_has_8bit(x) | scan_below(x, ' ') | scan_has(x, 0x7f);
+    case SCAN_QUOTED:
+        return scan_has_8bit(x) | scan_below(x, ' ') | scan_has(x, 0x7f) | scan_has(x, '"') | scan_has(x, '\\');
+    }
+    return 1;
 }
 
 /* Returns the first octet of the kind in [p, end), or end, and copies those before it unless out is NULL.  Eight octets
@@ -182,9 +201,11 @@ SCAN_INLINE const char *scan_words(enum scan_kind kind, char *out, const char *p
         memcpy(&x, p, 8);
         if (out != NULL)
             out = (char *)memcpy(out, p, 8) + 8;
-        for (int i = 0; i < 8 && scan_word(kind, x) != 0; i++) {
-            if (scan_is(kind, p[i]))
-                return p + i;
+        if (scan_word(kind, x) == 0)
+            continue;
+        for (const char *c = p; c < p + 8; c++) {
+            if (scan_is(kind, *c))
+                return c;
         }
     }
     for (; p < end && !scan_is(kind, *p); p++) {
@@ -204,24 +225,37 @@ SCAN_INLINE __m128i scan_within(__m128i row, unsigned char low, unsigned char hi
     return _mm_cmpeq_epi8(_mm_min_epu8(above, _mm_set1_epi8((char)(high - low))), above);
 }
 
+SCAN_INLINE __m128i scan_unseen(__m128i row)
+{
+    __m128i marks = _mm_or_si128(scan_within(row, 0, ' ' - 1), scan_within(row, 0xee, 0xff));
+    marks = _mm_or_si128(marks, _mm_or_si128(scan_same(row, 0x7f), scan_within(row, 0xd8, 0xe3)));
+    return _mm_or_si128(marks, _mm_or_si128(scan_same(row, 0xc2), scan_same(row, 0xcd)));
+}
+
 /* A bit for each of 16 octets, if it is of the kind. */
 SCAN_INLINE unsigned scan_row(enum scan_kind kind, __m128i row)
 {
     __m128i marks = row; /* by the highest bit of each octet: those outside ASCII */
-    if (kind == SCAN_CR)
+    switch (kind) {
+    case SCAN_CR:
         marks = scan_same(row, '\r');
-    if (kind == SCAN_CODED)
-        marks = _mm_or_si128(row, scan_same(row, '='));
-    if (kind == SCAN_ODD)
-        marks = _mm_or_si128(_mm_or_si128(row, scan_same(row, '\0')),
-                             _mm_or_si128(scan_same(row, '\r'), scan_same(row, '\n')));
-    if (kind == SCAN_UNSEEN || kind == SCAN_QUOTED) {
-        marks = _mm_or_si128(scan_within(row, 0, ' ' - 1), scan_within(row, 0xee, 0xff));
-        marks = _mm_or_si128(marks, _mm_or_si128(scan_same(row, 0x7f), scan_within(row, 0xd8, 0xe3)));
-        marks = _mm_or_si128(marks, _mm_or_si128(scan_same(row, 0xc2), scan_same(row, 0xcd)));
+        break;
+    case SCAN_8BIT:
+        break;
+    case SCAN_ODD:
+        marks = _mm_or_si128(marks, scan_same(row, '\0'));
+        marks = _mm_or_si128(marks, _mm_or_si128(scan_same(row, '\r'), scan_same(row, '\n')));
+        break;
+    case SCAN_CODED:
+        marks = _mm_or_si128(marks, scan_same(row, '='));
+        break;
+    case SCAN_UNSEEN:
+        marks = scan_unseen(row);
+        break;
+    case SCAN_QUOTED:
+        marks = _mm_or_si128(scan_unseen(row), _mm_or_si128(scan_same(row, '"'), scan_same(row, '\\')));
+        break;
     }
-    if (kind == SCAN_QUOTED)
-        marks = _mm_or_si128(marks, _mm_or_si128(scan_same(row, '"'), scan_same(row, '\\')));
     return (unsigned)_mm_movemask_epi8(marks);
 }
 
@@ -251,17 +285,17 @@ SCAN_INLINE const char *scan_for(enum scan_kind kind, const char *p, const char 
 }
 
 /* Returns the first octet in [p, end) that is a, b or, if these are wanted, outside ASCII; or end. */
-static inline const char *scan_for_two_octets(char a, char b, bool eight, const char *p, const char *end)
+static inline const char *scan_for_two_octets(char a, char b, bool or_8bit, const char *p, const char *end)
 {
-    while (p < end && *p != a && *p != b && !(eight && ascii_is_8bit(*p)))
+    while (p < end && *p != a && *p != b && !(or_8bit && ascii_is_8bit(*p)))
         p++;
     return p;
 }
 
 #if defined(SCAN_SSE2)
-static inline const char *scan_for_two(char a, char b, bool eight, const char *p, const char *end)
+static inline const char *scan_for_two(char a, char b, bool or_8bit, const char *p, const char *end)
 {
-    const __m128i wanted = _mm_set1_epi8(eight ? (char)0x80 : 0);
+    const __m128i wanted = _mm_set1_epi8(or_8bit ? (char)0x80 : 0);
     for (; end - p >= 16; p += 16) {
         __m128i row = _mm_loadu_si128((const __m128i *)(const void *)p);
         __m128i any = _mm_or_si128(scan_same(row, (unsigned char)a), scan_same(row, (unsigned char)b));
@@ -269,13 +303,11 @@ static inline const char *scan_for_two(char a, char b, bool eight, const char *p
         if (marks != 0)
             return p + __builtin_ctz(marks);
     }
-    return scan_for_two_octets(a, b, eight, p, end);
+    return scan_for_two_octets(a, b, or_8bit, p, end);
 }
 #else
 #define scan_for_two scan_for_two_octets
 #endif
-
-static inline const char *scan_odd(const char *p, const char *end) { return scan_for(SCAN_ODD, p, end); }
 
 /* Copies [p, end) up to its first octet of the kind, and returns the number of octets.  out has room for SCAN_BEHIND
    more. */
@@ -367,8 +399,12 @@ static inline struct scan_utf8 scan_utf8_marks(const char *p)
     return m;
 }
 
-/* The same, a block at a time: all is well where further octets are just where first ones want them.  Octets with odd
-   ones among them, and the last ones, are looked at again. */
+/*
+ * The same, a block at a time.  Without the odd ones, a first octet wants a further
+ * one after it, and the first of three a second.  So the text is well-formed if
+ * `further` is `first << 1 | three << 2`, with what the block before still wanted.
+ * Blocks with odd ones, and the last octets, are looked at character by character.
+ */
 static inline const char *scan_utf8(const char *p, const char *end)
 {
     uint64_t wanted = 0; /* at the front, for a character that began before */
@@ -381,9 +417,12 @@ static inline const char *scan_utf8(const char *p, const char *end)
                 continue;
             }
         }
-        for (p -= wanted != 0; wanted != 0 && (*p & 0xc0) == 0x80;)
-            p--;
-        wanted = 0;
+        if (wanted != 0) { /* back to the first octet of the character that goes on here */
+            do
+                p--;
+            while ((*p & 0xc0) == 0x80);
+            wanted = 0;
+        }
         const char *stop = end - p > SCAN_BLOCK ? p + SCAN_BLOCK : end;
         p = scan_utf8_characters(p, stop);
         if (stop == end || stop - p >= 4) /* else a character may go on after stop */

@@ -2,7 +2,7 @@
  * sha256.c - SHA-256, FIPS 180-4 section 6.2: in plain C, and by the processor's
  * own instructions where it has them.
  */
-#include "base/scan.h"
+#include "base/base.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -27,7 +27,9 @@ static const uint32_t roots[64] = {
 
 static inline uint32_t rotate(uint32_t x, int n) { return x >> n | x << (32 - n); }
 
-/* A round; instead of moving them, the caller gives the words other names.  w has the last 16 words of the schedule. */
+/* A round; instead of moving them, the caller gives the words other names.  It uses the caller's i and w, the last 16
+   words of the schedule.  Rotations are within each other, as that takes fewer instructions: by 14, 5 and 6 is the sum
+   of those by 6, 11 and 25. */
 #define ROUND(a, b, c, d, e, f, g, h, k) \
     do { \
         uint32_t x = w[(k + 1) % 16], y = w[(k + 14) % 16]; \
@@ -90,7 +92,9 @@ WITH_SHA static inline void add_four(__m128i *abef, __m128i *cdgh, const uint32_
 
 WITH_SHA static void add_by_instructions(uint32_t state[8], const unsigned char *block, size_t n)
 {
+    /* each word has its highest octet first */
     const __m128i order = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
+    /* the instructions take the state as a, b, e, f and c, d, g, h, from the highest word down */
     __m128i *words = (__m128i *)(void *)state;
     __m128i badc = _mm_shuffle_epi32(_mm_loadu_si128(words), 0xb1),
             hgfe = _mm_shuffle_epi32(_mm_loadu_si128(words + 1), 0x1b);
@@ -113,6 +117,7 @@ WITH_SHA static void add_by_instructions(uint32_t state[8], const unsigned char 
     _mm_storeu_si128(words + 1, _mm_alignr_epi8(dchg, feba, 8));
 }
 #elif defined(SHA256_ARM)
+/* The tests compare this with the plain form where they run on ARM. */
 #if defined(__ARM_FEATURE_SHA2)
 #define WITH_SHA
 #else

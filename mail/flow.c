@@ -69,7 +69,9 @@ static const char *find_url(struct span t, const char *colon)
 {
     static const char *const schemes[] = {"http", "https"};
     struct span after = span_between(colon, t.p + t.n);
-    for (size_t i = 0; i < 2 && span_starts(after, "://"); i++) {
+    if (!span_starts(after, "://"))
+        return NULL;
+    for (size_t i = 0; i < 2; i++) {
         size_t n = strlen(schemes[i]);
         if ((size_t)(colon - t.p) >= n && span_same((struct span){colon - n, n}, (struct span){schemes[i], n}))
             return colon - n;

@@ -429,8 +429,8 @@ bool flow_close(struct flow *f);
 
 /* ---- html ---- */
 
-/* Gives the HTML of a part as people read it, unless to.put is NULL; and unless source and links are NULL, as it is,
-   and its links. */
+/* Decodes the HTML of a part once: `to` gets it as people read it, `source` as it is, and `links` its links.  Each may
+   be NULL (to.put for `to`). */
 void html_text(struct message *m, struct part *part, struct sink to, const struct sink *source,
                const struct links *links);
 

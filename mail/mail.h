@@ -105,7 +105,7 @@ void message_close(struct message *m); /* m may be NULL */
 /* Once another thread sets *stop, the message is read no further, and what has been made from it is worthless. */
 void message_stop_on(struct message *m, const atomic_bool *stop);
 
-/* Has forget get the octets of a large part after they were decoded: they will hardly be read again. */
+/* Gives `forget` the octets of a large part once they are decoded; they are unlikely to be read again. */
 void message_forget_by(struct message *m, struct sink forget);
 
 /* Whether memory ran out while it was read, so that what was made of it is not to be trusted. */
@@ -129,7 +129,7 @@ enum {
    do no harm in a shell, a terminal or a path.  False if there is no memory. */
 bool message_file_name(struct message *m, const struct part *part, uint64_t n, char file[MESSAGE_FILE_NAME_MAX]);
 
-/* Gives the octets of an attachment, with its transfer encoding undone. */
+/* Gives the octets of an attachment, with its transfer encoding undone, and notes its size. */
 void message_octets(struct message *m, struct part *part, struct sink to);
 
 /* Writes their SHA-256.  Returns how many they are. */

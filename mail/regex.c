@@ -11,8 +11,8 @@
  * The next character decides about ^, $ and \b, so a state has these as places,
  * and what its last character was.
  *
- * Most of a text leads nowhere.  Where only one or two octets of ASCII lead away
- * from the first state, such as a letter in both cases, they are searched for.
+ * Most of a text never leaves the first state.  If only one or two ASCII octets
+ * leave it, such as a letter in both cases, the search jumps to the next of them.
  */
 #include "mail/inside.h"
 

@@ -65,7 +65,7 @@ static void examine(struct smtp *s, struct span t)
     while (t.n > 0) {
         if (s->cr && *t.p != '\n')
             problems_add(&s->data_problems, PROBLEM_BARE_CR);
-        const char *odd = scan_odd(t.p, end);
+        const char *odd = scan_for(SCAN_ODD, t.p, end);
         s->line_size += (uint64_t)(odd - t.p);
         s->cr = s->cr && odd == t.p;
         if (odd < end)

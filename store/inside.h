@@ -100,8 +100,7 @@ int spool_look(struct spool *p, struct span *octets);
 /* -1 if they could not be read as they had been written; that failure is kept. */
 int spool_look_away(struct spool *p);
 
-/* Gives back memory of octets that are lent from a file; if they are looked at again, they are read again.  As a sink.
- */
+/* A sink that gives back the memory of octets mapped from a file; looking at them again reads them again. */
 void spool_forget(void *nothing, const char *octets, size_t n);
 
 /* Closes its file, which is removed if it is published, and frees the memory. */

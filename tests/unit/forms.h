@@ -53,15 +53,18 @@ static inline void check_kinds(const char *p, const char *end, char *out)
 
 static inline void check_octets(const char *p, const char *end, char *out)
 {
-    bool plain = true;
+    bool plain = true, has_8bit = false;
     (void)out;
-    for (const char *c = p; c < end; c++)
+    for (const char *c = p; c < end; c++) {
+        has_8bit = has_8bit || ascii_is_8bit(*c);
         plain = plain && (unsigned char)*c >= 0x0e && !ascii_is_8bit(*c);
+    }
     must(scan_is_plain(p, end) == plain);
+    must(span_has_8bit(span_between(p, end)) == has_8bit);
     must(scan_lf('x', p, end) == scan_lf_octets('x', p, end));
     must(scan_lf_words('x', p, end) == scan_lf_octets('x', p, end));
-    for (int eight = 0; eight < 2; eight++)
-        must(scan_for_two('a', '\n', eight, p, end) == scan_for_two_octets('a', '\n', eight, p, end));
+    for (int or_8bit = 0; or_8bit < 2; or_8bit++)
+        must(scan_for_two('a', '\n', or_8bit, p, end) == scan_for_two_octets('a', '\n', or_8bit, p, end));
     for (; end - p >= SCAN_BLOCK; p++) {
         struct scan_ends fast = scan_ends(p), octets = scan_ends_octets(p);
         must(fast.cr == octets.cr && fast.lf == octets.lf && fast.nul == octets.nul);

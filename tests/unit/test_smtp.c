@@ -335,119 +335,6 @@ static void test_keywords(void **state)
     assert_int_equal(i, 12);
 }
 
-typedef const char *scan(char next, const char *p, const char *end);
-
-/* Holds a form of the search against the plainest one, on short strings of few letters at each alignment. */
-static void check_scan(scan *form)
-{
-    static const char letters[] = {'\n', '.', 'a', '\r', '\x0b', '/', '\x8a', '\xae'};
-    unsigned seed = 1;
-    for (int round = 0; round < 200000; round++) {
-        char text[240];
-        size_t n = (seed >> 8) % 230, start = (seed >> 20) % 8;
-        for (size_t i = 0; i < sizeof text; i++) {
-            seed = seed * 1103515245 + 12345;
-            text[i] = letters[(seed >> 16) % (round % 2 ? 8 : 3)];
-        }
-        if (round % 3 == 0)
-            memset(text, 'x', n / 2 + start);
-        char *exact = malloc(n + 1);
-        assert_non_null(exact);
-        memcpy(exact + 1, text + start, n); /* so that reading past the end is seen */
-        assert_ptr_equal(form('.', exact + 1, exact + 1 + n), scan_lf_octets('.', exact + 1, exact + 1 + n));
-        free(exact);
-    }
-}
-
-static void test_search_by_words(void **state)
-{
-    (void)state;
-    check_scan(scan_lf_words);
-}
-
-static void test_search_by_vectors(void **state)
-{
-    (void)state;
-    check_scan(scan_lf);
-}
-
-/* ---- the copy up to a CR, and the look whether all is plain ---- */
-
-/* Each length and place of the first CR, with another behind it; nothing before it is different, nor far behind it. */
-static void test_copy_to_cr(void **state)
-{
-    (void)state;
-    for (size_t n = 0; n <= 70; n++) {
-        char *exact = malloc(n + 1), out[70 + SCAN_BEHIND + 1]; /* so that reading past the end is seen */
-        assert_non_null(exact);
-        for (size_t at = 0; at <= n; at++) {
-            for (size_t i = 0; i < n; i++)
-                exact[1 + i] = (char)('a' + i % 26);
-            if (at < n)
-                exact[1 + at] = '\r';
-            if (at + 3 < n)
-                exact[1 + at + 3] = '\r';
-            memset(out, '#', sizeof out);
-            assert_int_equal(scan_copy(SCAN_CR, out, exact + 1, exact + 1 + n), at);
-            assert_memory_equal(out, exact + 1, at);
-            assert_int_equal(out[at + SCAN_BEHIND], '#');
-        }
-        free(exact);
-    }
-}
-
-/* Each octet at each place. */
-static void test_plain(void **state)
-{
-    (void)state;
-    for (size_t n = 1; n <= 34; n++) {
-        char *exact = malloc(n + 1);
-        assert_non_null(exact);
-        for (size_t at = 0; at < n; at++) {
-            for (int octet = 0; octet < 256; octet++) {
-                memset(exact + 1, 'a', n);
-                exact[1 + at] = (char)octet;
-                assert_int_equal(scan_is_plain(exact + 1, exact + 1 + n), octet >= 0x0e && octet < 0x80);
-                assert_int_equal(span_has_8bit((struct span){exact + 1, n}), octet >= 0x80);
-            }
-        }
-        free(exact);
-    }
-}
-
-/* ---- the search for what is odd ---- */
-
-static const char *scan_odd_octets(const char *p, const char *end)
-{
-    while (p < end && !(*p == '\r' || *p == '\n' || *p == '\0' || (*p & 0x80) != 0))
-        p++;
-    return p;
-}
-
-/* Each octet at each place, among ones of which the search may think twice, with another odd one behind it. */
-static void test_search_for_odd_octets(void **state)
-{
-    (void)state;
-    static const char fillings[] = {'a', '\t', '\x01', '\x0e', '\x7f', '\x0c'};
-    for (size_t n = 0; n <= 34; n++) {
-        char *exact = malloc(n + 1); /* so that reading past the end is seen */
-        assert_non_null(exact);
-        for (size_t k = 0; k < sizeof fillings; k++) {
-            for (size_t at = 0; at <= n; at++) {
-                for (int octet = 0; octet < 256; octet++) {
-                    memset(exact + 1, fillings[k], n);
-                    if (at < n)
-                        exact[1 + at] = (char)octet;
-                    if (at + 2 < n)
-                        exact[n] = '\n';
-                    assert_ptr_equal(scan_odd(exact + 1, exact + 1 + n), scan_odd_octets(exact + 1, exact + 1 + n));
-                }
-            }
-        }
-        free(exact);
-    }
-}
-
 /* ---- what is odd in mail data ---- */
 
 /* Names by blank, in the order of problem.h. */
@@ -665,12 +552,7 @@ int main(void)
         cmocka_unit_test(test_a_secret_is_shown_once_and_wiped),
         cmocka_unit_test(test_what_came_before_tls_is_dropped),
         cmocka_unit_test(test_chunks_are_told_apart),
-        cmocka_unit_test(test_copy_to_cr),
-        cmocka_unit_test(test_plain),
         cmocka_unit_test(test_keywords),
-        cmocka_unit_test(test_search_by_words),
-        cmocka_unit_test(test_search_by_vectors),
-        cmocka_unit_test(test_search_for_odd_octets),
         cmocka_unit_test(test_problems_of_mail_data),
         cmocka_unit_test(test_progress),
     };
