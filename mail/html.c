@@ -488,7 +488,7 @@ static void take_in_tag(struct html *h, struct span *t)
         return;
     char c = *t->p;
     bool blank = is_space(c) || c == '/', named = h->state == ATTRIBUTE || h->state == AFTER_ATTRIBUTE;
-    if (named && (c == '>' || c == '=' || !blank))
+    if (named && !blank)
         end_name(h);
     if (c == '>') {
         take_tag(h);

@@ -244,7 +244,7 @@ static uint32_t find_state(struct regex *r, enum before before, bool *kept)
     }
     if (a->n_states == a->most_states || a->n_places + n > a->most_places) {
         *kept = false;
-        a->home = UNKNOWN;
+        a->home = UNKNOWN; /* its table is another state's from now on */
         a->n_states = 1;
         a->n_places = 0;
         memset(a->hashes, 0, sizeof a->hashes);
@@ -347,7 +347,7 @@ static void find_away(struct regex *r)
         bool is_ascii = i + 1 < r->n_classes && r->classes[i + 1].first <= 0x80;
         a->eight = a->eight || (!is_ascii && step(r, r->classes[i].number) != a->home);
     }
-    if (n == 0 || n > sizeof a->away)
+    if (n == 0 || n > sizeof a->away) /* nothing to search for, or too much */
         a->home = UNKNOWN;
     go_to_first(r);
 }
@@ -385,6 +385,7 @@ bool regex_put(struct regex *r, const char *p, size_t n)
             break;
         uint32_t class = take_class(r, &t), state = a->next[a->state + class];
         a->state = state != UNKNOWN ? state : step(r, class);
+        /* most octets are ASCII, and have a state that is known */
         while (t.n > 0 && a->state != FOUND && a->state != a->home && !ascii_is_8bit(*t.p)) {
             state = a->next[a->state + r->low[(unsigned char)*t.p]];
             if (state == UNKNOWN)

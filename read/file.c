@@ -212,8 +212,8 @@ static void unquote(struct span *line)
         span_skip(line, 1);
 }
 
-/* Takes an octet: notes what is odd about the lines, as the protocol engine does with mail data, and counts CRLF for
-   each LF alone. */
+/* Takes an octet: notes what is odd about the lines, as the protocol engine does with mail data, and counts each bare
+   LF as CRLF. */
 static void examine_octet(struct file *f, char c)
 {
     struct problems none = {{0, 0}}, *found = f->has_beside ? &none : &f->mail.problems;
@@ -230,7 +230,8 @@ static void examine_octet(struct file *f, char c)
     f->cr = c == '\r';
 }
 
-/* The same for up to a block of octets.  False, and nothing taken, if there is something odd in it. */
+/* The same for up to a block of octets; blanks make a short piece one.  False, and nothing taken, if there is something
+   odd in it. */
 static bool examine_block(struct file *f, struct span t)
 {
     char block[SCAN_BLOCK];
@@ -241,6 +242,7 @@ static bool examine_block(struct file *f, struct span t)
     }
     struct scan_ends e = scan_ends(p);
     uint64_t line = f->line;
+    /* so every CR has its LF, and every LF its CR */
     bool well = !e.nul && (f->crlf ? e.lf == (e.cr << 1 | f->cr) : e.cr == 0 && !f->cr);
     size_t start = 0, lines = 0;
     for (uint64_t rest = e.lf; rest != 0; rest &= rest - 1, lines++) {
@@ -257,7 +259,7 @@ static bool examine_block(struct file *f, struct span t)
     return true;
 }
 
-/* Examines octets of the mail.  Its size counts each line end as CRLF (RFC 1870 5). */
+/* Examines octets of the mail. */
 static void examine(struct file *f, struct span t)
 {
     while (t.n > 0) {
@@ -269,14 +271,16 @@ static void examine(struct file *f, struct span t)
     }
 }
 
-/* Adds octets to the mail. */
+/* Adds octets to the mail.  Its size counts each line end as CRLF (RFC 1870 5). */
 static void add(struct file *f, struct span t)
 {
     f->mail.size += t.n;
     examine(f, t);
-    if (f->crlf || !f->adds_cr)
+    if (!f->adds_cr) {
         spool_add(&f->spool, t.p, t.n);
-    while (!f->crlf && f->adds_cr && t.n > 0) {
+        return;
+    }
+    while (t.n > 0) {
         const char *lf = memchr(t.p, '\n', t.n);
         size_t n = lf != NULL ? (size_t)(lf - t.p) : t.n;
         spool_add(&f->spool, t.p, n);
@@ -290,8 +294,8 @@ static bool is_empty_line(struct span line)
     return (line.n == 1 && *line.p == '\n') || (line.n == 2 && memcmp(line.p, "\r\n", 2) == 0);
 }
 
-/* Adds to a line of an mbox those after it that are in the buffer and stay as they are: neither empty, nor quoted, nor
-   the beginning of a message. */
+/* Extends a line of an mbox by the lines after it in the buffer that need no change: neither empty, nor quoted, nor the
+   beginning of a message. */
 static void take_plain_lines(const struct file *f, struct span *line)
 {
     const char *p = line->p + line->n, *end = f->buffer + f->n;

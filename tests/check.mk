@@ -77,7 +77,7 @@ picture: fakesmtp
 check-static:
 	$(MAKE) TLS=none static && FAKESMTP_TLS=none sh tests/cli/run ./fakesmtp-static $(CLI_GROUPS)
 check-posix: # the same with what POSIX and plain C alone have
-	CPPFLAGS='-DSCAN_PLAIN' sh tests/variant posix $(MAKE) OS=posix CC='$(CC)' check
+	CPPFLAGS='$(CPPFLAGS) -DSCAN_PLAIN' sh tests/variant posix $(MAKE) OS=posix CC='$(CC)' check
 check-asan:
 	FAKESMTP_INSTRUMENTED=1 sh tests/variant asan $(MAKE) CC=$(CLANG) LDFLAGS='-fsanitize=address,undefined' \
 	    CFLAGS='-O1 -g -U_FORTIFY_SOURCE -fsanitize=address,undefined -fno-sanitize-recover=all' check
