@@ -44,7 +44,7 @@ static bool grow(struct seen *s)
    HTML has been read. */
 struct link_list {
     struct text added, waiting; /* as JSON; each that waits is after a struct waiting */
-    bool waits;
+    bool waits, failed;
     struct seen seen;
 };
 
@@ -57,7 +57,7 @@ struct waiting {
 static bool note(struct link_list *l, uint64_t hash)
 {
     bool room = 2 * l->seen.n < l->seen.size || grow(&l->seen);
-    l->added.failed = l->added.failed || !room;
+    l->failed = l->failed || !room;
     return room && see(&l->seen, hash);
 }
 
@@ -85,7 +85,7 @@ static void add_link(void *context, struct span text, struct span url)
         (void)note(l, waiting.hash);
 }
 
-static void add_waiting(struct link_list *l)
+static void add_waiting(struct link_list *l, struct text *t)
 {
     struct waiting waiting;
     for (size_t at = 0; at < l->waiting.n && !l->waiting.failed; at += waiting.n) {
@@ -93,8 +93,8 @@ static void add_waiting(struct link_list *l)
         at += sizeof waiting;
         if (!note(l, waiting.hash))
             continue;
-        json_separate(&l->added);
-        text_add(&l->added, l->waiting.p + at, waiting.n);
+        json_separate(t);
+        text_add(t, l->waiting.p + at, waiting.n);
     }
 }
 
@@ -130,12 +130,12 @@ void json_add_bodies(struct message *m, struct text *t)
         html_text(m, m->html, (struct sink){NULL, NULL}, &json, &links);
         text_add_string(t, "\"");
     }
-    add_waiting(&list);
     text_add_string(t, ",\"links\":");
     text_add(t, list.added.p, list.added.n);
+    free(list.added.p); /* as they may be as much as the text */
+    add_waiting(&list, t);
     text_add_string(t, "]");
-    t->failed = t->failed || list.added.failed || list.waiting.failed;
-    free(list.added.p);
+    t->failed = t->failed || list.failed || list.added.failed || list.waiting.failed;
     free(list.waiting.p);
     free(list.seen.slots);
 }
