@@ -105,11 +105,11 @@ void decode_base64(struct message *m, struct span t, struct sink to)
             if (message_stopped(m))
                 return;
         }
-        if (n == 0 && (added = base64_take(&t, g.octets + g.n, GATHERED - g.n)) > 0) {
+        unsigned value = base64_digit(*t.p);
+        if (n == 0 && value < NO_DIGIT && (added = base64_take(&t, g.octets + g.n, GATHERED - g.n)) > 0) {
             g.n += added;
             continue;
         }
-        unsigned value = base64_digit(*t.p);
         if (*t.p == '=') {
             put_quantum(m, &g, bits, n);
             take_padding(m, &t, n);

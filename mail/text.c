@@ -10,6 +10,20 @@
 
 #include "base/scan.h"
 
+/* The length of the visible characters outside ASCII at the front. */
+static size_t count_visible(struct span s)
+{
+    size_t n = 0;
+    bool visible = true;
+    while (n < s.n && ascii_is_8bit(s.p[n])) {
+        size_t length = visible_take((struct span){s.p + n, s.n - n}, &visible);
+        if (!visible)
+            break;
+        n += length;
+    }
+    return n;
+}
+
 void render_visible(struct text *t, struct span s, bool in_line)
 {
     if (s.n == 0)
@@ -25,10 +39,12 @@ void render_visible(struct text *t, struct span s, bool in_line)
         span_skip(&s, plain);
         if (s.n == 0)
             return;
-        bool visible = !in_line && (*s.p == '\n' || *s.p == '\t');
-        size_t length = visible ? 1 : visible_take(s, &visible);
-        text_add(t, s.p, visible ? length : 0);
-        for (size_t i = 0; !visible && i < length; i++) {
+        size_t visible = !in_line && (*s.p == '\n' || *s.p == '\t') ? 1 : count_visible(s);
+        text_add(t, s.p, visible);
+        span_skip(&s, visible);
+        bool unused;
+        size_t length = visible == 0 ? visible_take(s, &unused) : 0;
+        for (size_t i = 0; i < length; i++) {
             unsigned octet = (unsigned char)s.p[i];
             text_add(t, (char[]){'\\', 'x', ascii_hex_digit(octet >> 4), ascii_hex_digit(octet & 15)}, 4);
         }
