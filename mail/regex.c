@@ -325,30 +325,37 @@ static void go_to_first(struct regex *r)
     r->automaton->state = find_state(r, LINE, &kept);
 }
 
+/* Whether a character of this class leads away from the first state. */
+static bool leads_away(struct regex *r, uint32_t class)
+{
+    struct automaton *a = r->automaton;
+    uint32_t next = a->next[a->home + class];
+    a->state = a->home;
+    return (next != UNKNOWN ? next : step(r, class)) != a->home;
+}
+
 /* Finds the octets that lead away from the first state, if they are few. */
 static void find_away(struct regex *r)
 {
     struct automaton *a = r->automaton;
     size_t n = 0;
     a->home = a->state;
+    a->eight = false;
     for (int c = 0; c < 0x80 && n <= sizeof a->away && a->home != UNKNOWN; c++) {
-        a->state = a->home;
-        if (step(r, r->low[c]) == a->home)
+        if (!leads_away(r, r->low[c]))
             continue;
         if (n < sizeof a->away)
             a->away[n] = (char)c;
         n++;
     }
-    if (n == 1)
-        a->away[1] = a->away[0];
-    a->eight = false;
-    for (size_t i = 0; i < r->n_classes && a->home != UNKNOWN; i++) {
-        a->state = a->home;
-        bool is_ascii = i + 1 < r->n_classes && r->classes[i + 1].first <= 0x80;
-        a->eight = a->eight || (!is_ascii && step(r, r->classes[i].number) != a->home);
-    }
     if (n == 0 || n > sizeof a->away) /* nothing to search for, or too much */
         a->home = UNKNOWN;
+    if (n == 1)
+        a->away[1] = a->away[0];
+    for (size_t i = 0; i < r->n_classes && a->home != UNKNOWN && !a->eight; i++) {
+        bool is_ascii = i + 1 < r->n_classes && r->classes[i + 1].first <= 0x80;
+        a->eight = !is_ascii && leads_away(r, r->classes[i].number);
+    }
     go_to_first(r);
 }
 
