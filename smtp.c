@@ -176,6 +176,14 @@ static void apply_chunk(struct smtp *s, bool good)
     }
 }
 
+static void apply_eom(struct smtp *s)
+{
+    s->answered++;
+    s->more = s->config->lmtp && s->answered < s->recipients;
+    if (!s->more)
+        reset(s);
+}
+
 /* The events that have an effect whatever the reply. */
 enum { WHATEVER = 1 << SMTP_CONNECT | 1 << SMTP_AUTH | 1 << SMTP_BDAT | 1 << SMTP_CHUNK | 1 << SMTP_EOM };
 
@@ -224,10 +232,7 @@ static void apply(struct smtp *s, enum smtp_event_type event, bool positive)
         apply_chunk(s, good);
         break;
     case SMTP_EOM:
-        s->answered++;
-        s->more = s->config->lmtp && s->answered < s->recipients;
-        if (!s->more)
-            reset(s);
+        apply_eom(s);
         break;
     case SMTP_RSET:
         reset(s);
