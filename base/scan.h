@@ -382,20 +382,20 @@ struct scan_utf8 {
 static inline struct scan_utf8 scan_utf8_marks(const char *p)
 {
     struct scan_utf8 m = {0, 0, 0, 0};
-    uint64_t eight = 0; /* outside ASCII; as signed numbers these are the lowest */
+    uint64_t outside = 0; /* a bit for each octet outside ASCII; as signed numbers these are the lowest */
     for (int i = 0; i < SCAN_BLOCK; i += 16) {
         __m128i row = _mm_loadu_si128((const __m128i *)(const void *)(p + i));
         __m128i odd = _mm_or_si128(scan_same(row, 0xe0), scan_same(row, 0xed));
         odd = _mm_or_si128(odd, scan_same(_mm_and_si128(row, _mm_set1_epi8((char)0xfe)), 0xc0));
         odd = _mm_or_si128(odd, _mm_cmpgt_epi8(row, _mm_set1_epi8((char)0xef)));
-        eight |= (uint64_t)_mm_movemask_epi8(row) << i;
+        outside |= (uint64_t)_mm_movemask_epi8(row) << i;
         m.further |= (uint64_t)_mm_movemask_epi8(_mm_cmplt_epi8(row, _mm_set1_epi8((char)0xc0))) << i;
         m.three |= (uint64_t)_mm_movemask_epi8(_mm_cmpgt_epi8(row, _mm_set1_epi8((char)0xdf))) << i;
         m.odd |= (uint64_t)_mm_movemask_epi8(odd) << i;
     }
-    m.first = eight & ~m.further;
-    m.three &= eight;
-    m.odd &= eight;
+    m.first = outside & ~m.further;
+    m.three &= outside;
+    m.odd &= outside;
     return m;
 }
 

@@ -50,7 +50,7 @@ struct automaton {
     uint32_t state; /* of the search, as in a table */
     uint32_t home;  /* the first state; UNKNOWN: no octets are searched for */
     char away[2];   /* the octets of ASCII that lead away from it, */
-    bool eight;     /* and whether other characters do */
+    bool or_8bit;   /* and whether other characters do */
     /* making a state */
     uint32_t *seen, turn;   /* for each instruction the turn in which it was last reached */
     uint32_t *list, n_list; /* the places that were reached in this turn, */
@@ -340,7 +340,7 @@ static void find_away(struct regex *r)
     struct automaton *a = r->automaton;
     size_t n = 0;
     a->home = a->state;
-    a->eight = false;
+    a->or_8bit = false;
     for (int c = 0; c < 0x80 && n <= sizeof a->away && a->home != UNKNOWN; c++) {
         if (!leads_away(r, r->low[c]))
             continue;
@@ -352,9 +352,9 @@ static void find_away(struct regex *r)
         a->home = UNKNOWN;
     if (n == 1)
         a->away[1] = a->away[0];
-    for (size_t i = 0; i < r->n_classes && a->home != UNKNOWN && !a->eight; i++) {
+    for (size_t i = 0; i < r->n_classes && a->home != UNKNOWN && !a->or_8bit; i++) {
         bool is_ascii = i + 1 < r->n_classes && r->classes[i + 1].first <= 0x80;
-        a->eight = !is_ascii && leads_away(r, r->classes[i].number);
+        a->or_8bit = !is_ascii && leads_away(r, r->classes[i].number);
     }
     go_to_first(r);
 }
@@ -387,7 +387,7 @@ bool regex_put(struct regex *r, const char *p, size_t n)
     struct span t = {p, n};
     while (t.n > 0 && a->state != FOUND) {
         if (a->state == a->home)
-            t = span_between(scan_for_two(a->away[0], a->away[1], a->eight, t.p, p + n), p + n);
+            t = span_between(scan_for_two(a->away[0], a->away[1], a->or_8bit, t.p, p + n), p + n);
         if (t.n == 0)
             break;
         uint32_t class = take_class(r, &t), state = a->next[a->state + class];

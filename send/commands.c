@@ -58,7 +58,7 @@ bool commands_write(const struct submission *s, unsigned offers, struct text *t)
     bool must, utf8 = is_utf8(s, &must);
     if (must && !(offers & SEND_SMTPUTF8))
         return false;
-    bool eight = span_has_8bit(text_span(&s->message)), dsn = offers & SEND_DSN;
+    bool has_8bit = span_has_8bit(text_span(&s->message)), dsn = offers & SEND_DSN;
     for (int i = 1; i < s->argc; i++)
         add_argument(t, s->argv[i]);
     text_add_string(t, "MAIL FROM:<");
@@ -69,7 +69,7 @@ bool commands_write(const struct submission *s, unsigned offers, struct text *t)
         text_add_number(t, s->message.n);
     }
     if (offers & SEND_8BITMIME)
-        add_parameter(t, " BODY=", s->body != NULL ? s->body : eight ? "8BITMIME" : NULL);
+        add_parameter(t, " BODY=", s->body != NULL ? s->body : has_8bit ? "8BITMIME" : NULL);
     text_add_string(t, utf8 && offers & SEND_SMTPUTF8 ? " SMTPUTF8" : "");
     add_parameter(t, " RET=", dsn ? s->ret : NULL);
     if (dsn && s->envid != NULL) {
