@@ -329,6 +329,10 @@ static struct text *value_of(struct html *h)
 
 static bool is_space(char c) { return header_is_blank(c) || c == '\f'; }
 
+/* An octet of a name, in lower case.  A NUL stands for U+FFFD (HTML 13.2.5.8, 13.2.5.33), which is in no name that is
+   known; nor is "?". */
+static char name_octet(char c) { return c != '\0' ? ascii_lower(c) : '?'; }
+
 /* Takes a name, or the rest of it, in lower case; one that is too long to be known is cut off.  That of an attribute
    ends at "=" as well, unless it begins there. */
 static void take_name(struct span *t, char name[KNOWN], size_t *n, bool attribute)
@@ -338,7 +342,7 @@ static void take_name(struct span *t, char name[KNOWN], size_t *n, bool attribut
         if (*p <= '>' && (*p == '>' || *p == '/' || is_space(*p) || (*p == '=' && attribute)))
             break;
         if (*n + 1 < KNOWN)
-            name[(*n)++] = ascii_lower(*p);
+            name[(*n)++] = name_octet(*p);
     }
     *t = span_between(p, end);
 }
@@ -356,7 +360,7 @@ static void begin_tag(struct html *h, bool is_end)
 static void begin_attribute(struct html *h, struct span *t)
 {
     memset(h->attribute, 0, sizeof h->attribute);
-    h->attribute[0] = ascii_lower(*t->p);
+    h->attribute[0] = name_octet(*t->p);
     h->attribute_n = 1;
     span_skip(t, 1);
     h->state = ATTRIBUTE;

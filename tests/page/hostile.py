@@ -45,7 +45,7 @@ BODIES = {
         "href=U/plain", "href=U/top target=_top", "href=U/blank target=_blank", "href=U/parent target=_parent", "href=U/named target=named", "href=U/ping ping=U/pinged",
         "href=\"javascript:fetch('U/javascript')\"", "href='data:text/html,<script>fetch('U/alert')</script>' target=_blank", "href=file:///etc/passwd", "href=U/download download",
         "href=U/attributed attributionsrc=U/reported target=_blank", "href='mailto:a@x.test'")),
-    "controls": "a\0b\1\x1b[31m\x9bc\rd\x0b\x0c<im\0g src=U/nul><img s\0rc=U/nul2><l\0ink rel=preconnect href=U/nul3><img src='U/\0nul4'>",
+    "controls": "a\0b\1\x1b[31m\x9bc\rd\x0b\x0c<im\0g src=U/nul><img s\0rc=U/nul2><l\0ink rel=preconnect href=U/nul3><img src='U/\0nul4'><link\0 rel=preconnect href=U/nul5><link rel=preconnect href\0=U/nul6><iframe\0 src=U/nul7></iframe\0><a href\0=U/nul8>x</a><meta http-equiv\0=refresh content='0; U/nul9'>",
     "quotes": "&quot;&gt;&lt;script&gt; &#39;&#34;' \" ' >`<img alt='\"' title=\"'\" src=U/quotes>&amp;quot;&amp;lt;link rel=preconnect href=U/x>&amp;#60;link ' srcdoc='<img src=U/y>",
     "words": "x" * 200000 + " <p>" + "\u00a0y" * 50000,
     "directions": "\u202e<a href=U/rtl>\u2066moc.elpmaxe\u2069</a>\u202c\u200f\u200b\ufeff\U000e0041\u2028",

@@ -187,6 +187,64 @@ static void test_links(void **state)
     free(all.p);
 }
 
+static void add_value(void *context, const char *element, const char *attribute, struct span value)
+{
+    struct text *t = context;
+    text_add_string(t, element);
+    text_add_string(t, " ");
+    text_add_string(t, attribute);
+    text_add_string(t, "=");
+    text_add(t, value.p, value.n);
+    text_add_string(t, "\n");
+}
+
+static void replace(struct text *t, char wanted, char with)
+{
+    for (char *p; t->n > 0 && (p = memchr(t->p, wanted, t->n)) != NULL;)
+        *p = with;
+}
+
+/* A NUL in a name stands for U+FFFD (HTML 13.2.5.8, 13.2.5.33), so it is another name.  Here ^ stands for it. */
+static void test_nul_in_names(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *html, *text, *values;
+    } rows[] = {
+        {"a<script^>b</script>c", "abc\n", ""},
+        {"a<^script>b", "a<^script>b\n", ""},
+        {"a<style>b</style^>c</^style>d</style>e", "ae\n", "style =b\nstyle =^>c\nstyle =^style>d\n"},
+        {"a<br^>b</p^>c<p ^>d", "abc\n\nd\n", ""},
+        {"a<template^ src=u>b", "ab\n", "template? src=u\n"},
+        {"<a href^=u ^href=v>x</a>", "x\n", "a href?=u\na ?href=v\n"},
+        {"<a^ href=u>x</a>", "x\n", "a? href=u\n"},
+        {"<p hidden^>a<p ^hidden>b<p style^=display:none>c<img alt^=d>", "a\n\nb\n\nc\n",
+         "p style?=display:none\nimg alt?=d\n"},
+        {"<img src^=u ^=v s^rc=w>", "", "img src?=u\nimg ?=v\nimg s?rc=w\n"},
+        {"<iframe^ srcdoc^=x>a</iframe>", "a\n", "iframe? srcdoc?=x\n"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct text html = {NULL, 0, 0, false}, text = html, all = html, values = html;
+        const struct html_watch watch = {add_value, &values};
+        struct message m = {.stop = NULL};
+        text_add_string(&html, rows[i].html);
+        replace(&html, '^', '\0');
+        assert_true(read_html(text_span(&html), &text, &all));
+        html_watch(&m, text_span(&html), &watch, NULL);
+        text.n--;
+        replace(&text, '\0', '^');
+        replace(&values, '\0', '^');
+        assert_true(ends(&values));
+        if (strcmp(text.p, rows[i].text) != 0 || strcmp(values.p, rows[i].values) != 0)
+            fail_msg("%s: \"%s\" and \"%s\", not \"%s\" and \"%s\"", rows[i].html, text.p, values.p, rows[i].text,
+                     rows[i].values);
+        free(html.p);
+        free(text.p);
+        free(all.p);
+        free(values.p);
+    }
+}
+
 /* The source comes in pieces of any length. */
 static void test_pieces(void **state)
 {
@@ -235,10 +293,8 @@ static void test_memory_runs_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_text),
-        cmocka_unit_test(test_links),
-        cmocka_unit_test(test_pieces),
-        cmocka_unit_test(test_memory_runs_out),
+        cmocka_unit_test(test_text),   cmocka_unit_test(test_links),           cmocka_unit_test(test_nul_in_names),
+        cmocka_unit_test(test_pieces), cmocka_unit_test(test_memory_runs_out),
     };
     return cmocka_run_group_tests_name("HTML as a person reads it", tests, NULL, NULL) != 0;
 }
