@@ -139,19 +139,22 @@ void decode_base64(struct message *m, struct span t, struct sink to)
 
 /* ---- quoted-printable ---- */
 
-/* The octet that "=" and two hexadecimal digits at p stand for; "=" itself, and *octets 1, if it is a bad one, which
-   stays as it is (RFC 2045 6.7). */
-static inline char escaped(struct message *m, const char *p, const char *end, enum problem problem, size_t *octets)
+/* One more than what a hexadecimal digit stands for; 0: it is none. */
+static const unsigned char digits[256] = {
+    ['0'] = 1,  2,  3,  4,  5,  6,  7, 8, 9, 10, /* */
+    ['A'] = 11, 12, 13, 14, 15, 16,              /* */
+    ['a'] = 11, 12, 13, 14, 15, 16,
+};
+
+/* The octet that "=" and two hexadecimal digits at p stand for; -1: they are not there. */
+static inline int escaped(const char *p, const char *end)
 {
-    unsigned high = end - p >= 3 ? ascii_hex_value(p[1]) : 16, low = high < 16 ? ascii_hex_value(p[2]) : 16;
-    *octets = low < 16 ? 3 : 1;
-    if (low > 15)
-        message_note(m, problem);
-    return low < 16 ? (char)(high << 4 | low) : '=';
+    int high = end - p >= 3 ? digits[(unsigned char)p[1]] : 0, low = high > 0 ? digits[(unsigned char)p[2]] : 0;
+    return low > 0 ? (high - 1) << 4 | (low - 1) : -1;
 }
 
-/* Puts a line without the blanks at its end: RFC 2045 6.7 (3). */
-static void put_line(struct message *m, struct gathered *g, struct span line)
+/* Puts a line without the blanks at its end: RFC 2045 6.7 (3).  What comes after it up to last may be read. */
+static void put_line(struct message *m, struct gathered *g, struct span line, const char *last)
 {
     const char *p = line.p, *end = p + line.n, *stop = end;
     while (stop > p && header_is_blank(stop[-1]))
@@ -164,12 +167,18 @@ static void put_line(struct message *m, struct gathered *g, struct span line)
         rest.n = 0;
     }
     while (p < stop) {
-        size_t room = GATHERED - g->n, octets;
+        size_t room = GATHERED - g->n;
         const char *most = (size_t)(stop - p) < room ? stop : p + room;
         char *out = g->octets + g->n;
-        size_t plain = scan_copy(SCAN_CODED, out, p, most);
-        for (p += plain, out += plain; p < most && *p == '='; p += octets)
-            *out++ = escaped(m, p, stop, PROBLEM_QUOTED_PRINTABLE, &octets);
+        size_t plain = scan_copy(SCAN_CODED, out, p, (size_t)(last - p) < room ? last : p + room); /* whole rows */
+        plain = plain < (size_t)(most - p) ? plain : (size_t)(most - p);
+        for (p += plain, out += plain; p < most && *p == '=';) {
+            int octet = escaped(p, stop);
+            *out++ = octet >= 0 ? (char)octet : '='; /* a bad one stays as it is (RFC 2045 6.7) */
+            p += octet >= 0 ? 3 : 1;
+            if (octet < 0)
+                message_note(m, PROBLEM_QUOTED_PRINTABLE);
+        }
         for (; p < most && ascii_is_8bit(*p); p++) {
             message_note(m, PROBLEM_QUOTED_PRINTABLE);
             *out++ = *p;
@@ -185,10 +194,11 @@ static void put_line(struct message *m, struct gathered *g, struct span line)
 void decode_quoted_printable(struct message *m, struct span t, struct sink to)
 {
     struct gathered g;
+    const char *last = t.p + t.n;
     begin(&g, to);
     while (t.n > 0 && !message_stopped(m)) {
         const char *lf = memchr(t.p, '\n', t.n);
-        put_line(m, &g, header_take(&t, lf != NULL ? (size_t)(lf - t.p) + 1 : t.n));
+        put_line(m, &g, header_take(&t, lf != NULL ? (size_t)(lf - t.p) + 1 : t.n), last);
     }
     flush(&g);
 }
@@ -199,14 +209,12 @@ void decode_q(struct message *m, struct span t, struct sink to)
     begin(&g, to);
     while (t.n > 0) {
         char c = *t.p;
-        size_t octets = 1;
-        if (header_is_blank(c))
+        int octet = c == '=' ? escaped(t.p, t.p + t.n) : -1;
+        if (header_is_blank(c) || (c == '=' && octet < 0))
             message_note(m, PROBLEM_ENCODED_WORD);
-        if (c == '=')
-            gather(&g, escaped(m, t.p, t.p + t.n, PROBLEM_ENCODED_WORD, &octets));
-        else if (!header_is_break(c))
-            gather(&g, c == '_' ? ' ' : c);
-        span_skip(&t, octets);
+        if (!header_is_break(c))
+            gather(&g, octet >= 0 ? (char)octet : c == '_' ? ' ' : c);
+        span_skip(&t, octet >= 0 ? 3 : 1);
     }
     flush(&g);
 }

@@ -147,37 +147,18 @@ bool header_take_quoted(struct span *t, struct span *text)
     return true;
 }
 
-/* Whether an octet may be in a token. */
-static bool is_of_token(char c)
-{
-    switch (c) {
-    case '(':
-    case ')':
-    case '<':
-    case '>':
-    case '@':
-    case ',':
-    case ';':
-    case ':':
-    case '\\':
-    case '"':
-    case '/':
-    case '[':
-    case ']':
-    case '?':
-    case '=':
-        return false;
-    default:
-        return c > ' ' && c < 0x7f;
-    }
-}
+/* The graphic characters of ASCII that may not be in a token (RFC 2045 5.1). */
+static const bool tspecials[128] = {
+    ['('] = true,  [')'] = true, ['<'] = true, ['>'] = true, ['@'] = true, [','] = true, [';'] = true, [':'] = true,
+    ['\\'] = true, ['"'] = true, ['/'] = true, ['['] = true, [']'] = true, ['?'] = true, ['='] = true,
+};
 
 struct span header_take_token(struct span *t)
 {
-    size_t i = 0;
-    while (i < t->n && is_of_token(t->p[i]))
-        i++;
-    return header_take(t, i);
+    const char *p = t->p, *end = p + t->n;
+    while (p<end && * p> ' ' && *p < 0x7f && !tspecials[(unsigned char)*p])
+        p++;
+    return header_take(t, (size_t)(p - t->p));
 }
 
 void header_lower(struct span token, struct sink to)
