@@ -41,61 +41,64 @@ static bool grow(struct seen *s)
 }
 
 /* The links of the HTML come first, and after them those of the text that it does not have; so these wait until all the
-   HTML has been read. */
+   HTML has been read.  They are URLs that stand in the text, which is all that is kept. */
 struct link_list {
-    struct text added, waiting; /* as JSON; each that waits is after a struct waiting */
-    bool waits, failed;
+    struct text of_html; /* as JSON */
+    struct text of_text; /* each with a NUL, which is in no URL */
     struct seen seen;
-};
-
-struct waiting {
-    uint64_t hash;
-    size_t n; /* octets of JSON */
+    bool failed; /* there is no memory for seen */
 };
 
 /* Notes a URL as seen.  False if it was, or if memory ran out. */
-static bool note(struct link_list *l, uint64_t hash)
+static bool note(struct link_list *l, struct span url)
 {
+    uint64_t hash = 14695981039346656037u; /* FNV-1a */
+    for (size_t i = 0; i < url.n; i++)
+        hash = (hash ^ (unsigned char)url.p[i]) * 1099511628211u;
     bool room = 2 * l->seen.n < l->seen.size || grow(&l->seen);
     l->failed = l->failed || !room;
-    return room && see(&l->seen, hash);
+    return room && see(&l->seen, hash | 1);
 }
 
-static void add_link(void *context, struct span text, struct span url)
+static void put_link(struct text *t, struct span text, struct span url)
 {
-    struct link_list *l = context;
-    struct text *t = l->waits ? &l->waiting : &l->added;
-    struct waiting waiting = {14695981039346656037u, 0}; /* FNV-1a */
-    size_t start = t->n;
-    for (size_t i = 0; i < url.n; i++)
-        waiting.hash = (waiting.hash ^ (unsigned char)url.p[i]) * 1099511628211u;
-    waiting.hash |= 1;
-    if (l->waits)
-        text_add(t, (const char *)&waiting, sizeof waiting);
-    else
-        json_separate(t);
+    json_separate(t);
     text_add_string(t, "{\"text\":");
     json_add_string(t, header_or_empty(text));
     json_add_member(t, "url", url);
     text_add_string(t, "}");
-    waiting.n = t->n - start - sizeof waiting;
-    if (l->waits && !t->failed)
-        memcpy(t->p + start, &waiting, sizeof waiting);
-    else if (!l->waits)
-        (void)note(l, waiting.hash);
 }
 
-static void add_waiting(struct link_list *l, struct text *t)
+static void add_link_of_html(void *context, struct span text, struct span url)
 {
-    struct waiting waiting;
-    for (size_t at = 0; at < l->waiting.n && !l->waiting.failed; at += waiting.n) {
-        memcpy(&waiting, l->waiting.p + at, sizeof waiting);
-        at += sizeof waiting;
-        if (!note(l, waiting.hash))
-            continue;
-        json_separate(t);
-        text_add(t, l->waiting.p + at, waiting.n);
+    struct link_list *l = context;
+    put_link(&l->of_html, text, url);
+    if (l->of_text.n > 0)
+        (void)note(l, url);
+}
+
+static void add_link_of_text(void *context, struct span text, struct span url)
+{
+    struct link_list *l = context;
+    (void)text;
+    text_add_ended(&l->of_text, url);
+}
+
+static void add_links(struct text *t, struct link_list *l, bool has_html)
+{
+    struct span url;
+    text_add_string(t, ",\"links\":");
+    text_add(t, l->of_html.p, l->of_html.n);
+    free(l->of_html.p); /* as they may be as much as the text */
+    for (size_t at = 0; at < l->of_text.n && !l->of_text.failed; at += url.n + 1) {
+        url = span_of(l->of_text.p + at);
+        if (!has_html || note(l, url))
+            put_link(t, url, url);
     }
+    text_add_string(t, "]");
+    t->failed = t->failed || l->failed || l->of_html.failed || l->of_text.failed;
+    free(l->of_text.p);
+    free(l->seen.slots);
 }
 
 /* Text on its way to JSON and to its links. */
@@ -113,31 +116,23 @@ static void put_linked(void *context, const char *p, size_t n)
 
 void json_add_bodies(struct message *m, struct text *t)
 {
-    struct link_list list = {.waits = m->html != NULL};
-    const struct links links = {add_link, &list};
+    struct link_list list = {.failed = false};
+    const struct links of_text = {add_link_of_text, &list}, of_html = {add_link_of_html, &list};
     const struct sink json = json_into(t);
-    text_add_string(&list.added, "[");
+    text_add_string(&list.of_html, "[");
     text_add_string(t, m->text != NULL ? ",\"text\":\"" : ",\"text\":null");
     if (m->text != NULL) {
-        struct linked linked = {json, {.links = &links}};
+        struct linked linked = {json, {.links = &of_text}};
         message_body_text(m, m->text, (struct sink){put_linked, &linked});
         t->failed = !flow_close(&linked.flow) || t->failed;
         text_add_string(t, "\"");
     }
-    list.waits = false;
     text_add_string(t, m->html != NULL ? ",\"html\":\"" : ",\"html\":null");
     if (m->html != NULL) {
-        html_text(m, m->html, (struct sink){NULL, NULL}, &json, &links);
+        html_text(m, m->html, (struct sink){NULL, NULL}, &json, &of_html);
         text_add_string(t, "\"");
     }
-    text_add_string(t, ",\"links\":");
-    text_add(t, list.added.p, list.added.n);
-    free(list.added.p); /* as they may be as much as the text */
-    add_waiting(&list, t);
-    text_add_string(t, "]");
-    t->failed = t->failed || list.failed || list.added.failed || list.waiting.failed;
-    free(list.waiting.p);
-    free(list.seen.slots);
+    add_links(t, &list, m->html != NULL);
 }
 
 static void add_digest(struct message *m, struct text *t, struct part *p)

@@ -564,6 +564,36 @@ static void test_bodies(void **state)
     }
 }
 
+/* Links of the HTML come first, each as often as it stands there, and after them the URLs of the text that it does not
+   have, each once.  Without HTML all URLs of the text are links. */
+static void test_links(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *message, *links;
+    } rows[] = {
+        {"\nhttp://x.test http://y.test/\"a http://x.test\n",
+         "{\"text\":\"http://x.test\",\"url\":\"http://x.test\"},{\"text\":\"http://y.test/\",\"url\":\"http://"
+         "y.test/\"},{\"text\":\"http://x.test\",\"url\":\"http://x.test\"}"},
+        {"Content-Type: text/html\n\n<a href=u>\"x\"</a><a href=u></a>",
+         "{\"text\":\"\\\"x\\\"\",\"url\":\"u\"},{\"text\":\"\",\"url\":\"u\"}"},
+        {ALTERNATIVE PART("text/plain", "", "http://x.test http://y.test http://z.test http://y.test")
+             PART("text/html", "", "<a href='http://z.test'>z</a><a href='http://z.test'>2</a>") "--b--\n",
+         "{\"text\":\"z\",\"url\":\"http://z.test\"},{\"text\":\"2\",\"url\":\"http://z.test\"},"
+         "{\"text\":\"http://x.test\",\"url\":\"http://x.test\"},{\"text\":\"http://y.test\",\"url\":\"http://"
+         "y.test\"}"},
+        {ALTERNATIVE PART("text/plain", "", "http://x.test") PART("text/html", "", "<p>y") "--b--\n",
+         "{\"text\":\"http://x.test\",\"url\":\"http://x.test\"}"},
+        {ALTERNATIVE PART("text/plain", "", "x") PART("text/html", "", "<a href=y>y</a>") "--b--\n",
+         "{\"text\":\"y\",\"url\":\"y\"}"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char part[512];
+        snprintf(part, sizeof part, ",\"links\":[%s],\"parts\":[", rows[i].links);
+        has(rows[i].message, part);
+    }
+}
+
 static void test_decoded(void **state)
 {
     (void)state;
@@ -882,6 +912,7 @@ int main(void)
         cmocka_unit_test(test_names_that_are_no_text),
         cmocka_unit_test(test_many_fields),
         cmocka_unit_test(test_bodies),
+        cmocka_unit_test(test_links),
         cmocka_unit_test(test_decoded),
         cmocka_unit_test(test_attachment),
         cmocka_unit_test(test_suffix),
