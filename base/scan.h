@@ -218,7 +218,7 @@ SCAN_INLINE const char *scan_words(enum scan_kind kind, char *out, const char *p
 #if defined(SCAN_SSE2)
 SCAN_INLINE __m128i scan_same(__m128i row, unsigned char c) { return _mm_cmpeq_epi8(row, _mm_set1_epi8((char)c)); }
 
-/* Marks octets from low to high. */
+/* Marks octets from low to high; from 0xff it goes on at 0. */
 SCAN_INLINE __m128i scan_within(__m128i row, unsigned char low, unsigned char high)
 {
     __m128i above = _mm_sub_epi8(row, _mm_set1_epi8((char)low));
@@ -227,8 +227,8 @@ SCAN_INLINE __m128i scan_within(__m128i row, unsigned char low, unsigned char hi
 
 SCAN_INLINE __m128i scan_unseen(__m128i row)
 {
-    __m128i marks = _mm_or_si128(scan_within(row, 0, ' ' - 1), scan_within(row, 0xee, 0xff));
-    marks = _mm_or_si128(marks, _mm_or_si128(scan_same(row, 0x7f), scan_within(row, 0xd8, 0xe3)));
+    __m128i marks = _mm_or_si128(scan_within(row, 0xee, ' ' - 1), scan_within(row, 0xd8, 0xe3));
+    marks = _mm_or_si128(marks, scan_same(row, 0x7f));
     return _mm_or_si128(marks, _mm_or_si128(scan_same(row, 0xc2), scan_same(row, 0xcd)));
 }
 
