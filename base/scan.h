@@ -376,16 +376,20 @@ struct scan_utf8 {
     uint64_t first;   /* is the first of a character outside ASCII, */
     uint64_t further; /* is a further one, */
     uint64_t three;   /* is the first of three or four, */
-    uint64_t odd;     /* is the first of four, or one after which not every other may come, or never occurs */
+    uint64_t odd;     /* is the first of four, or never occurs, or is E0 or ED before one that may not come after it */
 };
 
+/* Reads an octet after the block. */
 static inline struct scan_utf8 scan_utf8_marks(const char *p)
 {
     struct scan_utf8 m = {0, 0, 0, 0};
     uint64_t outside = 0; /* a bit for each octet outside ASCII; as signed numbers these are the lowest */
     for (int i = 0; i < SCAN_BLOCK; i += 16) {
         __m128i row = _mm_loadu_si128((const __m128i *)(const void *)(p + i));
-        __m128i odd = _mm_or_si128(scan_same(row, 0xe0), scan_same(row, 0xed));
+        __m128i next = _mm_loadu_si128((const __m128i *)(const void *)(p + i + 1));
+        __m128i low = _mm_cmplt_epi8(next, _mm_set1_epi8((char)0xa0));
+        __m128i odd =
+            _mm_or_si128(_mm_and_si128(scan_same(row, 0xe0), low), _mm_andnot_si128(low, scan_same(row, 0xed)));
         odd = _mm_or_si128(odd, scan_same(_mm_and_si128(row, _mm_set1_epi8((char)0xfe)), 0xc0));
         odd = _mm_or_si128(odd, _mm_cmpgt_epi8(row, _mm_set1_epi8((char)0xef)));
         outside |= (uint64_t)_mm_movemask_epi8(row) << i;
@@ -409,7 +413,7 @@ static inline const char *scan_utf8(const char *p, const char *end)
 {
     uint64_t wanted = 0; /* at the front, for a character that began before */
     for (;;) {
-        if (end - p >= SCAN_BLOCK) {
+        if (end - p > SCAN_BLOCK) {
             struct scan_utf8 m = scan_utf8_marks(p);
             if (m.odd == 0 && m.further == (m.first << 1 | m.three << 2 | wanted)) {
                 wanted = m.first >> 63 | m.three >> 62;
