@@ -23,12 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/scan.h"
-
-enum {
-    TEXT_LINE_MAX = 998,     /* octets without CRLF; RFC 5321 4.5.3.1.6 */
-    FRONT_MAX = 1024 * 1024, /* octets of lines that are looked at as an envelope */
-};
+enum { FRONT_MAX = 1024 * 1024 /* octets of lines that are looked at as an envelope */ };
 
 /* ---- the file ---- */
 
@@ -212,70 +207,11 @@ static void unquote(struct span *line)
         span_skip(line, 1);
 }
 
-/* Takes an octet: notes what is odd about the lines, as the protocol engine does with mail data, and counts each bare
-   LF as CRLF. */
-static void examine_octet(struct file *f, char c)
-{
-    struct problems none = {{0, 0}}, *found = f->has_beside ? &none : &f->mail.problems;
-    if (f->cr && (c != '\n' || !f->crlf))
-        problems_add(found, PROBLEM_BARE_CR);
-    if (c == '\n' && f->line - (f->cr && f->crlf) > TEXT_LINE_MAX)
-        problems_add(found, PROBLEM_LONG_LINE);
-    if (c == '\n' && f->crlf && !f->cr)
-        problems_add(found, PROBLEM_BARE_LF);
-    if (c == '\0')
-        problems_add(found, PROBLEM_NUL);
-    f->mail.size += c == '\n' && !f->crlf;
-    f->line = c == '\n' ? 0 : f->line + 1;
-    f->cr = c == '\r';
-}
-
-/* The same for up to a block of octets; blanks make a short piece one.  False, and nothing taken, if there is something
-   odd in it. */
-static bool examine_block(struct file *f, struct span t)
-{
-    char block[SCAN_BLOCK];
-    const char *p = t.p;
-    if (t.n < SCAN_BLOCK) {
-        memset(block, ' ', sizeof block);
-        p = memcpy(block, t.p, t.n);
-    }
-    struct scan_ends e = scan_ends(p);
-    uint64_t line = f->line;
-    /* so every CR has its LF, and every LF its CR */
-    bool well = !e.nul && (f->crlf ? e.lf == (e.cr << 1 | f->cr) : e.cr == 0 && !f->cr);
-    size_t start = 0, lines = 0;
-    for (uint64_t rest = e.lf; rest != 0; rest &= rest - 1, lines++) {
-        size_t at = (size_t)__builtin_ctzll(rest);
-        well = well && line + at - start <= TEXT_LINE_MAX;
-        line = 0;
-        start = at + 1;
-    }
-    if (!well)
-        return false;
-    f->line = line + t.n - start;
-    f->cr = e.cr >> (t.n - 1) & 1;
-    f->mail.size += f->crlf ? 0 : lines;
-    return true;
-}
-
-/* Examines octets of the mail. */
-static void examine(struct file *f, struct span t)
-{
-    while (t.n > 0) {
-        struct span block = {t.p, t.n < SCAN_BLOCK ? t.n : SCAN_BLOCK};
-        bool taken = examine_block(f, block);
-        for (size_t i = 0; !taken && i < block.n; i++)
-            examine_octet(f, block.p[i]);
-        span_skip(&t, block.n);
-    }
-}
-
 /* Adds octets to the mail.  Its size counts each line end as CRLF (RFC 1870 5). */
 static void add(struct file *f, struct span t)
 {
-    f->mail.size += t.n;
-    examine(f, t);
+    struct problems none = {{0, 0}}, *found = f->has_beside ? &none : &f->mail.problems;
+    f->mail.size += t.n + ends_examine(&f->ends, t, found);
     if (!f->adds_cr) {
         spool_add(&f->spool, t.p, t.n);
         return;
@@ -337,10 +273,9 @@ static void begin_message(struct file *f)
     f->phase = FILE_FRONT;
     f->next = f->has_beside ? ORIGIN_OVER : ORIGIN_PATH;
     f->front.n = 0;
-    f->line = 0;
-    f->in_line = f->cr = false;
+    f->in_line = false;
     f->has_lines = f->has_beside && f->origin.has_lines;
-    f->crlf = f->has_lines && f->origin.crlf;
+    f->ends = (struct ends){.crlf = f->has_lines && f->origin.crlf};
     f->blank.n = 0;
     if (!f->has_beside)
         set_time(f);
@@ -364,10 +299,11 @@ static bool begin_body(struct file *f, struct reader *r, uint64_t n)
     if (f->front.failed || ((is_envelope || !f->has_envelope) && !origin_read(&f->origin, lines, &f->mail)))
         return false;
     f->phase = FILE_BODY;
-    f->adds_cr = !f->crlf && (o->store->o.crlf || o->headers);
+    f->adds_cr = !f->ends.crlf && (o->store->o.crlf || o->headers);
     f->mail.n = f->mail.session = n;
     f->mail.file = f->path;
-    spool_begin(&f->spool, o->store, f->mail.binary || (!f->crlf && !f->adds_cr), listing_has_room(&r->tally.came));
+    spool_begin(&f->spool, o->store, f->mail.binary || (!f->ends.crlf && !f->adds_cr),
+                listing_has_room(&r->tally.came));
     f->has_spool = true;
     if (o->headers)
         envelope_add_headers(&f->mail, &f->spool);
@@ -389,7 +325,7 @@ static enum file_state take_front(struct file *f, struct reader *r, uint64_t n)
     if (!found && !f->at_end)
         return FILE_WAITS;
     if (found && !f->has_lines) {
-        f->crlf = line.n >= 2 && memcmp(line.p + line.n - 2, "\r\n", 2) == 0;
+        f->ends.crlf = line.n >= 2 && memcmp(line.p + line.n - 2, "\r\n", 2) == 0;
         f->has_lines = true;
     }
     if (found && line.p[line.n - 1] == '\n' && f->front.n < FRONT_MAX && origin_takes(&f->next, line)) {
@@ -403,10 +339,8 @@ static enum file_state take_front(struct file *f, struct reader *r, uint64_t n)
 
 static enum file_state end_message(struct file *f)
 {
-    if (!f->has_beside && f->cr)
-        problems_add(&f->mail.problems, PROBLEM_BARE_CR);
-    if (!f->has_beside && f->line > TEXT_LINE_MAX)
-        problems_add(&f->mail.problems, PROBLEM_LONG_LINE);
+    if (!f->has_beside)
+        ends_finish(&f->ends, &f->mail.problems);
     if (f->has_beside && f->origin.has_size)
         f->mail.size = f->origin.size;
     return FILE_MAIL;

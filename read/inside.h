@@ -60,6 +60,24 @@ bool origin_read_mbox(struct span line, struct mail *mail);
 
 void origin_close(struct origin *o);
 
+/* ---- ends.c: how the lines of a message end ---- */
+
+/* The caller zeroes it at first. */
+struct ends {
+    bool crlf;  /* lines end in CRLF, else in LF; the caller sets it */
+    bool cr;    /* the last octet was a CR */
+    uint64_t n; /* octets of the line so far */
+};
+
+/* Takes octets of a message, and notes what is odd about its lines.  Returns how many bare LFs stand for CRLF. */
+size_t ends_examine(struct ends *e, struct span t, struct problems *found);
+
+/* The same, octet by octet. */
+size_t ends_examine_octets(struct ends *e, struct span t, struct problems *found);
+
+/* Notes what is odd about the last line. */
+void ends_finish(const struct ends *e, struct problems *found);
+
 /* ---- file.c: the messages of one file ---- */
 
 enum file_state {
@@ -90,12 +108,10 @@ struct file {
     bool has_spool;
     bool has_envelope; /* by the file beside it, or by the line before it */
     bool has_beside;   /* a file beside it has its envelope, its problems and its size */
-    bool has_lines;    /* crlf is known */
-    bool crlf;         /* its lines end in CRLF */
+    bool has_lines;    /* ends.crlf is known */
     bool adds_cr;      /* they end in LF, and CRLF is to be stored */
     bool in_line;      /* the last octet did not end a line */
-    bool cr;           /* it was a CR */
-    uint64_t line;     /* octets of the line so far */
+    struct ends ends;
     struct span blank; /* mbox: an empty line that may be the last one, and then belongs to the next message */
     struct text front; /* lines that may be the envelope */
     struct origin origin;
