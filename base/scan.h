@@ -356,6 +356,19 @@ static inline struct scan_ends scan_ends(const char *p)
 static inline struct scan_ends scan_ends(const char *p) { return scan_ends_octets(p); }
 #endif
 
+/* The place of the last bit of x, which is not 0. */
+static inline unsigned scan_last(uint64_t x)
+{
+#if defined(__GNUC__)
+    return 63 - (unsigned)__builtin_clzll(x);
+#else
+    unsigned n = 63;
+    while (x >> n == 0)
+        n--;
+    return n;
+#endif
+}
+
 /* ---- UTF-8 ---- */
 
 /* Returns the end of the well-formed characters at the front of [p, end): character by character. */

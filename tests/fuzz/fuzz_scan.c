@@ -1,5 +1,5 @@
 /*
- * fuzz_scan.c - the fast forms in base/ give what the plain ones give, and read and
+ * fuzz_scan.c - the fast forms in base/ and read/ give what the plain ones give, and read and
  * write nothing beyond what they are given.
  *
  * As a libFuzzer target, or, compiled with REPLAY, as a program that is given
@@ -18,6 +18,7 @@ static void check(const char *p, const char *end, char *out)
     check_kinds(p, end, out);
     check_octets(p, end, out);
     check_utf8(p, end, out);
+    check_ends(p, end, out);
     check_base64(p, end, out);
     check_sha256(p, end, out);
 }

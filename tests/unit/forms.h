@@ -1,5 +1,5 @@
 /*
- * forms.h - holds the fast forms in base/ against plain ones.
+ * forms.h - holds the fast forms in base/ and read/ against plain ones.
  *
  * Each check takes octets, and the end of as many and
  * SCAN_BEHIND more that may be written; neither is followed by memory.
@@ -11,6 +11,7 @@
 
 #include "base/base.h"
 #include "base/scan.h"
+#include "read/inside.h"
 
 static inline void must(bool condition)
 {
@@ -79,6 +80,31 @@ static inline void check_utf8(const char *p, const char *end, char *out)
         n = utf8_length(span_between(plain, end));
     must(scan_utf8_characters(p, end) == plain);
     must(scan_utf8(p, end) == plain);
+}
+
+/* The octets may begin within a line, after a CR, and come in two pieces. */
+static inline void check_ends_in(const char *p, const char *end, struct ends plain)
+{
+    struct ends fast = plain;
+    struct problems plain_found = {{0, 0}}, found = plain_found;
+    size_t n = (size_t)(end - p), bare = ends_examine_octets(&plain, (struct span){p, n}, &plain_found);
+    size_t taken = ends_examine(&fast, (struct span){p, n / 3}, &found);
+    taken += ends_examine(&fast, (struct span){p + n / 3, n - n / 3}, &found);
+    ends_finish(&plain, &plain_found);
+    ends_finish(&fast, &found);
+    must(taken == bare && fast.n == plain.n && fast.cr == plain.cr);
+    must(memcmp(&found, &plain_found, sizeof found) == 0);
+}
+
+static inline void check_ends(const char *p, const char *end, char *out)
+{
+    (void)out;
+    for (unsigned flags = 0; flags < 4; flags++) {
+        struct ends e = {.crlf = flags & 1, .cr = flags & 2, .n = flags / 2};
+        check_ends_in(p, end, e);
+        e.n = 1000 - (size_t)(end - p) % 128;
+        check_ends_in(p, end, e);
+    }
 }
 
 static inline void check_base64_in(const char *p, const char *end, char *octets, size_t room)

@@ -1,5 +1,5 @@
 /*
- * test_scan.c - the fast forms in base/ against plain ones: on random octets, at
+ * test_scan.c - the fast forms in base/ and read/ against plain ones: on random octets, at
  * each alignment and length, between pages that cannot be read or written.
  */
 #define _DEFAULT_SOURCE /* for MAP_ANONYMOUS */
@@ -48,6 +48,7 @@ static const char *const pieces[] = {
     "\\",
     "\r",
     "\n",
+    "\r\n",
     "\t",
     "\x7f",
     "\x1f",
@@ -150,6 +151,12 @@ static void test_utf8(void **state)
     check_all(check_utf8, false);
 }
 
+static void test_ends(void **state)
+{
+    (void)state;
+    check_all(check_ends, false);
+}
+
 static void test_base64(void **state)
 {
     (void)state;
@@ -222,6 +229,28 @@ static void test_utf8_sequences(void **state)
     }
 }
 
+/* Lines of mail with at most one odd end, some of them as long as they may be, at each place of a block. */
+static void test_ends_of_lines(void **state)
+{
+    static const struct span usual[] = {{"\r\n", 2}, {"\n", 1}},
+                             odd[] = {{"\n", 1}, {"\r", 1}, {"\r\n", 2}, {"\r\r\n", 3}, {"\0\n", 2}};
+    static const size_t longest[] = {1, 3, 64, 100, 1000};
+    char text[8192];
+    (void)state;
+    for (unsigned round = 0; round < 20000; round++) {
+        size_t n = 0, at = round % SCAN_BLOCK, wanted = random_number(40), most = longest[random_number(5)];
+        for (unsigned line = 0; line <= 40 && n + 1010 < sizeof text; line++) {
+            size_t length = most < 1000 ? random_number((unsigned)most) : 990 + random_number(14);
+            struct span end = line == wanted && round % 3 == 0 ? odd[random_number(5)] : usual[round / SCAN_BLOCK % 2];
+            memset(text + n, 'x', length);
+            n += length;
+            memcpy(text + n, end.p, end.n);
+            n += end.n;
+        }
+        check_ends(text + (at < n ? at : 0), text + n, out);
+    }
+}
+
 static void test_base64_digits(void **state)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -236,14 +265,11 @@ static void test_base64_digits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kinds),
-        cmocka_unit_test(test_octets),
-        cmocka_unit_test(test_utf8),
-        cmocka_unit_test(test_base64),
-        cmocka_unit_test(test_sha256),
-        cmocka_unit_test(test_each_octet),
-        cmocka_unit_test(test_unseen_characters),
-        cmocka_unit_test(test_utf8_sequences),
+        cmocka_unit_test(test_kinds),          cmocka_unit_test(test_octets),
+        cmocka_unit_test(test_utf8),           cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_base64),         cmocka_unit_test(test_sha256),
+        cmocka_unit_test(test_each_octet),     cmocka_unit_test(test_unseen_characters),
+        cmocka_unit_test(test_utf8_sequences), cmocka_unit_test(test_ends_of_lines),
         cmocka_unit_test(test_base64_digits),
     };
     return cmocka_run_group_tests_name("scan", tests, open_out, NULL);
