@@ -199,11 +199,9 @@ static void put_segments(struct message *m, struct param *s, size_t n, struct si
 
 /* What has been found at each place. */
 struct found {
-    uint64_t has[PLACES / 64 + 1]; /* a bit for each place; the others hold nothing */
+    bool has[PLACES]; /* at the others there is nothing */
     struct param at[PLACES];
 };
-
-static bool has(const struct found *f, size_t place) { return f->has[place / 64] >> place % 64 & 1; }
 
 /* Finds the segments of a parameter; if it is whole, that is one.  Returns how many there are, from *first. */
 static size_t find(struct message *m, struct span value, const char *name, struct found *found, struct param **first)
@@ -217,20 +215,20 @@ static size_t find(struct message *m, struct span value, const char *name, struc
         if (place == OTHER)
             continue;
         numbered += !whole;
-        if (place == TOO_HIGH || has(found, place)) {
+        if (place == TOO_HIGH || found->has[place]) {
             message_note(m, whole ? PROBLEM_PARAMETER : PROBLEM_PARAMETER_SEGMENT);
             continue;
         }
         found->at[place] = param;
-        found->has[place / 64] |= (uint64_t)1 << place % 64;
+        found->has[place] = true;
     }
-    while (n < SEGMENTS_MAX && has(found, n))
+    while (n < SEGMENTS_MAX && found->has[n])
         n++;
     if (n < numbered)
         message_note(m, PROBLEM_PARAMETER_SEGMENT);
-    bool extended = has(found, EXTENDED); /* preferred where both are there: RFC 6266 4.3 */
+    bool extended = found->has[EXTENDED]; /* preferred where both are there: RFC 6266 4.3 */
     *first = &found->at[extended ? EXTENDED : n > 0 ? 0 : PLAIN];
-    return extended ? 1 : n > 0 ? n : has(found, PLAIN);
+    return extended ? 1 : n > 0 ? n : found->has[PLAIN];
 }
 
 bool param_decode(struct message *m, struct span value, const char *name, struct sink to)
