@@ -1,6 +1,6 @@
 /*
  * problem.h - the problems a client can cause, in the protocol, the envelope
- * and the message, as one list.
+ * and the message, as one list; and how those of lines are found.
  */
 #ifndef BASE_PROBLEM_H
 #define BASE_PROBLEM_H
@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "base/base.h"
 
 /*
  * Each with its name for scripts, a sentence for people, the section it departs
@@ -172,5 +174,23 @@ static inline void problems_merge(struct problems *s, const struct problems *mor
     s->bits[0] |= more->bits[0];
     s->bits[1] |= more->bits[1];
 }
+
+/* ---- ends: how the lines of a message end ---- */
+
+/* The caller zeroes it at first. */
+struct ends {
+    bool crlf;  /* lines end in CRLF, else in LF; the caller sets it */
+    bool cr;    /* the last octet was a CR */
+    uint64_t n; /* octets of the line so far */
+};
+
+/* Takes octets of a message, and notes what is odd about its lines.  Returns how many bare LFs stand for CRLF. */
+size_t ends_examine(struct ends *e, struct span t, struct problems *found);
+
+/* The same, octet by octet. */
+size_t ends_examine_octets(struct ends *e, struct span t, struct problems *found);
+
+/* Notes what is odd about the last line. */
+void ends_finish(const struct ends *e, struct problems *found);
 
 #endif

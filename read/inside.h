@@ -60,24 +60,6 @@ bool origin_read_mbox(struct span line, struct mail *mail);
 
 void origin_close(struct origin *o);
 
-/* ---- ends.c: how the lines of a message end ---- */
-
-/* The caller zeroes it at first. */
-struct ends {
-    bool crlf;  /* lines end in CRLF, else in LF; the caller sets it */
-    bool cr;    /* the last octet was a CR */
-    uint64_t n; /* octets of the line so far */
-};
-
-/* Takes octets of a message, and notes what is odd about its lines.  Returns how many bare LFs stand for CRLF. */
-size_t ends_examine(struct ends *e, struct span t, struct problems *found);
-
-/* The same, octet by octet. */
-size_t ends_examine_octets(struct ends *e, struct span t, struct problems *found);
-
-/* Notes what is odd about the last line. */
-void ends_finish(const struct ends *e, struct problems *found);
-
 /* ---- file.c: the messages of one file ---- */
 
 enum file_state {

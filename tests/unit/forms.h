@@ -1,5 +1,5 @@
 /*
- * forms.h - holds the fast forms in base/ and read/ against plain ones.
+ * forms.h - holds the fast forms in base/ against plain ones.
  *
  * Each check takes octets, and the end of as many and
  * SCAN_BEHIND more that may be written; neither is followed by memory.
@@ -10,8 +10,8 @@
 #include <stdlib.h>
 
 #include "base/base.h"
+#include "base/problem.h"
 #include "base/scan.h"
-#include "read/inside.h"
 
 static inline void must(bool condition)
 {

@@ -2,7 +2,7 @@
  * ends.c - what is odd about the lines of a message, as the protocol engine notes
  * it of mail data.
  */
-#include "read/inside.h"
+#include "base/problem.h"
 
 #include <string.h>
 
