@@ -1,6 +1,5 @@
 /*
- * ends.c - what is odd about the lines of a message, as the protocol engine notes
- * it of mail data.
+ * ends.c - what is odd about the lines of a message, from a client or a file.
  */
 #include "base/problem.h"
 
@@ -8,11 +7,16 @@
 
 #include "base/scan.h"
 
-enum { TEXT_LINE_MAX = 998 /* octets without CRLF; RFC 5321 4.5.3.1.6 */ };
+enum {
+    TEXT_LINE_MAX = 998,        /* octets without CRLF; RFC 5321 4.5.3.1.6 */
+    ENOUGH = TEXT_LINE_MAX + 2, /* octets that make a line too long, even if the last one is a CR */
+};
+
+static unsigned grown(const struct ends *e, size_t n) { return e->n + n < ENOUGH ? (unsigned)(e->n + n) : ENOUGH; }
 
 size_t ends_examine_octets(struct ends *e, struct span t, struct problems *found)
 {
-    size_t bare = 0;
+    size_t lines = 0;
     for (; t.n > 0; span_skip(&t, 1)) {
         char c = *t.p;
         if (e->cr && (c != '\n' || !e->crlf))
@@ -23,16 +27,18 @@ size_t ends_examine_octets(struct ends *e, struct span t, struct problems *found
             problems_add(found, PROBLEM_BARE_LF);
         if (c == '\0')
             problems_add(found, PROBLEM_NUL);
-        bare += c == '\n' && !e->crlf;
-        e->n = c == '\n' ? 0 : e->n + 1;
+        if (ascii_is_8bit(c) && e->seven_bit)
+            problems_add(found, PROBLEM_8BIT_DATA);
+        lines += c == '\n';
+        e->n = c == '\n' ? 0 : grown(e, 1);
         e->cr = c == '\r';
     }
-    return bare;
+    return lines;
 }
 
 /* The same for up to a block of octets; blanks make a short piece one.  False, and nothing taken, if there is something
    odd in it. */
-static bool examine_block(struct ends *e, struct span t, size_t *bare)
+static bool examine_block(struct ends *e, struct span t, size_t *lines)
 {
     char block[SCAN_BLOCK];
     const char *p = t.p;
@@ -42,27 +48,28 @@ static bool examine_block(struct ends *e, struct span t, size_t *bare)
     }
     struct scan_ends s = scan_ends(p);
     /* so every CR has its LF, and every LF its CR */
-    bool well = !s.nul && (e->crlf ? s.lf == (s.cr << 1 | e->cr) : s.cr == 0 && !e->cr);
+    bool well =
+        !s.nul && !(s.has_8bit && e->seven_bit) && (e->crlf ? s.lf == (s.cr << 1 | e->cr) : s.cr == 0 && !e->cr);
     /* only the first line that ends here can be too long */
     if (!well || (s.lf != 0 && e->n > TEXT_LINE_MAX - SCAN_BLOCK))
         return false;
-    e->n = s.lf != 0 ? t.n - 1 - scan_last(s.lf) : e->n + t.n;
-    e->cr = s.cr >> (SCAN_BLOCK - 1);
-    for (uint64_t lf = e->crlf ? 0 : s.lf; lf != 0; lf &= lf - 1)
-        ++*bare;
+    e->n = s.lf != 0 ? (unsigned)(t.n - 1 - scan_last(s.lf)) : grown(e, t.n);
+    e->cr = s.cr >> (t.n - 1) & 1;
+    for (uint64_t lf = s.lf; lf != 0; lf &= lf - 1)
+        ++*lines;
     return true;
 }
 
 size_t ends_examine(struct ends *e, struct span t, struct problems *found)
 {
-    size_t bare = 0;
+    size_t lines = 0;
     while (t.n > 0) {
         struct span block = {t.p, t.n < SCAN_BLOCK ? t.n : SCAN_BLOCK};
-        if (!examine_block(e, block, &bare))
-            bare += ends_examine_octets(e, block, found);
+        if (!examine_block(e, block, &lines))
+            lines += ends_examine_octets(e, block, found);
         span_skip(&t, block.n);
     }
-    return bare;
+    return lines;
 }
 
 void ends_finish(const struct ends *e, struct problems *found)

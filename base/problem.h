@@ -177,14 +177,15 @@ static inline void problems_merge(struct problems *s, const struct problems *mor
 
 /* ---- ends: how the lines of a message end ---- */
 
-/* The caller zeroes it at first. */
+/* The caller sets it to zero, and then what its message is like. */
 struct ends {
-    bool crlf;  /* lines end in CRLF, else in LF; the caller sets it */
-    bool cr;    /* the last octet was a CR */
-    uint64_t n; /* octets of the line so far */
+    bool crlf;      /* its lines end in CRLF, else in LF */
+    bool seven_bit; /* no octet outside ASCII may be in it */
+    bool cr;        /* the last octet was a CR */
+    unsigned n;     /* octets of the line so far, counted no further than matters */
 };
 
-/* Takes octets of a message, and notes what is odd about its lines.  Returns how many bare LFs stand for CRLF. */
+/* Takes octets of a message, and notes what is odd about its lines.  Returns how many LFs there are. */
 size_t ends_examine(struct ends *e, struct span t, struct problems *found);
 
 /* The same, octet by octet. */

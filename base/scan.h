@@ -320,20 +320,21 @@ SCAN_INLINE size_t scan_copy(enum scan_kind kind, char *out, const char *p, cons
 
 enum { SCAN_BLOCK = 64 };
 
-/* Of SCAN_BLOCK octets, a bit for each that is one of these; and whether there is a NUL. */
+/* Of SCAN_BLOCK octets, a bit for each that is one of these; and whether there is a NUL, or an octet outside ASCII. */
 struct scan_ends {
     uint64_t cr, lf;
-    bool nul;
+    bool nul, has_8bit;
 };
 
 /* Octet by octet. */
 static inline struct scan_ends scan_ends_octets(const char *p)
 {
-    struct scan_ends e = {0, 0, false};
+    struct scan_ends e = {0, 0, false, false};
     for (int i = 0; i < SCAN_BLOCK; i++) {
         e.cr |= (uint64_t)(p[i] == '\r') << i;
         e.lf |= (uint64_t)(p[i] == '\n') << i;
         e.nul = e.nul || p[i] == '\0';
+        e.has_8bit = e.has_8bit || ascii_is_8bit(p[i]);
     }
     return e;
 }
@@ -341,15 +342,17 @@ static inline struct scan_ends scan_ends_octets(const char *p)
 #if defined(SCAN_SSE2)
 static inline struct scan_ends scan_ends(const char *p)
 {
-    struct scan_ends e = {0, 0, false};
-    __m128i nuls = _mm_setzero_si128();
+    struct scan_ends e = {0, 0, false, false};
+    __m128i nuls = _mm_setzero_si128(), all = nuls;
     for (int i = 0; i < SCAN_BLOCK; i += 16) {
         __m128i row = _mm_loadu_si128((const __m128i *)(const void *)(p + i));
         e.cr |= (uint64_t)_mm_movemask_epi8(scan_same(row, '\r')) << i;
         e.lf |= (uint64_t)_mm_movemask_epi8(scan_same(row, '\n')) << i;
         nuls = _mm_or_si128(nuls, scan_same(row, '\0'));
+        all = _mm_or_si128(all, row);
     }
     e.nul = _mm_movemask_epi8(nuls) != 0;
+    e.has_8bit = _mm_movemask_epi8(all) != 0;
     return e;
 }
 #else

@@ -211,7 +211,8 @@ static void unquote(struct span *line)
 static void add(struct file *f, struct span t)
 {
     struct problems none = {{0, 0}}, *found = f->has_beside ? &none : &f->mail.problems;
-    f->mail.size += t.n + ends_examine(&f->ends, t, found);
+    size_t lines = ends_examine(&f->ends, t, found);
+    f->mail.size += t.n + (f->ends.crlf ? 0 : lines);
     if (!f->adds_cr) {
         spool_add(&f->spool, t.p, t.n);
         return;

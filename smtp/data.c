@@ -19,15 +19,13 @@
 #include "smtp.h"
 #include "smtp/objection.h"
 
-enum { TEXT_LINE_MAX = 998 /* octets without CRLF; RFC 5321 4.5.3.1.6 */ };
-
 void data_begin(struct smtp *s)
 {
-    s->size = s->line_size = 0;
+    s->size = 0;
     s->lines = 0;
+    s->ends = (struct ends){.crlf = true, .seven_bit = !s->mail.eightbit && !s->mail.utf8};
     s->dot = DOT_CRLF;
     s->lone_dot = LONE_DOT_NONE;
-    s->cr = false;
     s->data_problems = (struct problems){{0, 0}};
 }
 
@@ -43,37 +41,6 @@ static struct span take_run(struct smtp *s)
 
 static bool is_too_large(const struct smtp *s) { return s->config->max_size > 0 && s->size > s->config->max_size; }
 
-/* Takes a line's end, or an odd octet within a line. */
-static void examine_octet(struct smtp *s, char c)
-{
-    if (c == '\n' && s->line_size - s->cr > TEXT_LINE_MAX)
-        problems_add(&s->data_problems, PROBLEM_LONG_LINE);
-    if (c == '\n' && !s->cr)
-        problems_add(&s->data_problems, PROBLEM_BARE_LF);
-    if (c == '\0')
-        problems_add(&s->data_problems, PROBLEM_NUL);
-    if (ascii_is_8bit(c) && !s->mail.eightbit && !s->mail.utf8)
-        problems_add(&s->data_problems, PROBLEM_8BIT_DATA);
-    s->lines += c == '\n';
-    s->cr = c == '\r';
-    s->line_size = c == '\n' ? 0 : s->line_size + 1;
-}
-
-static void examine(struct smtp *s, struct span t)
-{
-    const char *end = t.p + t.n;
-    while (t.n > 0) {
-        if (s->cr && *t.p != '\n')
-            problems_add(&s->data_problems, PROBLEM_BARE_CR);
-        const char *odd = scan_for(SCAN_ODD, t.p, end);
-        s->line_size += (uint64_t)(odd - t.p);
-        s->cr = s->cr && odd == t.p;
-        if (odd < end)
-            examine_octet(s, *odd);
-        t = span_between(odd < end ? odd + 1 : end, end);
-    }
-}
-
 bool data_end(struct smtp *s, struct smtp_event *e)
 {
     static const struct smtp_canned accepted = CANNED(250, "2.0.0 ", "Message accepted");
@@ -83,10 +50,7 @@ bool data_end(struct smtp *s, struct smtp_event *e)
     e->recipient = s->config->lmtp ? s->answered + 1 : 0;
     s->legal = true;
     struct problems *p = &s->data_problems;
-    if (s->cr)
-        problems_add(p, PROBLEM_BARE_CR);
-    if (s->line_size > TEXT_LINE_MAX)
-        problems_add(p, PROBLEM_LONG_LINE);
+    ends_finish(&s->ends, p);
     if (e->recipient <= 1 && !s->mail.binary) /* binary mail data have no lines */
         problems_merge(&e->problems, p);
     uint64_t lines = s->mail.binary ? 0 : s->lines; /* SIZE may have counted line ends as LF */
@@ -108,7 +72,7 @@ static bool hand_on(struct smtp *s, struct smtp_event *e, struct span octets)
 {
     s->size += octets.n;
     if (s->config->strict || s->config->examine)
-        examine(s, octets);
+        s->lines += (uint32_t)ends_examine(&s->ends, octets, &s->data_problems);
     if (is_too_large(s))
         return false;
     e->type = SMTP_BODY;

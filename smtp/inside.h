@@ -49,7 +49,7 @@ struct smtp {
     size_t secret_n;
     uint64_t nonce;                /* of the challenge of CRAM-MD5 or SCRAM */
     uint64_t size;                 /* of the mail data, or of a line that is too long, so far */
-    uint64_t line_size;            /* examined: of the current line of the mail data */
+    struct ends ends;              /* of the lines of the mail data, if they are examined */
     struct smtp_declared mail;     /* by the MAIL in effect */
     struct smtp_declared asked;    /* by the MAIL that is not yet committed */
     struct problems data_problems; /* of the mail data so far */
@@ -76,7 +76,6 @@ struct smtp {
     bool last;           /* it is the last chunk */
     bool more;           /* LMTP: the mail data are complete, and a recipient's reply is due */
     bool plain;          /* the current command is ASCII and has no control below 0x0e */
-    bool cr;             /* examined: the mail data so far end with CR */
     bool extended;       /* the client said EHLO or LHLO */
     bool extended_asked; /* the same for the command that is not yet committed */
     bool path_refused;   /* MAIL, RCPT or a chunk was: commands pipelined after it are not out of order */

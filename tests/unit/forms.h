@@ -68,7 +68,8 @@ static inline void check_octets(const char *p, const char *end, char *out)
         must(scan_for_two('a', '\n', or_8bit, p, end) == scan_for_two_octets('a', '\n', or_8bit, p, end));
     for (; end - p >= SCAN_BLOCK; p++) {
         struct scan_ends fast = scan_ends(p), octets = scan_ends_octets(p);
-        must(fast.cr == octets.cr && fast.lf == octets.lf && fast.nul == octets.nul);
+        must(fast.cr == octets.cr && fast.lf == octets.lf && fast.nul == octets.nul &&
+             fast.has_8bit == octets.has_8bit);
     }
 }
 
@@ -87,22 +88,22 @@ static inline void check_ends_in(const char *p, const char *end, struct ends pla
 {
     struct ends fast = plain;
     struct problems plain_found = {{0, 0}}, found = plain_found;
-    size_t n = (size_t)(end - p), bare = ends_examine_octets(&plain, (struct span){p, n}, &plain_found);
+    size_t n = (size_t)(end - p), lines = ends_examine_octets(&plain, (struct span){p, n}, &plain_found);
     size_t taken = ends_examine(&fast, (struct span){p, n / 3}, &found);
     taken += ends_examine(&fast, (struct span){p + n / 3, n - n / 3}, &found);
     ends_finish(&plain, &plain_found);
     ends_finish(&fast, &found);
-    must(taken == bare && fast.n == plain.n && fast.cr == plain.cr);
+    must(taken == lines && fast.n == plain.n && fast.cr == plain.cr);
     must(memcmp(&found, &plain_found, sizeof found) == 0);
 }
 
 static inline void check_ends(const char *p, const char *end, char *out)
 {
     (void)out;
-    for (unsigned flags = 0; flags < 4; flags++) {
-        struct ends e = {.crlf = flags & 1, .cr = flags & 2, .n = flags / 2};
+    for (unsigned flags = 0; flags < 8; flags++) {
+        struct ends e = {.crlf = flags & 1, .cr = flags & 2, .seven_bit = flags & 4, .n = flags >> 1 & 1};
         check_ends_in(p, end, e);
-        e.n = 1000 - (size_t)(end - p) % 128;
+        e.n = 1000 - (unsigned)(end - p) % 128;
         check_ends_in(p, end, e);
     }
 }
