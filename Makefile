@@ -101,6 +101,7 @@ clean: clean-tests
 	rm -rf build
 
 help:
-	@sed -n 's/^#://p' Makefile tests/check.mk
+	@sed -n 's/^#://p' Makefile tests/check.mk tests/long.mk
 
 include tests/check.mk
+include tests/long.mk

@@ -6,7 +6,7 @@ unset CC CFLAGS CPPFLAGS LDFLAGS PREFIX MANDIR DESTDIR TLS OS MAKEFLAGS MFLAGS M
 # copy DIR: what the program is built from
 copy() {
     mkdir -p "$1"
-    (cd "$HERE/../.." && tar cf - Makefile tests/check.mk man ./*.[ch] ./*/*.[ch]) | tar xf - -C "$1"
+    (cd "$HERE/../.." && tar cf - Makefile tests/*.mk man ./*.[ch] ./*/*.[ch]) | tar xf - -C "$1"
 }
 
 # compiler NAME BODY: one that does BODY, the arguments given, before it is cc
