@@ -1,4 +1,7 @@
 # The tests that take long, and the measurements, for the Makefile above.
+#:  make check-torture check-races check-soak
+#:                  lets system calls and memory fail, lets things happen at the same time, takes
+#:                  millions of messages: for hours, with PART=20 for about so many seconds
 #:  make fuzz       gives each target random input for FUZZ_SECONDS=60
 #:  make coverage   shows the lines and branches that the tests reach
 #:  make bench      compares fakesmtp with smtp-sink, a limit and GMime, in about ten minutes
@@ -10,6 +13,11 @@
 FUZZ_SECONDS = 60
 # the target to measure the coverage of
 COVERED = check
+# seconds for a part of what would take hours; empty: all
+PART =
+
+check-torture check-races check-soak: fakesmtp
+	sh tests/torture/run $@ ./fakesmtp $(PART)
 
 fuzz:
 	sh tests/run-fuzz $(CLANG) $(FUZZ_SECONDS) $(SOURCES) $(CHOSEN) net/tls_none.c
