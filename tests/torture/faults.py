@@ -42,7 +42,7 @@ from mail import Attachments, Bad, Files, Run, Stream, check, lf, message, post_
 
 PROGRAM = TOOLS = None
 
-# What each call can fail with.  EINTR is for those that can wait.
+# What each call can fail with, once, or with + from then on.  EINTR is for those that can wait.
 FULL = "ENOSPC", "EIO"
 NAMES = "EACCES", "ENOENT", "EIO", "ENOMEM"
 ERRORS = {
@@ -63,7 +63,7 @@ ERRORS = {
     "fchmod": ("EIO", "EPERM", "EROFS"),
     "fork": ("EAGAIN", "ENOMEM"),
     "fstat": ("EIO", "ENOMEM"),
-    "fsync": ("EIO", "ENOSPC", "EDQUOT", "EINTR"),
+    "fsync": ("EIO", "ENOSPC", "EDQUOT", "EINTR", "EIO+"),
     "ftruncate": ("EINTR", "EIO", "EPERM"),
     "flock": ("EINTR", "ENOLCK", "EAGAIN"),
     "getcwd": ("ENOENT", "EACCES", "ENOMEM"),
@@ -75,7 +75,7 @@ ERRORS = {
     "inotify_add_watch": ("ENOSPC", "ENOMEM", "EACCES", "ENOENT"),
     "inotify_init1": ("EMFILE", "ENFILE", "ENOMEM"),
     "kill": ("ESRCH", "EPERM"),
-    "linkat": (*FULL, "EPERM", "EACCES", "ENOENT", "EMLINK", "EDQUOT", "EROFS", "ENOMEM", "EEXIST"),
+    "linkat": (*FULL, "ENOSPC+", "EPERM", "EACCES", "ENOENT", "EMLINK", "EDQUOT", "EROFS", "ENOMEM", "EEXIST"),
     "listen": ("EADDRINUSE",),
     "lseek": ("EIO",),
     "lstat": NAMES,
@@ -121,7 +121,7 @@ ERRORS |= {
     "read:socket": SOCKET,
     "read:other": ("EINTR",),
     "read:none": (),
-    "write:file": ("EINTR", *FULL, "EDQUOT", "EFBIG", "short"),
+    "write:file": ("EINTR", *FULL, "EDQUOT", "EFBIG", "short", "ENOSPC+"),
     "write:pipe": ("EINTR",),
     "write:fifo": ("EINTR",),
     "write:output": ("EINTR", "EPIPE", "EAGAIN", "short"),
@@ -177,7 +177,7 @@ def run_it(words, place, fault, **more):
         with open(place + "/own/memory", "wb") as f:
             f.write(struct.pack("3Q", 0, n, what == "on"))
         return Run(place, words, environment=environment, **more)
-    number = what if what in ("-", "short", *SIGNALS) else str(getattr(errno, what))
+    number = what if what in ("-", "short", *SIGNALS) else str(getattr(errno, what.rstrip("+"))) + "+" * what.endswith("+")
     run = Run(place, [TOOLS + "/inject", place + "/own/report", first, str(n), number, *words], **more)
     run.injected = True
     return run

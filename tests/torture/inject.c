@@ -3,7 +3,8 @@
  *
  *     inject REPORT CALL N WHAT PROGRAM [ARGUMENT ...]
  *
- * The N-th CALL, such as openat, fails with the error WHAT, a number; or WHAT is
+ * The N-th CALL, such as openat, fails with the error WHAT, a number, and with 5+
+ * all later ones as well; or WHAT is
  * short (half of the octets are asked for), kill (SIGKILL before it), or term
  * (SIGTERM).  CALL "-" only lists the calls.  close(2) and dup2(2) are done before
  * they fail, as the system does it.
@@ -73,6 +74,7 @@ static long calls, matching;
 static struct {
     const char *call, *what;
     long n, error;
+    bool on;
 } wanted;
 
 static void die(const char *what)
@@ -191,7 +193,7 @@ static void look_at_call(struct task *t)
         return;
     if (*wanted.call == '-')
         (void)fprintf(report, "call %s\n", name);
-    if (strcmp(name, wanted.call) == 0 && ++matching == wanted.n)
+    if (strcmp(name, wanted.call) == 0 && (++matching == wanted.n || (wanted.on && matching > wanted.n)))
         interfere(t);
     if (++calls == CALLS_MAX) {
         (void)fprintf(report, "endless\n");
@@ -263,6 +265,7 @@ int main(int argc, char **argv)
     wanted.n = strtol(argv[3], NULL, 10);
     wanted.what = argv[4];
     wanted.error = strtol(argv[4], NULL, 10);
+    wanted.on = strchr(argv[4], '+') != NULL;
     pid_t program = fork(), pid;
     if (program == 0)
         run(argv + 5);

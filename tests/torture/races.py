@@ -235,7 +235,17 @@ def r_shared(place, rng):
                                (("-d", "mail", "--beside", "json,envelope"), Files("mail", beside=("json", "envelope")))])
     runs = [serve(place, "-n", "2", *words) for _ in range(3)]
     names = ["%s-%d" % (rng.choice(mail.KINDS), i) for i in range(6)]
-    codes = Together(*[lambda i=i: post(runs[i // 2][1], names[i]) for i in range(6)]).results
+    clients = [Client(port) for _, port in runs * 2]
+    for client, name in zip(clients, names):
+        begin_data(client, name)
+
+    def end(client):
+        client.send(b".\r\n")
+        code = client.reply()
+        client.close()
+        return code
+
+    codes = Together(*[lambda c=c: end(c) for c in clients]).results
     statuses = [run.wait() for run, _ in runs]
     check(codes == ["250"] * 6 and statuses == [0] * 3, "codes", codes, "statuses", statuses)
     check(stored(runs[0][0], where) == sorted(names), "there", stored(runs[0][0], where))
