@@ -2,6 +2,7 @@
 #:  make check-torture check-races check-soak
 #:                  lets system calls and memory fail, lets things happen at the same time, takes
 #:                  millions of messages: for hours, with PART=20 for about so many seconds
+#:  make mutants    changes MUTANTS=1000 places of the sources, one at a time, and looks whether a test notices
 #:  make fuzz       gives each target random input for FUZZ_SECONDS=60
 #:  make coverage   shows the lines and branches that the tests reach
 #:  make bench      compares fakesmtp with smtp-sink, a limit and GMime, in about ten minutes
@@ -15,9 +16,13 @@ FUZZ_SECONDS = 60
 COVERED = check
 # seconds for a part of what would take hours; empty: all
 PART =
+MUTANTS = 1000
 
 check-torture check-races check-soak: fakesmtp
 	sh tests/torture/run $@ ./fakesmtp $(PART)
+
+mutants:
+	python3 tests/mutants.py $(MUTANTS) $(SOURCES) $(CHOSEN) net/tls_none.c
 
 fuzz:
 	sh tests/run-fuzz $(CLANG) $(FUZZ_SECONDS) $(SOURCES) $(CHOSEN) net/tls_none.c
