@@ -380,7 +380,7 @@ def read_file(path):
     try:
         with open(path, "rb") as f:
             return f.read()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # of a thread that has ended
         return b""
 
 
