@@ -2,6 +2,8 @@
 #:  make check-torture check-races check-soak
 #:                  lets system calls and memory fail, lets things happen at the same time, takes
 #:                  millions of messages: for hours, with PART=20 for about so many seconds
+#:  make check-surroundings
+#:                  runs command-line tests in another locale, with an empty environment, without /proc, ...
 #:  make mutants    changes MUTANTS=1000 places of the sources, one at a time, and looks whether a test notices
 #:  make fuzz       gives each target random input for FUZZ_SECONDS=60
 #:  make coverage   shows the lines and branches that the tests reach
@@ -17,9 +19,13 @@ COVERED = check
 # seconds for a part of what would take hours; empty: all
 PART =
 MUTANTS = 1000
+SURROUNDED_GROUPS = run storage wrap
 
 check-torture check-races check-soak: fakesmtp
 	sh tests/torture/run $@ ./fakesmtp $(PART)
+
+check-surroundings: fakesmtp
+	sh tests/surroundings ./fakesmtp $(SURROUNDED_GROUPS)
 
 mutants:
 	python3 tests/mutants.py $(MUTANTS) $(SOURCES) $(CHOSEN) net/tls_none.c

@@ -783,7 +783,7 @@ t_output_is_emptied_before_anybody_hears_of_the_run() {
     echo old >result
     ASAN_OPTIONS=detect_leaks=0 $slowly "$FAKESMTP" -q -b -k -j -o result >vars 2>err
     [ ! -s result ]
-    kill "$(sed 's/.*FAKESMTP_PID=\([0-9]*\).*/\1/' vars)"
+    kill "$(sed -n 's/.*FAKESMTP_PID=\([0-9]*\).*/\1/p' vars)"
 }
 
 # Without /proc, /dev/stdout is a link that leads nowhere; the program must not remove it.
@@ -796,7 +796,7 @@ t_port_file_in_dev_is_not_made() {
         status_is 3 "fakesmtp: cannot write $name: No such file or directory"
         [ "$(cat out)" = link ]
     done
-    "$FAKESMTP" -q -n 0 -t 10ms -p 0 --port-file "/dev/shm/port.$$"
+    unshare -m sh -c 'mount -t tmpfs none /dev && mkdir /dev/shm && exec "$FAKESMTP" -q -n 0 -t 10ms -p 0 --port-file /dev/shm/port'
 }
 
 t_port_file_fifo_with_a_late_reader() {
