@@ -27,7 +27,8 @@ TESTS = tests/unit/test_dialogue tests/unit/test_smtp tests/unit/test_path tests
     tests/unit/test_lint tests/unit/test_objection tests/unit/test_signals tests/unit/test_charset tests/unit/test_regex tests/unit/test_scan tests/unit/test_connection tests/unit/test_send
 TESTS_openssl = tests/unit/test_tls
 GROWTH = tests/unit/test_growth
-REPLAYS = tests/fuzz/replay_smtp tests/fuzz/replay_mime tests/fuzz/replay_render tests/fuzz/replay_rules tests/fuzz/replay_regex tests/fuzz/replay_html tests/fuzz/replay_send tests/fuzz/replay_proxy tests/fuzz/replay_scan
+REPLAYS = tests/fuzz/replay_smtp tests/fuzz/replay_mime tests/fuzz/replay_render tests/fuzz/replay_rules tests/fuzz/replay_regex tests/fuzz/replay_html tests/fuzz/replay_send tests/fuzz/replay_proxy tests/fuzz/replay_scan \
+    tests/fuzz/replay_session
 
 # the whole program but main(); malloc() and its like are tests/unit/memory.c's, so that they can fail
 $(TESTS): $(TESTS:=.c) tests/unit/reading.h tests/unit/forms.h tests/unit/memory.c tests/unit/memory.h $(HEADERS) $(PARTS)

@@ -19,7 +19,7 @@ COVERED = check
 # seconds for a part of what would take hours; empty: all
 PART =
 MUTANTS = 1000
-SURROUNDED_GROUPS = run storage wrap
+SURROUNDED_GROUPS = run storage
 
 check-torture check-races check-soak: fakesmtp
 	sh tests/torture/run $@ ./fakesmtp $(PART)
