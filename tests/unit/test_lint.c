@@ -140,6 +140,7 @@ static const struct row {
     {"one with a comment; RFC 5322 3.6.4", PLAIN, FROM DATE "Message-ID: <1@x.test> (x 1.0)\n\n", ""},
     {"Bcc", PLAIN, HEAD "Bcc: c@x.test\n\n", "bcc"},
     {"Bcc of the one who gets it", PLAIN, HEAD "Bcc: Bob <B@x.test>\n\n", ""},
+    {"Bcc of the one who gets it twice", PLAIN, HEAD "Bcc: b@x.test, b@x.test\n\n", ""},
     {"the same in the second Bcc", PLAIN, HEAD "Bcc: c@x.test\nBcc: b@x.test\n\n", "duplicate-field"},
     {"Bcc of all, with a blank and a comment", PLAIN, HEAD "Bcc: B (him) <b @ X.TEST>\n\n", ""},
     {"Bcc of one whose name ends alike", PLAIN, HEAD "Bcc: bb@x.test\n\n", "bcc"},

@@ -301,6 +301,7 @@ static void test_oauthbearer(void **state)
     NO_LOGIN(SASL_OAUTHBEARER, "n,,\1auth=Bearer t\1");
     NO_LOGIN(SASL_OAUTHBEARER, "n,,\1auth=Bearer t\1\1x");
     NO_LOGIN(SASL_OAUTHBEARER, "n,,\1host\1auth=Bearer t\1\1");
+    NO_LOGIN(SASL_OAUTHBEARER, "n,a=u,x\1auth=Bearer t\1\1");
     NO_LOGIN(SASL_OAUTHBEARER, "n,,auth=Bearer t\1\1");
     NO_LOGIN(SASL_OAUTHBEARER, "n,\1auth=Bearer t\1\1");
     NO_LOGIN(SASL_OAUTHBEARER, "p=tls-unique,,\1auth=Bearer t\1\1");
