@@ -19,6 +19,9 @@ import threading
 import time
 
 LONG = 90  # seconds: a hard stop
+# Whoever connects while the listening socket is closed may get a connection that the other side does not have (Linux).
+KEEP_ALIVE = (((socket.SOL_SOCKET, socket.SO_KEEPALIVE), 1), ((socket.IPPROTO_TCP, socket.TCP_KEEPIDLE), 1),
+              ((socket.IPPROTO_TCP, socket.TCP_KEEPINTVL), 1), ((socket.IPPROTO_TCP, socket.TCP_KEEPCNT), 3))
 KINDS = "small", "parts", "large"
 ATTACHED = bytes(range(256)) * 8
 
@@ -98,6 +101,8 @@ class Client:
             self.socket = where
         elif isinstance(where, int):
             self.socket = socket.create_connection(("127.0.0.1", where), timeout=LONG)
+            for option, value in KEEP_ALIVE:
+                self.socket.setsockopt(*option, value)
         else:
             self.socket = socket.socket(socket.AF_UNIX)
             self.socket.settimeout(LONG)
