@@ -19,6 +19,9 @@ import subprocess
 import sys
 import tempfile
 
+USAGE = __doc__.splitlines()[2].strip()
+if len(sys.argv) != 4 or sys.argv[3] not in USAGE.split()[-1].split("|"):
+    sys.exit("usage: " + USAGE)
 program, tree, what = os.path.abspath(sys.argv[1]), sys.argv[2], sys.argv[3]
 readme = open(os.path.join(tree, "README.md")).read()
 manual, sendmail = (open(os.path.join(tree, "man", page)).read() for page in ("fakesmtp.1", "fakesmtp-sendmail.1"))
