@@ -398,6 +398,9 @@ SCENARIOS = [
     scenario("json-pipe", "-q -j", Stream("json")),
     scenario("json-file", "-j -o lines", Stream("json", "lines")),
     scenario("text-file", "-f text -o text", Stream("text", "text")),
+    scenario("page", "-f html -o page", Stream("html", "page")),
+    scenario("page-pipe", "-q -f html", Stream("html")),
+    scenario("page-beside", "-d mail --beside html", Files("mail", beside=["html"])),
     scenario("eml-pipe", "-q", Stream("eml")),
     scenario("eml-file", "--crlf -e -o all", Stream("eml", "all", crlf=True)),
     scenario("attachments", "--attachments parts -j -o lines", Attachments("parts"), Stream("json", "lines"),
@@ -516,6 +519,7 @@ def is_signal(fault, name):
 
 def judge(s, run, status, names, fault, after):
     killed, told = is_signal(fault, "kill"), is_signal(fault, "term")
+    run.status = status
     partial = killed or is_signal(after, "kill") or (s.is_piped and status != 0) or (fault is not None and fault[0] in CUTS)
     last = ([""] + run.err().strip().split("\n"))[-1]
     why = "status %d, taken %s, said: %s" % (status, ",".join(run.taken), last)

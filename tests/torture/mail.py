@@ -14,6 +14,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -24,6 +25,7 @@ KEEP_ALIVE = (((socket.SOL_SOCKET, socket.SO_KEEPALIVE), 1), ((socket.IPPROTO_TC
               ((socket.IPPROTO_TCP, socket.TCP_KEEPINTVL), 1), ((socket.IPPROTO_TCP, socket.TCP_KEEPCNT), 3))
 KINDS = "small", "parts", "large"
 ATTACHED = bytes(range(256)) * 8
+PAGE = os.path.dirname(os.path.abspath(__file__)) + "/../cli/page.py"
 
 
 class Bad(Exception):
@@ -247,6 +249,7 @@ class Run:
         self.place, self.taken, self.unsure, self.piped, self.gone = place, [], [], b"", False
         self.injected = self.in_background = self.posted = False
         self.has_recipients = True
+        self.status = None
         self.where = lambda: None
         err = open(self.own("err"), "wb")
         out = os.fdopen(os.dup(stdout.fileno()), "wb") if stdout is not None else open(self.own("out"), "wb")
@@ -397,7 +400,7 @@ class Files:
         top = re.escape(directory)
         one = r"new/\d+\.M\d+P\d+Q\d+\.[^/]+" if maildir else r"\d{4}\.eml"
         stem = one[4:] if maildir else r"\d{4}"
-        suffixes = {"json": stem + r"\.json", "text": stem + r"\.txt", "envelope": r"\." + stem + r"\.envelope"}
+        suffixes = {"json": stem + r"\.json", "text": stem + r"\.txt", "html": stem + r"\.html", "envelope": r"\." + stem + r"\.envelope"}
         self.allowed = ["%s/%s" % (top, s) for s in [one, *(suffixes[b] for b in beside)]]
 
     def names(self, run, partial):
@@ -422,6 +425,8 @@ class Files:
             is_json_of(json.loads(read_file("%s/%s.json" % (top, stem))), name, run)
         elif kind == "text":
             check(read_file("%s/%s.txt" % (top, stem)) == text_rendering(name), "the text of", name, "is not whole")
+        elif kind == "html":
+            check(names_in_page(read_file("%s/%s.html" % (top, stem))) == [name], "the page of", name)
         else:
             envelope = read_file("%s/.%s.envelope" % (top, stem))
             check(envelope.startswith(b"Return-Path: <a@x.test>\n") and b"X-Fakesmtp-Size: %d\n" % len(message(name)) in envelope,
@@ -429,7 +434,7 @@ class Files:
 
     def look_for_orphans(self, top, where):
         for file in os.listdir(top) if os.path.isdir(top) else ():
-            found = re.fullmatch(r"\.?(.*)\.(json|txt|envelope)", file)
+            found = re.fullmatch(r"\.?(.*)\.(json|txt|html|envelope)", file)
             if found:
                 check(os.path.exists("%s/%s" % (where, found[1] if self.maildir else found[1] + ".eml")), file, "is without its message")
 
@@ -459,6 +464,8 @@ class Stream:
 
     def names(self, run, partial):
         octets = read_file(run.work(self.file)) if self.file else run.piped or read_file(run.own("out"))
+        if self.form == "html":
+            return names_in_page(octets, run.status)
         pieces, rest = getattr(self, "split_" + self.form)(octets)
         check(partial or not rest, "the stream ends within a message:", rest[-100:])
         return [self.name_of(piece, run) for piece in pieces]
@@ -518,6 +525,25 @@ class Stream:
             except Bad:
                 rest, pieces[i] = pieces[i], None
         return [p for p in pieces if p is not None], rest
+
+
+def names_in_page(octets, status=None):
+    """Of a page whose run ended with this status, or of a page beside a message.  If the run failed it may end anywhere,
+    and in a pipe the end may follow half of a message."""
+    failed = status is not None and status != 0
+    if failed and b"<ol" not in octets:
+        return []
+    if failed and b"</ol>\n" in octets:
+        octets = octets[: octets.rindex(b"</ol>\n")]
+    reader = subprocess.run([sys.executable, PAGE, *["--cut"] * failed], input=octets, capture_output=True, timeout=LONG)
+    check(reader.returncode == 0, "not a page:", reader.stderr.decode()[-300:])
+    page = json.loads(reader.stdout)
+    check(status != 0 or page["verdict"] == "As expected", "the status is 0, and the page says", page["verdict"])
+    for m in page["messages"]:
+        check(whole(m["source"].encode()) == m["subject"], "the source of", m["subject"], "in the page")
+        check(not m["subject"].startswith("parts") or m["attachments"][0]["data"].encode("latin-1") == ATTACHED,
+              "the attachment of", m["subject"], "in the page")
+    return [m["subject"] for m in page["messages"]]
 
 
 def is_json_of(o, name, run):
