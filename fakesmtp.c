@@ -297,6 +297,8 @@ static bool start(struct run *r)
         return false;
     bool shows_status = r->console.terminal && !o->told && !o->stdio && !o->verbose && !o->quiet;
     r->status_at = shows_status ? r->start + STATUS_AFTER : INT64_MAX;
+    if (!o->wrapped)
+        wrap_none();
     if (o->reading)
         return open_reader(r) && open_store(r);
     if (!open_server(r))

@@ -309,6 +309,9 @@ const char *wrap_field(const char *at, uint64_t *number);
  */
 int wrap_start(struct wrap *w, const struct options *o, const struct announce *a);
 
+/* Called instead if there is no command: no program that this process may start gains rights by its mode (Linux). */
+void wrap_none(void);
+
 bool wrap_runs(const struct wrap *w);
 
 /* Whether it has ended, and processes of its group are left, which are to be killed after the time limit. */

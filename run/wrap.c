@@ -19,6 +19,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#if defined(__linux__)
+#include <sys/prctl.h>
+#endif
+
 enum { KILL_AFTER = 1000 /* milliseconds from SIGTERM to SIGKILL for a command at its limit */ };
 
 /* Without PATH, execvp() of musl looks in these directories; that of glibc leaves out the first. */
@@ -163,6 +167,13 @@ int wrap_start(struct wrap *w, const struct options *o, const struct announce *a
         (void)waitpid(w->pid, NULL, 0);
     errno = error;
     return error != 0 ? -1 : 0;
+}
+
+void wrap_none(void)
+{
+#if defined(PR_SET_NO_NEW_PRIVS)
+    (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); /* before Linux 3.5 there is no such thing */
+#endif
 }
 
 bool wrap_runs(const struct wrap *w) { return w->pid > 0 && !w->ended; }

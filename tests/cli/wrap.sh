@@ -760,3 +760,15 @@ PY
     "./$name" -q --sendmail sh -c '[ "$FAKESMTP_SENDMAIL" -ef "$0" ]' "$name"
     nothing_left
 }
+
+# A command may use sudo(8); without one, nothing that is started here can gain rights.
+t_gains_no_rights_without_a_command() {
+    gains() { sed -n 's/^NoNewPrivs:[[:blank:]]*//p' "$1"; }
+    start
+    [ "$(gains "/proc/$pid/status")" = 1 ]
+    kill -TERM "$pid"
+    finish
+    run -n 0 -- sh -c 'cat /proc/self/status >status'
+    status_is 0
+    [ "$(gains status)" = "$(gains /proc/self/status)" ]
+}
