@@ -472,10 +472,10 @@ static const struct option_entry {
     const char *help;                               /* lines of up to 55 columns */
 } table[] = {
     {.help = "What it waits for (default: one message)"},
-    {'n', NULL, "COUNT", take_messages, 0, "expect COUNT messages: N, MIN-MAX or MIN-; with 0,\nexpect none"},
-    {'c', NULL, "N", take_count, SETS(expected.connections), "expect N connections, and end after them"},
-    {'t', NULL, "TIME", take_time, SETS(expected.time), "wait no longer than TIME: 10, 1.5s, 200ms, 5m, 1h"},
-    {'k', NULL, NULL, take_flag, SETS(keep), "keep going until a signal, or the limit of -t"},
+    {'n', "count", "COUNT", take_messages, 0, "expect COUNT messages: N, MIN-MAX or MIN-; with 0,\nexpect none"},
+    {'c', "connections", "N", take_count, SETS(expected.connections), "expect N connections, and end after them"},
+    {'t', "timeout", "TIME", take_time, SETS(expected.time), "wait no longer than TIME: 10, 1.5s, 200ms, 5m, 1h"},
+    {'k', "keep", NULL, take_flag, SETS(keep), "keep going until a signal, or the limit of -t"},
     {0, "match", "'FIELD: REGEX'", take_match, 0,
      "count only messages that match; FIELD is a header\nfield, mail-from, rcpt-to, body, text, html, header,\n"
      "attachment or client-helo, -address, -auth, -tls;\nif repeated, all must match"},
@@ -487,15 +487,15 @@ static const struct option_entry {
     {0, "allow", "NAME,...", take_allowed, 0, "excuse these departures, named as --strict lists them"},
 
     {.help = "Where it listens (default: port 1025; with a command or -b, a free port)", .member = FOR_CLIENTS},
-    {'p', NULL, "PORT", take_port, 0, "listen on this port of 127.0.0.1 and ::1; 0 takes a\nfree port"},
-    {'l', NULL, "ENDPOINT", take_endpoint, 0,
+    {'p', "port", "PORT", take_port, 0, "listen on this port of 127.0.0.1 and ::1; 0 takes a\nfree port"},
+    {'l', "listen", "ENDPOINT", take_endpoint, 0,
      "listen on HOST:PORT, [ADDRESS]:PORT, :PORT (127.0.0.1\nand ::1), *:PORT (all addresses), unix:PATH, fd:N (a\n"
      "listening socket) or - (standard input and output);\nthe prefix smtps:// or lmtp:// chooses TLS or LMTP, and\n"
      "proxy:// wants a PROXY header first; may be repeated"},
     {0, "port-file", "FILE", take_file, SETS(port_file),
      "write the port, or the path of the socket, to FILE once\nlistening, a line for each endpoint; FILE may be a\n"
      "FIFO, or /dev/fd/N"},
-    {'b', NULL, NULL, take_flag, SETS(background),
+    {'b', "background", NULL, take_flag, SETS(background),
      "go to the background once listening, and print\nassignments for eval"},
     {0, "dotenv", NULL, take_flag, SETS(dotenv), "with -b, print lines NAME=VALUE, for an env file"},
 
@@ -506,16 +506,16 @@ static const struct option_entry {
     {0, "after", "N", take_number, SETS(read.after), "leave out messages numbered N and lower"},
 
     {.help = "Where mail goes (default: standard output; with a command or -b, a directory)"},
-    {'d', NULL, "DIR", take_file, SETS(store.directory), "write messages to DIR/0001.eml, DIR/0002.eml, ..."},
+    {'d', "dir", "DIR", take_file, SETS(store.directory), "write messages to DIR/0001.eml, DIR/0002.eml, ..."},
     {0, "maildir", "DIR", take_file, SETS(maildir), "write messages to the Maildir DIR"},
     {0, "fresh", NULL, take_flag, SETS(store.fresh), "first remove the messages that are there already"},
     {0, "beside", "FORMAT,...", take_beside, 0,
      "write next to 0001.eml: json, text or html (0001.json,\n.txt, .html), or envelope (.0001.envelope)"},
-    {'f', NULL, "FORMAT", take_format, 0, "write a stream of eml (the default), mbox, json, text\nor html; or none"},
-    {'j', NULL, NULL, take_format, 0, "-f json: one object a line, for jq"},
-    {'o', NULL, "FILE", take_file, SETS(output), "write the stream to FILE, not to standard output"},
+    {'f', "format", "FORMAT", take_format, 0, "write a stream of eml (the default), mbox, json, text\nor html; or none"},
+    {'j', "json", NULL, take_format, 0, "-f json: one object a line, for jq"},
+    {'o', "output", "FILE", take_file, SETS(output), "write the stream to FILE, not to standard output"},
     {0, "attachments", "DIR", take_file, SETS(store.attachments), "write attachments, decoded, to files in DIR"},
-    {'e', NULL, NULL, take_flag, SETS(server.headers),
+    {'e', "envelope", NULL, take_flag, SETS(server.headers),
      "put Return-Path, Delivered-To and Received before each\nmessage"},
     {0, "crlf", NULL, take_flag, SETS(store.crlf), "keep CRLF line ends (default: lines end in LF)"},
     {0, "fsync", NULL, take_flag, SETS(store.fsync), "have files on the disk before the client gets 250"},
@@ -571,10 +571,10 @@ static const struct option_entry {
     {0, "linger", "TIME", take_time, SETS(expected.linger), "after its end, wait up to TIME for missing messages"},
 
     {.help = "What it shows, on standard error"},
-    {'v', NULL, NULL, take_flag, SETS(verbose), "show the dialogue as it happens"},
+    {'v', "verbose", NULL, take_flag, SETS(verbose), "show the dialogue as it happens"},
     {0, "transcript", "FILE", take_file, SETS(transcript),
      "write the dialogue to FILE, without what changes from\nrun to run"},
-    {'q', NULL, NULL, take_flag, SETS(quiet), "show only errors"},
+    {'q', "quiet", NULL, take_flag, SETS(quiet), "show only errors"},
     {'h', "help", NULL, take_flag, SETS(help), "show these options, on standard output"},
     {'V', "version", NULL, take_flag, SETS(version), "show the version, on standard output"},
 };
@@ -597,7 +597,7 @@ static void fill_getopt(char *letters, struct option *names)
             *letters++ = e->letter;
         if (e->letter != '\0' && e->argument != NULL)
             *letters++ = ':';
-        if (e->name != NULL)
+        if (e->take != NULL)
             *names++ = (struct option){e->name, argument_kind(e), NULL, LONG + (int)(e - table)};
     }
 }
@@ -612,6 +612,29 @@ static void note_served(struct parse *p, const struct option_entry *e)
         heading->member == FOR_CLIENTS || e->letter == 'c' || e->letter == 'v' || e->member == SETS(transcript);
     if (serves && p->served[0] == '\0')
         memcpy(p->served, p->name, sizeof p->served);
+}
+
+/* Complains about an unknown option, and names those that the word may have meant; "-name" is one, too. */
+static void complain_unknown(struct parse *p, const char *word)
+{
+    const char *name = word + strspn(word, "-");
+    struct nearest found = {.word = {name, strcspn(name, "=")}};
+    char meant[100] = "";
+    size_t n = 0;
+    (void)span_takes(&found.word, "smtp-");
+    for (const struct option_entry *e = table; e < table + ENTRIES; e++) {
+        if (e->take != NULL)
+            nearest_compare(&found, e->name);
+    }
+    for (size_t i = 0; i < found.n && found.n <= NEAREST_MAX; i++)
+        n += (size_t)snprintf(meant + n, sizeof meant - n, "%s--%s",
+                              i == 0             ? "; did you mean "
+                              : i == found.n - 1 ? " or "
+                                                 : ", ",
+                              found.options[i]);
+    if (n > 0)
+        (void)snprintf(p->name, sizeof p->name, "%.*s", (int)strcspn(word, "="), word);
+    (void)wrong(p, "there is no such option%s%s", meant, n > 0 ? "?" : "");
 }
 
 /* Reads on after a mistake, as -b and --port-file name those who wait for the run. */
@@ -632,7 +655,7 @@ static int read_options(struct parse *p, int argc, char **argv)
         else
             (void)snprintf(p->name, sizeof p->name, "%.*s", (int)strcspn(argv[at], "="), argv[at]);
         if (e == NULL) {
-            (void)wrong(p, "there is no such option");
+            complain_unknown(p, argv[at]);
             optind += optind < argc && argv[optind][0] != '-'; /* its argument */
         } else if (found == ':') {
             (void)wrong(p, "give an argument: %s", e->argument);
@@ -640,7 +663,7 @@ static int read_options(struct parse *p, int argc, char **argv)
             (void)wrong(p, "this option takes no argument");
         } else {
             if (value >= LONG && strcmp(p->name + 2, e->name) != 0) /* an abbreviation may mean another option later */
-                (void)wrong(p, "there is no such option; did you mean --%s?", e->name);
+                complain_unknown(p, argv[at]);
             note_served(p, e);
             p->member = (char *)p->o + e->member;
             if (e->take(p, optarg) < 0 && optarg == argv[optind - 1] && *optarg == '-')
@@ -673,12 +696,16 @@ static bool would_take(const struct option_entry *e, const char *argument)
    secret and is not shown. */
 static bool looks_like(const struct option_entry *e, const char *word, const char *next, char text[OPTIONS_WHY_MAX])
 {
-    if (e->name != NULL && (e->letter == '\0' || e->argument != NULL) && strncmp(word, "--", 2) == 0) {
-        const char *rest = word + 2 + strlen(e->name);
+    if (e->take != NULL && strncmp(word, "--", 2) == 0) {
         (void)snprintf(text, OPTIONS_WHY_MAX, "--%s", e->name);
-        return strncmp(word, text, strlen(text)) == 0 &&
-               (*rest == '\0' ? argument_kind(e) != required_argument || next != NULL
-                              : *rest == '=' && e->argument != NULL);
+        const char *rest = strncmp(word, text, strlen(text)) == 0 ? word + strlen(text) : "?";
+        const char *argument = *rest == '=' ? rest + 1 : next;
+        if (*rest != '\0' && *rest != '=')
+            return false;
+        if (e->letter != '\0') /* it is a common name, as the letter is */
+            return e->argument != NULL && argument != NULL && would_take(e, argument);
+        return argument_kind(e) == no_argument ? *rest == '\0'
+                                               : argument_kind(e) == optional_argument || argument != NULL;
     }
     if (e->letter == '\0' || e->argument == NULL || word[0] != '-' || word[1] != e->letter)
         return false;
@@ -769,9 +796,8 @@ int options_help(void)
         char left[64];
         int n = snprintf(left, sizeof left, "  ");
         if (e->letter != '\0')
-            n += snprintf(left + n, sizeof left - (size_t)n, "-%c%s", e->letter, e->name != NULL ? ", " : "");
-        if (e->name != NULL)
-            n += snprintf(left + n, sizeof left - (size_t)n, "--%s", e->name);
+            n += snprintf(left + n, sizeof left - (size_t)n, "-%c, ", e->letter);
+        n += snprintf(left + n, sizeof left - (size_t)n, "--%s", e->name);
         (void)snprintf(left + n, sizeof left - (size_t)n, "%s%s", argument_kind(e) == optional_argument ? "" : " ",
                        e->argument != NULL ? e->argument : "");
         for (const char *line = e->help; *line != '\0'; left[0] = '\0') {

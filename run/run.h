@@ -111,6 +111,19 @@ bool options_swallowed(const struct options *o, char text[OPTIONS_WHY_MAX]);
 /* Frees the matches and logins. */
 void options_close(struct options *o);
 
+/* The options that an unknown name may have meant. */
+enum { NEAREST_MAX = 3 };
+struct nearest {
+    struct span word;
+    size_t distance;                  /* of all that are kept; 0: it is the name */
+    size_t n;                         /* of which only NEAREST_MAX are kept */
+    const char *options[NEAREST_MAX]; /* borrowed */
+};
+
+/* Looks whether the word is like this option, at least as much as like those before, which it then replaces or joins.
+ */
+void nearest_compare(struct nearest *found, const char *option);
+
 /* Prints the text of --help on standard output. */
 int options_help(void);
 

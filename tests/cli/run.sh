@@ -529,12 +529,95 @@ t_usage() {
     usage "-f none makes no stream, so -o has nothing to write" -f none -o x
     usage "-v and -q are opposites: give one of them" -v -q
     usage "-Z: there is no such option" -Z
-    usage "--wrong: there is no such option" --wrong
-    usage "--max: there is no such option" --max 1
-    usage "--port: there is no such option; did you mean --port-file\?" --port=25
+    usage "--port: give an argument: PORT" --port
     usage "-n: give an argument: COUNT" -n
     usage "--port-file: give an argument: FILE" --port-file
     usage "--crlf: this option takes no argument" --crlf=1
+}
+
+# A name that is none, and the right one, if there is one that is like it.
+t_unknown_options() {
+    while read -r name meant; do
+        usage "$name: there is no such option${meant:+; did you mean $meant\\?}" "$name" 1
+        usage "$name: there is no such option${meant:+; did you mean $meant\\?}" -q "$name=1"
+    done <<'END'
+--wrong
+--x
+--m
+--zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz
+--tim --timeout
+--time --timeout
+--time-out --timeout
+--Timeout --timeout
+--max_size --max-size
+--MAX-SIZE --max-size
+--maxSize --max-size
+--tsl --tls
+--por --port or --port-file
+--prot --port
+--max --max-size, --max-recipients or --max-connections
+--tls-m --tls-min or --tls-max
+--hots --listen
+--hostnmae --hostname
+--smtp-port --port
+--smtp_port --port
+--smtp-hostname --hostname
+--smtp --listen
+--bind-address --listen
+--host --listen or --hostname
+--output-dir --dir
+--directory --dir
+--messages --count
+--number --count
+--quite --quiet
+--silent --quiet
+--debug --verbose
+--daemon --background
+--starttls --tls
+--ssl --tls
+--subject --match
+--filter --match
+--exclude --not
+--reject --on
+--delay --on
+--user --auth
+--mbox --format
+--fork --background
+-match --match
+-max-size --max-size
+-strct --strict
+END
+    usage "--q: there is no such option; did you mean --quiet\\?" --q # an abbreviation may mean another option later
+    usage "-Z: there is no such option" -vZx
+}
+
+# Each short option has a long name that does the same.
+t_long_names() {
+    run --help
+    grep -E '^  -[a-zA-Z]' out >short
+    [ "$(wc -l <short)" -ge 17 ]
+    fails grep -Ev '^  -[a-zA-Z], --[a-z]' short
+    rm -f port && mkfifo port
+    "$FAKESMTP" --port 0 --port-file port --count 1 --connections 1 --timeout 60s --dir mail --json --output json --envelope --verbose \
+        >out 2>err </dev/null &
+    pid=$!
+    read -r port <port
+    send
+    finish
+    status_is 0
+    err_has '1 S: 250 2\.0\.0 Message accepted'
+    [ "$(jq -r .text json)" = hello ]
+    grep -q '^Delivered-To: b@x\.test' mail/0001.eml
+    run --quiet --read mail --format text --match 'subject: test'
+    status_is 0
+    grep -qx hello out
+    eval "$("$FAKESMTP" --listen :0 --background --keep --quiet)"
+    port=$SMTP_PORT
+    send
+    pid=$FAKESMTP_PID
+    grep -qx 'hello' "$FAKESMTP_DIR/0001.eml"
+    kill "$pid"
+    pid=
 }
 
 t_units() {
@@ -844,7 +927,7 @@ t_port_file_fifo_of_a_run_that_ends_too_soon() {
     nothing_read 2 -Zk --port-file fifo
     nothing_read 2 -n --port-file fifo
     nothing_read 2 -t -1 --port-file fifo
-    nothing_read 2 --crlf=1 --port fifo
+    nothing_read 2 --crlf=1 --port-f fifo
     nothing_read 2 --port-file fifo -n
     nothing_read 2 --port-file fifo -v -q
     nothing_read 0 --port-file fifo --help

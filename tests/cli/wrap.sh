@@ -81,13 +81,18 @@ t_options_after_the_command() {
 -f json
 --strict
 END
+    for option in '--timeout 5' --port=2525; do
+        # shellcheck disable=SC2086
+        run sh -c 'exit 3' sh $option
+        status_is 3 "fakesmtp: ${option%%[ =]*} $swallowed"
+    done
     run sh -c 'exit 3' sh --match 'subject: x' -n 1 # the first one is named
     status_is 3 "fakesmtp: --match $swallowed"
     run sh -c 'exit 3' sh --auth=ann:sesame
     status_is 3 "fakesmtp: --auth $swallowed"
     fails grep sesame err
     # these are hardly ours
-    for words in -n '-n x' '-c x' '-t soon' '-p 99999' '-d mail' '-o file' '-f file' -j4 -v -q -k --help --version --match --matches=x --strict=x -; do
+    for words in -n '-n x' '-c x' '-t soon' '-p 99999' '-d mail' '-o file' '-f file' -j4 -v -q -k --help --version --verbose --json '--timeout soon' '--output file' --dir=mail --count --match --matches=x --strict=x -; do
         # shellcheck disable=SC2086
         run sh -c 'exit 3' sh $words
         err_lines 2
