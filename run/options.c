@@ -3,10 +3,10 @@
  *
  * table[] holds all that there is to know about an option: its names, its
  * argument, its text in --help, the function that takes it, and the member of
- * struct options that it sets.  getopt's tables are made from it.  A setting is
+ * struct options that it sets.  getopt's tables and --help are made from it.  A setting is
  * written to the struct of the part that uses it.
  */
-#include "run/run.h"
+#include "run/inside.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -463,14 +463,7 @@ static int take_env(struct parse *p, const char *text)
 
 enum { FOR_CLIENTS = 1 /* options under this heading are of no use with -r */ };
 
-static const struct option_entry {
-    char letter; /* '\0' if it has none */
-    const char *name;
-    const char *argument; /* NULL: none; "[=...]": only a long name has it, and only after = */
-    int (*take)(struct parse *p, const char *text); /* NULL: help is the heading of a group */
-    size_t member;                                  /* for takers that several options share */
-    const char *help;                               /* lines of up to 55 columns */
-} table[] = {
+static const struct option_entry table[] = {
     {.help = "What it waits for (default: one message)"},
     {'n', "count", "COUNT", take_messages, 0, "expect COUNT messages: N, MIN-MAX or MIN-; with 0,\nexpect none"},
     {'c', "connections", "N", take_count, SETS(expected.connections), "expect N connections, and end after them"},
@@ -579,6 +572,8 @@ static const struct option_entry {
     {'V', "version", NULL, take_flag, SETS(version), "show the version, on standard output"},
 };
 enum { ENTRIES = sizeof table / sizeof table[0] };
+
+const struct option_entry *options_entry(size_t place) { return place < ENTRIES ? &table[place] : NULL; }
 
 /* ---- reading them ---- */
 
@@ -778,37 +773,4 @@ void options_close(struct options *o)
     }
     free(o->server.past);
     o->server.past = NULL;
-}
-
-/* ---- --help ---- */
-
-int options_help(void)
-{
-    (void)printf("usage: fakesmtp [option ...] [command [argument ...]]\n"
-                 "Accepts mail as an SMTP server does, delivers it nowhere, and exits 0 if the\n"
-                 "expected mail came.  With a command: runs it with the port in SMTP_PORT, and\n"
-                 "exits with its status, or 1 if the mail was not as expected.\n");
-    for (const struct option_entry *e = table; e < table + ENTRIES; e++) {
-        if (e->take == NULL) {
-            (void)printf("\n%s:\n", e->help);
-            continue;
-        }
-        char left[64];
-        int n = snprintf(left, sizeof left, "  ");
-        if (e->letter != '\0')
-            n += snprintf(left + n, sizeof left - (size_t)n, "-%c, ", e->letter);
-        n += snprintf(left + n, sizeof left - (size_t)n, "--%s", e->name);
-        (void)snprintf(left + n, sizeof left - (size_t)n, "%s%s", argument_kind(e) == optional_argument ? "" : " ",
-                       e->argument != NULL ? e->argument : "");
-        for (const char *line = e->help; *line != '\0'; left[0] = '\0') {
-            int length = (int)strcspn(line, "\n");
-            (void)printf(strlen(left) < 24 ? "%-24s %.*s\n" : "%s  %.*s\n", left, length, line);
-            line += line[length] == '\n' ? length + 1 : length;
-        }
-    }
-    (void)printf("\nStatus: 0 as expected, 1 not as expected, 2 wrong usage, 3 could not start,\n"
-                 "4 could not write; 124 command still running at the limit of -t, 126 command\n"
-                 "could not be run, 127 command not found; otherwise the status of the command.\n"
-                 "More: man fakesmtp\n");
-    return fflush(stdout) == EOF || ferror(stdout) ? -1 : 0;
 }
