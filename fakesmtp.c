@@ -589,7 +589,7 @@ static void judge(struct run *r, int64_t until)
 
 static int print_help(struct run *r)
 {
-    bool good = r->o.help ? options_help() == 0
+    bool good = r->o.help ? help_print(r->o.command[0]) == 0
                           : printf("fakesmtp %s (%s, %s)\n", VERSION, poll_kind, tls_kind) > 0 && fflush(stdout) == 0;
     judge_output(r, "standard output", good && close(STDOUT_FILENO) == 0 ? 0 : errno);
     return r->status;
@@ -643,7 +643,7 @@ int main(int argc, char **argv)
         return stand_in(argc, argv);
     r.start = clock_now();
     console_open(&r.console);
-    if (options_parse(&r.o, argc, argv, why) < 0) {
+    if (options_parse(&r.o, argc, argv, why) < 0 || (r.o.help && !help_has_topic(r.o.command[0], why))) {
         int status = r.o.lacks_memory ? NOT_STARTED : USAGE;
         console_line(&r.console, "%s", why);
         if (status == USAGE)

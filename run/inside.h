@@ -10,12 +10,12 @@
 struct parse;
 
 struct option_entry {
-    char letter; /* '\0' if it has none */
-    const char *name;
+    char letter;          /* '\0' if it has none */
+    const char *name;     /* of a heading, the topic of --help */
     const char *argument; /* NULL: none; "[=...]": only a long name has it, and only after = */
     int (*take)(struct parse *p, const char *text); /* NULL: help is the heading of a group */
     size_t member;                                  /* for takers that several options share */
-    const char *help;                               /* lines of up to 55 columns */
+    const char *help;                               /* lines of up to 55 columns; the summary has the first */
 };
 
 /* The option or heading at this place of the table; NULL after the last one. */

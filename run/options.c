@@ -464,47 +464,49 @@ static int take_env(struct parse *p, const char *text)
 enum { FOR_CLIENTS = 1 /* options under this heading are of no use with -r */ };
 
 static const struct option_entry table[] = {
-    {.help = "What it waits for (default: one message)"},
-    {'n', "count", "COUNT", take_messages, 0, "expect COUNT messages: N, MIN-MAX or MIN-; with 0,\nexpect none"},
+    {.name = "expect", .help = "What it waits for (default: one message)"},
+    {'n', "count", "COUNT", take_messages, 0, "expect COUNT messages: N, MIN-MAX, MIN- or 0 for none"},
     {'c', "connections", "N", take_count, SETS(expected.connections), "expect N connections, and end after them"},
     {'t', "timeout", "TIME", take_time, SETS(expected.time), "wait no longer than TIME: 10, 1.5s, 200ms, 5m, 1h"},
     {'k', "keep", NULL, take_flag, SETS(keep), "keep going until a signal, or the limit of -t"},
     {0, "match", "'FIELD: REGEX'", take_match, 0,
-     "count only messages that match; FIELD is a header\nfield, mail-from, rcpt-to, body, text, html, header,\n"
-     "attachment or client-helo, -address, -auth, -tls;\nif repeated, all must match"},
+     "count only messages that match;\nFIELD is a header field, mail-from, rcpt-to, body,\n"
+     "text, html, header, attachment or client-helo,\n-address, -auth, -tls; if repeated, all must match"},
     {0, "not", "'FIELD: REGEX'", take_not, 0, "count only messages that do not match"},
     {0, "next", NULL, take_next, 0, "end this expectation, and begin another one, with its\nown -n, --match and --not"},
     {0, "only", NULL, take_flag, SETS(expected.only), "exit 1 if a message fits no expectation"},
     {0, "strict", NULL, take_flag, SETS(expected.strict),
-     "hold clients to the RFCs: refuse what breaks them,\nlist each departure, and exit 1 if there is one"},
+     "hold clients to the RFCs;\nrefuse what breaks them, list each departure, and exit\n1 if there is one"},
     {0, "allow", "NAME,...", take_allowed, 0, "excuse these departures, named as --strict lists them"},
 
-    {.help = "Where it listens (default: port 1025; with a command or -b, a free port)", .member = FOR_CLIENTS},
-    {'p', "port", "PORT", take_port, 0, "listen on this port of 127.0.0.1 and ::1; 0 takes a\nfree port"},
+    {.name = "listen",
+     .help = "Where it listens (default: port 1025; with a command or -b, a free port)",
+     .member = FOR_CLIENTS},
+    {'p', "port", "PORT", take_port, 0, "listen on PORT of 127.0.0.1 and ::1; 0 takes a free one"},
     {'l', "listen", "ENDPOINT", take_endpoint, 0,
-     "listen on HOST:PORT, [ADDRESS]:PORT, :PORT (127.0.0.1\nand ::1), *:PORT (all addresses), unix:PATH, fd:N (a\n"
+     "listen on HOST:PORT, *:PORT (all addresses), unix:PATH;\n[ADDRESS]:PORT, :PORT (127.0.0.1 and ::1), fd:N (a\n"
      "listening socket) or - (standard input and output);\nthe prefix smtps:// or lmtp:// chooses TLS or LMTP, and\n"
      "proxy:// wants a PROXY header first; may be repeated"},
     {0, "port-file", "FILE", take_file, SETS(port_file),
      "write the port, or the path of the socket, to FILE once\nlistening, a line for each endpoint; FILE may be a\n"
      "FIFO, or /dev/fd/N"},
     {'b', "background", NULL, take_flag, SETS(background),
-     "go to the background once listening, and print\nassignments for eval"},
+     "go to the background once listening;\nprint assignments for eval"},
     {0, "dotenv", NULL, take_flag, SETS(dotenv), "with -b, print lines NAME=VALUE, for an env file"},
 
-    {.help = "Mail that is in files already, instead of listening"},
+    {.name = "read", .help = "Mail that is in files already, instead of listening"},
     {'r', "read", "PATH", take_path, 0,
      "take messages from PATH: a message, an mbox, a Maildir,\na directory of *.eml, or - (standard input); with -t,\n"
      "wait for more; print those that match; may be repeated"},
     {0, "after", "N", take_number, SETS(read.after), "leave out messages numbered N and lower"},
 
-    {.help = "Where mail goes (default: standard output; with a command or -b, a directory)"},
+    {.name = "store", .help = "Where mail goes (default: standard output; with a command or -b, a directory)"},
     {'d', "dir", "DIR", take_file, SETS(store.directory), "write messages to DIR/0001.eml, DIR/0002.eml, ..."},
     {0, "maildir", "DIR", take_file, SETS(maildir), "write messages to the Maildir DIR"},
     {0, "fresh", NULL, take_flag, SETS(store.fresh), "first remove the messages that are there already"},
     {0, "beside", "FORMAT,...", take_beside, 0,
      "write next to 0001.eml: json, text or html (0001.json,\n.txt, .html), or envelope (.0001.envelope)"},
-    {'f', "format", "FORMAT", take_format, 0, "write a stream of eml (the default), mbox, json, text\nor html; or none"},
+    {'f', "format", "FORMAT", take_format, 0, "write a stream: eml, mbox, json, text, html or none\n(default: eml)"},
     {'j', "json", NULL, take_format, 0, "-f json: one object a line, for jq"},
     {'o', "output", "FILE", take_file, SETS(output), "write the stream to FILE, not to standard output"},
     {0, "attachments", "DIR", take_file, SETS(store.attachments), "write attachments, decoded, to files in DIR"},
@@ -513,7 +515,7 @@ static const struct option_entry table[] = {
     {0, "crlf", NULL, take_flag, SETS(store.crlf), "keep CRLF line ends (default: lines end in LF)"},
     {0, "fsync", NULL, take_flag, SETS(store.fsync), "have files on the disk before the client gets 250"},
 
-    {.help = "How it speaks SMTP", .member = FOR_CLIENTS},
+    {.name = "smtp", .help = "How it speaks SMTP", .member = FOR_CLIENTS},
     {0, "hostname", "NAME", take_hostname, 0, "use NAME in the greeting (default: localhost)"},
     {0, "max-size", "SIZE", take_max_size, 0, "refuse larger messages, as in 10M (default: no limit)"},
     {0, "max-recipients", "N", take_count, SETS(smtp.max_recipients),
@@ -527,7 +529,7 @@ static const struct option_entry table[] = {
      "add LINE to the reply to EHLO, as in REQUIRETLS or\n'DELIVERBY 240', and accept the parameters of MAIL and\n"
      "RCPT that come with it; may be repeated"},
     {0, "on", "'EVENT: ACTION'", take_rule, 0,
-     "misbehave: 'EVENT [PATTERN] [TIMES]: ACTION', as in\n'rcpt bounce@*: 550 5.1.1 no such user' or\n"
+     "misbehave, as in 'rcpt bounce@*: 550 no such user';\n'EVENT [PATTERN] [TIMES]: ACTION', such as\n"
      "'mail #1: delay 5s, 451 later'.  EVENT is connect,\nhelo, starttls, auth, mail, rcpt, data, bdat, body,\n"
      "eom, rset, noop, vrfy, quit, ... or command (any);\nACTION is a reply, drop, reset, stall, delay TIME,\n"
      "drip TIME (octet by octet), lines TIME, or several,\nas in 'starttls: 220 go; drop'; TIMES is #N (the\n"
@@ -536,16 +538,16 @@ static const struct option_entry table[] = {
      "refused commands, too; may be\nrepeated"},
     {0, "seed", "N", take_number, SETS(seed), "set the seed of the draws for %P of --on (default: 0)"},
 
-    {.help = "Logins and TLS", .member = FOR_CLIENTS},
-    {0, "auth", "USER:PASSWORD", take_login, 0, "accept this login (default: any login); may be\nrepeated"},
+    {.name = "tls", .help = "Logins and TLS", .member = FOR_CLIENTS},
+    {0, "auth", "USER:PASSWORD", take_login, 0, "accept this login (default: any login);\nmay be repeated"},
     {0, "auth-mechs", "NAME,...", take_mechanisms, 0,
      "offer these mechanisms of AUTH, in this order (default:\nPLAIN,LOGIN,CRAM-MD5,XOAUTH2 and those of rules, as in\n"
      "'auth ntlm/1: 334 x'); others are OAUTHBEARER,\nSCRAM-SHA-1 and SCRAM-SHA-256"},
     {0, "require", "WHAT", take_required, 0,
      "refuse mail without auth, tls or client-cert (of\n--client-ca), or several: auth,tls"},
     {0, "tls", "[=FLAW]", take_tls, 0,
-     "offer STARTTLS; the certificate has this flaw (default:\nnone): expired, not-yet, name:NAME (it has no other),\n"
-     "self-signed or weak-key"},
+     "offer STARTTLS;\nthe certificate has this flaw (default: none): expired,\nnot-yet, name:NAME (it has no other), "
+     "self-signed or\nweak-key"},
     {0, "tls-min", "VERSION", take_version, SETS(tls.min), "speak no TLS below VERSION (default: 1.2)"},
     {0, "tls-max", "VERSION", take_version, SETS(tls.max), "speak no TLS above VERSION (default: 1.3)"},
     {0, "cert", "FILE", take_file, SETS(tls.cert), "show the certificate in FILE (default: one is made)"},
@@ -555,20 +557,20 @@ static const struct option_entry table[] = {
     {0, "ca-file", "FILE", take_file, SETS(ca_file),
      "write to FILE the certificate that is made, for clients\nto trust"},
 
-    {.help = "With a command", .member = FOR_CLIENTS},
+    {.name = "command", .help = "With a command", .member = FOR_CLIENTS},
     {0, "sendmail", NULL, take_flag, SETS(sendmail),
-     "put a sendmail(8) that submits to this run first in\nPATH, and its path in FAKESMTP_SENDMAIL"},
+     "put a sendmail(8) for this run first in its PATH;\nthe path is in FAKESMTP_SENDMAIL"},
     {0, "env", "NAME=TEXT", take_env, 0,
-     "set NAME in its environment; %h is the host, %p the\nport, %u the URL, %d the directory, %s the sendmail of\n"
-     "--sendmail, %% a %; %h2, %p2 and %u2 are those of the\nsecond endpoint"},
+     "set NAME for the command; %h: host, %p: port, %u: URL;\n%d is the directory, %s the sendmail of --sendmail,\n"
+     "%% a %; %h2, %p2 and %u2 are those of the second\nendpoint"},
     {0, "linger", "TIME", take_time, SETS(expected.linger), "after its end, wait up to TIME for missing messages"},
 
-    {.help = "What it shows, on standard error"},
+    {.name = "show", .help = "What it shows, on standard error"},
     {'v', "verbose", NULL, take_flag, SETS(verbose), "show the dialogue as it happens"},
     {0, "transcript", "FILE", take_file, SETS(transcript),
      "write the dialogue to FILE, without what changes from\nrun to run"},
     {'q', "quiet", NULL, take_flag, SETS(quiet), "show only errors"},
-    {'h', "help", NULL, take_flag, SETS(help), "show these options, on standard output"},
+    {'h', "help", NULL, take_flag, SETS(help), "show options, or those of a TOPIC, on standard output"},
     {'V', "version", NULL, take_flag, SETS(version), "show the version, on standard output"},
 };
 enum { ENTRIES = sizeof table / sizeof table[0] };

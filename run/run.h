@@ -124,8 +124,11 @@ struct nearest {
  */
 void nearest_compare(struct nearest *found, const char *option);
 
-/* Prints the text of --help on standard output. */
-int options_help(void);
+/* Whether --help knows the topic, which may be NULL; if not, why says which there are. */
+bool help_has_topic(const char *topic, char why[OPTIONS_WHY_MAX]);
+
+/* Prints the text of --help on standard output: that of the topic, or a summary if it is NULL. */
+int help_print(const char *topic);
 
 /* ---- signals ---- */
 

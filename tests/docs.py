@@ -84,7 +84,7 @@ def check_manual():
 
 
 def help_text():
-    return subprocess.run([program, "--help"], capture_output=True, text=True, check=True).stdout
+    return subprocess.run([program, "--help", "all"], capture_output=True, text=True, check=True).stdout
 
 
 def check_options():

@@ -593,7 +593,7 @@ END
 
 # Each short option has a long name that does the same.
 t_long_names() {
-    run --help
+    run --help all
     grep -E '^  -[a-zA-Z]' out >short
     [ "$(wc -l <short)" -ge 17 ]
     fails grep -Ev '^  -[a-zA-Z], --[a-z]' short
@@ -635,10 +635,41 @@ t_help_and_version() {
     run --help
     status_is 0
     [ ! -s err ]
+    [ "$(wc -l <out)" -le 46 ] # two screens, and a prompt on each
     awk 'length > 80 {print; bad = 1} END {exit bad}' out
-    grep -q '^What it waits for' out
+    grep -o -e '--[a-z][-a-z]*' out | sort -u >shown
+    mv out short
     run -h
     status_is 0
+    same out short
+    run --help all
+    status_is 0
+    grep -Eo '^  (-[a-zA-Z], )?--[a-z][-a-z]*' out | sed 's/.* //' | sort -u >every
+    same every shown
+    awk 'length > 80 {print; bad = 1} END {exit bad}' out
+    mv out all
+    topics=$(sed -n 's/.*(--help \([a-z]*\).*/\1/p' short)
+    [ "$(echo "$topics" | wc -l)" -eq "$(grep -c '^[A-Z].*:$' all)" ]
+    for topic in $topics; do
+        run --help "$topic"
+        status_is 0
+        [ "$(wc -l <out)" -le 46 ]
+        cat out >>each
+        while read -r name; do
+            run --help "${name#--}" # the group of the option
+            grep -q -e "^  .*$name" out
+        done <<END
+$(grep -Eo '^  (-[a-zA-Z], )?--[a-z][-a-z]*' out | sed 's/.* //')
+END
+    done
+    grep '^ ' all >options
+    grep '^ ' each >got
+    same got options
+    run -h n
+    status_is 0
+    grep -q -e '-n, --count' out
+    run --help nosuch
+    status_is 2 "fakesmtp: --help: 'nosuch' is no topic: give $(echo "$topics" | paste -sd, - | sed 's/,/, /g'), all or the name of an option"
     run --version
     status_is 0
     grep -Eqx 'fakesmtp [0-9]+\.[0-9]+\.[0-9]+ \(.*\)' out
