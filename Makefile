@@ -14,6 +14,7 @@ CPPFLAGS != printf '%s\n' "$$CPPFLAGS"
 LDFLAGS != printf '%s\n' "$$LDFLAGS"
 PREFIX ?= /usr/local
 MANDIR ?= $(PREFIX)/share/man
+SHARE = $(DESTDIR)$(PREFIX)/share
 MUSL_CC = musl-gcc
 
 # linux or posix: what the program gets from the system beyond POSIX
@@ -85,12 +86,18 @@ static:
 	./fakesmtp-static --version
 
 install: fakesmtp
-	umask 022 && mkdir -p "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(MANDIR)/man1"
+	umask 022 && mkdir -p "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(MANDIR)/man1" \
+	    "$(SHARE)/bash-completion/completions" "$(SHARE)/zsh/site-functions" "$(SHARE)/fish/vendor_completions.d"
 	install -m 755 fakesmtp "$(DESTDIR)$(PREFIX)/bin/fakesmtp"
 	install -m 644 man/fakesmtp.1 man/fakesmtp-sendmail.1 "$(DESTDIR)$(MANDIR)/man1"
+	install -m 644 pkg/complete/fakesmtp.bash "$(SHARE)/bash-completion/completions/fakesmtp"
+	install -m 644 pkg/complete/_fakesmtp "$(SHARE)/zsh/site-functions"
+	install -m 644 pkg/complete/fakesmtp.fish "$(SHARE)/fish/vendor_completions.d"
 
 uninstall:
-	rm -f "$(DESTDIR)$(PREFIX)/bin/fakesmtp" "$(DESTDIR)$(MANDIR)/man1/fakesmtp.1" "$(DESTDIR)$(MANDIR)/man1/fakesmtp-sendmail.1"
+	cd "$(DESTDIR)$(PREFIX)" && rm -f bin/fakesmtp share/bash-completion/completions/fakesmtp \
+	    share/zsh/site-functions/_fakesmtp share/fish/vendor_completions.d/fakesmtp.fish
+	cd "$(DESTDIR)$(MANDIR)/man1" && rm -f fakesmtp.1 fakesmtp-sendmail.1
 
 dist:
 	@test -e .git || { echo 'make dist packs what is committed, and this is not a git repository' >&2; exit 1; }

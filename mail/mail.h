@@ -181,6 +181,9 @@ struct match {
     struct regex *regex;
 };
 
+/* The word at this place of the list of fields that are no header fields; NULL after the last one. */
+const char *match_word(size_t place);
+
 /*
  * Parses FIELD: REGEX: a header field or a word such as body, and a regular
  * expression; case does not matter.  text is borrowed.  0; or -1: *why says what

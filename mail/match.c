@@ -29,6 +29,8 @@ static const struct word {
     {"client-tls", MATCH_CLIENT_TLS},
 };
 
+const char *match_word(size_t place) { return place < sizeof words / sizeof words[0] ? words[place].name : NULL; }
+
 /* Near misses of those words and of header fields; * stands for any ending.  No message has such a header field, so a
    test that waits for no mail would succeed. */
 static const struct {

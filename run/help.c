@@ -63,6 +63,27 @@ static void summarize(size_t heading)
         (void)printf("\n");
 }
 
+/* Prints a line for each option, of fields with a tab between them: its long and its short name, its argument, the
+   first line of its text, - if there is none; and -, and the words that the argument may begin with. */
+static void print_words(void)
+{
+    const struct option_entry *e, *topic;
+    for (size_t i = 0; (e = options_entry(i)) != NULL; i++) {
+        const char *word;
+        if (e->take == NULL)
+            continue;
+        (void)printf("--%s\t-%.1s\t%s\t%.*s\t-", e->name, &e->letter, e->argument != NULL ? e->argument : "-",
+                     (int)strcspn(e->help, "\n"), e->help);
+        for (size_t place = 0; (word = options_word(e, place)) != NULL; place++)
+            (void)printf(" %s", word);
+        for (size_t j = 0; strcmp(e->name, "help") == 0 && (topic = options_entry(j)) != NULL; j++) {
+            if (topic->take == NULL)
+                (void)printf(" %s", topic->name);
+        }
+        (void)printf("\n");
+    }
+}
+
 /* Whether the topic is this group, of which e is the heading, or one of its options. */
 static bool has_topic(const struct option_entry *e, size_t place, const char *topic)
 {
@@ -76,7 +97,7 @@ static bool has_topic(const struct option_entry *e, size_t place, const char *to
 bool help_has_topic(const char *topic, char why[OPTIONS_WHY_MAX])
 {
     const struct option_entry *e;
-    if (topic == NULL)
+    if (topic == NULL || strcmp(topic, "words") == 0)
         return true;
     size_t n = (size_t)snprintf(why, OPTIONS_WHY_MAX, "--help: '%.100s' is no topic: give ", topic);
     for (size_t i = 0; (e = options_entry(i)) != NULL; i++) {
@@ -94,6 +115,8 @@ bool help_has_topic(const char *topic, char why[OPTIONS_WHY_MAX])
 int help_print(const char *topic)
 {
     const struct option_entry *e;
+    if (topic != NULL && strcmp(topic, "words") == 0)
+        print_words();
     bool whole = topic == NULL || strcmp(topic, "all") == 0, shown = false;
     if (whole)
         (void)printf("usage: fakesmtp [option ...] [command [argument ...]]\n"

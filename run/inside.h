@@ -21,4 +21,7 @@ struct option_entry {
 /* The option or heading at this place of the table; NULL after the last one. */
 const struct option_entry *options_entry(size_t place);
 
+/* The word at this place of the list of those that the argument of an option begins with; NULL after the last one. */
+const char *options_word(const struct option_entry *e, size_t place);
+
 #endif

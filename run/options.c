@@ -239,9 +239,10 @@ static int take_port(struct parse *p, const char *text)
     return 0;
 }
 
+static const char *const formats[] = {"eml", "mbox", "json", "text", "html", "none", NULL}; /* as enum store_format has them */
+
 static int take_format(struct parse *p, const char *text)
 {
-    static const char *const formats[] = {"eml", "mbox", "json", "text", "html", "none"}; /* enum store_format */
     for (int i = STORE_EML; i <= STORE_NONE; i++) {
         if (strcmp(text != NULL ? text : "json" /* -j */, formats[i]) != 0)
             continue;
@@ -252,13 +253,14 @@ static int take_format(struct parse *p, const char *text)
     return wrong(p, "'%s' is not a format: give eml, mbox, json, text, html or none", text);
 }
 
+static const char *const besides[] = {"envelope", "text", "json", "html", NULL}; /* as enum store_beside has them */
+
 static int take_beside(struct parse *p, const char *text)
 {
-    static const char *const formats[] = {"envelope", "text", "json", "html"}; /* as enum store_beside has them */
     for (const char *rest = text; rest != NULL;) {
         struct span word = take_word(&rest);
         int i = 0;
-        while (i < STORE_BESIDES && !span_same(word, span_of(formats[i])))
+        while (i < STORE_BESIDES && !span_same(word, span_of(besides[i])))
             i++;
         if (i == STORE_BESIDES)
             return expected_at(p, text, word.p, "json, text, html or envelope, or several, separated by commas");
@@ -398,6 +400,8 @@ static int take_login(struct parse *p, const char *text)
     return 0;
 }
 
+static const char *const requirements[] = {"auth", "tls", "client-cert", NULL};
+
 static int take_required(struct parse *p, const char *text)
 {
     for (const char *rest = text; rest != NULL;) {
@@ -413,9 +417,11 @@ static int take_required(struct parse *p, const char *text)
     return 0;
 }
 
+/* as enum tls_flaw has them */
+static const char *const flaws[] = {"", "expired", "not-yet", "name:", "self-signed", "weak-key", NULL};
+
 static int take_tls(struct parse *p, const char *text)
 {
-    static const char *const flaws[] = {"", "expired", "not-yet", "name:", "self-signed", "weak-key"};
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_*:";
     struct tls_options *o = &p->o->tls;
     p->o->starttls = true;
@@ -433,6 +439,8 @@ static int take_tls(struct parse *p, const char *text)
         return wrong(p, "'%s' is not a host name: give letters, digits and . - _ * :", o->name);
     return 0;
 }
+
+static const char *const versions[] = {"1.0", "1.1", "1.2", "1.3", NULL};
 
 static int take_version(struct parse *p, const char *text)
 {
@@ -576,6 +584,57 @@ static const struct option_entry table[] = {
 enum { ENTRIES = sizeof table / sizeof table[0] };
 
 const struct option_entry *options_entry(size_t place) { return place < ENTRIES ? &table[place] : NULL; }
+
+/* The name of the problem at this place of those that --allow takes. */
+static const char *allowed_word(size_t place)
+{
+    for (int i = 0; i < PROBLEMS; i++) {
+        const struct problem_about *about = problem_about((enum problem)i);
+        if (!about->noted_only && place-- == 0)
+            return about->name;
+    }
+    return NULL;
+}
+
+static const char *mechanism_word(size_t place)
+{
+    return place + 1 < SASL_MECHANISMS ? sasl_name((enum sasl_mechanism)(place + 1)) : NULL;
+}
+
+static const char *hidden_word(size_t place)
+{
+    size_t keywords = 0;
+    while (smtp_keyword(keywords) != NULL)
+        keywords++;
+    return place < keywords ? smtp_keyword(place) : mechanism_word(place - keywords);
+}
+
+const char *options_word(const struct option_entry *e, size_t place)
+{
+    static const struct {
+        int (*take)(struct parse *p, const char *text);
+        const char *const *list; /* or else */
+        const char *(*word)(size_t place);
+    } all[] = {
+        {take_format, formats, NULL},        {take_beside, besides, NULL},
+        {take_tls, flaws + 1, NULL},         {take_version, versions, NULL},
+        {take_required, requirements, NULL}, {take_allowed, NULL, allowed_word},
+        {take_hidden, NULL, hidden_word},    {take_mechanisms, NULL, mechanism_word},
+        {take_rule, NULL, rules_event},      {take_match, NULL, match_word},
+        {take_not, NULL, match_word},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        if (e->take != all[i].take || e->argument == NULL)
+            continue;
+        if (all[i].word != NULL)
+            return all[i].word(place);
+        size_t n = 0;
+        while (n < place && all[i].list[n] != NULL)
+            n++;
+        return all[i].list[n];
+    }
+    return NULL;
+}
 
 /* ---- reading them ---- */
 

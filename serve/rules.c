@@ -43,6 +43,8 @@ static const struct event {
     {"unknown", SMTP_UNKNOWN, true},    {"command", SMTP_NONE, true},
 };
 
+const char *rules_event(size_t place) { return place < sizeof events / sizeof events[0] ? events[place].name : NULL; }
+
 /* ---- parsing ---- */
 
 struct reader {

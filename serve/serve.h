@@ -102,6 +102,9 @@ struct rules_past {
  */
 const char *rules_parse(struct rule *r, const char *text, const char **at);
 
+/* The name of the event at this place of their list; NULL after the last one. */
+const char *rules_event(size_t place);
+
 /* Sets what percentages are drawn from, for all of n rules; the same seed, the same draws. */
 void rules_seed(struct rule *rules, size_t n, uint64_t seed);
 

@@ -6,7 +6,7 @@ unset CC CFLAGS CPPFLAGS LDFLAGS PREFIX MANDIR DESTDIR TLS OS MAKEFLAGS MFLAGS M
 # copy DIR: what the program is built from
 copy() {
     mkdir -p "$1"
-    (cd "$HERE/../.." && tar cf - Makefile tests/*.mk man ./*.[ch] ./*/*.[ch]) | tar xf - -C "$1"
+    (cd "$HERE/../.." && tar cf - Makefile tests/*.mk man pkg ./*.[ch] ./*/*.[ch]) | tar xf - -C "$1"
 }
 
 # compiler NAME BODY: one that does BODY, the arguments given, before it is cc
@@ -118,11 +118,70 @@ t_install_sets_modes() {
     echo old >'a place/usr/local/bin/fakesmtp'
     make -s install CC=./stub TLS=none DESTDIR="$PWD/a place"
     cd 'a place/usr/local'
-    stat -c '%a %n' bin bin/fakesmtp share share/man share/man/man1 share/man/man1/*.1 >modes
-    printf '%s\n' '2770 bin' '755 bin/fakesmtp' '755 share' '755 share/man' '755 share/man/man1' '644 share/man/man1/fakesmtp-sendmail.1' '644 share/man/man1/fakesmtp.1' >want
-    same modes want
+    find . ! -name . -printf '%m %P\n' | LC_ALL=C sort -k 2 >../modes
+    cat >want <<'END'
+2770 bin
+755 bin/fakesmtp
+755 share
+755 share/bash-completion
+755 share/bash-completion/completions
+644 share/bash-completion/completions/fakesmtp
+755 share/fish
+755 share/fish/vendor_completions.d
+644 share/fish/vendor_completions.d/fakesmtp.fish
+755 share/man
+755 share/man/man1
+644 share/man/man1/fakesmtp-sendmail.1
+644 share/man/man1/fakesmtp.1
+755 share/zsh
+755 share/zsh/site-functions
+644 share/zsh/site-functions/_fakesmtp
+END
+    same ../modes want
     make -s -C ../../.. uninstall DESTDIR="$PWD/../.."
     [ -z "$(find bin share -type f)" ]
+}
+
+# completes SHELL: what make install has for the shell completes each word that the program tells, and the lines in complete.py
+completes() {
+    copy .
+    stub
+    make -s install CC=./stub TLS=none PREFIX="$PWD/to"
+    ln -sf "$FAKESMTP" to/bin/fakesmtp
+    mkdir -p work/zzdir
+    touch work/zzfile
+    printf '#!/bin/sh\n' >to/bin/zzcommand
+    chmod +x to/bin/zzcommand
+    PATH=$PWD/to/bin:$PATH
+    share=$PWD/to/share
+    (cd work && python3 "$HERE/complete.py" "$1" "$share")
+}
+
+t_completes_in_bash() { completes bash; }
+t_completes_in_bash_with_its_package() { completes bash-completion; }
+t_completes_in_zsh() { completes zsh; }
+t_completes_in_fish() { completes fish; }
+
+# What the program tells, it also takes.
+t_words_are_right() {
+    "$FAKESMTP" --help words >words
+    while IFS="$(printf '\t')" read -r name letter argument text list; do
+        # shellcheck disable=SC2086 # words
+        set -- ${list#-}
+        [ $# -gt 0 ] || continue
+        echo "$name" >>names
+        for word; do
+            case $name in
+            --help) set -- --help "$word" ;;
+            --tls) set -- --version "--tls=$word$(echo "$word" | sed -n 's/.*:/x/p')" ;;
+            --on) set -- --version --on "$word: drop" ;;
+            --match | --not) set -- --version "$name" "$word: x" ;;
+            *) set -- --version "$name" "$word" ;;
+            esac
+            "$FAKESMTP" "$@" >said || { echo "$*"; return 1; }
+        done
+    done <words
+    [ "$(wc -l <names)" -ge 12 ]
 }
 
 t_dist_needs_git() {
