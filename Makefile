@@ -108,7 +108,6 @@ clean: clean-tests
 	rm -rf build
 
 help:
-	@sed -n 's/^#://p' Makefile tests/check.mk tests/long.mk
+	@sed -n 's/^#://p' Makefile tests/check.mk tests/long.mk pkg/pkg.mk
 
-include tests/check.mk
-include tests/long.mk
+include tests/check.mk tests/long.mk pkg/pkg.mk

@@ -17,4 +17,14 @@ t_demo() {
     err_has '1 S: 250 2\.0\.0 Message accepted'
 }
 
+# example NAME: it runs, and finds what is wrong; make check-examples runs all
+example() { python3 "$HERE/../examples.py" "$FAKESMTP" "$1"; }
+
+t_example_unittest() { example unittest; }
+t_example_pytest() { example pytest; }
+t_example_bats() { example bats; }
+t_example_make() { example make; }
+t_example_workflows() { example workflows; }
+t_example_environment() { example environment; }
+
 t_problems_are_documented() { docs problems; }

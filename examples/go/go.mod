@@ -1,0 +1,2 @@
+module example
+go 1.18
