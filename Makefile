@@ -6,7 +6,10 @@
 #:  make install    installs to DESTDIR and PREFIX (/usr/local); make uninstall
 #:  make dist clean
 
-VERSION = 0.1.0
+VERSION = 0.2.0
+# In what make dist packs, a file says the commit.
+COMMIT != git --git-dir=.git describe --always --dirty --exclude='*' 2>/dev/null || grep -x '[0-9a-f]*' pkg/commit || echo unknown
+SAYS = -DVERSION='"$(VERSION)"' -DCOMMIT='"$(COMMIT)"'
 # These come from the environment.  ?= would not do: bmake has values of its own for them.
 CC != printf '%s\n' "$${CC:-cc}"
 CFLAGS != printf '%s\n' "$${CFLAGS--O2 -g}"
@@ -25,7 +28,7 @@ TLS != pkg-config --exists 'openssl >= 1.1.1' 2>/dev/null && $(CC) $(CPPFLAGS) $
     -E -include openssl/ssl.h -x c /dev/null >/dev/null 2>&1 && echo openssl || echo none
 DL != test $(TLS) = openssl && test "$$(uname -s)" = Linux && echo -ldl || :
 
-FLAGS = -std=c17 -pthread -D_XOPEN_SOURCE=700 -D_DARWIN_C_SOURCE -DVERSION='"$(VERSION)"' -Wall -Wextra -Wpedantic -Wconversion -Wshadow
+FLAGS = -std=c17 -pthread -D_XOPEN_SOURCE=700 -D_DARWIN_C_SOURCE -Wall -Wextra -Wpedantic -Wconversion -Wshadow
 # Flags that harden: all of them, or else each one that the compiler takes without saying more than before.
 # A compiler that protects the stack by default keeps doing so.  Here -strong would cost 3 % of the instructions, and
 # -fno-plt pays for what is used.
@@ -64,12 +67,15 @@ fakesmtp: fakesmtp.o $(PARTS) .linked
 
 fakesmtp.o $(PARTS): $(HEADERS) Makefile
 
+fakesmtp.o: fakesmtp.c .linked
+	$(COMPILE) $(SAYS) -c -o $@ fakesmtp.c
+
 net/tls_openssl.o: net/tls_openssl.c
 	$(COMPILE) $$(pkg-config --cflags openssl) -DTLS_LIBDIR="\"$$(pkg-config --variable=libdir openssl)\"" -c -o $@ net/tls_openssl.c
 
 # what was linked last, so that another choice links anew
 .linked: always
-	@echo '$(OS) $(TLS)' | cmp -s - $@ || { rm -f fakesmtp; echo '$(OS) $(TLS)' >$@; }
+	@echo '$(OS) $(TLS) $(COMMIT)' | cmp -s - $@ || { rm -f fakesmtp fakesmtp.o; echo '$(OS) $(TLS) $(COMMIT)' >$@; }
 always:
 
 # a real mail, captured
@@ -82,7 +88,7 @@ static:
 	    $(MUSL_CC) $(CPPFLAGS) -static $(LDFLAGS) -include openssl/ssl.h -x c -o /dev/null - -lssl -lcrypto $(LDLIBS) \
 	    >/dev/null 2>&1 && tls='-DTLS_LINKED net/tls_openssl.c -lssl -lcrypto'; } || \
 	    echo 'fakesmtp-static will have no TLS: $(MUSL_CC) finds no static OpenSSL'; \
-	$(MUSL_CC) $(COMPILE_FLAGS) -static $(LDFLAGS) -o fakesmtp-static fakesmtp.c $(SOURCES) $(CHOSEN) $$tls $(LDLIBS)
+	$(MUSL_CC) $(COMPILE_FLAGS) $(SAYS) -static $(LDFLAGS) -o fakesmtp-static fakesmtp.c $(SOURCES) $(CHOSEN) $$tls $(LDLIBS)
 	./fakesmtp-static --version
 
 install: fakesmtp

@@ -30,6 +30,7 @@
 
 #ifndef VERSION
 #define VERSION "unknown"
+#define COMMIT "unknown"
 #endif
 
 /* All times are in milliseconds. */
@@ -590,7 +591,9 @@ static void judge(struct run *r, int64_t until)
 static int print_help(struct run *r)
 {
     bool good = r->o.help ? help_print(r->o.command[0]) == 0
-                          : printf("fakesmtp %s (%s, %s)\n", VERSION, poll_kind, tls_kind) > 0 && fflush(stdout) == 0;
+                          : printf("fakesmtp %s (commit %s, %s, matcher built in, %s)\n", VERSION, COMMIT, tls_kind,
+                                   poll_kind) > 0 &&
+                                fflush(stdout) == 0;
     judge_output(r, "standard output", good && close(STDOUT_FILENO) == 0 ? 0 : errno);
     return r->status;
 }

@@ -184,6 +184,43 @@ t_words_are_right() {
     [ "$(wc -l <names)" -ge 12 ]
 }
 
+# The version stands in the Makefile, and the commit comes from git, or from the file of make dist.
+t_version_and_commit() {
+    export HOME="$PWD" GIT_CONFIG_NOSYSTEM=1 GIT_AUTHOR_NAME=A GIT_COMMITTER_NAME=A EMAIL=a@x.test
+    version=$(sed -n 's/^VERSION = //p' "$HERE/../../Makefile")
+    [ "$(sed -n 's/^## //p' "$HERE/../../NEWS.md" | head -n 1)" = "$version" ]
+    "$FAKESMTP" --version | grep -q "^fakesmtp $version ("
+    copy one
+    cp "$HERE/../../.gitattributes" one
+    cd one
+    commit() { $make -n -W fakesmtp.c fakesmtp.o | sed -n 's/.* -DVERSION=.*"\(.*\)".* -DCOMMIT=.*"\(.*\)".*/\1 \2/p'; }
+    for make in make bmake; do
+        rm -rf .git fakesmtp-* fakesmtp.o
+        [ "$(commit)" = "$version unknown" ]
+        git init -q .
+        git add .
+        git commit -q -m x
+        hash=$(git rev-parse --short HEAD)
+        [ "$(commit)" = "$version $hash" ]
+        make -s dist
+        tar xzf fakesmtp-*.tar.gz
+        (cd "fakesmtp-$version" && [ "$(commit)" = "$version $hash" ])
+        echo '#' >>smtp.h
+        [ "$(commit)" = "$version $hash-dirty" ]
+        git checkout -q smtp.h
+    done
+    # a new commit is in the next program
+    stub
+    for make in make bmake; do
+        $make CC=./stub TLS=none fakesmtp.o >said
+        $make CC=./stub TLS=none fakesmtp.o >said
+        fails grep -e -DCOMMIT said
+        git commit -q --allow-empty -m y
+        $make CC=./stub TLS=none fakesmtp.o >said
+        says "-DCOMMIT=.*$(git rev-parse --short HEAD)"
+    done
+}
+
 t_dist_needs_git() {
     export HOME="$PWD" GIT_CONFIG_NOSYSTEM=1 GIT_AUTHOR_NAME=A GIT_COMMITTER_NAME=A EMAIL=a@x.test
     git init -q .

@@ -672,7 +672,7 @@ END
     status_is 2 "fakesmtp: --help: 'nosuch' is no topic: give $(echo "$topics" | paste -sd, - | sed 's/,/, /g'), all or the name of an option"
     run --version
     status_is 0
-    grep -Eqx 'fakesmtp [0-9]+\.[0-9]+\.[0-9]+ \(.*\)' out
+    grep -Eqx 'fakesmtp [0-9]+\.[0-9]+\.[0-9]+ \(commit ([0-9a-f]+(-dirty)?|unknown), (TLS by OpenSSL|without TLS), matcher built in, e?poll\)' out
     status=0
     "$FAKESMTP" --help >/dev/full 2>err || status=$?
     status_is 4 'fakesmtp: cannot write to standard output: No space left on device'
