@@ -89,7 +89,7 @@ static:
 	    >/dev/null 2>&1 && tls='-DTLS_LINKED net/tls_openssl.c -lssl -lcrypto'; } || \
 	    echo 'fakesmtp-static will have no TLS: $(MUSL_CC) finds no static OpenSSL'; \
 	$(MUSL_CC) $(COMPILE_FLAGS) $(SAYS) -static $(LDFLAGS) -o fakesmtp-static fakesmtp.c $(SOURCES) $(CHOSEN) $$tls $(LDLIBS)
-	./fakesmtp-static --version
+	$(RUN) ./fakesmtp-static --version
 
 install: fakesmtp
 	umask 022 && mkdir -p "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(MANDIR)/man1" \

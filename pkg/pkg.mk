@@ -1,7 +1,24 @@
 # Packages, and what else is around the program, for the Makefile above.
 #:
+#:  make deb        makes a Debian package of what is committed, in build/deb
+#:  make check-deb  installs it in minimal Debian systems, and runs README's first recipe there
+#:  make release    makes archives of static programs for x86_64 and aarch64, in build/release
+#:  make image      makes the root file system of a container, and the image
 #:  make check-examples
 #:                  runs examples/, as far as their tools are there
+
+DEBIAN_SUITES = bookworm trixie
+
+deb:
+	sh pkg/deb $(VERSION)
+check-deb: deb
+	sh pkg/check-deb $(DEBIAN_SUITES)
+
+release:
+	sh pkg/release $(VERSION)
+
+image:
+	sh pkg/image $(MAKE)
 
 check-examples: fakesmtp
 	python3 tests/examples.py ./fakesmtp

@@ -190,6 +190,9 @@ t_version_and_commit() {
     version=$(sed -n 's/^VERSION = //p' "$HERE/../../Makefile")
     [ "$(sed -n 's/^## //p' "$HERE/../../NEWS.md" | head -n 1)" = "$version" ]
     "$FAKESMTP" --version | grep -q "^fakesmtp $version ("
+    for recipe in APKBUILD fakesmtp.rb default.nix freebsd/Makefile; do
+        grep -qF "$version" "$HERE/../../pkg/recipes/$recipe"
+    done
     copy one
     cp "$HERE/../../.gitattributes" one
     cd one
