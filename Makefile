@@ -92,10 +92,10 @@ static:
 	$(RUN) ./fakesmtp-static --version
 
 install: fakesmtp
-	umask 022 && mkdir -p "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(MANDIR)/man1" \
+	umask 022 && mkdir -p "$(DESTDIR)$(PREFIX)/bin" \
 	    "$(SHARE)/bash-completion/completions" "$(SHARE)/zsh/site-functions" "$(SHARE)/fish/vendor_completions.d"
 	install -m 755 fakesmtp "$(DESTDIR)$(PREFIX)/bin/fakesmtp"
-	install -m 644 man/fakesmtp.1 man/fakesmtp-sendmail.1 "$(DESTDIR)$(MANDIR)/man1"
+	for s in 1 5 7; do umask 022 && mkdir -p "$(DESTDIR)$(MANDIR)/man$$s" && install -m 644 man/*.$$s "$(DESTDIR)$(MANDIR)/man$$s" || exit; done
 	install -m 644 pkg/complete/fakesmtp.bash "$(SHARE)/bash-completion/completions/fakesmtp"
 	install -m 644 pkg/complete/_fakesmtp "$(SHARE)/zsh/site-functions"
 	install -m 644 pkg/complete/fakesmtp.fish "$(SHARE)/fish/vendor_completions.d"
@@ -103,7 +103,7 @@ install: fakesmtp
 uninstall:
 	cd "$(DESTDIR)$(PREFIX)" && rm -f bin/fakesmtp share/bash-completion/completions/fakesmtp \
 	    share/zsh/site-functions/_fakesmtp share/fish/vendor_completions.d/fakesmtp.fish
-	cd "$(DESTDIR)$(MANDIR)/man1" && rm -f fakesmtp.1 fakesmtp-sendmail.1
+	for page in man/*; do rm -f "$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page#man/}" || exit; done
 
 dist:
 	@test -e .git || { echo 'make dist packs what is committed, and this is not a git repository' >&2; exit 1; }

@@ -1,7 +1,7 @@
 /*
  * problem.c - the problems a client can cause, and a sentence for each.
  *
- * The manual lists the same sentences, under PROBLEMS.
+ * fakesmtp-problems(7) lists the same sentences.
  */
 #include "base/problem.h"
 

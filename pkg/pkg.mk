@@ -4,6 +4,7 @@
 #:  make check-deb  installs it in minimal Debian systems, and runs README's first recipe there
 #:  make release    makes archives of static programs for x86_64 and aarch64, in build/release
 #:  make image      makes the root file system of a container, and the image
+#:  make html       makes HTML of the manual, in build/html
 #:  make check-examples
 #:                  runs examples/, as far as their tools are there
 
@@ -19,6 +20,10 @@ release:
 
 image:
 	sh pkg/image $(MAKE)
+
+html:
+	mkdir -p build/html
+	for page in man/*; do mandoc -T html -O toc,man=%N.%S.html $$page >build/html/$${page#man/}.html || exit; done
 
 check-examples: fakesmtp
 	python3 tests/examples.py ./fakesmtp

@@ -5,11 +5,12 @@
 
 readme    runs each ```sh block, which must succeed, and each ```console block,
           whose output must be as shown
-manual    runs each display under EXAMPLES, of both pages
+manual    runs each display under EXAMPLES, of all pages; a reference to a section or
+          another page leads somewhere
 
 options   --help and the manual must list the same options, with the same arguments
 statuses  README, the manual and --help must list the same statuses
-problems  the manual must list each problem as problem.h does
+problems  fakesmtp-problems(7) must list each problem as problem.h does
 
 README's first ```sh block makes the messages that the others send.
 """
@@ -24,7 +25,8 @@ if len(sys.argv) != 4 or sys.argv[3] not in USAGE.split()[-1].split("|"):
     sys.exit("usage: " + USAGE)
 program, tree, what = os.path.abspath(sys.argv[1]), sys.argv[2], sys.argv[3]
 readme = open(os.path.join(tree, "README.md")).read()
-manual, sendmail = (open(os.path.join(tree, "man", page)).read() for page in ("fakesmtp.1", "fakesmtp-sendmail.1"))
+pages = {page: open(os.path.join(tree, "man", page)).read() for page in sorted(os.listdir(os.path.join(tree, "man")))}
+manual = pages["fakesmtp.1"]
 MAILS = re.search(r"^```sh\n(.*?)^```$", readme, re.M | re.S).group(1)
 
 
@@ -72,13 +74,18 @@ def check_readme():
 
 
 def section(name, page=manual):
-    return re.search(r"^\.Sh %s\n(.*?)^\.Sh " % name, page, re.M | re.S).group(1)
+    found = re.search(r"^\.Sh %s\n(.*?)^\.Sh " % name, page, re.M | re.S)
+    return found.group(1) if found else ""
 
 
 def check_manual():
-    for page in manual, sendmail:
+    for name, page in pages.items():
+        for to in re.findall(r"^\.Sx (.*?)[ .,:;)]*$", page, re.M):
+            assert re.search(r"^\.S[hs] %s$" % re.escape(to), page, re.M), "no section %s in %s" % (to, name)
+        for to in re.findall(r"^\.Xr (fakesmtp\S* \d)", page, re.M):
+            assert to.replace(" ", ".") in pages, "no page %s, which %s names" % (to, name)
         displays = re.findall(r"^\.Bd -literal.*?\n(.*?)^\.Ed", section("EXAMPLES", page), re.M | re.S)
-        assert displays
+        assert displays or name == "fakesmtp-problems.7"
         for display in displays:
             must_succeed(display.replace("\\e", "\\").replace("\\-", "-").replace("\\&", ""))
 
@@ -118,7 +125,7 @@ def check_problems():
     source = open(os.path.join(tree, "base", "problem.h")).read().replace("\\\n", "")
     known = re.findall(r'X\(\w+, "([^"]+)",\s*"((?:[^"\\]|\\.)*)",\s*"([^"]+)",\s*(BREACH|NOTED)\)', source)
     assert known
-    told = re.findall(r"^\.It Li (\S+)\n(.*) \((RFC .*?)\)(; noted only)?$", section("PROBLEMS"), re.M)
+    told = re.findall(r"^\.It Li (\S+)\n(.*) \((RFC .*?)\)(; noted only)?$", pages["fakesmtp-problems.7"], re.M)
     want = [(n, s.replace('\\"', "\\(dq"), r, "; noted only" if only == "NOTED" else "") for n, s, r, only in known]
     for one in want + told:
         if one not in want or one not in told:

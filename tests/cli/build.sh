@@ -40,7 +40,7 @@ t_flags_of_the_environment() {
         $make -n >said
         says '^cc .* -O2 -g -c -o base/text\.o ' '^cc .* -O2 -g +-o fakesmtp '
         PREFIX=/p $make -n install >said
-        says ' "/p/bin/fakesmtp"$' ' "/p/share/man/man1"$'
+        says ' "/p/bin/fakesmtp"$' ' man/\*\.\$s "/p/share/man/man\$s" '
     done
 }
 
@@ -133,6 +133,10 @@ t_install_sets_modes() {
 755 share/man/man1
 644 share/man/man1/fakesmtp-sendmail.1
 644 share/man/man1/fakesmtp.1
+755 share/man/man5
+644 share/man/man5/fakesmtp-rules.5
+755 share/man/man7
+644 share/man/man7/fakesmtp-problems.7
 755 share/zsh
 755 share/zsh/site-functions
 644 share/zsh/site-functions/_fakesmtp
