@@ -5,10 +5,15 @@
 #:  make release    makes archives of static programs for x86_64 and aarch64, in build/release
 #:  make image      makes the root file system of a container, and the image
 #:  make html       makes HTML of the manual, in build/html
+#:  make check-foreign
+#:                  runs the unit tests, and two groups of others, for FOREIGN='i386 arm64 armhf
+#:                  s390x' under qemu
 #:  make check-examples
 #:                  runs examples/, as far as their tools are there
 
 DEBIAN_SUITES = bookworm trixie
+
+FOREIGN = i386 arm64 armhf s390x
 
 deb:
 	sh pkg/deb $(VERSION)
@@ -24,6 +29,9 @@ image:
 html:
 	mkdir -p build/html
 	for page in man/*; do mandoc -T html -O toc,man=%N.%S.html $$page >build/html/$${page#man/}.html || exit; done
+
+check-foreign:
+	for architecture in $(FOREIGN); do sh tests/foreign $(MAKE) $$architecture run storage || exit; done
 
 check-examples: fakesmtp
 	python3 tests/examples.py ./fakesmtp

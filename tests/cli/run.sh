@@ -424,6 +424,8 @@ for _ in range(10):
     got = b""
     while part := s.recv(1000):
         got += part
+    if how == "slow" and float(silent) == 0: # those that the server had not read yet have no reply
+        replies = replies[:got.rindex(b"421 ")]
     assert got.startswith(replies + b"421 ") and got.count(b"\n") == replies.count(b"\n") + 1, got[-200:]
     assert p.wait(60) == 0, p.returncode
     shortest = min(shortest, time.monotonic() - start)
