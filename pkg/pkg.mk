@@ -1,8 +1,9 @@
 # Packages, and what else is around the program, for the Makefile above.
 #:
 #:  make deb        makes a Debian package of what is committed, in build/deb
-#:  make check-deb  installs it in minimal Debian systems, and runs README's first recipe there
 #:  make release    makes archives of static programs for x86_64 and aarch64, in build/release
+#:  make check-packages
+#:                  installs these in minimal Debian systems, and runs README's first recipes there
 #:  make image      makes the root file system of a container, and the image
 #:  make html       makes HTML of the manual, in build/html
 #:  make check-foreign
@@ -17,8 +18,8 @@ FOREIGN = i386 arm64 armhf s390x
 
 deb:
 	sh pkg/deb $(VERSION)
-check-deb: deb
-	sh pkg/check-deb $(DEBIAN_SUITES)
+check-packages: deb release
+	sh pkg/check-packages $(DEBIAN_SUITES)
 
 release:
 	sh pkg/release $(VERSION)
