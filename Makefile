@@ -4,7 +4,7 @@
 #:  make demo       builds it, and shows it receive a message
 #:  make static     builds fakesmtp-static, without shared libraries (musl)
 #:  make install    installs to DESTDIR and PREFIX (/usr/local); make uninstall
-#:  make dist clean
+#:  make clean      removes what was built
 
 VERSION = 0.2.0
 # In what make dist packs, a file says the commit.
@@ -104,10 +104,6 @@ uninstall:
 	cd "$(DESTDIR)$(PREFIX)" && rm -f bin/fakesmtp share/bash-completion/completions/fakesmtp \
 	    share/zsh/site-functions/_fakesmtp share/fish/vendor_completions.d/fakesmtp.fish
 	for page in man/*; do rm -f "$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page#man/}" || exit; done
-
-dist:
-	@test -e .git || { echo 'make dist packs what is committed, and this is not a git repository' >&2; exit 1; }
-	git archive --prefix=fakesmtp-$(VERSION)/ -o fakesmtp-$(VERSION).tar.gz HEAD || { rm -f fakesmtp-$(VERSION).tar.gz; exit 1; }
 
 clean: clean-tests
 	rm -f fakesmtp fakesmtp-static *.o $(ROOMS:=/*.o) .linked fakesmtp-*.tar.gz

@@ -1,5 +1,6 @@
 # Packages, and what else is around the program, for the Makefile above.
 #:
+#:  make dist       makes an archive of the sources that are committed
 #:  make deb        makes a Debian package of what is committed, in build/deb
 #:  make release    makes archives of static programs for x86_64 and aarch64, in build/release
 #:  make check-packages
@@ -13,8 +14,11 @@
 #:                  runs examples/, as far as their tools are there
 
 DEBIAN_SUITES = bookworm trixie
-
 FOREIGN = i386 arm64 armhf s390x
+
+dist:
+	@test -e .git || { echo 'make dist packs what is committed, and this is not a git repository' >&2; exit 1; }
+	git archive --prefix=fakesmtp-$(VERSION)/ -o fakesmtp-$(VERSION).tar.gz HEAD || { rm -f fakesmtp-$(VERSION).tar.gz; exit 1; }
 
 deb:
 	sh pkg/deb $(VERSION)
