@@ -26,9 +26,13 @@ OS != test "$$(uname -s)" = Linux && echo linux || echo posix
 # openssl where its headers are, else none; the library itself is loaded when it is needed
 TLS != pkg-config --exists 'openssl >= 1.1.1' 2>/dev/null && $(CC) $(CPPFLAGS) $$(pkg-config --cflags openssl) \
     -E -include openssl/ssl.h -x c /dev/null >/dev/null 2>&1 && echo openssl || echo none
-DL != test $(TLS) = openssl && test "$$(uname -s)" = Linux && echo -ldl || :
+# what headers hide or call by another name, and the libraries for dlopen(3) and iconv(3) where libc has none
+HIDDEN != case $$(uname -s) in Darwin) echo -D_DARWIN_C_SOURCE -Dst_mtim=st_mtimespec -Dst_ctim=st_ctimespec ;; \
+    FreeBSD) echo -D__BSD_VISIBLE=1 ;; OpenBSD) echo -D_BSD_SOURCE -I/usr/local/include ;; esac
+LIBS != case "$$(uname -s) $(TLS)" in 'Linux openssl') echo -ldl ;; Darwin*) echo -liconv ;; \
+    OpenBSD*) echo -L/usr/local/lib -liconv ;; esac
 
-FLAGS = -std=c17 -pthread -D_XOPEN_SOURCE=700 -D_DARWIN_C_SOURCE -Wall -Wextra -Wpedantic -Wconversion -Wshadow
+FLAGS = -std=c17 -pthread -D_XOPEN_SOURCE=700 $(HIDDEN) -Wall -Wextra -Wpedantic -Wconversion -Wshadow
 # Flags that harden: all of them, or else each one that the compiler takes without saying more than before.
 # A compiler that protects the stack by default keeps doing so.  Here -strong would cost 3 % of the instructions, and
 # -fno-plt pays for what is used.
@@ -63,7 +67,7 @@ all: fakesmtp
 	$(COMPILE) -c -o $@ $<
 
 fakesmtp: fakesmtp.o $(PARTS) .linked
-	$(CC) -pthread $(HARDENED) $(CFLAGS) $(LDFLAGS) -o $@ fakesmtp.o $(PARTS) $(DL) $(LDLIBS)
+	$(CC) -pthread $(HARDENED) $(CFLAGS) $(LDFLAGS) -o $@ fakesmtp.o $(PARTS) $(LIBS) $(LDLIBS)
 
 fakesmtp.o $(PARTS): $(HEADERS) Makefile
 

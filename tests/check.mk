@@ -32,7 +32,7 @@ REPLAYS = tests/fuzz/replay_smtp tests/fuzz/replay_mime tests/fuzz/replay_render
 
 # the whole program but main(); malloc() and its like are tests/unit/memory.c's, so that they can fail
 $(TESTS): $(TESTS:=.c) tests/unit/reading.h tests/unit/forms.h tests/unit/memory.c tests/unit/memory.h $(HEADERS) $(PARTS)
-	$(COMPILE) $(LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc -o $@ $@.c tests/unit/memory.c $(PARTS) $(DL) -lcmocka
+	$(COMPILE) $(LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc -o $@ $@.c tests/unit/memory.c $(PARTS) $(LIBS) -lcmocka
 
 $(GROWTH): $(GROWTH).c $(HEADERS) $(PARTS)
 	$(COMPILE) -c -o $@.o $(GROWTH).c
@@ -40,14 +40,14 @@ $(GROWTH): $(GROWTH).c $(HEADERS) $(PARTS)
 
 # the client in it is OpenSSL's, linked
 tests/unit/test_tls: tests/unit/test_tls.c $(HEADERS) $(PARTS)
-	$(COMPILE) $(LDFLAGS) -o $@ $@.c $(PARTS) -lcmocka $$(pkg-config --cflags --libs openssl) $(DL)
+	$(COMPILE) $(LDFLAGS) -o $@ $@.c $(PARTS) -lcmocka $$(pkg-config --cflags --libs openssl) $(LIBS)
 
 # the fuzzer's targets, given the inputs in tests/corpus
 $(REPLAYS): tests/fuzz/*.c tests/fuzz/replay.h tests/unit/forms.h $(HEADERS) $(PARTS)
-	$(COMPILE) -DREPLAY $(LDFLAGS) -o $@ $$(echo $@ | sed s/replay_/fuzz_/).c $(PARTS) $(DL)
+	$(COMPILE) -DREPLAY $(LDFLAGS) -o $@ $$(echo $@ | sed s/replay_/fuzz_/).c $(PARTS) $(LIBS)
 
 tests/render_json: tests/render_json.c tests/unit/reading.h $(HEADERS) $(PARTS)
-	$(COMPILE) $(LDFLAGS) -o $@ $@.c $(PARTS) $(DL)
+	$(COMPILE) $(LDFLAGS) -o $@ $@.c $(PARTS) $(LIBS)
 
 check: # by another make, as deps may have brought what TLS needs
 	$(MAKE) check-unit check-cli

@@ -66,6 +66,9 @@ def run_row(top, name):
 def run_workflows(top):
     """The commands of the CI files in their order, where make test sends a mail; and the options in the last one."""
     import yaml
+    for name in os.listdir(os.path.join(folder, "..", ".github", "workflows")):
+        for job in yaml.safe_load(open(os.path.join(folder, "..", ".github", "workflows", name)))["jobs"].values():
+            assert job["runs-on"] and job["steps"], name
     place = os.path.join(top, "workflows")
     os.mkdir(place)
     with open(os.path.join(place, "Makefile"), "w") as f:

@@ -44,6 +44,22 @@ t_flags_of_the_environment() {
     done
 }
 
+# What the headers of other systems hide or call by other names, and what is in other libraries there.
+t_other_systems() {
+    copy .
+    mkdir bin
+    while read -r system hidden elsewhere; do
+        printf '#!/bin/sh\necho %s\n' "$system" >bin/uname
+        chmod +x bin/uname
+        PATH=$PWD/bin:$PATH make -n TLS=none >said
+        says "^cc .* $hidden .* -c -o net/poll_posix\.o " "^cc .* -o fakesmtp .*$elsewhere *\$"
+    done <<'END'
+Darwin -Dst_mtim=st_mtimespec -liconv
+FreeBSD -D__BSD_VISIBLE=1
+OpenBSD -D_BSD_SOURCE -L/usr/local/lib -liconv
+END
+}
+
 # Two builds in two places, by two makes, with all else different: the same octets, hardened, and no compiler warning.
 t_same_program_anywhere() {
     copy one
