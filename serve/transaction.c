@@ -45,7 +45,8 @@ bool transaction_begin(struct transaction **at, const struct client *c, const st
     transaction_drop(t);
     free(t->answers);
     t->answers = NULL;
-    t->n_answers = t->last_accepted = 0;
+    t->n_answers = 0;
+    t->last_accepted = 0;
     t->listed = listed;
     t->failure.error = 0;
     if (!mail_begin(&t->mail, e->arg, e->params))
