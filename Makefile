@@ -32,7 +32,7 @@ HIDDEN != case $$(uname -s) in Darwin) echo -D_DARWIN_C_SOURCE -Dst_mtim=st_mtim
 LIBS != case "$$(uname -s) $(TLS)" in 'Linux openssl') echo -ldl ;; Darwin*) echo -liconv ;; \
     OpenBSD*) echo -L/usr/local/lib -liconv ;; esac
 
-FLAGS = -std=c17 -pthread -D_XOPEN_SOURCE=700 $(HIDDEN) -Wall -Wextra -Wpedantic -Wconversion -Wshadow
+FLAGS = -std=c17 -pthread -D_XOPEN_SOURCE=700 -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 $(HIDDEN) -Wall -Wextra -Wpedantic -Wconversion -Wshadow
 # Flags that harden: all of them, or else each one that the compiler takes without saying more than before.
 # A compiler that protects the stack by default keeps doing so.  Here -strong would cost 3 % of the instructions, and
 # -fno-plt pays for what is used.
