@@ -107,7 +107,7 @@ install: fakesmtp
 uninstall:
 	cd "$(DESTDIR)$(PREFIX)" && rm -f bin/fakesmtp share/bash-completion/completions/fakesmtp \
 	    share/zsh/site-functions/_fakesmtp share/fish/vendor_completions.d/fakesmtp.fish
-	for page in man/*; do rm -f "$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page#man/}" || exit; done
+	for page in man/*.[157]; do rm -f "$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page#man/}" || exit; done
 
 clean: clean-tests
 	rm -f fakesmtp fakesmtp-static *.o $(ROOMS:=/*.o) .linked fakesmtp-*.tar.gz

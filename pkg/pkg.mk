@@ -33,7 +33,7 @@ image:
 
 html:
 	mkdir -p build/html
-	for page in man/*; do mandoc -T html -O toc,man=%N.%S.html $$page >build/html/$${page#man/}.html || exit; done
+	for page in man/*.[157]; do mandoc -T html -O toc,man=%N.%S.html $$page >build/html/$${page#man/}.html || exit; done
 
 check-foreign:
 	for architecture in $(FOREIGN); do sh tests/foreign $(MAKE) $$architecture run storage || exit; done

@@ -239,7 +239,7 @@ static int take_port(struct parse *p, const char *text)
     return 0;
 }
 
-static const char *const formats[] = {"eml", "mbox", "json", "text", "html", "none", NULL}; /* as enum store_format has them */
+static const char *const formats[] = {"eml", "mbox", "json", "text", "html", "none", NULL}; /* enum store_format */
 
 static int take_format(struct parse *p, const char *text)
 {

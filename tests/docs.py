@@ -25,7 +25,8 @@ if len(sys.argv) != 4 or sys.argv[3] not in USAGE.split()[-1].split("|"):
     sys.exit("usage: " + USAGE)
 program, tree, what = os.path.abspath(sys.argv[1]), sys.argv[2], sys.argv[3]
 readme = open(os.path.join(tree, "README.md")).read()
-pages = {page: open(os.path.join(tree, "man", page)).read() for page in sorted(os.listdir(os.path.join(tree, "man")))}
+pages = {page: open(os.path.join(tree, "man", page)).read() for page in sorted(os.listdir(os.path.join(tree, "man")))
+         if page[-1].isdigit()}
 manual = pages["fakesmtp.1"]
 MAILS = re.findall(r"^```sh\n(.*?)^```$", readme, re.M | re.S)[1]
 CURL = "curl -s --crlf %s --mail-from app@x.test --mail-rcpt alice@x.test -T %s"
