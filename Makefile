@@ -1,4 +1,4 @@
-# Needs a make that knows != : GNU make 4, bmake, any of POSIX 2024.
+# Needs a make that knows != : GNU make 4, bmake, any of POSIX 2024.  SPDX-License-Identifier: ISC
 # Lines that begin with #: are what make help prints.
 #:  make            builds the program, fakesmtp; TLS=openssl or TLS=none decides whether it has TLS
 #:  make demo       builds it, and shows it receive a message

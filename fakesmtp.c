@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * fakesmtp.c - a run, from its start to its status.
  *

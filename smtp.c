@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * smtp.c - the protocol engine: cutting lines, and the states of a session.
  *

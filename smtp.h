@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * smtp.h - the server side of SMTP (RFC 5321) as a protocol engine: octets in,
  * events and replies out.  It does no input or output, reads no clock and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * base.h - spans of text, growing text, UTF-8, numbers, base64, digests and the clock.
  *

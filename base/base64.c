@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * base64.c - base64, RFC 4648 section 4, three octets or four digits at a time, and
  * sixteen digits where the processor can.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * clock.c - the monotonic clock, the only thing in base/ that asks the system.
  *

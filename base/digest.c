@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * digest.c - the part that MD5, SHA-1 and SHA-256 share, which is all but what
  * they do with a block; and HMAC (RFC 2104) with any of them.

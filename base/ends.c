@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * ends.c - what is odd about the lines of a message, from a client or a file.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * md5.c - MD5, RFC 1321.
  */

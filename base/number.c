@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * number.c - numbers as people write them.
  */

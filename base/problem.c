@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * problem.c - the problems a client can cause, and a sentence for each.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * problem.h - the problems a client can cause, in the protocol, the envelope
  * and the message, as one list; and how those of lines are found.

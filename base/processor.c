@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * processor.c - what this processor can do that not every one of its kind can.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * sha1.c - SHA-1, FIPS 180-4 section 6.1.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * sha256.c - SHA-256, FIPS 180-4 section 6.2: in plain C, and by the processor's
  * own instructions where it has them.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * text.c - text that grows: the room doubles, so that octets are copied a few times at most.
  */

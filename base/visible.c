@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * visible.c - characters that can be shown to a person.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * address.c - lists of addresses (RFC 5322 3.4, 4.4).
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * charset.c - octets of a charset, on their way into a sink that gets UTF-8.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * convert.c - characters on their way into a sink that gets UTF-8.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * date.c - dates of the Date field (RFC 5322 3.3, 4.3).
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * decode.c - transfer encodings (RFC 2045 6) and that of encoded words.
  *

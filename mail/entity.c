@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * entity.c - character references of HTML: &amp; &#38; &#x26; (HTML 13.5).
  *

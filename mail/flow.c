@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * flow.c - the text of a message as people read it: words, lines and links.
  *

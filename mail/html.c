@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * html.c - HTML as a person reads it, from its source, in one pass.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * json_body.c - the text, the links, the parts and the attachments of a message as
  * members of its JSON.  Of attachments only size, digest and text are kept.

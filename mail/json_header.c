@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * json_header.c - the header of a message as members of its JSON.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * mail.h - a mail: its envelope, and what its octets mean to people and programs.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * match.c - which messages count: --match and --not 'FIELD: REGEX'.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * page.c - a page of HTML to look at: what came, and what came of it.
  *

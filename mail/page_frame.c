@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * page_frame.c - the HTML of a message as a frame in a page.
  *

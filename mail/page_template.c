@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * page_template.c - what a page looks like, from its top to its end.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * page_write.c - text and octets of a message in HTML.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * param.c - parameters of Content-Type and Content-Disposition (RFC 2045 5.1).
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * recipient.c - which recipients of a mail its header names.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * regex.c - searching for a regular expression, in time that grows with the text,
  * and at worst with the text times the expression.

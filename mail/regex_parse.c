@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * regex_parse.c - reading a regular expression: POSIX extended ones (XBD 9.4),
  * with \d \D \s \S \w \W \b.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * set.c - sets of characters, as ranges of code points.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * uuencode.c - files as uuencode(1) of POSIX writes them, from before MIME.
  *

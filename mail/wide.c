@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * wide.c - charsets whose characters take several octets.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * words.c - header text with encoded words (RFC 2047).
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * address.c - addresses of sockets, from an endpoint and as text.
  */

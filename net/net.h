@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * net.h - endpoints, listeners, connections, TLS and readiness.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * proxy.c - the PROXY protocol, versions 1 and 2: a header before all else in
  * which a proxy, such as HAProxy, says for which client it speaks.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * socket_linux.c - sockets by accept4(2), MSG_TRUNC and SIOCOUTQ.
  */

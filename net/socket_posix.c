@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * socket_posix.c - sockets with POSIX.1-2008 alone.
  */

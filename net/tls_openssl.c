@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * tls_openssl.c - TLS by OpenSSL, 1.1.1 or 3.
  *

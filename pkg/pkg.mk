@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # Packages, and what else is around the program, for the Makefile above.
 #:
 #:  make dist       makes an archive of the sources that are committed

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * directory.c - the files of a directory or a Maildir: each is found once, in
  * order, when it is whole.

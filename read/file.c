@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * file.c - the messages of a file that is one message, or an mbox.
  *

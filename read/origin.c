@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * origin.c - who sent a mail to whom, as lines in front of it or beside it say.
  *

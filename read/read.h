@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * read.h - mail that is in files already: a message, an mbox, a Maildir, a
  * directory of *.eml, or standard input.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * reader.c - the paths of a run, one after the other: their messages are stored
  * and counted.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * watch_linux.c - what changes in directories and files, by inotify(7) and
  * leases of fcntl(2).

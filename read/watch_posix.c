@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * watch_posix.c - with POSIX.1-2008 alone, nothing says what changes: the caller
  * looks again and again.

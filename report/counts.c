@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * counts.c - how many messages came, held against how many were expected.
  */

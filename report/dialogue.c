@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * dialogue.c - commands and replies as lines of the dialogue.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * lines.c - lines of text for a reader that may be slow.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * listing.c - the messages that came, a line for each:
  *

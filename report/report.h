@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * report.h - what is said to people: console, dialogue, listing and verdict.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * verdict.c - the verdict on a run: what came, held against what was expected.
  *

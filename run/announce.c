@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * announce.c - tells others where the program listens: the port file, the
  * certificate to trust, the variables of a command or a shell, and the service

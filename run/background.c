@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * background.c - going to the background, for a shell: eval "$(fakesmtp -b)", or
  * for an env file.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * descriptors.c - the standard descriptors, and how many there may be.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * help.c - the text of --help.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * nearest.c - the names of options that an unknown one may have meant.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * output.c - the files that a run writes as it goes: the stream of -o, and the
  * transcript.

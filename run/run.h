@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * run.h - what a run has around it: its options, the signals, its outputs,
  * telling others where it listens, and the command.

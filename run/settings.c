@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * settings.c - what follows from the options: which exclude each other, what is
  * offered, and what the user did not say.

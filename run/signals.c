@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * signals.c - signals that can be polled, and the end by force.
  *

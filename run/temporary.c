@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * temporary.c - a private directory for mail, and a file for the certificate,
  * in TMPDIR.

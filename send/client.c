@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * client.c - a small SMTP client (RFC 5321), and LMTP (RFC 2033).
  *

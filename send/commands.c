@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * commands.c - the commands for one message, from its envelope and what the
  * server offers.

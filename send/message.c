@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * message.c - the message on standard input, and the recipients in its header.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * remote.c - the server of a run, as the environment names it: connecting to it,
  * TLS, and -bs.

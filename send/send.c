@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * send.c - the command line of sendmail(8), as programs write it.
  *

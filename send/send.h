@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * send.h - the sendmail(8) stand-in: takes a message from a program that mails
  * without SMTP, and submits it to the run that SMTP_HOST names.

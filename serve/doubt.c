@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * doubt.c - rules that can never act, and a text that looks like an action: said
  * at the start, as a test with such a rule tests something else.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * event.c - what an event of the engine brings about: the reply, by a rule or by
  * policy, and what follows from it.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * rules.c - misbehaviour on purpose.  The grammar:
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * serve.h - mail that comes by SMTP: the rules of --on, and the server.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * server.c - the sessions of a run: connections are accepted, ready sessions
  * are served, and sessions whose time has come are woken.

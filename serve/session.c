@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * session.c - a session with a client: its octets go to the protocol engine,
  * the events are handled, the replies go back.

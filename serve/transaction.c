@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * transaction.c - a mail transaction (RFC 5321 3.3): MAIL, RCPT, mail data, and
  * their end.

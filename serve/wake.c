@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * wake.c - when each session wakes: a heap of the sessions, the earliest first.
  *

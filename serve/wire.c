@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * wire.c - the octets of a session: replies that its client has not taken yet,
  * input that is left after a turn, and what the descriptors are watched for.

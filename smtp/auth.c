@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * auth.c - AUTH (RFC 4954 4): the command, its challenges and responses, and
  * keeping secrets out of sight.  sasl.c knows what the mechanisms say.

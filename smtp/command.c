@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * command.c - interprets a command line: finds the command, looks for what
  * stands against it, and reads its argument.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * data.c - the mail data of DATA (RFC 5321 4.1.1.4, 4.5.2) and of the chunks of
  * BDAT (RFC 3030 2).

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * event.h - what the engine tells the application, and how it is set up: the
  * events of a session, the service extensions, the mechanisms of AUTH, the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * extension.c - the service extensions: their keywords, which of them a session
  * offers, and the reply to EHLO that lists them.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * objection.c - raises an objection, and refuses a command for it.
  */

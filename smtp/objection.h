@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * objection.h - the list of everything that may stand against a command or the
  * mail data.  A parser returns the objection that stands, from objection_raise(),

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * parameter.c - the parameters of MAIL and RCPT (RFC 5321 4.1.2).  A table holds
  * each keyword, its command, the extensions that bring it, and its parser; another

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * path.c - parses paths and domains (RFC 5321 4.1.2).  A function that is named
  * after a rule of the grammar looks for it in [p, end), and returns where it

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * reply.c - composes replies (RFC 5321 4.2) after those that are given already.
  * command.c and the list of objections choose the reply; serve/event.c may

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * sasl.c - the mechanisms of AUTH; scram.c has the messages of SCRAM.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * xclient.c - XCLIENT, an extension of Postfix: a proxy says for whom it speaks.
  *

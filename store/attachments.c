@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * attachments.c - the attachments of a mail as files.
  */

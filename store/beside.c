@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * beside.c - files beside that of a mail: the mail as JSON, as text and as a page,
  * and its envelope.

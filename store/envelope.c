@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * envelope.c - the envelope as it is written with a mail: as header fields, as
  * the line before a mail in an mbox, and as a file beside that of the mail.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * examiner.c - reading a mail: what matches, its attachments, JSON, text or a page.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * inside.h - what the files of store/ share.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * link_linux.c - files that appear whole, by O_TMPFILE, linkat(2) of a
  * descriptor, and renameat2(2).

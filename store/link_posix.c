@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * link_posix.c - files that appear whole, with POSIX.1-2008 alone.  Each file has
  * a name from the start.

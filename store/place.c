@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * place.c - a directory or a Maildir, and how files appear in it.
  *

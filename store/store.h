@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * store.h - where mail goes: a file of a directory or a Maildir, files beside it
  * and for its attachments, and a stream.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * stream.c - the stream of all mails: messages as they are, an mbox, JSON, text or
  * a page.

@@ -1,4 +1,4 @@
-# The tests, for the Makefile above.
+# The tests, for the Makefile above.  SPDX-License-Identifier: ISC
 #:
 #:  make deps       installs the tools that the tests need, with the system's package manager
 #:  make check      runs all tests

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Compares README.md and the manual with the program.
 
     docs.py PROGRAM TREE readme|manual|options|statuses|problems

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Runs what is in examples/.
 
     examples.py PROGRAM [NAME ...]

@@ -1,4 +1,4 @@
-# The tests that take long, and the measurements, for the Makefile above.
+# The tests that take long, and the measurements, for the Makefile above.  SPDX-License-Identifier: ISC
 #:  make check-torture check-races check-soak
 #:                  lets system calls and memory fail, lets things happen at the same time, takes
 #:                  millions of messages: for hours, with PART=20 for about so many seconds

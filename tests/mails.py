@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Writes messages that test a reader of mail, always the same ones: mails.py DIRECTORY"""
 import base64
 import os

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Changes one operator, constant, condition or statement of the sources at a time, and looks whether a test notices.
 
     mutants.py NUMBER SOURCE ... [--seed N] [--only FILE,...] [--jobs N] [--quick]

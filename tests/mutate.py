@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Checks random and mutated messages as JSON: each is one line that jq and Python accept, valid UTF-8, without controls.
 
     mutate.py RENDER_JSON MESSAGES [FIRST]

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Compares the JSON of messages with what Python's email package reads.
 
     oracle.py RENDER_JSON FILE ...

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * render_json.c - messages as JSON or as text, for a comparison with what
  * others make of them.

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Makes a seed for the fuzzer from each dialogue: seeds.py DIALOGUES DIRECTORY"""
 import glob
 import os

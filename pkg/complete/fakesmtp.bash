@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # Completion of fakesmtp for bash.  The program itself tells its options, and the words that they take.
 
 # Finds an option, -x or --name, in $table: $name and $letter, $argument and $words.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # Completion of fakesmtp for fish.  The program itself tells its options, and the words that they take.
 
 # Whether the command has not begun.  The arguments are the options that take one.

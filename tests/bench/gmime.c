@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * gmime.c - what GMime takes for the same mails: parsing, the texts as UTF-8, and
  * the SHA-256 of what is no text.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Sends one message of MB megabytes, most of it an attachment in base64, to a fakesmtp of its own: json_large.py PROGRAM MB"""
 import base64
 import hashlib

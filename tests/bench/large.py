@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Sends one message of MB megabytes to a fakesmtp of its own: large.py PROGRAM MB"""
 import os
 import resource

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * limit.c - what an SMTP sink would cost if parsing, names and safety were
  * free: fixed replies, one shared buffer, and each octet of mail data looked at

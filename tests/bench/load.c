@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * load.c - a client that sends many messages, and wastes little time on it.
  *

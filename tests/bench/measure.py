@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Measures fakesmtp against Postfix's smtp-sink and against a limit, side by side.
 
     measure.py PROGRAM STATIC BIN RECORDED [--record] [--rounds N] [--only ROW,...] [--steady]

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Reads hostile messages of one, two and four times a size.  The time to read them could grow faster than the size:
 
     mime.py RENDER_JSON [OCTETS [KIND]]

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Measures how fast mail is read from files as JSON and as text, beside GMime where that is installed.
 
     reading.py PROGRAM BIN [--rounds N] [--only ROW,...]

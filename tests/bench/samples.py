@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Mails that are measured, always the same ones, with line ends of CRLF."""
 import base64
 import quopri

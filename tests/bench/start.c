@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * start.c - how long a server takes from its start to its first greeting.
  *

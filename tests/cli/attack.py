@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Sends the input of an attacker over one way in, and checks that it has no effect.
 
     attack.py PROGRAM tcp|starttls|starttls-unix|smtps|unix|stdio|fd

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # shellcheck shell=sh disable=SC2154 # the names come from lib
 # Logins: each mechanism with real clients; and no secret of a login is ever shown.
 

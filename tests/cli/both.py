@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Takes the place of the program in a command-line test, and compares -r with SMTP.
 
     both.py PROGRAM [OPTION ...] [COMMAND ...]

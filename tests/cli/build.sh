@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # shellcheck shell=sh disable=SC2154 # the names come from lib
 # The Makefile: flags of the environment, hardening, the same program anywhere, install and dist.
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * clock.c - a false clock, to be loaded before libc.  FALSE_CLOCK=A+B (or A-B)
  * is its first time, and the seconds that pass each time that it is asked.

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Types lines at a shell in a terminal, and compares them with what a tab makes of them.
 
     complete.py bash|bash-completion|zsh|fish TREE

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # shellcheck shell=sh disable=SC2154,SC2016 # the names come from lib; some words are another shell's, or jq's
 # Expecting more than a number: --match, its report of messages that do not match, and --transcript.
 

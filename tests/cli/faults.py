@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Clients of a server that misbehaves on purpose.
 
     faults.py NAME [ARGUMENT ...]

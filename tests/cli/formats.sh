@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # shellcheck shell=sh disable=SC2154,SC2016 # the names come from lib; some words are jq's
 # The forms of a message in the stream: JSON, text and mbox; and attachments as files.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # shellcheck shell=sh disable=SC2154 # the names come from lib
 # Replaces the group tls if the program was built without TLS.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # shellcheck shell=sh disable=SC2154 # the names come from lib
 # What a run offers beyond its own extensions, and who its clients say they are: --offer, XCLIENT, proxy://.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Reads a page of -f html as a browser does, and prints it as JSON: page.py [--cut] [FILE]
 
 Fails if its own structure is not as the template has it, whatever the messages

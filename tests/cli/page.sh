@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # shellcheck shell=sh disable=SC2154,SC2016 # the names come from lib; some words are jq's
 # The page of -f html and --beside html, as its source is.  tests/page/check.py looks at it in a browser.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Sends files as messages, octet by octet as they are: post.py PORT WORD ...
 
     from=ADDRESS from-params=TEXT to=ADDRESS ... to-params=TEXT

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # shellcheck shell=sh disable=SC2154 # the names come from lib
 # The protocol over real sockets: limits, many clients, and the dialogue.
 

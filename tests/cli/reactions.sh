@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # shellcheck shell=sh disable=SC2154 # the names come from lib
 # How clients react to a server that is wrong: the lines of tests/reactions/table for those that start fast enough.
 # make check-reactions has the others as well.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # shellcheck shell=sh disable=SC2154 # the names come from lib
 # The run table and the exit statuses of the contract, a function a row.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """The sendmail(8) stand-in before servers that are hostile or faulty.
 
     standin.py NAME [ARGUMENT ...]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # shellcheck shell=sh disable=SC2154 # the names come from lib
 # The sendmail(8) stand-in with a server that is hostile or faulty.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # shellcheck shell=sh disable=SC2154 # the names come from lib
 # Where mail goes: whole or not at all, exactly as it came, never over another.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Clients that get one thing wrong, or nothing: strict.py PROGRAM GROUP
 
 GROUP is lines, header, mime, commands, envelope or session, or good.  Each

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # shellcheck shell=sh disable=SC2154,SC2016 # the names come from lib; some words are another shell's
 # The problems of a client: reported by default, refused and counted with --strict.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """A client for one test: connects to PORT on loopback and follows the words.
 
     talk.py PORT WORD ...

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # shellcheck shell=sh disable=SC2154,SC2016 # the names come from lib; some commands are for another shell
 # TLS: real clients that check our certificate, and the tries of an attacker.
 # T1 and so on are rows of the conformance table.

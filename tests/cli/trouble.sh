@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # shellcheck shell=sh disable=SC2154,SC2016 # the names come from lib; the commands are for another shell
 # Readers that do not read, signals at odd times, and other processes in the way: no run hangs.
 

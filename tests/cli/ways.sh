@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 # shellcheck shell=sh disable=SC2154,SC2016 # the names come from lib; some commands are for another shell
 # The ways in: Unix sockets, LMTP, descriptors, standard input and output, a
 # service manager, the background; and extensions that are taken away.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * fuzz_html.c - any HTML becomes text and links, valid UTF-8, and the same when it
  * comes in other pieces.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * fuzz_mime.c - any octets, read as a message: nothing is read that is not
  * there, reading ends, parts are in the message and within their caps, and

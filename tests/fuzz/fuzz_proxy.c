@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * fuzz_proxy.c - any octets as a header of the PROXY protocol: a header that is
  * complete is incomplete before its end, and no more octets are asked for than

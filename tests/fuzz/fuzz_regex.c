@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * fuzz_regex.c - any text as a regular expression: it is complained of at a place
  * within it, or it is found where a slow reading of its program finds it, whole,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * fuzz_render.c - any octets, as a message and as what is known of it, become
  * one line of JSON, valid UTF-8, that a strict reader takes; text in which

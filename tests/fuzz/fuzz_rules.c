@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * fuzz_rules.c - any text as a rule: where it is malformed lies within it, and
  * what is read from one that is good is sound; held against occasions made of

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * fuzz_scan.c - the fast forms in base/ and read/ give what the plain ones give, and read and
  * write nothing beyond what they are given.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * fuzz_send.c - any octets as the replies of a server to the sendmail(8)
  * stand-in: it ends with one of its statuses, says why unless that is 0, and has

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * fuzz_session.c - any command line, and any octets from a client: the words are
  * read or complained about; a session ends once its client has, all mail that it

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * fuzz_smtp.c - the engine with any input at all: however the input is cut and
  * however little room there is for replies, the replies, the mail data and the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * replay.h - a fuzzer's target as a program that is given files, for those
  * compiled with REPLAY.

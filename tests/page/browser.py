@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """A headless Chromium, driven through the DevTools protocol over a pipe."""
 import base64, json, os, select, subprocess, tempfile, time
 

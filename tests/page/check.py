@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Looks at pages of -f html in a headless Chromium: check.py PROGRAM DIRECTORY [NAME ...]
 
 Runs the functions check_* of these names, or all.  Pages and pictures of them go

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Writes mails that would load, open or break something, each to a file: hostile.py URL DIRECTORY
 
 URL is where a server counts requests and connections.

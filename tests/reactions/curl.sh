@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: ISC
 # curl, see run.py.  Its own words are options, as in --ssl-reqd.
 mails=1 to=b subject=Hello octets=0
 for word in "$@"; do

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 // Jakarta Mail, see run.py.  Its own words are properties of mail.smtp, as in starttls.enable=true.  All mails go
 // through one Transport, which connects again if isConnected() says no.
 import jakarta.mail.*;

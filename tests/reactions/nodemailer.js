@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 // Nodemailer, see run.py.  Its own words are options of createTransport(), as in pool=true or tls.minVersion=TLSv1.3.
 'use strict';
 const fs = require('fs');

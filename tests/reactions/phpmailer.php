@@ -1,4 +1,5 @@
 <?php
+// SPDX-License-Identifier: ISC
 // PHPMailer, see run.py.  Its own words are properties of the classes PHPMailer and SMTP, as in SMTPKeepAlive=1.
 require 'libphp-phpmailer/autoload.php';
 use PHPMailer\PHPMailer\Exception;

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """How the clients that people use react to a server that is wrong: runs the lines of the table beside this file.
 
     run.py PROGRAM [CLIENT ...]

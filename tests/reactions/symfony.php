@@ -1,4 +1,5 @@
 <?php
+// SPDX-License-Identifier: ISC
 // Symfony Mailer, see run.py.  Its own words are options of the DSN, as in ping_threshold=0; smtps; failover and
 // roundrobin, each with two transports to the one server; and timeout=N, in seconds.
 require 'Symfony/Component/Mailer/autoload.php';

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Lets each system call of a run fail once, with each error that it can have, lets each allocation fail, and sends
 SIGKILL and SIGTERM at each call; then looks at what is left.
 

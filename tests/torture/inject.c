@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * inject.c - runs a program under ptrace(2), and interferes with one of its system calls.
  *

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: ISC
 """Messages that are known octet by octet, a client that sends them, and what tells whether one is whole in its place.
 
 A message is known by its name, KIND-TAG, which is its subject: small-1, parts-1, large-1.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * memory.c - lets allocations fail, to be loaded before libc (glibc).
  *

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Lets two things happen at about the same time, again and again.
 
     races.py PROGRAM ROUNDS [--seconds N] [--only RACE,...] [--seed N] [--jobs N]

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
 """Lets runs take many messages and many connections, and looks whether they grow; and clients that do their worst.
 
     soak.py PROGRAM LOAD MESSAGES [--only FORMAT,...] [--connections N]

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * forms.h - holds the fast forms in base/ against plain ones.
  *

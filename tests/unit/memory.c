@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * memory.c - malloc(), calloc() and realloc() as the linker's --wrap gives them to
  * the program.

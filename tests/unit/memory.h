@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * memory.h - has memory run out: every unit test is linked with --wrap, so that
  * the program's calls of malloc(), calloc() and realloc() come here.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * reading.h - a message with all that is known of it, for what renders it: it
  * is opened, rendered and closed again.

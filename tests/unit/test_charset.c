@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * test_charset.c - octets of a charset as UTF-8, a row each: a label, octets,
  * the text, and what is noted.

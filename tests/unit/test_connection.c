@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * test_connection.c - connecting, to listeners that are open in this process.
  */

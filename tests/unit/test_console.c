@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * test_console.c - text from a client cannot drive a terminal, and a reader that
  * takes nothing gets whole lines or none.

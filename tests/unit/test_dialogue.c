@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * test_dialogue.c - runs the dialogues of tests/dialogue (see README there)
  * against the engine, a cmocka test for each case.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * test_growth.c - the work that a message makes grows with its size, and with
  * nothing else: four times the octets take four times the steps, whatever they

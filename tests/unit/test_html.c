@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * test_html.c - HTML as a person reads it, and its links.
  */

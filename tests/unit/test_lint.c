@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * test_lint.c - what is odd about a message, and what is not.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * test_match.c - what a message must be like to count, and the list of those
  * that came.

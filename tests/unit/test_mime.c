@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * test_mime.c - reading messages, a row each: what is read, what is made of
  * it, and what is noted.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * test_objection.c - the list of objections, each raised by a client: what it
  * sends, and the reply that the list has.  What is tolerated is refused only

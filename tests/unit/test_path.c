@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * test_path.c - the grammar of paths, a row each: what is written, what is
  * taken of it, what is left, and what is not to the letter.

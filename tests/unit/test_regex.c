@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * test_regex.c - regular expressions: what they match, and which are refused;
  * held against those of libc where both must agree.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * test_rules.c - rules for misbehaving: what they are read as, where they are
  * malformed, what they are for, and the numbers in them.

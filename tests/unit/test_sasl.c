@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * test_sasl.c - logins and what they are made of: base64, digests, the mechanisms
  * of AUTH.

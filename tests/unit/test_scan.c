@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * test_scan.c - the fast forms in base/ and read/ against plain ones: on random octets, at
  * each alignment and length, between pages that cannot be read or written.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * test_send.c - the sendmail(8) stand-in neither loses a recipient nor blames the
  * caller when memory runs out.

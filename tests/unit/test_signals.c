@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * test_signals.c - a process that does not look at signals and the limit is
  * ended by force, and one that does is not.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * test_smtp.c - what a dialogue cannot show of the engine: lent buffers, asking
  * before committing, closing, the search for a dot and for what is odd, and

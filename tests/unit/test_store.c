@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * test_store.c - files are whole under their names, nothing is overwritten, and
  * a stream that takes nothing is waited for.

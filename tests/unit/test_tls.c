@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * test_tls.c - the transport, with a client or a server that is OpenSSL's own, or
  * with itself, at the other end of a socket pair in this process.  Nothing blocks: the two ends take
