@@ -7,7 +7,7 @@
 readme    runs each ```sh block, which must succeed, and each ```console block,
           whose output must be as shown; and our lines in the table of others'
 manual    runs each display under EXAMPLES, of all pages; a reference to a section or
-          another page leads somewhere
+          another page leads somewhere, and the first page knows the others
 
 options   --help and the manual must list the same options, with the same arguments
 statuses  the manual and --help must list the same statuses
@@ -95,7 +95,7 @@ def check_readme():
 
 
 def section(name, page=manual):
-    found = re.search(r"^\.Sh %s\n(.*?)^\.Sh " % name, page, re.M | re.S)
+    found = re.search(r"^\.Sh %s\n(.*?)(?:^\.Sh |\Z)" % name, page, re.M | re.S)
     return found.group(1) if found else ""
 
 
@@ -106,7 +106,9 @@ def check_manual():
         for to in re.findall(r"^\.Xr (fakesmtp\S* \d)", page, re.M):
             assert to.replace(" ", ".") in pages, "no page %s, which %s names" % (to, name)
         displays = re.findall(r"^\.Bd -literal.*?\n(.*?)^\.Ed", section("EXAMPLES", page), re.M | re.S)
-        assert displays or name == "fakesmtp-problems.7"
+        assert displays or name[-1] == "7"
+        assert name == "fakesmtp.1" or all(".Xr " + a.replace(".", " ") in section("SEE ALSO", b) for a, b in
+                                           ((name, manual), ("fakesmtp.1", page))), "no way to or from " + name
         for display in displays:
             must_succeed(display.replace("\\e", "\\").replace("\\-", "-").replace("\\&", ""))
 

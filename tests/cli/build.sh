@@ -151,9 +151,13 @@ t_install_sets_modes() {
 644 share/man/man1/fakesmtp-sendmail.1
 644 share/man/man1/fakesmtp.1
 755 share/man/man5
+644 share/man/man5/fakesmtp-formats.5
+644 share/man/man5/fakesmtp-json.5
+644 share/man/man5/fakesmtp-match.5
 644 share/man/man5/fakesmtp-rules.5
 755 share/man/man7
 644 share/man/man7/fakesmtp-problems.7
+644 share/man/man7/fakesmtp-protocol.7
 755 share/zsh
 755 share/zsh/site-functions
 644 share/zsh/site-functions/_fakesmtp
