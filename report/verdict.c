@@ -271,6 +271,9 @@ static void explain(const struct verdict *j, int status, struct console *console
     counts_missing_text(j, missing, sizeof missing);
     if (*missing != '\0' && counts_hold(j) && !console->quiet)
         console_line(console, "%s", missing);
+    if (!counts_hold(j) && j->command != NULL && j->tally->spoken == 0 && !console->quiet)
+        console_line(console, "no client sent anything: the command finds the server in SMTP_HOST and SMTP_PORT, "
+                              "or as --env says");
     for (size_t i = 0; i < j->n_unfired && (j->expected->strict || !console->quiet); i++)
         console_line(console, "--on '%s' never fired", j->unfired[i]);
     for (int i = 0; i < PROBLEMS && !console->quiet; i++) {

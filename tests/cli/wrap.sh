@@ -133,7 +133,22 @@ t_status_is_the_commands() {
 t_too_few() {
     run -n 1 true
     status_is 1 'fakesmtp: expected 1 message, got none before the command ended'
-    err_lines 1
+    err_lines 2
+}
+
+# The likeliest reason why no mail came: the program under test has another server in its settings.
+t_a_command_that_does_not_find_the_server_is_told_where_it_is() {
+    hint='fakesmtp: no client sent anything: the command finds the server in SMTP_HOST and SMTP_PORT, or as --env says'
+    run -n 1 true
+    status_is 1 "$hint"
+    run --match 'subject: x' false
+    status_is 1 "$hint"
+    run -q -n 1 true
+    status_is 1 && err_lines 1
+    run -n 0 true
+    status_is 0 && err_lines 1
+    run -n 1 sh -c 'printf "QUIT\r\n" | curl -s --max-time 60 "telnet://$SMTP_HOST:$SMTP_PORT"'
+    status_is 1 && ! grep -F "$hint" err
 }
 
 t_too_many() {
