@@ -1,11 +1,14 @@
-import { execFileSync } from 'node:child_process'
-
-const run = options => execFileSync('fakesmtp', options, { stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8' })
+import { execFile, execFileSync } from 'node:child_process'
+import { promisify } from 'node:util'
 
 // the mail to an address, once it is there; the suite runs under fakesmtp
-export const mailTo = address =>
-  JSON.parse(run(['-r', process.env.FAKESMTP_DIR, '-t', '10', '--match', `rcpt-to: ^${address}$`, '-j']))
+export const mailTo = async address => {
+  const options = ['-r', process.env.FAKESMTP_DIR, '-t', '10', '--match', `rcpt-to: ^${address}$`, '-j']
+  return JSON.parse((await promisify(execFile)('fakesmtp', options)).stdout)
+}
 
 // a server of its own: SMTP_URL, FAKESMTP_PID and so on
-export const server = (...options) =>
-  Object.fromEntries(run(['-b', '-k', '-q', '-t', '60', '--dotenv', ...options]).trim().split('\n').map(l => l.split(/=(.*)/)))
+export const server = (...options) => {
+  const lines = execFileSync('fakesmtp', ['-b', '-k', '-q', '-t', '60', '--dotenv', ...options], { stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8' })
+  return Object.fromEntries(lines.trim().split('\n').map(l => l.split(/=(.*)/)))
+}
