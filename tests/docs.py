@@ -5,7 +5,8 @@
     docs.py PROGRAM TREE readme|manual|options|statuses|problems
 
 readme    runs each ```sh block, which must succeed, and each ```console block,
-          whose output must be as shown; and our lines in the table of others'
+          whose output must be as shown; and our lines in the table of others'.  A link
+          to a file, in any *.md, leads to one
 manual    runs each display under EXAMPLES, of all pages; a reference to a section or
           another page leads somewhere, and the first page knows the others
 
@@ -15,6 +16,7 @@ problems  fakesmtp-problems(7) must list each problem as problem.h does
 
 README's second ```sh block makes the messages that the others send.
 """
+import glob
 import os
 import re
 import subprocess
@@ -69,7 +71,14 @@ def same(got, want):
         sys.exit("expected:\n%s\ngot:\n%s" % (want, got))
 
 
+def check_links():
+    for path in glob.glob(os.path.join(tree, "*.md")) + glob.glob(os.path.join(tree, "*", "*.md")):
+        for to in re.findall(r"\]\(([^):#]+)\)", open(path).read()):
+            assert os.path.exists(os.path.join(os.path.dirname(path), to)), "%s leads to %s, which is not there" % (path, to)
+
+
 def check_readme():
+    check_links()
     for block in blocks("sh"):
         must_succeed(block)
     for block in blocks("console"):
