@@ -338,7 +338,7 @@ static void enter_multipart(struct parser *p, struct part *part)
     param_boundary(p->m, part->content_type, message_into(&p->boundaries));
     for (n = p->boundaries.n - start; n > 0 && header_is_blank(p->boundaries.p[start + n - 1]);)
         n--;
-    p->m->failed = p->boundaries.failed;
+    p->m->failed = p->m->failed || p->boundaries.failed;
     if (!decode_is_identity(part->encoding)) /* RFC 2045 6.4 */
         message_note(p->m, PROBLEM_ENCODED_MULTIPART);
     if (n > 70) /* RFC 2046 5.1.1 */

@@ -879,14 +879,17 @@ static void test_memory_runs_out(void **state)
         "From: A <a@x>\nTo: b@x\nBcc: c@x\nSubject: s\n" RELATED("; start=\"<r>\"") PART("text/plain", ID("r"), "one")
             PART("a/b; name*0=\"=?a?q?n\"; name*1=\"?=\"", "", "x") PART("text/html", "", "<p>") "--b--\n";
     struct received m = base(message, sizeof message - 1);
-    for (int as_text = 0; as_text < 2; as_text++) {
+    for (int how = 0; how < 6; how++) {
+        memory_returns = how % 2 == 0;
         for (memory_fails_at = 1;; memory_fails_at++) {
             struct text made = {NULL, 0, 0, false};
             memory_requests = 0;
-            if (as_text)
+            if (how / 2 == 0)
                 make_text(&made, &m);
-            else
+            else if (how / 2 == 1)
                 make_json(&made, &m);
+            else
+                make_page(&made, &m);
             free(made.p);
             if (memory_requests < memory_fails_at)
                 break;
@@ -895,6 +898,7 @@ static void test_memory_runs_out(void **state)
         assert_true(memory_fails_at > 5);
     }
     memory_fails_at = 0;
+    memory_returns = false;
 }
 
 int main(void)
