@@ -200,8 +200,10 @@ static void go_on_storing(struct server *v)
         v->storing.fd = -1;
     }
     if (wait.fd != v->storing.fd && poll_add(&v->poll, wait.fd, &v->storing) == 0) {
-        v->storing.fd = wait.fd;
-        (void)poll_set(&v->poll, wait.fd, &v->storing, !wait.write, wait.write);
+        if (poll_set(&v->poll, wait.fd, &v->storing, !wait.write, wait.write) == 0)
+            v->storing.fd = wait.fd;
+        else
+            poll_remove(&v->poll, wait.fd, &v->storing);
     }
     if (v->parked == NULL || v->storing.fd >= 0)
         v->retry_at = INT64_MAX;

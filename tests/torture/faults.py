@@ -125,7 +125,7 @@ ERRORS |= {
     "write:file": ("EINTR", *FULL, "EDQUOT", "EFBIG", "short", "ENOSPC+"),
     "write:pipe": ("EINTR",),
     "write:fifo": ("EINTR",),
-    "write:output": ("EINTR", "EPIPE", "EAGAIN", "short"),
+    "write:output": ("EINTR", "EPIPE+", "EAGAIN", "short"),
     "write:socket": (*SOCKET, "EPIPE"),
 }
 # what duplicates, locks, and gives leases; the others only read and set flags
@@ -460,6 +460,7 @@ wrapped wait4 EINTR
 wrapped write:pipe EINTR
 submit sendto ENOBUFS
 submit memory on
+text-file memory once
 """
 
 
