@@ -4,15 +4,19 @@
 
     mutants.py NUMBER SOURCE ... [--seed N] [--only FILE,...] [--jobs N] [--quick]
 
-The sources are all of the program's but fakesmtp.c, which is linked with them.  The seed is the date unless it is given; the same seed makes the same mutants.  A mutant that does not compile, or to the
-same code as before, does not count.  Each runs the unit tests that know its file, then the groups of command-line tests
-(--quick: only the unit tests), until one fails.  Those that tests/mutants.txt names are equivalent, and are left out.
-Prints the survivors; fails if fewer than 95 of 100 are killed, or with --quick 75.
+The sources are all of the program's but fakesmtp.c, which is linked with them.  The seed is the date unless it is given;
+the same seed makes the same mutants.  A mutant that does not compile, or to the same code as before, does not count.
+Each runs the unit tests that know its file, the fastest first, then the groups of command-line tests (--quick: only the
+unit tests), until one fails.  One that makes a test take ten times as long is killed as well.  Those that
+tests/mutants.txt names are equivalent, and are left out.  Prints the survivors; fails if fewer than 95 of 100 are killed,
+or with --quick 75.
 """
 import argparse
 import concurrent.futures
+import ctypes
 import datetime
 import glob
+import multiprocessing
 import os
 import random
 import re
@@ -21,10 +25,13 @@ import shlex
 import subprocess
 import sys
 import tempfile
+import time
 
 FLAGS = shlex.split("-std=c17 -pthread -D_XOPEN_SOURCE=700 -DVERSION='\"0\"' -O1 -w -I.")
 WRAP = "-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc"
-LIMIT = 120  # seconds; a mutant that takes so long is killed as well
+GROUP_SECONDS = 600  # for a group of command-line tests, of which each has TEST_SECONDS
+TEST_SECONDS = 120
+MEMORY_MAX, FILE_MAX = 4 << 30, 1 << 30  # for what grows without end
 # Sources, the unit tests that know them, and the groups.
 COVER = (
     ("smtp.c smtp/*.c", "smtp objection path sasl dialogue", "protocol strict auth offer"),
@@ -95,25 +102,42 @@ def link(out, objects, *more):
         raise RuntimeError(done.stderr)
 
 
-def limit_it():
-    os.setsid()
-    resource.setrlimit(resource.RLIMIT_CPU, (LIMIT, LIMIT + 1))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+def limits(seconds):
+    def set_them():
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MAX, MEMORY_MAX))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_MAX, FILE_MAX))
+
+    return set_them
 
 
-def passes(words, **environment):
-    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
-                               env={**os.environ, **environment}, preexec_fn=limit_it)
-    try:
-        return process.wait(3 * LIMIT) == 0
-    except subprocess.TimeoutExpired:
-        return False
-    finally:
+def become_reaper():
+    """What a test starts becomes a child of this process once its parent is gone."""
+    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+
+
+def end_children():
+    """All of them, and theirs: those in groups and sessions of their own, too."""
+    while True:
+        with open("/proc/self/task/%d/children" % os.getpid()) as f:
+            for pid in f.read().split():
+                os.kill(int(pid), 9)
         try:
-            os.killpg(process.pid, 9)  # what it has left
-        except ProcessLookupError:
-            pass
-        process.wait()
+            os.wait()
+        except ChildProcessError:
+            return
+
+
+def passes(words, cpu, wall, has_failed=lambda: False, **environment):
+    """Whether it succeeds in so many seconds of the processor for each process, and of the wall."""
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
+                               env={**os.environ, **environment}, preexec_fn=limits(cpu))
+    end = time.monotonic() + wall
+    while process.poll() is None and time.monotonic() < end and not has_failed():
+        time.sleep(0.01)
+    end_children()
+    return process.returncode == 0
 
 
 class Tree:
@@ -123,6 +147,7 @@ class Tree:
         self.top = top
         self.texts = {f: open(f).read() for f in [*sources, "fakesmtp.c"]}
         self.objects = {f: "%s/%s.o" % (top, f.replace("/", "-")) for f in self.texts}
+        self.times = {}  # of each unit test
         tests = glob.glob("tests/unit/*.c")
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             built = list(pool.map(lambda f: compile_text(f, open(f).read(), "%s/%s.o" % (top, f.replace("/", "-"))), [*self.texts, *tests]))
@@ -137,6 +162,29 @@ class Tree:
         own = ["%s/tests-unit-%s.c.o" % (self.top, n) for n in ("test_" + name, "memory")]
         link(out, [*own, *objects], WRAP, "-lcmocka")
 
+    def run_unit_test(self, place, name, changed):
+        self.unit_test(place + "/unit", name, changed)
+        usual = self.times.get(name, 10)
+        return passes([place + "/unit", *inputs_of(name)], 5 + int(10 * usual), 60 + 10 * usual)
+
+    def run_group(self, place, group):
+        words = ["sh", "tests/cli/run", place + "/fakesmtp", group]
+        has_failed = lambda: bool(glob.glob(place + "/tmp.*/failed/*"))
+        return passes(words, TEST_SECONDS, GROUP_SECONDS, has_failed, FAKESMTP_TLS="none", TMPDIR=place, LIMIT=str(TEST_SECONDS))
+
+    def try_untouched(self, units, groups):
+        """All must succeed; this tells how long each takes."""
+        for name in units:
+            began = time.monotonic()
+            if not self.run_unit_test(self.top, name, {}):
+                raise RuntimeError("%s fails without a mutant" % name)
+            self.times[name] = time.monotonic() - began
+        if groups:
+            self.program(self.top + "/fakesmtp", {})
+        for group in groups:
+            if not self.run_group(self.top, group):
+                raise RuntimeError("%s fails without a mutant" % group)
+
 
 def cover(file):
     return next((units.split(), groups.split()) for files, units, groups in COVER
@@ -148,18 +196,16 @@ def inputs_of(name):
 
 
 def is_killed(tree, place, changed, units, groups):
-    for name in units:
-        tree.unit_test(place + "/unit", name, changed)
-        if not passes([place + "/unit", *inputs_of(name)]):
-            return True
+    if any(not tree.run_unit_test(place, name, changed) for name in sorted(units, key=tree.times.get)):
+        return True
     if groups:
         tree.program(place + "/fakesmtp", changed)
-    return any(not passes(["sh", "tests/cli/run", place + "/fakesmtp", group], FAKESMTP_TLS="none", STOP="1", TMPDIR=place) for group in groups)
+    return any(not tree.run_group(place, group) for group in groups)
 
 
-def try_mutant(tree, file, change, quick):
+def try_mutant(file, change, quick):
     """None if it does not count, else whether it is killed, and what it is."""
-    start, end, new = change
+    tree, (start, end, new) = TREE, change
     text = tree.texts[file]
     mutant = text[:start] + new + text[end:]
     (before, number), (after, _) = line_at(text, start), line_at(mutant, start)
@@ -180,6 +226,7 @@ def equivalents():
 
 
 def main():
+    global TREE
     parser = argparse.ArgumentParser()
     parser.add_argument("number", type=int)
     parser.add_argument("sources", nargs="+")
@@ -188,23 +235,22 @@ def main():
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--quick", action="store_true")
     o = parser.parse_args()
+    become_reaper()
     with tempfile.TemporaryDirectory() as top:
-        tree = Tree(top, o.sources)
-        files = sorted({f for patterns, _, _ in COVER for p in patterns.split() for f in glob.glob(p) if f in tree.texts})
+        TREE = Tree(top, o.sources)
+        files = sorted({f for patterns, _, _ in COVER for p in patterns.split() for f in glob.glob(p) if f in TREE.texts})
         files = [f for f in files if not o.only or f in o.only.split(",")]
         # kill(2) with another number could end a process of somebody else
-        every = [(f, c) for f in files for c in changes(tree.texts[f]) if "kill(" not in line_at(tree.texts[f], c[0])[0]]
+        every = [(f, c) for f in files for c in changes(TREE.texts[f]) if "kill(" not in line_at(TREE.texts[f], c[0])[0]]
         random.Random(o.seed).shuffle(every)
-        untouched = [[u, passes([top + "/u", *inputs_of(u)])] for u in sorted({u for f in files for u in cover(f)[0]})
-                     if tree.unit_test(top + "/u", u, {}) is None]
-        if not all(good for _, good in untouched):
-            raise RuntimeError("tests fail without a mutant: %s" % untouched)
+        TREE.try_untouched({u for f in files for u in cover(f)[0]}, set() if o.quick else {g for f in files for g in cover(f)[1]})
         killed, survivors = 0, []
-        with concurrent.futures.ThreadPoolExecutor(o.jobs) as pool:
+        fork = multiprocessing.get_context("fork")  # so that each has TREE
+        with concurrent.futures.ProcessPoolExecutor(o.jobs, fork, become_reaper) as pool:
             pending, left = set(), iter(every)
             while killed + len(survivors) < o.number:
                 wanted = o.number - killed - len(survivors)
-                pending |= {pool.submit(try_mutant, tree, *c, o.quick) for _, c in zip(range(min(wanted, o.jobs) - len(pending)), left)}
+                pending |= {pool.submit(try_mutant, *c, o.quick) for _, c in zip(range(min(wanted, o.jobs) - len(pending)), left)}
                 if not pending:
                     break
                 done, pending = concurrent.futures.wait(pending, return_when=concurrent.futures.FIRST_COMPLETED)
