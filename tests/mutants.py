@@ -27,7 +27,7 @@ import sys
 import tempfile
 import time
 
-FLAGS = shlex.split("-std=c17 -pthread -D_XOPEN_SOURCE=700 -DVERSION='\"0\"' -O1 -w -I.")
+FLAGS = shlex.split("-std=c17 -pthread -D_XOPEN_SOURCE=700 -DVERSION='\"0\"' -DCOMMIT='\"0\"' -O1 -w -I.")
 WRAP = "-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc"
 GROUP_SECONDS = 600  # for a group of command-line tests, of which each has TEST_SECONDS
 TEST_SECONDS = 120
@@ -152,7 +152,7 @@ class Tree:
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             built = list(pool.map(lambda f: compile_text(f, open(f).read(), "%s/%s.o" % (top, f.replace("/", "-"))), [*self.texts, *tests]))
         if not all(built):
-            raise RuntimeError("the sources do not compile")
+            raise RuntimeError("these sources do not compile: " + " ".join(f for f, good in zip([*self.texts, *tests], built) if not good))
 
     def program(self, out, changed):
         link(out, [changed.get(f, o) for f, o in self.objects.items()])
