@@ -253,11 +253,14 @@ static bool announce(struct run *r)
     return true;
 }
 
-/* An option after the command may have been meant for this program. */
-static void hint(struct run *r)
+/* An option after the command may have been meant for this program; an expectation surely was, even if all went well.
+ */
+static void hint(struct run *r, bool failed)
 {
     char option[OPTIONS_WHY_MAX];
-    if (!r->console.quiet && options_swallowed(&r->o, option))
+    if (r->console.quiet || !options_swallowed(&r->o, option))
+        return;
+    if (failed || strcmp(option, "--match") == 0 || strcmp(option, "--not") == 0)
         console_line(&r->console,
                      "%s came after the command and was passed to it; options of fakesmtp come before the command",
                      option);
@@ -286,7 +289,7 @@ static bool start_command(struct run *r)
     int error = errno;
     char why[256];
     (void)snprintf(why, sizeof why, "%s%s", strerror(error), place_option(r->o.command));
-    hint(r);
+    hint(r, true);
     return fail(r, error == ENOENT ? NOT_FOUND : NOT_RUN, "run", *name != '\0' ? name : "''", why);
 }
 
@@ -582,8 +585,7 @@ static void judge(struct run *r, int64_t until)
     if (lost > 0)
         console_line(&r->console, "%ju line%s of the dialogue %s not taken", (uintmax_t)lost, console_plural(lost),
                      lost == 1 ? "was" : "were");
-    if (r->status != AS_EXPECTED)
-        hint(r);
+    hint(r, r->status != AS_EXPECTED);
     verdict_explain(&v, r->status, r->reason, &r->console);
 }
 

@@ -144,8 +144,9 @@ static void append_uncounted(char *text, size_t size, const struct tally *v)
         {v->unproxied, v->unproxied == 1 ? "%ju connection without a valid PROXY header"
                                          : "%ju connections without a valid PROXY header"},
         {v->tls_failed, v->tls_failed == 1 ? "%ju TLS handshake failed" : "%ju TLS handshakes failed"},
-        {in_clear, in_clear == 1 ? "%ju client spoke TLS to a plain-text port (use smtps:// or --tls)"
-                                 : "%ju clients spoke TLS to a plain-text port (use smtps:// or --tls)"},
+        {in_clear, in_clear == 1
+                       ? "%ju client spoke TLS to a plain-text port (use -l smtps://:0, or --tls for STARTTLS)"
+                       : "%ju clients spoke TLS to a plain-text port (use -l smtps://:0, or --tls for STARTTLS)"},
     };
     for (size_t i = 0; i < sizeof found / sizeof found[0]; i++) {
         if (found[i].n == 0)

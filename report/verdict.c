@@ -216,8 +216,10 @@ static void tell_count(const struct verdict *j, struct console *console)
         (void)snprintf(like, sizeof like, ", none of them matches");
     else if (matches)
         (void)snprintf(like, sizeof like, ", %ju of them match%s", (uintmax_t)matching, matching == 1 ? "es" : "");
+    const struct expectation *e = &j->expected->each[0];
     if (n == 0)
-        console_line(console, "no message came");
+        console_line(console, "no message came%s",
+                     e->min == 0 && e->max == UINT64_MAX ? ", and none was expected (-n 1 expects one)" : "");
     else
         console_line(console, "%ju message%s%s", (uintmax_t)n, console_plural(n), like);
 }

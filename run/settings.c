@@ -27,7 +27,8 @@ int settings_check(const struct options *o, size_t n_stdio, size_t n_stdin, char
         const char *text;
     } checks[] = {
         {o->expected.n > 1 && !expectations_said(&o->expected), "--next: give -n, --match or --not after it"},
-        {o->expected.only && o->store.n_matches == 0, "--only needs --match or --not: without them any message fits"},
+        {o->expected.only && o->store.n_matches == 0,
+         "--only needs --match or --not: without them any message fits (-n 4 alone expects exactly 4)"},
         {!o->expected.strict && problems_any(&o->expected.allowed),
          "--allow excuses departures that --strict finds: give --strict, too"},
         {!o->told && o->sendmail, "--sendmail needs a command to run, or -b"},

@@ -89,7 +89,7 @@ t_tls_in_clear_is_turned_away() {
     status_is 35
     kill "$pid"
     finish
-    status_is 1 'fakesmtp: expected 1 message, got none before SIGTERM; 1 client spoke TLS to a plain-text port \(use smtps:// or --tls\)'
+    status_is 1 'fakesmtp: expected 1 message, got none before SIGTERM; 1 client spoke TLS to a plain-text port \(use -l smtps://:0, or --tls for STARTTLS\)'
     err_has '1 C: \(a TLS handshake\)'
     err_has '1 !: tls-in-clear: TLS instead of SMTP; smtps:// takes it, and --tls offers STARTTLS \(RFC 3207 4\)'
     err_has '1 S: 421 4\.7\.0 This is SMTP in the clear, not TLS'

@@ -22,7 +22,8 @@ counted() {
 
 t_what_came_is_counted() {
     send='for i in $MAILS; do curl -sS "$SMTP_URL" --mail-from a@x.test --mail-rcpt b@x.test -T m; done'
-    counted 0 'no message came' true
+    counted 0 'no message came, and none was expected \(-n 1 expects one\)' true
+    counted 0 'no message came' -n 0 true
     export MAILS=1
     counted 0 '1 message' sh -c "$send"
     counted 0 '1 message, and it matches' --match 'subject: m' sh -c "$send"
@@ -51,6 +52,16 @@ t_what_came_is_counted() {
     send
     finish
     err_lines 0
+}
+
+# A run with an expectation that was meant for us may not succeed in silence.
+t_expectation_after_the_command() {
+    for option in --match --not; do
+        run sh -c true sh "$option" 'subject: reset'
+        status_is 0 "fakesmtp: $option came after the command and was passed to it; options of fakesmtp come before the command"
+        run -- sh -c true sh "$option" 'subject: reset'
+        fails grep -q 'came after' err
+    done
 }
 
 # Options after the command are its own, but they may have been meant for us.
