@@ -178,10 +178,10 @@ static inline void problems_merge(struct problems *s, const struct problems *mor
 
 /* ---- ends: how the lines of a message end ---- */
 
-/* The caller sets it to zero, and then what its message is like. */
+/* The caller sets the first two, and the others to zero. */
 struct ends {
-    bool crlf;      /* its lines end in CRLF, else in LF */
-    bool seven_bit; /* no octet outside ASCII may be in it */
+    bool crlf;      /* the lines end in CRLF, else in LF */
+    bool seven_bit; /* no octet outside ASCII may be in them */
     bool cr;        /* the last octet was a CR */
     unsigned n;     /* octets of the line so far, counted no further than matters */
 };

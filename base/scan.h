@@ -219,7 +219,7 @@ SCAN_INLINE const char *scan_words(enum scan_kind kind, char *out, const char *p
 #if defined(SCAN_SSE2)
 SCAN_INLINE __m128i scan_same(__m128i row, unsigned char c) { return _mm_cmpeq_epi8(row, _mm_set1_epi8((char)c)); }
 
-/* Marks octets from low to high; from 0xff it goes on at 0. */
+/* Marks octets from low to high; if low is above high, those up to 0xff and from 0 on. */
 SCAN_INLINE __m128i scan_within(__m128i row, unsigned char low, unsigned char high)
 {
     __m128i above = _mm_sub_epi8(row, _mm_set1_epi8((char)low));
@@ -396,7 +396,7 @@ struct scan_utf8 {
     uint64_t odd;     /* is the first of four, or never occurs, or is E0 or ED before one that may not come after it */
 };
 
-/* Reads an octet after the block. */
+/* Reads one octet after the block as well. */
 static inline struct scan_utf8 scan_utf8_marks(const char *p)
 {
     struct scan_utf8 m = {0, 0, 0, 0};

@@ -330,8 +330,8 @@ static struct text *value_of(struct html *h)
 
 static bool is_space(char c) { return header_is_blank(c) || c == '\f'; }
 
-/* An octet of a name, in lower case.  A NUL stands for U+FFFD (HTML 13.2.5.8, 13.2.5.33), which is in no name that is
-   known; nor is "?". */
+/* An octet of a name, in lower case.  A NUL stands for U+FFFD (HTML 13.2.5.8, 13.2.5.33).  No known name has
+   that in it, nor "?", which is put instead. */
 static char name_octet(char c) { return c != '\0' ? ascii_lower(c) : '?'; }
 
 /* Takes a name, or the rest of it, in lower case; one that is too long to be known is cut off.  That of an attribute

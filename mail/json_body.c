@@ -42,12 +42,12 @@ static bool grow(struct seen *s)
 }
 
 /* The links of the HTML come first, and after them those of the text that it does not have; so these wait until all the
-   HTML has been read.  They are URLs that stand in the text, which is all that is kept. */
+   HTML has been read.  Only their URLs are kept, as these are their text too. */
 struct link_list {
     struct text of_html; /* as JSON */
     struct text of_text; /* each with a NUL, which is in no URL */
     struct seen seen;
-    bool failed; /* there is no memory for seen */
+    bool failed; /* there was no memory for seen */
 };
 
 /* Notes a URL as seen.  False if it was, or if memory ran out. */
@@ -74,7 +74,7 @@ static void add_link_of_html(void *context, struct span text, struct span url)
 {
     struct link_list *l = context;
     put_link(&l->of_html, text, url);
-    if (l->of_text.n > 0)
+    if (l->of_text.n > 0) /* else none is compared with it */
         (void)note(l, url);
 }
 

@@ -198,9 +198,9 @@ static void put_segments(struct message *m, struct param *s, size_t n, struct si
     free(joined.p);
 }
 
-/* What has been found at each place. */
+/* The segments of a parameter, by their places. */
 struct found {
-    bool has[PLACES]; /* at the others there is nothing */
+    bool has[PLACES]; /* at[] is set only where this is true */
     struct param at[PLACES];
 };
 

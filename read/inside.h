@@ -92,9 +92,9 @@ struct file {
     bool has_envelope; /* by the file beside it, or by the line before it */
     bool has_beside;   /* a file beside it has its envelope, its problems and its size */
     bool has_lines;    /* ends.crlf is known */
-    bool adds_cr;      /* they end in LF, and CRLF is to be stored */
+    bool adds_cr;      /* its lines end in LF, and CRLF is to be stored */
     bool in_line;      /* the last octet did not end a line */
-    struct ends ends;
+    struct ends ends;  /* of its lines */
     struct span blank; /* mbox: an empty line that may be the last one, and then belongs to the next message */
     struct text front; /* lines that may be the envelope */
     struct origin origin;

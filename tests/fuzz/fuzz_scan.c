@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * fuzz_scan.c - the fast forms in base/ and read/ give what the plain ones give, and read and
+ * fuzz_scan.c - the fast forms in base/ give what the plain ones give, and read and
  * write nothing beyond what they are given.
  *
  * As a libFuzzer target, or, compiled with REPLAY, as a program that is given

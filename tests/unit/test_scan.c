@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_scan.c - the fast forms in base/ and read/ against plain ones: on random octets, at
- * each alignment and length, between pages that cannot be read or written.
+ * test_scan.c - the fast forms in base/ against plain ones: on random octets, at each
+ * alignment and length, between pages that cannot be read or written.
  */
 #define _DEFAULT_SOURCE /* for MAP_ANONYMOUS */
 #include <setjmp.h>
@@ -206,8 +206,7 @@ static void test_unseen_characters(void **state)
     }
 }
 
-/* Each sequence of two octets, and many of three and four, at each place near the end of a row or a block of 64 octets.
- */
+/* Each sequence of two octets, and many of three and four, at each place near the end of a row or a block. */
 static void test_utf8_sequences(void **state)
 {
     (void)state;
