@@ -4,7 +4,8 @@
 #:                  millions of messages: for hours, with PART=20 for about so many seconds
 #:  make check-surroundings
 #:                  runs command-line tests in another locale, with an empty environment, without /proc, ...
-#:  make mutants    changes MUTANTS=1000 places of the sources, one at a time, and looks whether a test notices
+#:  make mutants    changes MUTANTS=1000 places of the sources, one at a time, and looks whether a test notices;
+#:                  QUICK=--quick looks at the unit tests alone
 #:  make fuzz       gives each target random input for FUZZ_SECONDS=60
 #:  make coverage   shows the lines and branches that the tests reach
 #:  make bench      compares fakesmtp with smtp-sink, a limit and GMime, in about ten minutes
@@ -19,6 +20,7 @@ COVERED = check
 # seconds for a part of what would take hours; empty: all
 PART =
 MUTANTS = 1000
+QUICK =
 SURROUNDED_GROUPS = run storage
 
 check-torture check-races check-soak: fakesmtp
@@ -28,7 +30,7 @@ check-surroundings: fakesmtp
 	sh tests/surroundings ./fakesmtp $(SURROUNDED_GROUPS)
 
 mutants:
-	python3 tests/mutants.py $(MUTANTS) $(SOURCES) $(CHOSEN) net/tls_none.c
+	python3 tests/mutants.py $(MUTANTS) $(SOURCES) $(CHOSEN) net/tls_none.c $(QUICK)
 
 fuzz:
 	sh tests/run-fuzz $(CLANG) $(FUZZ_SECONDS) $(SOURCES) $(CHOSEN) net/tls_none.c

