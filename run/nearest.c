@@ -2,8 +2,8 @@
 /*
  * nearest.c - the names of options that an unknown one may have meant.
  *
- * A name is like another one if few letters differ, if it is its beginning, or
- * if another program has it for the same: foreign[] lists those.
+ * A name is like another one if few letters differ, if one is the beginning of
+ * the other, or if another program has it for the same: foreign[] lists those.
  */
 #include "run/run.h"
 
@@ -81,8 +81,11 @@ static void keep(struct nearest *found, struct span name, const char *option)
     struct span word = found->word;
     if (word.n == 0 || word.n > LENGTH_MAX || name.n > LENGTH_MAX)
         return;
-    bool own = name.p == option, begins = own && word.n < name.n && span_same((struct span){name.p, word.n}, word);
-    size_t mistakes = begins ? 0 : count_mistakes(word, name), distance = 2 * mistakes + (begins || !own);
+    bool own = name.p == option;
+    bool begins = own && word.n < name.n && span_same((struct span){name.p, word.n}, word);
+    bool goes_on = own && word.n > name.n && word.p[name.n] == '-' && span_same((struct span){word.p, name.n}, name);
+    size_t mistakes = begins || goes_on ? 0 : count_mistakes(word, name);
+    size_t distance = 2 * mistakes + (begins || !own) + 2 * goes_on;
     if (mistakes > (word.n + 1) / 4 || (found->n > 0 && distance > found->distance))
         return;
     if (distance < found->distance)

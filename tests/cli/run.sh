@@ -582,6 +582,9 @@ t_unknown_options() {
 --filter --match
 --exclude --not
 --reject --on
+--on-error --on
+--port-number --port
+--env-var --env
 --delay --on
 --user --auth
 --mbox --format
