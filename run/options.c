@@ -711,13 +711,17 @@ static int read_options(struct parse *p, int argc, char **argv)
             (void)snprintf(p->name, sizeof p->name, "-%c", value);
         else
             (void)snprintf(p->name, sizeof p->name, "%.*s", (int)strcspn(argv[at], "="), argv[at]);
-        if (e == NULL) {
+        if (value == '=' && argv[at][1] != '=') { /* -q=1 */
+            (void)snprintf(p->name, sizeof p->name, "-%c", strchr(argv[at], '=')[-1]);
+            (void)wrong(p, "this option takes no argument");
+        } else if (e == NULL) {
             complain_unknown(p, argv[at]);
             optind += optind < argc && argv[optind][0] != '-'; /* its argument */
         } else if (found == ':') {
             (void)wrong(p, "give an argument: %s", e->argument);
         } else if (!good) {
-            (void)wrong(p, "this option takes no argument");
+            (void)wrong(p, e->member == SETS(help) ? "give the topic as the next word: --help TOPIC"
+                                                   : "this option takes no argument");
         } else {
             if (value >= LONG && strcmp(p->name + 2, e->name) != 0) /* an abbreviation may mean another option later */
                 complain_unknown(p, argv[at]);

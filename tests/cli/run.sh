@@ -536,6 +536,8 @@ t_usage() {
     usage "-n: give an argument: COUNT" -n
     usage "--port-file: give an argument: FILE" --port-file
     usage "--crlf: this option takes no argument" --crlf=1
+    usage "-q: this option takes no argument" -kq=1
+    usage "--help: give the topic as the next word: --help TOPIC" --help=tls
 }
 
 # A name that is none, and the right one, if there is one that is like it.
