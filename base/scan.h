@@ -139,7 +139,6 @@ static inline bool scan_is_plain(const char *p, const char *end)
 enum scan_kind {
     SCAN_CR,
     SCAN_8BIT,   /* octets outside ASCII */
-    SCAN_ODD,    /* octets outside ASCII, CR, LF and NUL: none is in a plain line of text */
     SCAN_CODED,  /* octets outside ASCII, "=" and LF: none stands for itself within a line of quoted-printable */
     SCAN_UNSEEN, /* controls, and first octets of UTF-8 characters that may have to be hidden from people */
     SCAN_QUOTED, /* the same, quotes and backslashes: all that may need an escape in a JSON string */
@@ -162,8 +161,6 @@ SCAN_INLINE bool scan_is(enum scan_kind kind, char octet)
         return c == '\r';
     case SCAN_8BIT:
         return c >= 0x80;
-    case SCAN_ODD:
-        return c >= 0x80 || c == '\r' || c == '\n' || c == '\0';
     case SCAN_CODED:
         return c >= 0x80 || c == '=' || c == '\n';
     case SCAN_UNSEEN:
@@ -182,8 +179,6 @@ SCAN_INLINE uint64_t scan_word(enum scan_kind kind, uint64_t x)
         return scan_has(x, '\r');
     case SCAN_8BIT:
         return scan_has_8bit(x);
-    case SCAN_ODD:
-        return scan_unusual(x);
     case SCAN_CODED:
         return scan_has_8bit(x) | scan_has(x, '=') | scan_has(x, '\n');
     case SCAN_UNSEEN:
@@ -242,10 +237,6 @@ SCAN_INLINE unsigned scan_row(enum scan_kind kind, __m128i row)
         marks = scan_same(row, '\r');
         break;
     case SCAN_8BIT:
-        break;
-    case SCAN_ODD:
-        marks = _mm_or_si128(marks, scan_same(row, '\0'));
-        marks = _mm_or_si128(marks, _mm_or_si128(scan_same(row, '\r'), scan_same(row, '\n')));
         break;
     case SCAN_CODED:
         marks = _mm_or_si128(marks, _mm_or_si128(scan_same(row, '='), scan_same(row, '\n')));

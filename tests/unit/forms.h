@@ -38,7 +38,6 @@ static inline void must(bool condition)
 
 CHECK_KIND(SCAN_CR)
 CHECK_KIND(SCAN_8BIT)
-CHECK_KIND(SCAN_ODD)
 CHECK_KIND(SCAN_CODED)
 CHECK_KIND(SCAN_UNSEEN)
 CHECK_KIND(SCAN_QUOTED)
@@ -47,7 +46,6 @@ static inline void check_kinds(const char *p, const char *end, char *out)
 {
     check_SCAN_CR(p, end, out);
     check_SCAN_8BIT(p, end, out);
-    check_SCAN_ODD(p, end, out);
     check_SCAN_CODED(p, end, out);
     check_SCAN_UNSEEN(p, end, out);
     check_SCAN_QUOTED(p, end, out);
