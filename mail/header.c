@@ -157,7 +157,7 @@ static const bool tspecials[128] = {
 struct span header_take_token(struct span *t)
 {
     const char *p = t->p, *end = p + t->n;
-    while (p<end && * p> ' ' && *p < 0x7f && !tspecials[(unsigned char)*p])
+    while (p < end && ' ' < *p && *p < 0x7f && !tspecials[(unsigned char)*p])
         p++;
     return header_take(t, (size_t)(p - t->p));
 }
