@@ -141,21 +141,21 @@ void decode_base64(struct message *m, struct span t, struct sink to)
 /* ---- quoted-printable ---- */
 
 /* One more than what a hexadecimal digit stands for; 0: it is none. */
-static const unsigned char digits[256] = {
-    ['0'] = 1,  2,  3,  4,  5,  6,  7, 8, 9, 10, /* */
-    ['A'] = 11, 12, 13, 14, 15, 16,              /* */
+static const unsigned char hex_digits[256] = {
+    ['0'] = 1,  2,  3,  4,  5,  6,  7, 8, 9, 10, /* "0" to "9" */
+    ['A'] = 11, 12, 13, 14, 15, 16,              /* "A" to "F" */
     ['a'] = 11, 12, 13, 14, 15, 16,
 };
 
 /* The octet that "=" and two hexadecimal digits at p stand for; -1: they are not there. */
 static inline int escaped(const char *p, const char *end)
 {
-    int high = end - p >= 3 ? digits[(unsigned char)p[1]] : 0, low = high > 0 ? digits[(unsigned char)p[2]] : 0;
+    int high = end - p >= 3 ? hex_digits[(unsigned char)p[1]] : 0, low = high > 0 ? hex_digits[(unsigned char)p[2]] : 0;
     return low > 0 ? (high - 1) << 4 | (low - 1) : -1;
 }
 
-/* Puts a line without the blanks at its end: RFC 2045 6.7 (3).  What comes after it up to last may be read. */
-static void put_line(struct message *m, struct gathered *g, struct span line, const char *last)
+/* Puts a line without the blanks at its end: RFC 2045 6.7 (3).  The octets after it, up to all_end, may be read too. */
+static void put_line(struct message *m, struct gathered *g, struct span line, const char *all_end)
 {
     const char *p = line.p, *end = p + line.n, *stop = end;
     while (stop > p && header_is_blank(stop[-1]))
@@ -171,7 +171,8 @@ static void put_line(struct message *m, struct gathered *g, struct span line, co
         size_t room = GATHERED - g->n;
         const char *most = (size_t)(stop - p) < room ? stop : p + room;
         char *out = g->octets + g->n;
-        size_t plain = scan_copy(SCAN_CODED, out, p, (size_t)(last - p) < room ? last : p + room); /* whole rows */
+        /* on into the next line, so that whole rows are copied */
+        size_t plain = scan_copy(SCAN_CODED, out, p, (size_t)(all_end - p) < room ? all_end : p + room);
         plain = plain < (size_t)(most - p) ? plain : (size_t)(most - p);
         for (p += plain, out += plain; p < most && *p == '=';) {
             int octet = escaped(p, stop);
@@ -195,11 +196,11 @@ static void put_line(struct message *m, struct gathered *g, struct span line, co
 void decode_quoted_printable(struct message *m, struct span t, struct sink to)
 {
     struct gathered g;
-    const char *last = t.p + t.n;
+    const char *all_end = t.p + t.n;
     begin(&g, to);
     while (t.n > 0 && !message_stopped(m)) {
         const char *lf = memchr(t.p, '\n', t.n);
-        put_line(m, &g, header_take(&t, lf != NULL ? (size_t)(lf - t.p) + 1 : t.n), last);
+        put_line(m, &g, header_take(&t, lf != NULL ? (size_t)(lf - t.p) + 1 : t.n), all_end);
     }
     flush(&g);
 }
