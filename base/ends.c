@@ -9,11 +9,14 @@
 #include "base/scan.h"
 
 enum {
-    TEXT_LINE_MAX = 998,        /* octets without CRLF; RFC 5321 4.5.3.1.6 */
-    ENOUGH = TEXT_LINE_MAX + 2, /* octets that make a line too long, even if the last one is a CR */
+    TEXT_LINE_MAX = 998,             /* octets without CRLF; RFC 5321 4.5.3.1.6 */
+    LONG_ENOUGH = TEXT_LINE_MAX + 2, /* octets that make a line too long, even if the last one is a CR */
 };
 
-static unsigned grown(const struct ends *e, size_t n) { return e->n + n < ENOUGH ? (unsigned)(e->n + n) : ENOUGH; }
+static unsigned grown(const struct ends *e, size_t n)
+{
+    return e->n + n < LONG_ENOUGH ? (unsigned)(e->n + n) : LONG_ENOUGH;
+}
 
 size_t ends_examine_octets(struct ends *e, struct span t, struct problems *found)
 {
@@ -38,7 +41,7 @@ size_t ends_examine_octets(struct ends *e, struct span t, struct problems *found
 }
 
 /* The same for up to a block of octets; blanks make a short piece one.  False, and nothing taken, if there is something
-   odd in it. */
+   odd in it, or if a short piece ends in CR, which the blanks seem to follow. */
 static bool examine_block(struct ends *e, struct span t, size_t *lines)
 {
     char block[SCAN_BLOCK];

@@ -140,7 +140,7 @@ void decode_base64(struct message *m, struct span t, struct sink to)
 
 /* ---- quoted-printable ---- */
 
-/* One more than what a hexadecimal digit stands for; 0: it is none. */
+/* One more than what a hexadecimal digit stands for; 0: it is none.  A table, as some texts are mostly escapes. */
 static const unsigned char hex_digits[256] = {
     ['0'] = 1,  2,  3,  4,  5,  6,  7, 8, 9, 10, /* "0" to "9" */
     ['A'] = 11, 12, 13, 14, 15, 16,              /* "A" to "F" */
